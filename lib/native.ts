@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+// The addon's exact shape, and the one place that loads it. Native code throws and rejects with plain
+// data (NativeFailure); lib/errors.ts makes errors of it. Nothing else imports the addon.
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+/** What native code throws: a failed system call, or a failure of the library's own. */
+export type NativeFailure =
+  | { errno: number; syscall: string; request: string; path: string }
+  | { code: string; message: string };
+
+/** generation << 12 | index: names one region (or window) of one open device in this thread. */
+export type Handle = number;
+
+/**
+ * Accessors do not throw: a read gives a number >= 0 (64 bits: a bigint), a write gives undefined, and
+ * either gives one of these when it failed. Below `SYSTEM` lies a system call's errno: SYSTEM - errno.
+ */
+export const AccessFailure = {
+  CLOSED: -1,
+  BUSY: -2,
+  LOST: -3,
+  BUS: -4,
+  RANGE: -5,
+  ALIGN: -6,
+  WRONG_THREAD: -7,
+  UNSUPPORTED: -8,
+  SYSTEM: -1000,
+} as const;
+
+export interface NativeLimits {
+  attached: boolean;
+  /** Pairs of first and last IOVA, ascending. */
+  ranges: [bigint, bigint][];
+  /** One bit a page size. */
+  pageSizes: bigint;
+  mappingsAvailable: number | undefined;
+}
+
+/** 0 both, 1 to the device, 2 from the device. */
+export type NativeDirection = 0 | 1 | 2;
+
+export interface NativeContainer {
+  readonly backend: string;
+  limits(): NativeLimits;
+  groupOf(address: string): number | undefined;
+  holdGroup(id: number): Promise<void>;
+  releaseGroup(id: number): Promise<void>;
+  openDevice(address: string): Promise<NativeDevice>;
+  allocDma(bytes: number, direction: NativeDirection, iova: bigint | undefined): NativeDmaBuffer;
+  /** Resolves when the descriptor is closed; devices and buffers have been closed before. */
+  close(): Promise<void>;
+}
+
+export interface NativeRegionInfo {
+  index: number;
+  /** VFIO_REGION_INFO_FLAG_* */
+  flags: number;
+  size: number;
+  /** Pairs of offset and size that can be mapped. */
+  mappable: [number, number][];
+  type: number | undefined;
+  subtype: number | undefined;
+}
+
+export interface NativeIrqInfo {
+  index: number;
+  /** VFIO_IRQ_INFO_* */
+  flags: number;
+  count: number;
+}
+
+export interface NativeChange {
+  lost: boolean;
+  requested: boolean;
+  fault: boolean;
+}
+
+export interface NativeDevice {
+  readonly address: string;
+  readonly group: number | undefined;
+  readonly info: { flags: number; numRegions: number; numIrqs: number };
+  region(index: number): NativeRegionInfo | undefined;
+  irq(index: number): NativeIrqInfo | undefined;
+  /** A handle on a region for this thread's accessors; given back by release or by close. */
+  acquire(region: number): Handle;
+  release(handle: Handle): void;
+  busMaster(): boolean;
+  setBusMaster(on: boolean): void;
+  /** Arms `count` vectors of VFIO_PCI_INTX/MSI/MSIX_IRQ_INDEX (0, 1, 2). */
+  enableInterrupts(index: number, count: number): NativeInterrupts;
+  /** Calls back when the kernel wants the device back, or it faulted, or is gone. Keeps no process alive. */
+  onChange(callback: (change: NativeChange) => void): void;
+  reset(): Promise<void>;
+  /** Cuts at once, then releases in the background. Idempotent: the same promise. */
+  close(): Promise<void>;
+}
+
+export interface NativeInterrupts {
+  readonly count: number;
+  /** Calls back with how often the vector was raised since the last call. One listener a vector. */
+  listen(vector: number, callback: (count: number) => void): void;
+  unlisten(vector: number): void;
+  /** Whether the vector's listener keeps the process alive (it does at first). */
+  ref(vector: number): void;
+  unref(vector: number): void;
+  /** Makes the kernel raise the vector (VFIO_IRQ_SET_DATA_NONE, ACTION_TRIGGER). */
+  trigger(vector: number): void;
+  /** INTx only. */
+  mask(): void;
+  unmask(): void;
+  close(): void;
+}
+
+export interface NativeDmaBuffer {
+  readonly iova: bigint;
+  readonly byteLength: number;
+  /** The memory; made at the first call. Reads zeros after close. */
+  arrayBuffer(): ArrayBuffer;
+  close(): void;
+}
+
+export interface Native {
+  openContainer(): Promise<NativeContainer>;
+  /** Joins the address space that holds the device's group in this process, or makes one. */
+  openDevice(address: string): Promise<{ container: NativeContainer; device: NativeDevice }>;
+
+  read8(handle: Handle, offset: number): number;
+  read16(handle: Handle, offset: number): number;
+  read32(handle: Handle, offset: number): number;
+  read64(handle: Handle, offset: number): bigint | number;
+  write8(handle: Handle, offset: number, value: number): number | undefined;
+  write16(handle: Handle, offset: number, value: number): number | undefined;
+  write32(handle: Handle, offset: number, value: number): number | undefined;
+  write64(handle: Handle, offset: number, value: bigint): number | undefined;
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// Opening files and calling ioctls: EINTR retried, O_CLOEXEC always, failures thrown as SysError.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "sys/unique_fd.h"
+
+namespace vfio::sys {
+
+/// open(2) with O_CLOEXEC added to `flags`.
+UniqueFd open_file(const std::string& path, int flags);
+
+/// ioctl(2); returns what the kernel returned (>= 0). `name` is the request's name, `path` the file's,
+/// both for the error only.
+int control(const UniqueFd& fd, unsigned long request, void* argument, const char* name,
+            const std::string& path);
+
+/// An eventfd, non-blocking and close-on-exec.
+UniqueFd make_eventfd();
+
+/// Reads and resets an eventfd's counter; 0 when it was not raised.
+uint64_t drain_eventfd(int fd) noexcept;
+
+/// The target of a symbolic link.
+std::string read_link(const std::string& path);
+
+}  // namespace vfio::sys

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// An mmap as a value. Owns the address range until destruction. A tombstoned mapping keeps its address
+// range, so that a late user reads zeros and can do no harm, but no longer holds the file or memory.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace vfio::sys {
+
+class Mapping final {
+ public:
+  Mapping() noexcept = default;
+  Mapping(Mapping&& other) noexcept;
+  Mapping& operator=(Mapping&& other) noexcept;
+  ~Mapping();
+
+  /// Maps a file shared, readable and writable as `protection` says. `path` names it in errors. The
+  /// mapping is not inherited over fork (a child would keep the device busy).
+  static Mapping of_file(int fd, off_t offset, size_t size, int protection, const std::string& path);
+
+  /// Zeroed private memory for DMA, aligned to `alignment` (a power of two, at least a page): not
+  /// inherited over fork, left out of core dumps, huge pages advised from 2 MiB on.
+  static Mapping of_memory(size_t size, size_t alignment);
+
+  std::uint8_t* data() const noexcept { return data_; }
+  size_t size() const noexcept { return size_; }
+
+  /// Puts fresh anonymous pages over the whole range, atomically for whoever is reading it.
+  void tombstone() noexcept;
+
+ private:
+  Mapping(void* data, size_t size) noexcept;
+  std::uint8_t* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+}  // namespace vfio::sys

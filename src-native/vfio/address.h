@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+// The name of a PCI function, `0000:01:00.0`. Strict, because it goes into paths: a string that is not
+// exactly that form never becomes an Address.
+#pragma once
+
+#include <compare>
+#include <string>
+#include <string_view>
+
+namespace vfio {
+
+class Address final {
+ public:
+  /// Throws Error kAddress. Lower-case hex, four to eight digits of domain, as sysfs prints it.
+  static Address parse(std::string_view text);
+
+  const std::string& text() const noexcept { return text_; }
+  auto operator<=>(const Address&) const = default;
+
+ private:
+  explicit Address(std::string text) : text_(std::move(text)) {}
+  std::string text_;
+};
+
+}  // namespace vfio
