@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+// The cache folder: each file is named by what it was made from and appears whole, by rename, so
+// that any number of runs can share it.
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { undoOnExit } from './cleanup.js';
+import { cacheDirectory } from './paths.js';
+
+const DAY_MS = 86_400_000;
+
+export function hash(...parts: (string | Buffer)[]): string {
+  const digest = createHash('sha256');
+  for (const part of parts) digest.update(part).update('\0');
+  return digest.digest('hex').slice(0, 16);
+}
+
+/** A directory in the cache folder that exists while `use` runs. */
+export async function withScratch<T>(use: (directory: string) => Promise<T>): Promise<T> {
+  const parent = join(cacheDirectory(), 'tmp');
+  mkdirSync(parent, { recursive: true });
+  const directory = mkdtempSync(join(parent, `${process.pid}-`));
+  const remove = () => rmSync(directory, { recursive: true, force: true });
+  const done = undoOnExit(remove);
+  try {
+    return await use(directory);
+  } finally {
+    remove();
+    done();
+  }
+}
+
+/**
+ * The file or directory `name` of the cache folder. Where it is missing, `make` is given a path to
+ * create it at.
+ */
+export async function cached(name: string, make: (path: string) => Promise<void>): Promise<string> {
+  const path = join(cacheDirectory(), name);
+  if (existsSync(path)) return path;
+  await withScratch(async (scratch) => {
+    const made = join(scratch, 'made');
+    await make(made);
+    mkdirSync(dirname(path), { recursive: true });
+    // Another run may have made the same meanwhile: as good as ours.
+    if (!existsSync(path)) renameSync(made, path);
+  });
+  return path;
+}
+
+/** Marks a file as used now, and removes those beside it that nobody used for a week. */
+export function keepFresh(path: string): void {
+  const now = new Date();
+  utimesSync(path, now, now);
+  for (const name of readdirSync(dirname(path))) {
+    const other = join(dirname(path), name);
+    const age =
+      now.getTime() - (statSync(other, { throwIfNoEntry: false })?.mtimeMs ?? now.getTime());
+    if (age > 7 * DAY_MS) rmSync(other, { force: true });
+  }
+}

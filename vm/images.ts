@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+// Read-only ext4 images for what is large and rarely changes: the node binary and node_modules.
+// From 9p under software emulation the first start of node takes seconds and jest most of a minute.
+import { cpSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { cached, hash, keepFresh, withScratch } from './cache.js';
+import { projectRoot } from './paths.js';
+import { progress } from './progress.js';
+import { runProgram } from './run-program.js';
+
+const MIB = 2 ** 20;
+
+/** Packages that only build or check: most of the bytes, and nothing the guest runs. */
+const LEFT_OUT = /^(@biomejs|@swc|@types|typescript|cmake-js|node-gyp|node-addon-api|\.cache)$/;
+
+/** An image of one file, `node`: the binary that runs this. */
+export async function nodeImage(): Promise<string> {
+  const { size, mtimeMs } = statSync(process.execPath);
+  const key = hash(process.execPath, `${size}`, `${mtimeMs}`);
+  return image(`images/node-${key}.ext4`, (directory) => {
+    cpSync(process.execPath, join(directory, 'node'));
+  });
+}
+
+/** An image of node_modules without {@link LEFT_OUT}, or undefined where there is none. */
+export async function modulesImage(): Promise<string | undefined> {
+  const source = join(projectRoot, 'node_modules');
+  const installed = readIfThere(join(source, '.package-lock.json'));
+  if (installed === undefined) return undefined;
+  const key = hash(installed, String(LEFT_OUT));
+  return image(`images/modules-${key}.ext4`, (directory) => {
+    for (const name of readdirSync(source)) {
+      if (LEFT_OUT.test(name)) continue;
+      cpSync(join(source, name), join(directory, name), {
+        recursive: true,
+        verbatimSymlinks: true,
+      });
+    }
+  });
+}
+
+function readIfThere(path: string): Buffer | undefined {
+  return statSync(path, { throwIfNoEntry: false }) && readFileSync(path);
+}
+
+async function image(name: string, fill: (directory: string) => void): Promise<string> {
+  const path = await cached(name, (output) =>
+    withScratch(async (directory) => {
+      progress(`packing ${name}`);
+      fill(directory);
+      await makeExt4(directory, output);
+    }),
+  );
+  keepFresh(path);
+  return path;
+}
+
+/** No journal, since nothing is ever written; sized by what `directory` holds. */
+async function makeExt4(directory: string, output: string): Promise<void> {
+  const { bytes, files } = measure(directory);
+  const size = Math.ceil((bytes * 1.1 + files * 4096) / MIB) + 16;
+  const features = ['-O', '^has_journal,^resize_inode', '-m', '0', '-N', `${files + 64}`];
+  await runProgram('mkfs.ext4', [
+    '-q',
+    ...features,
+    '-E',
+    'root_owner=0:0',
+    '-d',
+    directory,
+    output,
+    `${size}M`,
+  ]);
+}
+
+function measure(directory: string): { bytes: number; files: number } {
+  let bytes = 0;
+  let files = 0;
+  for (const item of readdirSync(directory, { withFileTypes: true, recursive: true })) {
+    files++;
+    if (item.isFile()) bytes += statSync(join(item.parentPath, item.name)).size;
+  }
+  return { bytes, files };
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+// Builds process 1 of the guest from vm/init, once per version of its sources.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { cached, hash } from './cache.js';
+import { projectRoot } from './paths.js';
+import { runProgram } from './run-program.js';
+
+// Static, since it runs before there is any library; small, since it is unpacked at each boot.
+const FLAGS = ['-D_GNU_SOURCE', '-std=gnu11', '-static', '-Os', '-s', '-Wall', '-Wextra'];
+
+export async function buildInit(): Promise<Buffer> {
+  const directory = join(projectRoot, 'vm/init');
+  const names = readdirSync(directory).sort();
+  const paths = names.map((name) => join(directory, name));
+  const key = hash(FLAGS.join(' '), ...paths.map((path) => readFileSync(path)));
+  const sources = paths.filter((path) => path.endsWith('.c'));
+  const path = await cached(`init/${key}`, async (output) => {
+    await runProgram('gcc', [...FLAGS, '-o', output, ...sources]);
+  });
+  return readFileSync(path);
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+// main.c: process 1 of the test machine: load drivers, build the root, run one command, report.
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "init.h"
+
+static void mount_or_die(const char* type, const char* target) {
+  mkdir(target, 0755);
+  if (mount(type, target, type, 0, NULL) != 0) die("mount", target);
+}
+
+static void report_exit(int status) {
+  uint32_t value = (uint32_t)status;
+  port_send(FRAME_EXIT, &value, sizeof value);
+  // The host ends the machine when it has read this.
+  for (;;) pause();
+}
+
+static void run_prepare(const struct job* job) {
+  if (job->prepare[0] == NULL) return;
+  // Its stdout is not the command's: that one stays exact.
+  int status = relay_run(job, job->prepare, 0, FRAME_STDERR);
+  if (status == 0) return;
+  errno = 0;
+  die("the prepare command failed", job->prepare[0]);
+}
+
+int main(void) {
+  struct job job;
+  mount_or_die("proc", "/proc");
+  mount_or_die("sysfs", "/sys");
+  mount_or_die("devtmpfs", "/dev");
+  modules_load("/modules");
+  port_open();
+  kernel_log_open();
+  job_read("/job", &job);
+  root_enter(&job);
+  relay_open();
+  requests_listen();
+  run_prepare(&job);
+  port_send(FRAME_STARTED, NULL, 0);
+  report_exit(relay_run(&job, job.command, job.uid, FRAME_STDOUT));
+}
+
+void power_off(void) {
+  // The machine runs with -no-reboot: this ends QEMU.
+  reboot(RB_AUTOBOOT);
+  for (;;) pause();
+}
+
+void die(const char* what, const char* which) {
+  char text[512];
+  int saved = errno;
+  if (saved != 0) {
+    snprintf(text, sizeof text, "%s %s: %s", what, which, strerror(saved));
+  } else {
+    snprintf(text, sizeof text, "%s: %s", what, which);
+  }
+  // Without a port the serial console is all there is.
+  int log = open("/dev/kmsg", O_WRONLY);
+  if (log >= 0) dprintf(log, "<1>vm: %s\n", text);
+  if (port_fd() >= 0) {
+    kernel_log_send();
+    port_send(FRAME_FAILED, text, strlen(text));
+    for (;;) pause();
+  }
+  power_off();
+}
+
+void make_directories(const char* path) {
+  char part[4096];
+  snprintf(part, sizeof part, "%s", path);
+  for (char* slash = strchr(part + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+    *slash = '\0';
+    mkdir(part, 0755);
+    *slash = '/';
+  }
+  mkdir(part, 0755);
+}
+
+void read_line(const char* path, char* line, size_t size) {
+  line[0] = '\0';
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  ssize_t count = read(fd, line, size - 1);
+  close(fd);
+  line[count > 0 ? count : 0] = '\0';
+  line[strcspn(line, "\n")] = '\0';
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+// Which kernel to boot.
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { VmError } from './errors.js';
+import { findLabKernel } from './lab-kernel.js';
+
+export interface Kernel {
+  readonly image: string;
+  /** Modules to load, each after those it needs; none where everything is built in. */
+  readonly modules: readonly KernelModule[];
+}
+
+export interface KernelModule {
+  readonly name: string;
+  readonly data: Buffer;
+}
+
+/** `lab`, `distro`, or the path of an image. */
+export async function findKernel(name: string): Promise<Kernel> {
+  if (name === 'lab') return { image: findLabKernel(), modules: [] };
+  const image = resolve(name);
+  if (!existsSync(image)) {
+    throw new VmError(
+      'ERR_VM_MISSING',
+      `no kernel image at ${image} (--kernel takes distro, lab or a path)`,
+    );
+  }
+  return { image, modules: [] };
+}

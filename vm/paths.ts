@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// Where things are on the host.
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The checkout: the nearest directory above this file that has a package.json. */
+export const projectRoot = findProjectRoot(dirname(fileURLToPath(import.meta.url)));
+
+function findProjectRoot(directory: string): string {
+  return existsSync(join(directory, 'package.json'))
+    ? directory
+    : findProjectRoot(dirname(directory));
+}
+
+/** What can be made again lives here: kernels, images, the guest's init. */
+export function cacheDirectory(): string {
+  return join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'vfio-vm');
+}
+
+/** Finds a program on PATH or where system programs are, which an ordinary user's PATH leaves out. */
+export function findProgram(name: string): string | undefined {
+  const directories = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin'];
+  return directories
+    .filter((directory) => directory !== '')
+    .map((directory) => join(directory, name))
+    .find((path) => existsSync(path));
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// The project's own files for the guest. They go into the initrd: small, always current, nothing to
+// cache, and much faster to read there than over 9p.
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CpioEntry } from './cpio.js';
+import { cpioFile } from './cpio.js';
+import { projectRoot } from './paths.js';
+
+/** Directories that are copied whole, apart from {@link LEFT_OUT}; the rest is seen over 9p. */
+const DIRECTORIES = ['dist', 'build'];
+
+/** What a build leaves behind and nothing runs from. */
+const LEFT_OUT = /^(obj\.target|obj|\.deps|CMakeFiles|_deps|results|.*\.(o|o\.d|a|d|d\.ts|mk))$/;
+
+/** Where the guest's init finds them before it puts them in place. */
+export const PROJECT_IN_INITRD = 'project';
+
+export interface ProjectFiles {
+  readonly entries: CpioEntry[];
+  /** The directories that are there, relative to the checkout. */
+  readonly directories: string[];
+}
+
+export function projectFiles(): ProjectFiles {
+  const entries: CpioEntry[] = [];
+  const directories = DIRECTORIES.filter((name) => {
+    const before = entries.length;
+    addDirectory(entries, name);
+    return entries.length > before;
+  });
+  return { entries, directories };
+}
+
+function addDirectory(entries: CpioEntry[], directory: string): void {
+  const path = join(projectRoot, directory);
+  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+  for (const item of readdirSync(path, { withFileTypes: true })) {
+    if (LEFT_OUT.test(item.name)) continue;
+    const name = `${directory}/${item.name}`;
+    if (item.isDirectory()) addDirectory(entries, name);
+    else if (item.isFile()) addFile(entries, name);
+  }
+}
+
+function addFile(entries: CpioEntry[], name: string): void {
+  const path = join(projectRoot, name);
+  const executable = (statSync(path).mode & 0o100) !== 0;
+  const entry = cpioFile(
+    `${PROJECT_IN_INITRD}/${name}`,
+    readFileSync(path),
+    executable ? 0o755 : 0o644,
+  );
+  entries.push(entry);
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+// QEMU as a child process. Every file and socket reaches it as an inherited descriptor: nothing of a
+// run has a name on the host that could clash, be tampered with or stay behind.
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import type { Duplex, Readable } from 'node:stream';
+import { undoOnExit } from './cleanup.js';
+import { deviceArguments } from './devices.js';
+import { VmError } from './errors.js';
+import { findProgram } from './paths.js';
+
+/** Files of a run, as open descriptors of this process. */
+export interface QemuFiles {
+  readonly kernel: number;
+  readonly initrd: number;
+  readonly disk: number;
+  /** ext4 images by the serial number the guest finds them under. */
+  readonly images: Readonly<Record<string, number>>;
+}
+
+export interface Qemu {
+  readonly process: ChildProcess;
+  /** The virtio-serial port to the guest's init. */
+  readonly port: Duplex;
+  readonly monitor: Duplex;
+  /** The serial line: kernel messages of a boot that fails, and panics. */
+  readonly console: Readable;
+  readonly stderr: Readable;
+  kill(): void;
+}
+
+export type Accelerator = 'tcg' | 'kvm';
+
+const KERNEL_ARGUMENTS = [
+  'console=ttyS0',
+  'quiet',
+  'intel_iommu=on',
+  'iommu=nopt',
+  // Without it a busy host panics the guest ("timer doesn't work through Interrupt-remapped IO-APIC").
+  'no_timer_check',
+  // Software emulation has nothing to mitigate.
+  'mitigations=off',
+  'panic=-1',
+].join(' ');
+
+/** Descriptors of the child after stdin, stdout and stderr. */
+const FD = { port: 3, monitor: 4, console: 5, kernel: 6, initrd: 7, disk: 8, images: 9 };
+
+/** QEMU's program: `VFIO_VM_QEMU`, else from PATH. */
+export function findQemu(): string {
+  const chosen = process.env['VFIO_VM_QEMU'] || 'qemu-system-x86_64';
+  const path = chosen.includes('/') ? chosen : findProgram(chosen);
+  if (path === undefined) {
+    throw new VmError(
+      'ERR_VM_MISSING',
+      `${chosen} is not installed (Debian: apt-get install qemu-system-x86); VFIO_VM_QEMU can name another`,
+    );
+  }
+  return path;
+}
+
+export function qemuArguments(
+  accelerator: Accelerator,
+  imageSerials: readonly string[],
+  extra: readonly string[],
+): string[] {
+  return [
+    ...['-nodefaults', '-no-user-config', '-nographic', '-no-reboot', '-nic', 'none'],
+    ...['-machine', accelerator === 'kvm' ? 'q35,kernel-irqchip=split' : 'q35'],
+    ...['-accel', accelerator, '-cpu', 'max', '-smp', '2', '-m', '2G'],
+    ...['-device', 'intel-iommu,intremap=on,device-iotlb=on'],
+    ...['-kernel', path(FD.kernel), '-initrd', path(FD.initrd), '-append', KERNEL_ARGUMENTS],
+    ...['-chardev', `socket,id=console,fd=${FD.console}`, '-serial', 'chardev:console'],
+    ...['-chardev', `socket,id=monitor,fd=${FD.monitor}`, '-mon', 'chardev=monitor,mode=control'],
+    ...deviceArguments(path(FD.disk)),
+    ...hostArguments(imageSerials),
+    ...extra,
+  ];
+}
+
+/** What carries the run itself; from slot 16 up, away from the devices under test. */
+function hostArguments(imageSerials: readonly string[]): string[] {
+  return [
+    ...['-fsdev', 'local,id=host,path=/,security_model=none,readonly=on,multidevs=remap'],
+    ...['-device', 'virtio-9p-pci,fsdev=host,mount_tag=host,addr=10'],
+    ...['-device', 'virtio-serial-pci,id=ports,addr=11'],
+    ...['-chardev', `socket,id=port,fd=${FD.port}`],
+    ...['-device', 'virtserialport,bus=ports.0,chardev=port,name=vfio-vm'],
+    ...['-device', 'virtio-rng-pci,addr=12'],
+    ...imageSerials.flatMap((serial, index) => [
+      '-drive',
+      `if=none,id=image-${serial},format=raw,readonly=on,file=${path(FD.images + index)}`,
+      '-device',
+      `virtio-blk-pci,drive=image-${serial},serial=${serial},addr=${(0x13 + index).toString(16)}`,
+    ]),
+  ];
+}
+
+function path(fd: number): string {
+  return `/dev/fd/${fd}`;
+}
+
+export function startQemu(
+  accelerator: Accelerator,
+  files: QemuFiles,
+  extra: readonly string[],
+): Qemu {
+  const args = qemuArguments(accelerator, Object.keys(files.images), extra);
+  const child = spawnEndingWithParent(findQemu(), args, {
+    // Its own session: Ctrl-C reaches this process, which then ends QEMU.
+    detached: true,
+    stdio: [
+      ...(['ignore', 'ignore', 'pipe', 'pipe', 'pipe', 'pipe'] as const),
+      ...[files.kernel, files.initrd, files.disk, ...Object.values(files.images)],
+    ],
+  });
+  const kill = () => void child.kill('SIGKILL');
+  const done = undoOnExit(kill);
+  child.once('exit', done);
+  // Node's types stop at five descriptors.
+  const pipes = child.stdio as unknown as Duplex[];
+  return {
+    process: child,
+    port: pipes[FD.port] as Duplex,
+    monitor: pipes[FD.monitor] as Duplex,
+    console: pipes[FD.console] as Duplex,
+    stderr: child.stderr as Readable,
+    kill,
+  };
+}
+
+/** With a wrapper that has the kernel kill QEMU when this process ends, even by SIGKILL. */
+function spawnEndingWithParent(
+  program: string,
+  args: string[],
+  options: SpawnOptions,
+): ChildProcess {
+  const setpriv = findProgram('setpriv');
+  return setpriv === undefined
+    ? spawn(program, args, options)
+    : spawn(setpriv, ['--pdeathsig', 'KILL', '--', program, ...args], options);
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+// Runs a program of the host to its end, quietly; its output appears only in the error.
+import { spawn } from 'node:child_process';
+import { VmError } from './errors.js';
+import { findProgram } from './paths.js';
+
+export interface RunOptions {
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  /** Called with each line of stdout. */
+  readonly onLine?: (line: string) => void;
+}
+
+/** Resolves with what it wrote to stdout. */
+export function runProgram(
+  name: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<string> {
+  const path = findProgram(name);
+  if (path === undefined) {
+    throw new VmError(
+      'ERR_VM_MISSING',
+      `${name} is not installed; npm run setup -- vm names what to install`,
+    );
+  }
+  return new Promise((resolve, reject) => {
+    const child = spawn(path, args, {
+      cwd: options.cwd,
+      env: { ...process.env, ...options.env, LC_ALL: 'C' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+      if (options.onLine) for (const line of text.split('\n')) if (line) options.onLine(line);
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+    });
+    child.on('error', reject);
+    child.on('close', (status, signal) => {
+      if (status === 0) resolve(stdout);
+      else reject(new Error(failure(name, args, status ?? signal, stderr || stdout)));
+    });
+  });
+}
+
+function failure(name: string, args: readonly string[], how: unknown, output: string): string {
+  const tail = output.trim().split('\n').slice(-20).join('\n');
+  return `${[name, ...args].join(' ')} ended with ${how}${tail ? `:\n${tail}` : ''}`;
+}
