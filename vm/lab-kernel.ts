@@ -8,6 +8,8 @@ export function findLabKernel(): string {
   if (chosen && existsSync(chosen)) return chosen;
   throw new VmError(
     'ERR_VM_MISSING',
-    chosen ? `VFIO_VM_KERNEL names ${chosen}, which does not exist` : 'TODO',
+    chosen
+      ? `VFIO_VM_KERNEL names ${chosen}, which does not exist`
+      : 'there is no lab kernel yet; npm run vm:kernel builds it (about 11 CPU minutes), or VFIO_VM_KERNEL names an image',
   );
 }

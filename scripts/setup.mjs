@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// Makes a checkout ready to run: packages of the distribution, node_modules, the addon, dist/. Each
+// npm script starts with it, so it costs next to nothing when there is nothing to do.
+//   node scripts/setup.mjs build     what the host needs
+//   node scripts/setup.mjs [vm]      and what the test machine needs
+import { buildAddon } from './setup/addon.mjs';
+import { root } from './setup/files.mjs';
+import { installModules } from './setup/modules.mjs';
+import { installPackages } from './setup/packages.mjs';
+import { clearStatus, runUnderLock, SetupError } from './setup/run.mjs';
+import { compileTypeScript } from './setup/typescript.mjs';
+
+/** @typedef {{ name: string, pending: () => boolean, run: () => void }} Step */
+
+const target = process.argv[2] ?? 'vm';
+const locked = process.argv[3] === '--locked';
+
+/** @type {readonly Step[]} */
+const steps = [installPackages(target), installModules, buildAddon, compileTypeScript];
+
+function main() {
+  if (!['build', 'vm', 'test'].includes(target)) {
+    throw new SetupError(`there is no set-up "${target}": build, vm or test`);
+  }
+  if (!steps.some((step) => step.pending())) return;
+  // Two set-ups at once would write the same files; whoever waited finds the work done.
+  if (!locked) return runUnderLock(root, [import.meta.filename, target, '--locked']);
+  for (const step of steps) if (step.pending()) step.run();
+}
+
+try {
+  main();
+} catch (error) {
+  if (!(error instanceof SetupError)) throw error;
+  clearStatus();
+  process.stderr.write(`setup: ${error.message}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// The native addon, by node-gyp; make finds out what has to be compiled again.
+import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import { filesBelow, hashFiles, readStamp, root, writeStamp } from './files.mjs';
+import { runNpm } from './run.mjs';
+
+// Beside the binaries: whoever removes them removes it too.
+const STAMP = 'build/Release/.setup-stamp';
+
+function current() {
+  const files = filesBelow(['binding.gyp', 'src-native', 'test/native']);
+  return hashFiles(files, `${process.version} ${process.arch}`);
+}
+
+/** @type {import('../setup.mjs').Step} */
+export const buildAddon = {
+  name: 'addon',
+  pending: () => existsSync(join(root, 'binding.gyp')) && readStamp(STAMP) !== current(),
+  run() {
+    const jobs = String(availableParallelism());
+    const args = ['node-gyp', 'configure', 'build', '-j', jobs, ...ownHeaders()];
+    runNpm('building the addon', ['exec', '--no', '--', ...args]);
+    writeStamp(STAMP, current());
+  },
+};
+
+/** A Node that was installed with its headers needs no download of them. */
+function ownHeaders() {
+  const prefix = dirname(dirname(process.execPath));
+  return existsSync(join(prefix, 'include/node/node_api.h')) ? [`--nodedir=${prefix}`] : [];
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// node_modules, as package-lock.json has it.
+import { hashFiles, readStamp, writeStamp } from './files.mjs';
+import { runNpm } from './run.mjs';
+
+const STAMP = 'node_modules/.setup-stamp';
+const current = () => hashFiles(['package-lock.json']);
+
+/** @type {import('../setup.mjs').Step} */
+export const installModules = {
+  name: 'node_modules',
+  pending: () => readStamp(STAMP) !== current(),
+  run() {
+    runNpm('installing node_modules', ['install', '--no-audit', '--no-fund']);
+    writeStamp(STAMP, current());
+  },
+};

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+// Runs other programs, quietly: on a terminal one line says what is going on, and the output of a
+// program is shown when it fails.
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { join } from 'node:path';
+import { root } from './files.mjs';
+
+export class SetupError extends Error {}
+
+/** @param {string} text */
+export function status(text) {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[Ksetup: ${text} …`);
+}
+
+export function clearStatus() {
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+}
+
+/**
+ * @param {string} name
+ * @returns {string | undefined}
+ */
+export function findProgram(name) {
+  // System programs live where an ordinary user's PATH does not look.
+  return [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin']
+    .filter((directory) => directory !== '')
+    .map((directory) => join(directory, name))
+    .find(isExecutable);
+}
+
+/** @param {string} path */
+function isExecutable(path) {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * @param {string} what what is being done, for people
+ * @param {readonly [program: string, ...args: string[]]} command
+ * @param {NodeJS.ProcessEnv} [env]
+ */
+export function run(what, command, env = {}) {
+  status(what);
+  const [program, ...args] = command;
+  const result = spawnSync(program, args, {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    maxBuffer: 2 ** 28,
+    encoding: 'utf8',
+  });
+  clearStatus();
+  if (result.status === 0) return;
+  if (result.signal !== null) throw new SetupError(`${what}: ended by ${result.signal}`);
+  const output = result.error?.message ?? `${result.stdout}${result.stderr}`;
+  throw new SetupError(`${what}: "${command.join(' ')}" failed\n${output.trimEnd()}`);
+}
+
+/**
+ * Runs an npm command: it finds Node's headers where npm's configuration says.
+ * @param {string} what
+ * @param {readonly string[]} args
+ */
+export function runNpm(what, args) {
+  const script = process.env.npm_execpath;
+  if (script?.endsWith('npm-cli.js')) run(what, [process.execPath, script, ...args]);
+  else run(what, [findProgram('npm') ?? 'npm', ...args]);
+}
+
+/**
+ * Runs this program again while holding a lock on a directory. The kernel drops the lock with the
+ * process, so none is ever left behind.
+ * @param {string} directory
+ * @param {readonly string[]} args
+ */
+export function runUnderLock(directory, args) {
+  const command = [process.execPath, ...args];
+  const flock = findProgram('flock');
+  const result =
+    flock === undefined
+      ? spawnSync(process.execPath, args, { stdio: 'inherit' })
+      : spawnSync(flock, [directory, ...command], { stdio: 'inherit' });
+  if (result.error) throw new SetupError(result.error.message);
+  process.exitCode = result.status ?? 1;
+}

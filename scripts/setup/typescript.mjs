@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+// dist/, by tsc, as tsconfig.json says.
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { filesBelow, hashFiles, readStamp, root, writeStamp } from './files.mjs';
+import { run } from './run.mjs';
+
+const STAMP = 'dist/.setup-stamp';
+const SOURCE = /(?<!\.d)\.ts$/;
+
+function sources() {
+  /** @type {{ include: string[] }} */
+  const { include } = JSON.parse(readFileSync(join(root, 'tsconfig.json'), 'utf8'));
+  return filesBelow(include).filter((file) => SOURCE.test(file));
+}
+
+/** @param {readonly string[]} files */
+function current(files) {
+  return hashFiles(['tsconfig.json', 'package.json', 'package-lock.json', ...files]);
+}
+
+/** @param {string} source */
+function output(source) {
+  return join('dist', source.replace(SOURCE, '.js'));
+}
+
+/** @type {import('../setup.mjs').Step} */
+export const compileTypeScript = {
+  name: 'dist',
+  pending() {
+    const files = sources();
+    const complete = files.every((file) => existsSync(join(root, output(file))));
+    return !complete || readStamp(STAMP) !== current(files);
+  },
+  run() {
+    const files = sources();
+    const stamp = current(files);
+    removeStale(files);
+    run('compiling TypeScript', [process.execPath, 'node_modules/typescript/bin/tsc', '-p', '.']);
+    writeStamp(STAMP, stamp);
+  },
+};
+
+/**
+ * Removes what an earlier compilation made of sources that are gone: it would still be found.
+ * @param {readonly string[]} files
+ */
+function removeStale(files) {
+  const expected = new Set(files.map((file) => output(file).replace(/\.js$/, '')));
+  for (const made of filesBelow(['dist']).filter((file) => /\.(js|js\.map|d\.ts)$/.test(file))) {
+    if (!expected.has(made.replace(/\.(js|js\.map|d\.ts)$/, ''))) rmSync(join(root, made));
+  }
+}
