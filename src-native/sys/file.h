@@ -2,6 +2,7 @@
 // Opening files and calling ioctls: EINTR retried, O_CLOEXEC always, failures thrown as SysError.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -12,10 +13,16 @@ namespace vfio::sys {
 /// open(2) with O_CLOEXEC added to `flags`.
 UniqueFd open_file(const std::string& path, int flags);
 
-/// ioctl(2); returns what the kernel returned (>= 0). `name` is the request's name, `path` the file's,
-/// both for the error only.
+/// ioctl(2); returns what the kernel returned (>= 0). `name` is the request's name, `path` the
+/// file's, both for the error only.
 int control(const UniqueFd& fd, unsigned long request, void* argument, const char* name,
             const std::string& path);
+
+/// pread(2) and pwrite(2) of exactly `size` bytes in one call; less is SysError EIO.
+void read_at(const UniqueFd& fd, void* buffer, size_t size, std::uint64_t offset,
+             const std::string& path);
+void write_at(const UniqueFd& fd, const void* buffer, size_t size, std::uint64_t offset,
+              const std::string& path);
 
 /// An eventfd, non-blocking and close-on-exec.
 UniqueFd make_eventfd();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// An mmap as a value. Owns the address range until destruction. A tombstoned mapping keeps its address
-// range, so that a late user reads zeros and can do no harm, but no longer holds the file or memory.
+// An mmap as a value. Owns the address range until destruction. A tombstoned mapping keeps its
+// address range, so that a late user reads zeros and can do no harm, but no longer holds the file
+// or memory.
 #pragma once
 
 #include <sys/types.h>
@@ -11,6 +12,9 @@
 
 namespace vfio::sys {
 
+/// The host's page size.
+size_t page_size() noexcept;
+
 class Mapping final {
  public:
   Mapping() noexcept = default;
@@ -20,7 +24,8 @@ class Mapping final {
 
   /// Maps a file shared, readable and writable as `protection` says. `path` names it in errors. The
   /// mapping is not inherited over fork (a child would keep the device busy).
-  static Mapping of_file(int fd, off_t offset, size_t size, int protection, const std::string& path);
+  static Mapping of_file(int fd, off_t offset, size_t size, int protection,
+                         const std::string& path);
 
   /// Zeroed private memory for DMA, aligned to `alignment` (a power of two, at least a page): not
   /// inherited over fork, left out of core dumps, huge pages advised from 2 MiB on.
@@ -34,6 +39,9 @@ class Mapping final {
 
  private:
   Mapping(void* data, size_t size) noexcept;
+  void advise(int advice, const char* name) const;
+  void trim_to(std::uint8_t* begin, size_t size);
+
   std::uint8_t* data_ = nullptr;
   size_t size_ = 0;
 };

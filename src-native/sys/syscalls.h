@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Every system call of the library goes through this one table. The product links syscalls.cc, whose
-// table is constant; the developer build links test/native/syscalls_hook.cc instead, which can fail
-// the n-th call or trace all of them. Nothing outside sys/ calls the kernel in any other way.
+// Every system call of the library goes through this one table. The product links syscalls.cc,
+// whose table is constant; the developer build links test/native/syscalls_hook.cc instead, which
+// can fail the n-th call or trace all of them. Nothing outside sys/ calls the kernel in any other
+// way.
 #pragma once
 
 #include <poll.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The name of a PCI function, `0000:01:00.0`. Strict, because it goes into paths: a string that is not
-// exactly that form never becomes an Address.
+// The name of a PCI function, `0000:01:00.0`. Strict, because it goes into paths: a string that is
+// not exactly that form never becomes an Address.
 #pragma once
 
 #include <compare>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The library's own failures, as data: lib/errors.ts makes the JavaScript error and its hint of them.
-// Failed system calls are sys::SysError.
+// The library's own failures, as data: lib/errors.ts makes the JavaScript error and its hint of
+// them. Failed system calls are sys::SysError.
 #pragma once
 
 #include <exception>
@@ -24,6 +24,7 @@ enum class ErrorCode {
   kBusMaster,
   kLost,
   kWrongThread,
+  kProtocol,
 };
 
 const char* error_code_name(ErrorCode code) noexcept;

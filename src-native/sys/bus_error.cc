@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+// The process's SIGBUS handler. It takes the bus errors of guarded accesses and hands everything
+// else to whoever would have had it without us. The handler itself only loads atomics and calls
+// async-signal-safe functions.
+#include <signal.h>
+#include <ucontext.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <deque>
+#include <mutex>
+#include <type_traits>
+
+#include "sys/errors.h"
+#include "sys/guarded.h"
+#include "sys/guarded_table.h"
+
+namespace vfio::sys {
+
+namespace {
+
+using Action = struct sigaction;
+
+/// What SIGBUS did before us. Never freed: a handler may be reading it at any time.
+struct Previous {
+  explicit Previous(const Action& previous) : action(previous) {}
+  const Action action;
+  std::atomic<bool> spent{false};  // an SA_RESETHAND handler has had its one signal
+};
+
+/// `first` is who was there before our first installation, `latest` who was there before the last
+/// one. They differ when somebody took SIGBUS from us and we took it back.
+std::atomic<Previous*> first{nullptr};
+std::atomic<Previous*> latest{nullptr};
+
+auto& program_counter(void* context) {
+  auto& machine = static_cast<ucontext_t*>(context)->uc_mcontext;
+#if defined(__x86_64__)
+  return machine.gregs[REG_RIP];
+#else
+  return machine.pc;
+#endif
+}
+
+/// Goes on behind the access when the bus error came from a guarded one.
+bool resume_guarded(void* context) {
+  auto& counter = program_counter(context);
+  const std::uintptr_t resume = resume_address(static_cast<std::uintptr_t>(counter));
+  if (resume == 0) return false;
+  counter = static_cast<std::remove_reference_t<decltype(counter)>>(resume);
+  return true;
+}
+
+/// Somebody who took SIGBUS from us may pass signals on to us; when we have taken it back and pass
+/// them on to him, they would go round for ever. So a signal is marked as we pass it on, in the
+/// last bytes of its siginfo, which the kernel has no use for and clears at each delivery. Returns
+/// whether it was marked.
+bool mark(siginfo_t& info) {
+  constexpr std::uint64_t kMark = 0x7666696f2d627573;
+  auto* tail = reinterpret_cast<char*>(&info) + sizeof info - sizeof kMark;
+  const bool marked = std::memcmp(tail, &kMark, sizeof kMark) == 0;
+  std::memcpy(tail, &kMark, sizeof kMark);
+  return marked;
+}
+
+/// A faulting instruction faults again when the handler returns; a signal that was sent does not
+/// come back.
+bool faults_again(const siginfo_t& info) {
+  return info.si_code > 0 && info.si_code != BUS_MCEERR_AO;
+}
+
+/// As the kernel does it: the default action is to die, and a fault cannot be ignored.
+void die(int signal, const siginfo_t& info) {
+  Action action{};
+  action.sa_handler = SIG_DFL;
+  ::sigaction(signal, &action, nullptr);
+  // Blocked while the handler runs, so it is delivered on return.
+  if (!faults_again(info)) ::raise(signal);
+}
+
+void hand_on(int signal, siginfo_t& info, void* context) {
+  Previous& previous = *(mark(info) ? first : latest).load(std::memory_order_acquire);
+  const Action& action = previous.action;
+  const bool once = (action.sa_flags & SA_RESETHAND) != 0;
+  if (action.sa_handler == SIG_IGN) {
+    if (faults_again(info)) die(signal, info);
+  } else if (action.sa_handler == SIG_DFL || (once && previous.spent.exchange(true))) {
+    die(signal, info);
+  } else if ((action.sa_flags & SA_SIGINFO) != 0) {
+    action.sa_sigaction(signal, &info, context);
+  } else {
+    action.sa_handler(signal);
+  }
+}
+
+void on_bus_error(int signal, siginfo_t* info, void* context) {
+  if (info->si_code == BUS_ADRERR && resume_guarded(context)) return;
+  const int saved = errno;
+  hand_on(signal, *info, context);
+  errno = saved;
+}
+
+bool is_ours(const Action& action) {
+  return (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == on_bus_error;
+}
+
+/// One entry for each different handler there ever was, so the list stays short. Under the lock.
+Previous* remember(const Action& action) {
+  static auto& all = *new std::deque<Previous>;
+  for (Previous& known : all) {
+    // Both functions share their storage in struct sigaction.
+    if (known.action.sa_handler == action.sa_handler && known.action.sa_flags == action.sa_flags) {
+      known.spent = false;
+      return &known;
+    }
+  }
+  return &all.emplace_back(action);
+}
+
+void change_action(const Action* wanted, Action* previous) {
+  if (::sigaction(SIGBUS, wanted, previous) != 0) throw SysError(errno, "sigaction");
+}
+
+}  // namespace
+
+void install_bus_error_handler() {
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+
+  Action current;
+  change_action(nullptr, &current);
+  if (is_ours(current)) return;
+
+  // Published before the handler can run. Its mask and nesting are what the previous handler
+  // expects.
+  latest = remember(current);
+  if (first == nullptr) first = latest.load();
+  Action ours{};
+  ours.sa_sigaction = on_bus_error;
+  ours.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART | (current.sa_flags & SA_NODEFER);
+  ours.sa_mask = current.sa_mask;
+  Action replaced;
+  change_action(&ours, &replaced);
+  if (!is_ours(replaced)) latest = remember(replaced);  // somebody was quicker than we
+}
+
+}  // namespace vfio::sys

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+#include "sys/file.h"
+
+#include <fcntl.h>
+#include <sys/eventfd.h>
+
+#include <array>
+#include <cerrno>
+#include <climits>
+
+#include "sys/errors.h"
+#include "sys/syscalls.h"
+
+namespace vfio::sys {
+
+namespace {
+
+/// Repeats a system call that a signal interrupted.
+template <typename Call>
+auto without_eintr(Call call) {
+  auto result = call();
+  while (result == -1 && errno == EINTR) result = call();
+  return result;
+}
+
+/// A transfer of a register is whole or it did not happen as asked: short is an error too.
+void check_whole(ssize_t transferred, size_t size, const char* name, const std::string& path) {
+  if (transferred < 0) throw SysError(errno, name, {}, path);
+  if (static_cast<size_t>(transferred) != size) throw SysError(EIO, name, {}, path);
+}
+
+}  // namespace
+
+UniqueFd open_file(const std::string& path, int flags) {
+  UniqueFd fd(without_eintr([&] { return syscalls().open(path.c_str(), flags | O_CLOEXEC); }));
+  if (!fd.valid()) throw SysError(errno, "open", {}, path);
+  return fd;
+}
+
+int control(const UniqueFd& fd, unsigned long request, void* argument, const char* name,
+            const std::string& path) {
+  const int result = without_eintr([&] { return syscalls().ioctl(fd.get(), request, argument); });
+  if (result < 0) throw SysError(errno, "ioctl", name, path);
+  return result;
+}
+
+void read_at(const UniqueFd& fd, void* buffer, size_t size, std::uint64_t offset,
+             const std::string& path) {
+  const auto at = static_cast<off_t>(offset);
+  check_whole(without_eintr([&] { return syscalls().pread(fd.get(), buffer, size, at); }), size,
+              "pread", path);
+}
+
+void write_at(const UniqueFd& fd, const void* buffer, size_t size, std::uint64_t offset,
+              const std::string& path) {
+  const auto at = static_cast<off_t>(offset);
+  check_whole(without_eintr([&] { return syscalls().pwrite(fd.get(), buffer, size, at); }), size,
+              "pwrite", path);
+}
+
+UniqueFd make_eventfd() {
+  UniqueFd fd(syscalls().eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  if (!fd.valid()) throw SysError(errno, "eventfd");
+  return fd;
+}
+
+uint64_t drain_eventfd(int fd) noexcept {
+  uint64_t count = 0;
+  const ssize_t got = without_eintr([&] { return syscalls().read(fd, &count, sizeof count); });
+  return got == sizeof count ? count : 0;
+}
+
+std::string read_link(const std::string& path) {
+  std::array<char, PATH_MAX> target;
+  const ssize_t length = syscalls().readlink(path.c_str(), target.data(), target.size());
+  if (length < 0) throw SysError(errno, "readlink", {}, path);
+  if (static_cast<size_t>(length) == target.size()) {
+    throw SysError(ENAMETOOLONG, "readlink", {}, path);
+  }
+  return {target.data(), static_cast<size_t>(length)};
+}
+
+}  // namespace vfio::sys

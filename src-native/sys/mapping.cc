@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+#include "sys/mapping.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "sys/errors.h"
+#include "sys/syscalls.h"
+
+namespace vfio::sys {
+
+namespace {
+
+/// The size of a transparent huge page, and so the alignment it wants.
+constexpr size_t kHugePage = size_t{2} << 20;
+
+constexpr std::uintptr_t round_up(std::uintptr_t value, size_t alignment) {
+  return (value + alignment - 1) & ~(alignment - 1);
+}
+
+}  // namespace
+
+size_t page_size() noexcept {
+  static const auto size = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  return size;
+}
+
+Mapping::Mapping(void* data, size_t size) noexcept
+    : data_(static_cast<std::uint8_t*>(data)), size_(size) {}
+
+Mapping::Mapping(Mapping&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+Mapping& Mapping::operator=(Mapping&& other) noexcept {
+  Mapping taken(std::move(other));  // and what this one held ends with it, now
+  std::swap(data_, taken.data_);
+  std::swap(size_, taken.size_);
+  return *this;
+}
+
+// munmap of a range we mapped fails only when the kernel has no memory to split it: nothing to do.
+Mapping::~Mapping() {
+  if (data_ != nullptr) syscalls().munmap(data_, size_);
+}
+
+Mapping Mapping::of_file(int fd, off_t offset, size_t size, int protection,
+                         const std::string& path) {
+  void* data = syscalls().mmap(nullptr, size, protection, MAP_SHARED, fd, offset);
+  if (data == MAP_FAILED) throw SysError(errno, "mmap", {}, path);
+  Mapping mapping(data, size);
+  mapping.advise(MADV_DONTFORK, "MADV_DONTFORK");
+  return mapping;
+}
+
+Mapping Mapping::of_memory(size_t size, size_t alignment) {
+  const bool huge = size >= kHugePage;
+  if (huge) alignment = std::max(alignment, kHugePage);
+
+  // More than asked, and the ends cut off: mmap aligns to a page only.
+  size_t reserved = 0;
+  if (__builtin_add_overflow(size, alignment - page_size(), &reserved)) {
+    throw SysError(ENOMEM, "mmap");
+  }
+  void* data = syscalls().mmap(nullptr, reserved, PROT_READ | PROT_WRITE,
+                               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (data == MAP_FAILED) throw SysError(errno, "mmap");
+  Mapping mapping(data, reserved);
+  const auto begin = reinterpret_cast<std::uintptr_t>(data);
+  mapping.trim_to(mapping.data_ + (round_up(begin, alignment) - begin), size);
+
+  mapping.advise(MADV_DONTFORK, "MADV_DONTFORK");
+  // The rest is advice: a kernel built without it does as well.
+  syscalls().madvise(mapping.data_, size, MADV_DONTDUMP);
+  if (huge) syscalls().madvise(mapping.data_, size, MADV_HUGEPAGE);
+  return mapping;
+}
+
+void Mapping::advise(int advice, const char* name) const {
+  if (syscalls().madvise(data_, size_, advice) != 0) throw SysError(errno, "madvise", name);
+}
+
+/// Gives back the pages outside [begin, begin + size), and owns what is left at each step.
+void Mapping::trim_to(std::uint8_t* begin, size_t size) {
+  if (begin != data_) {
+    const auto front = static_cast<size_t>(begin - data_);
+    if (syscalls().munmap(data_, front) != 0) throw SysError(errno, "munmap");
+    data_ = begin;
+    size_ -= front;
+  }
+  const size_t kept = round_up(size, page_size());
+  if (kept < size_ && syscalls().munmap(data_ + kept, size_ - kept) != 0) {
+    throw SysError(errno, "munmap");
+  }
+  size_ = size;
+}
+
+// Where the kernel has no memory for it the old pages stay until the destructor. That is safe,
+// since whoever tombstones a mapping has first told its users to keep off.
+void Mapping::tombstone() noexcept {
+  if (data_ == nullptr) return;
+  syscalls().mmap(data_, size_, PROT_READ | PROT_WRITE,
+                  MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
+}  // namespace vfio::sys

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#include "vfio/address.h"
+
+#include <algorithm>
+
+#include "vfio/errors.h"
+
+namespace vfio {
+
+namespace {
+
+constexpr bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
+
+/// What follows the domain: `:BB:DD.F`, with a device below 0x20 and a function below 8.
+constexpr std::size_t kTail = 8;
+
+constexpr bool is_tail(std::string_view text) {
+  return text.size() == kTail && text[0] == ':' && is_hex(text[1]) && is_hex(text[2]) &&
+         text[3] == ':' && (text[4] == '0' || text[4] == '1') && is_hex(text[5]) &&
+         text[6] == '.' && text[7] >= '0' && text[7] <= '7';
+}
+
+constexpr bool is_address(std::string_view text) {
+  if (text.size() < 4 + kTail || text.size() > 8 + kTail) return false;
+  const std::string_view domain = text.substr(0, text.size() - kTail);
+  return std::all_of(domain.begin(), domain.end(), is_hex) && is_tail(text.substr(domain.size()));
+}
+
+}  // namespace
+
+// The message does not repeat the text: it may be long, or hold anything.
+Address Address::parse(std::string_view text) {
+  if (!is_address(text)) {
+    throw Error(ErrorCode::kAddress, "Expected a PCI address like 0000:01:00.0");
+  }
+  return Address(std::string(text));
+}
+
+}  // namespace vfio
