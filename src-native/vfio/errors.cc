@@ -31,6 +31,8 @@ const char* error_code_name(ErrorCode code) noexcept {
       return "ERR_VFIO_LOST";
     case ErrorCode::kWrongThread:
       return "ERR_VFIO_WRONG_THREAD";
+    case ErrorCode::kProtocol:
+      return "ERR_VFIO_PROTOCOL";
   }
   return "ERR_VFIO_UNSUPPORTED";
 }

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+# The product build. vfio is the addon that is shipped; vfio_testing is the same code with the memory back
+# end and a table of system calls that tests can make fail.
+{
+  'target_defaults': {
+    'include_dirs': [
+      'src-native',
+      '<!(node -p "require(\'node-addon-api\').include_dir")',
+    ],
+    'defines': ['NAPI_VERSION=9'],
+    'dependencies': ['<!(node -p "require(\'node-addon-api\').targets"):node_addon_api_except_all'],
+    'cflags!': ['-fno-exceptions'],
+    'cflags_cc!': ['-fno-exceptions', '-fno-rtti', '-std=gnu++17', '-std=gnu++20'],
+    'cflags_cc': ['<!@(cat src-native/FLAGS)'],
+  },
+  'targets': [
+    {
+      'target_name': 'vfio_core',
+      'type': 'static_library',
+      # A thin archive would name its objects by path; an ordinary one links the same everywhere.
+      'standalone_static_library': 1,
+      'sources': ['<!@(cat src-native/SOURCES)'],
+    },
+    {
+      'target_name': 'vfio',
+      'dependencies': ['vfio_core'],
+      'sources': [
+        'src-native/sys/syscalls.cc',
+        'src-native/binding/module.cc',
+      ],
+      'ldflags': ['<!@(cat src-native/LDFLAGS)'],
+    },
+    {
+      'target_name': 'vfio_testing',
+      'product_dir': '<(PRODUCT_DIR)/testing',
+      'dependencies': ['vfio_core'],
+      'sources': ['<!@(cat test/native/SOURCES)'],
+      'include_dirs': ['test/native'],
+      'ldflags': ['<!@(cat src-native/LDFLAGS)'],
+    },
+  ],
+}

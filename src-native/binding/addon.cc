@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+#include "binding/addon.h"
+
+#include <bit>
+
+#include "binding/accessors.h"
+#include "binding/container_wrap.h"
+#include "binding/device_wrap.h"
+#include "binding/dma_wrap.h"
+#include "binding/environment.h"
+#include "binding/interrupts_wrap.h"
+
+static_assert(sizeof(void*) == 8 && std::endian::native == std::endian::little,
+              "vfio is for 64-bit little-endian machines");
+
+namespace vfio::binding {
+
+void init_addon(Napi::Env env, Napi::Object exports) {
+  Environment::create(env);
+  auto& environment = Environment::of(env);
+  ContainerWrap::define(environment);
+  DeviceWrap::define(environment);
+  InterruptsWrap::define(environment);
+  DmaWrap::define(environment);
+  exports.Set("openContainer", Napi::Function::New<open_container>(env, "openContainer"));
+  exports.Set("openDevice", Napi::Function::New<open_device>(env, "openDevice"));
+  define_accessors(exports);
+}
+
+}  // namespace vfio::binding

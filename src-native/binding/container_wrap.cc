@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: MIT
+#include "binding/container_wrap.h"
+
+#include <utility>
+
+#include "binding/convert.h"
+#include "binding/device_wrap.h"
+#include "binding/dma_wrap.h"
+#include "vfio/errors.h"
+#include "vfio/function.h"
+
+namespace vfio::binding {
+
+namespace {
+
+struct Done {};
+
+Napi::Value undefined(Napi::Env env, Done& /*result*/) { return env.Undefined(); }
+
+Address address_from(const Napi::Value& value) {
+  return Address::parse(value.ToString().Utf8Value());
+}
+
+Direction direction_from(const Napi::Value& value) {
+  switch (index_from(value)) {
+    case 1:
+      return Direction::kToDevice;
+    case 2:
+      return Direction::kFromDevice;
+    default:
+      return Direction::kBoth;
+  }
+}
+
+std::optional<std::uint64_t> iova_from(const Napi::Value& value) {
+  if (!value.IsBigInt()) return std::nullopt;
+  bool lossless = false;
+  const std::uint64_t iova = value.As<Napi::BigInt>().Uint64Value(&lossless);
+  if (!lossless) throw Error(ErrorCode::kRange, "an IOVA has 64 bits");
+  return iova;
+}
+
+std::uint64_t size_from(const Napi::Value& value) {
+  const double size = value.As<Napi::Number>().DoubleValue();
+  if (!(size >= 0 && size <= 9007199254740991.0)) {
+    throw Error(ErrorCode::kRange, "the size is no whole number of bytes");
+  }
+  return static_cast<std::uint64_t>(size);
+}
+
+void release_groups(OpenContainer& container) noexcept {
+  for (auto& [group, claims] : container.groups) {
+    for (std::size_t i = 0; i < claims.size(); ++i) {
+      try {
+        container.space->release_group(group);
+      } catch (const std::exception&) {
+        // The group's descriptor is closed all the same; its claim goes below.
+      }
+    }
+  }
+  container.groups.clear();
+}
+
+}  // namespace
+
+Napi::Value open_container(const Napi::CallbackInfo& info) {
+  return across(info.Env(), [&]() -> Napi::Value {
+    auto& environment = Environment::of(info.Env());
+    const auto service = std::make_shared<ServiceThread>();
+    using Result = std::shared_ptr<AddressSpace>;
+    return environment.run<Result>(
+        *service,
+        [make = environment.make_backend] { return std::make_shared<AddressSpace>(make()); },
+        [&environment, service](Napi::Env, Result& space) -> Napi::Value {
+          return ContainerWrap::make(environment, std::move(space), service);
+        });
+  });
+}
+
+Napi::Value open_device(const Napi::CallbackInfo& info) {
+  return across(info.Env(), [&]() -> Napi::Value {
+    auto& environment = Environment::of(info.Env());
+    const Address address = address_from(info[0]);
+    const auto service = std::make_shared<ServiceThread>();
+    struct Opened {
+      std::shared_ptr<AddressSpace> space;
+      std::shared_ptr<Function> function;
+    };
+    return environment.run<Opened>(
+        *service,
+        [address, make = environment.make_backend] {
+          auto claim = Registry::instance().claim_device_anywhere(
+              std::make_shared<AddressSpace>(make()), address);
+          auto space = claim.space();
+          return Opened{std::move(space), Function::open(std::move(claim), address)};
+        },
+        [&environment, service](Napi::Env env, Opened& opened) -> Napi::Value {
+          auto object = Napi::Object::New(env);
+          object.Set("container",
+                     ContainerWrap::make(environment, std::move(opened.space),
+                                         std::make_shared<ServiceThread>()));
+          object.Set("device",
+                     DeviceWrap::make(environment, std::move(opened.function), service));
+          return object;
+        });
+  });
+}
+
+void ContainerWrap::define(Environment& environment) {
+  const auto constructor =
+      DefineClass(environment.env(), "NativeContainer",
+                  {
+                      InstanceAccessor<&ContainerWrap::backend>("backend"),
+                      InstanceMethod<&ContainerWrap::limits>("limits"),
+                      InstanceMethod<&ContainerWrap::group_of>("groupOf"),
+                      InstanceMethod<&ContainerWrap::hold_group>("holdGroup"),
+                      InstanceMethod<&ContainerWrap::release_group>("releaseGroup"),
+                      InstanceMethod<&ContainerWrap::open_device>("openDevice"),
+                      InstanceMethod<&ContainerWrap::alloc_dma>("allocDma"),
+                      InstanceMethod<&ContainerWrap::close>("close"),
+                  });
+  environment.container_class = Napi::Persistent(constructor);
+}
+
+Napi::Object ContainerWrap::make(Environment& environment, std::shared_ptr<AddressSpace> space,
+                                 std::shared_ptr<ServiceThread> service) {
+  const Napi::Object object = environment.container_class.New({});
+  ContainerWrap* wrap = Unwrap(object);
+  wrap->backend_ = space->backend_name();
+  wrap->container_ = std::make_shared<OpenContainer>();
+  wrap->container_->space = std::move(space);
+  wrap->service_ = std::move(service);
+  return object;
+}
+
+ContainerWrap::ContainerWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
+
+AddressSpace& ContainerWrap::space() const {
+  if (container_ == nullptr) throw Error(ErrorCode::kClosed, "the container is closed");
+  return *container_->space;
+}
+
+Napi::Value ContainerWrap::backend(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), backend_);
+}
+
+Napi::Value ContainerWrap::limits(const Napi::CallbackInfo& info) {
+  return across(info.Env(),
+                [&]() -> Napi::Value { return limits_data(info.Env(), space().limits()); });
+}
+
+Napi::Value ContainerWrap::group_of(const Napi::CallbackInfo& info) {
+  return across(info.Env(), [&]() -> Napi::Value {
+    return number_or_undefined(info.Env(), space().group_of(address_from(info[0])));
+  });
+}
+
+Napi::Value ContainerWrap::hold_group(const Napi::CallbackInfo& info) {
+  return across(info.Env(), [&]() -> Napi::Value {
+    space();
+    const int group = static_cast<int>(index_from(info[0]));
+    return Environment::of(info.Env())
+        .run<Done>(
+            *service_,
+            [container = container_, group] {
+              auto claim = Registry::instance().claim_group(container->space, group);
+              container->space->hold_group(group);
+              container->groups[group].push_back(std::move(claim));
+              return Done{};
+            },
+            undefined);
+  });
+}
+
+Napi::Value ContainerWrap::release_group(const Napi::CallbackInfo& info) {
+  return across(info.Env(), [&]() -> Napi::Value {
+    space();
+    const int group = static_cast<int>(index_from(info[0]));
+    return Environment::of(info.Env())
+        .run<Done>(
+            *service_,
+            [container = container_, group] {
+              const auto held = container->groups.find(group);
+              if (held == container->groups.end()) return Done{};
+              const auto claim = std::move(held->second.back());
+              held->second.pop_back();
+              if (held->second.empty()) container->groups.erase(held);
+              container->space->release_group(group);
+              return Done{};
+            },
+            undefined);
+  });
+}
+
+Napi::Value ContainerWrap::open_device(const Napi::CallbackInfo& info) {
+  return across(info.Env(), [&]() -> Napi::Value {
+    space();
+    auto& environment = Environment::of(info.Env());
+    const Address address = address_from(info[0]);
+    const auto service = std::make_shared<ServiceThread>();
+    using Result = std::shared_ptr<Function>;
+    return environment.run<Result>(
+        *service,
+        [space = container_->space, address] {
+          return Function::open(Registry::instance().claim_device(space, address), address);
+        },
+        [&environment, service](Napi::Env, Result& function) -> Napi::Value {
+          return DeviceWrap::make(environment, std::move(function), service);
+        });
+  });
+}
+
+Napi::Value ContainerWrap::alloc_dma(const Napi::CallbackInfo& info) {
+  return across(info.Env(), [&]() -> Napi::Value {
+    space();
+    auto buffer = std::make_shared<DmaBuffer>(container_->space, size_from(info[0]),
+                                              direction_from(info[1]), iova_from(info[2]));
+    return DmaWrap::make(Environment::of(info.Env()), std::move(buffer));
+  });
+}
+
+Napi::Value ContainerWrap::close(const Napi::CallbackInfo& info) {
+  if (!closed_.IsEmpty()) return closed_.Value();
+  auto container = std::make_shared<std::shared_ptr<OpenContainer>>(
+      std::exchange(container_, nullptr));
+  const Napi::Value promise = Environment::of(info.Env())
+                                  .run<Done>(
+                                      *service_,
+                                      [container] {
+                                        release_groups(**container);
+                                        // Closes the descriptor, if nobody else has this space.
+                                        container->reset();
+                                        return Done{};
+                                      },
+                                      undefined);
+  closed_ = Napi::Persistent(promise.As<Napi::Promise>());
+  return promise;
+}
+
+}  // namespace vfio::binding

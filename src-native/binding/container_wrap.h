@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+// NativeContainer of lib/native.ts, and the two ways to get one.
+#pragma once
+
+#include <napi.h>
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "binding/environment.h"
+#include "vfio/address_space.h"
+#include "vfio/registry.h"
+#include "vfio/service_thread.h"
+
+namespace vfio::binding {
+
+/// openContainer() of lib/native.ts.
+Napi::Value open_container(const Napi::CallbackInfo& info);
+/// openDevice(address) of lib/native.ts.
+Napi::Value open_device(const Napi::CallbackInfo& info);
+
+/// A container as one env has it open. The address space may be shared with containers of other envs.
+struct OpenContainer {
+  std::shared_ptr<AddressSpace> space;
+  /// Held by openGroup, by number. Touched on the service thread only, whose jobs run one by one.
+  std::map<int, std::vector<Registry::Claim>> groups;
+};
+
+class ContainerWrap final : public Napi::ObjectWrap<ContainerWrap> {
+ public:
+  static void define(Environment& environment);
+  static Napi::Object make(Environment& environment, std::shared_ptr<AddressSpace> space,
+                           std::shared_ptr<ServiceThread> service);
+
+  explicit ContainerWrap(const Napi::CallbackInfo& info);
+
+ private:
+  Napi::Value backend(const Napi::CallbackInfo& info);
+  Napi::Value limits(const Napi::CallbackInfo& info);
+  Napi::Value group_of(const Napi::CallbackInfo& info);
+  Napi::Value hold_group(const Napi::CallbackInfo& info);
+  Napi::Value release_group(const Napi::CallbackInfo& info);
+  Napi::Value open_device(const Napi::CallbackInfo& info);
+  Napi::Value alloc_dma(const Napi::CallbackInfo& info);
+  Napi::Value close(const Napi::CallbackInfo& info);
+
+  AddressSpace& space() const;
+
+  std::shared_ptr<OpenContainer> container_;  // empty once closed
+  std::shared_ptr<ServiceThread> service_;
+  const char* backend_ = "";
+  Napi::Reference<Napi::Promise> closed_;
+};
+
+}  // namespace vfio::binding

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+#include "binding/device_wrap.h"
+
+#include <utility>
+
+#include "binding/convert.h"
+#include "binding/interrupts_wrap.h"
+
+namespace vfio::binding {
+
+namespace {
+
+/// What a job gives back when there is nothing to give back.
+struct Done {};
+
+Napi::Value undefined(Napi::Env env, Done& /*result*/) { return env.Undefined(); }
+
+}  // namespace
+
+void DeviceWrap::define(Environment& environment) {
+  const auto constructor = DefineClass(
+      environment.env(), "NativeDevice",
+      {
+          InstanceAccessor<&DeviceWrap::address>("address"),
+          InstanceAccessor<&DeviceWrap::group>("group"),
+          InstanceAccessor<&DeviceWrap::device_info>("info"),
+          InstanceMethod<&DeviceWrap::region>("region"),
+          InstanceMethod<&DeviceWrap::irq>("irq"),
+          InstanceMethod<&DeviceWrap::acquire>("acquire"),
+          InstanceMethod<&DeviceWrap::release>("release"),
+          InstanceMethod<&DeviceWrap::bus_master>("busMaster"),
+          InstanceMethod<&DeviceWrap::set_bus_master>("setBusMaster"),
+          InstanceMethod<&DeviceWrap::enable_interrupts>("enableInterrupts"),
+          InstanceMethod<&DeviceWrap::on_change>("onChange"),
+          InstanceMethod<&DeviceWrap::reset>("reset"),
+          InstanceMethod<&DeviceWrap::close>("close"),
+      });
+  environment.device_class = Napi::Persistent(constructor);
+}
+
+Napi::Object DeviceWrap::make(Environment& environment, std::shared_ptr<Function> function,
+                              std::shared_ptr<ServiceThread> service) {
+  const Napi::Object object = environment.device_class.New({});
+  auto device =
+      std::make_shared<OpenDevice>(environment, std::move(function), std::move(service));
+  environment.devices.insert(device);
+  Unwrap(object)->device_ = std::move(device);
+  return object;
+}
+
+DeviceWrap::DeviceWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
+
+Napi::Value DeviceWrap::address(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), device_->function()->address());
+}
+
+Napi::Value DeviceWrap::group(const Napi::CallbackInfo& info) {
+  return number_or_undefined(info.Env(), device_->function()->group());
+}
+
+Napi::Value DeviceWrap::device_info(const Napi::CallbackInfo& info) {
+  const FunctionInfo& function = device_->function()->info();
+  auto object = Napi::Object::New(info.Env());
+  object.Set("flags", function.flags);
+  object.Set("numRegions", function.num_regions);
+  object.Set("numIrqs", function.num_irqs);
+  return object;
+}
+
+Napi::Value DeviceWrap::region(const Napi::CallbackInfo& info) {
+  const auto& region = device_->function()->region(index_from(info[0]));
+  return region ? region_info(info.Env(), *region) : info.Env().Undefined();
+}
+
+Napi::Value DeviceWrap::irq(const Napi::CallbackInfo& info) {
+  const auto& irq = device_->function()->irq(index_from(info[0]));
+  return irq ? irq_info(info.Env(), *irq) : info.Env().Undefined();
+}
+
+Napi::Value DeviceWrap::acquire(const Napi::CallbackInfo& info) {
+  return across(info.Env(), [&]() -> Napi::Value {
+    return Napi::Number::New(info.Env(), device_->acquire(index_from(info[0])));
+  });
+}
+
+void DeviceWrap::release(const Napi::CallbackInfo& info) { device_->release(index_from(info[0])); }
+
+Napi::Value DeviceWrap::bus_master(const Napi::CallbackInfo& info) {
+  return across(info.Env(), [&]() -> Napi::Value {
+    return Napi::Boolean::New(info.Env(), device_->function()->bus_master());
+  });
+}
+
+void DeviceWrap::set_bus_master(const Napi::CallbackInfo& info) {
+  across(info.Env(), [&] { device_->function()->set_bus_master(info[0].ToBoolean()); });
+}
+
+Napi::Value DeviceWrap::enable_interrupts(const Napi::CallbackInfo& info) {
+  return across(info.Env(), [&]() -> Napi::Value {
+    auto vectors = device_->enable_interrupts(index_from(info[0]), index_from(info[1]));
+    return InterruptsWrap::make(Environment::of(info.Env()), std::move(vectors));
+  });
+}
+
+void DeviceWrap::on_change(const Napi::CallbackInfo& info) {
+  const auto callback = std::make_shared<Napi::FunctionReference>(
+      Napi::Persistent(info[0].As<Napi::Function>()));
+  across(info.Env(), [&] {
+    device_->watch_changes([callback](Change change) {
+      const Napi::Env env = callback->Env();
+      const Napi::HandleScope handles(env);
+      call_from_loop(env, callback->Value(), {change_data(env, change)});
+    });
+  });
+}
+
+Napi::Value DeviceWrap::reset(const Napi::CallbackInfo& info) {
+  return across(info.Env(), [&]() -> Napi::Value {
+    const auto function = device_->function();
+    device_->close_interrupts();
+    function->begin_reset();
+    return Environment::of(info.Env())
+        .run<Done>(
+            device_->service(),
+            [function] {
+              function->reset();
+              return Done{};
+            },
+            undefined);
+  });
+}
+
+Napi::Value DeviceWrap::close(const Napi::CallbackInfo& info) {
+  if (!closed_.IsEmpty()) return closed_.Value();
+  auto& environment = Environment::of(info.Env());
+  device_->cut();
+  environment.devices.erase(device_);
+  // The job keeps the service thread's owner until it is done.
+  const Napi::Value promise = environment.run<Done>(
+      device_->service(),
+      [device = device_] {
+        device->function()->release();
+        return Done{};
+      },
+      undefined);
+  closed_ = Napi::Persistent(promise.As<Napi::Promise>());
+  return promise;
+}
+
+}  // namespace vfio::binding

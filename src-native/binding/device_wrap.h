@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// NativeDevice of lib/native.ts.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "binding/open_device.h"
+
+namespace vfio::binding {
+
+class DeviceWrap final : public Napi::ObjectWrap<DeviceWrap> {
+ public:
+  static void define(Environment& environment);
+  static Napi::Object make(Environment& environment, std::shared_ptr<Function> function,
+                           std::shared_ptr<ServiceThread> service);
+
+  explicit DeviceWrap(const Napi::CallbackInfo& info);
+
+ private:
+  Napi::Value address(const Napi::CallbackInfo& info);
+  Napi::Value group(const Napi::CallbackInfo& info);
+  Napi::Value device_info(const Napi::CallbackInfo& info);
+  Napi::Value region(const Napi::CallbackInfo& info);
+  Napi::Value irq(const Napi::CallbackInfo& info);
+  Napi::Value acquire(const Napi::CallbackInfo& info);
+  void release(const Napi::CallbackInfo& info);
+  Napi::Value bus_master(const Napi::CallbackInfo& info);
+  void set_bus_master(const Napi::CallbackInfo& info);
+  Napi::Value enable_interrupts(const Napi::CallbackInfo& info);
+  void on_change(const Napi::CallbackInfo& info);
+  Napi::Value reset(const Napi::CallbackInfo& info);
+  Napi::Value close(const Napi::CallbackInfo& info);
+
+  std::shared_ptr<OpenDevice> device_;
+  Napi::Reference<Napi::Promise> closed_;
+};
+
+}  // namespace vfio::binding

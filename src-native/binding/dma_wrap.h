@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// NativeDmaBuffer of lib/native.ts.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "binding/environment.h"
+#include "vfio/dma.h"
+
+namespace vfio::binding {
+
+class DmaWrap final : public Napi::ObjectWrap<DmaWrap> {
+ public:
+  static void define(Environment& environment);
+  static Napi::Object make(Environment& environment, std::shared_ptr<DmaBuffer> buffer);
+
+  explicit DmaWrap(const Napi::CallbackInfo& info);
+
+ private:
+  Napi::Value iova(const Napi::CallbackInfo& info);
+  Napi::Value byte_length(const Napi::CallbackInfo& info);
+  Napi::Value array_buffer(const Napi::CallbackInfo& info);
+  void close(const Napi::CallbackInfo& info);
+
+  // The env owns the buffer and releases it in the right order when it ends; this may outlive that.
+  std::weak_ptr<DmaBuffer> buffer_;
+  std::shared_ptr<sys::Mapping> memory_;
+  std::uint64_t iova_ = 0;
+  Napi::Reference<Napi::ArrayBuffer> array_buffer_;
+};
+
+}  // namespace vfio::binding

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+#include "binding/environment.h"
+
+#include "binding/open_device.h"
+#include "vfio/type1/address_space.h"
+
+namespace vfio::binding {
+
+namespace {
+
+/// Runs `body` as a callback of the event loop: handles are freed after it and microtasks run.
+template <typename Body>
+void in_callback_scope(napi_env env, Body&& body) {
+  const Napi::HandleScope handles(env);
+  try {
+    const Napi::AsyncContext context(env, "vfio");
+    const Napi::CallbackScope scope(env, context);
+    body();
+  } catch (const Napi::Error&) {
+    // Only an env that is ending refuses a scope or a promise's settling, and then nobody is waiting.
+  }
+}
+
+}  // namespace
+
+bool Mailbox::post(Delivery delivery) {
+  const std::lock_guard lock(mutex_);
+  if (wake_ == nullptr) return false;
+  deliveries_.push_back(std::move(delivery));
+  uv_async_send(wake_);
+  return true;
+}
+
+Environment& Environment::of(napi_env env) {
+  return *Napi::Env(env).GetInstanceData<Environment>();
+}
+
+void Environment::create(Napi::Env env) {
+  auto* self = new Environment(env);
+  // The clean-up hook deletes it: after the last libuv handle, which can be later than N-API's own end.
+  env.SetInstanceData<Environment, [](Napi::Env, Environment*) {}>(self);
+}
+
+Environment::Environment(napi_env env) : make_backend(open_type1), env_(env) {
+  napi_get_uv_event_loop(env, &loop_);
+  auto* wake = new uv_async_t;
+  uv_async_init(loop_, wake, on_wake);
+  wake->data = this;
+  uv_unref(reinterpret_cast<uv_handle_t*>(wake));
+  mailbox_->wake_ = wake;
+  open_handles_ = 1;
+  napi_add_async_cleanup_hook(env, on_end, this, &hook_);
+}
+
+void Environment::add_pending() {
+  if (pending_++ == 0) uv_ref(reinterpret_cast<uv_handle_t*>(mailbox_->wake_));
+}
+
+void Environment::remove_pending() {
+  if (--pending_ == 0) uv_unref(reinterpret_cast<uv_handle_t*>(mailbox_->wake_));
+}
+
+void Environment::on_wake(uv_async_t* handle) { static_cast<Environment*>(handle->data)->deliver(); }
+
+void Environment::deliver() {
+  std::vector<Mailbox::Delivery> deliveries;
+  {
+    const std::lock_guard lock(mailbox_->mutex_);
+    deliveries.swap(mailbox_->deliveries_);
+  }
+  for (const Mailbox::Delivery& delivery : deliveries) {
+    in_callback_scope(env_, [&] { delivery(*this); });
+  }
+}
+
+void Environment::on_end(napi_async_cleanup_hook_handle /*handle*/, void* self) {
+  static_cast<Environment*>(self)->end();
+}
+
+void Environment::end() {
+  ending_ = true;
+  uv_async_t* wake = nullptr;
+  std::vector<Mailbox::Delivery> undelivered;
+  {
+    const std::lock_guard lock(mailbox_->mutex_);
+    wake = std::exchange(mailbox_->wake_, nullptr);
+    undelivered.swap(mailbox_->deliveries_);
+  }
+  // Memory stays mapped until the last device that may write to it has been quieted.
+  auto held = std::make_shared<std::set<std::shared_ptr<DmaBuffer>>>(std::move(buffers));
+  buffers.clear();
+  for (const auto& device : std::exchange(devices, {})) device->abandon(held);
+  for (Poll* poll : std::exchange(polls_, {})) poll->close();
+
+  container_class.Reset();
+  device_class.Reset();
+  interrupts_class.Reset();
+  dma_class.Reset();
+  uv_close(reinterpret_cast<uv_handle_t*>(wake), [](uv_handle_t* handle) {
+    auto* self = static_cast<Environment*>(handle->data);
+    delete reinterpret_cast<uv_async_t*>(handle);
+    self->handle_closed();
+  });
+}
+
+void Environment::handle_closed() {
+  if (--open_handles_ > 0 || !ending_) return;
+  napi_remove_async_cleanup_hook(hook_);
+  delete this;
+}
+
+struct Poll::Handle {
+  uv_poll_t poll;
+  Environment* environment;
+  std::shared_ptr<void> keep;
+  std::function<void()> on_readable;
+};
+
+Poll::Poll(Environment& environment, int fd, std::shared_ptr<void> keep,
+           std::function<void()> on_readable)
+    : environment_(environment),
+      handle_(new Handle{{}, &environment, std::move(keep), std::move(on_readable)}) {
+  handle_->poll.data = handle_;
+  const int failure = uv_poll_init(environment.loop(), &handle_->poll, fd);
+  if (failure < 0) {
+    delete std::exchange(handle_, nullptr);
+    throw sys::SysError(-failure, "epoll_ctl");
+  }
+  environment_.polls_.insert(this);
+  ++environment_.open_handles_;
+  uv_poll_start(&handle_->poll, UV_READABLE, [](uv_poll_t* poll, int, int) {
+    static_cast<Handle*>(poll->data)->on_readable();
+  });
+}
+
+void Poll::ref() noexcept {
+  if (handle_ != nullptr) uv_ref(reinterpret_cast<uv_handle_t*>(&handle_->poll));
+}
+
+void Poll::unref() noexcept {
+  if (handle_ != nullptr) uv_unref(reinterpret_cast<uv_handle_t*>(&handle_->poll));
+}
+
+void Poll::close() noexcept {
+  if (handle_ == nullptr) return;
+  environment_.polls_.erase(this);
+  uv_close(reinterpret_cast<uv_handle_t*>(&std::exchange(handle_, nullptr)->poll),
+           [](uv_handle_t* closed) {
+             auto* handle = static_cast<Handle*>(closed->data);
+             Environment* environment = handle->environment;
+             delete handle;
+             environment->handle_closed();
+           });
+}
+
+void call_from_loop(napi_env env, napi_value function,
+                    std::initializer_list<napi_value> arguments) {
+  napi_value global = nullptr;
+  if (napi_get_global(env, &global) != napi_ok) return;
+  napi_make_callback(env, nullptr, global, function, arguments.size(), arguments.begin(), nullptr);
+  bool pending = false;
+  if (napi_is_exception_pending(env, &pending) != napi_ok || !pending) return;
+  napi_value thrown = nullptr;
+  if (napi_get_and_clear_last_exception(env, &thrown) == napi_ok) napi_fatal_exception(env, thrown);
+}
+
+}  // namespace vfio::binding

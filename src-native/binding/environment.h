@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+// The state of one napi_env (the main thread, or a worker): what came back from service threads and waits
+// for its loop, the libuv handles it polls, and what it has open. Lives until the env's clean-up hook has
+// closed the last handle; used on the env's thread only, except where it says otherwise.
+#pragma once
+
+#include <napi.h>
+#include <uv.h>
+
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "binding/failure.h"
+#include "vfio/backend.h"
+#include "vfio/dma.h"
+#include "vfio/service_thread.h"
+
+namespace vfio::binding {
+
+class Environment;
+class OpenDevice;
+class Poll;
+
+/// Takes results from other threads to the env's loop. Thread-safe; shared with jobs that may outlive
+/// the env.
+class Mailbox final {
+ public:
+  using Delivery = std::function<void(Environment&)>;
+
+  /// False once the env has ended; the delivery is then dropped here, on the caller's thread.
+  bool post(Delivery delivery);
+
+ private:
+  friend class Environment;
+  std::mutex mutex_;
+  uv_async_t* wake_ = nullptr;  // null once the env has ended
+  std::vector<Delivery> deliveries_;
+};
+
+class Environment final {
+ public:
+  static Environment& of(napi_env env);
+  /// Makes the state of an env; it deletes itself when the env ends.
+  static void create(Napi::Env env);
+
+  napi_env env() const noexcept { return env_; }
+  uv_loop_t* loop() const noexcept { return loop_; }
+
+  /// Runs `job` on a service thread and settles a promise with what `convert` makes of its result. A
+  /// pending promise keeps the process alive. When the env ends meanwhile, the result is destroyed on
+  /// the service thread.
+  template <typename Result>
+  Napi::Value run(ServiceThread& thread, std::function<Result()> job,
+                  std::function<Napi::Value(Napi::Env, Result&)> convert);
+
+  // What is open, so that it can be closed in the right order when the env ends.
+  std::set<std::shared_ptr<OpenDevice>> devices;
+  std::set<std::shared_ptr<DmaBuffer>> buffers;
+
+  /// How containers are made: over type1, unless a test says otherwise.
+  std::function<std::unique_ptr<AddressSpaceBackend>()> make_backend;
+
+  Napi::FunctionReference container_class;
+  Napi::FunctionReference device_class;
+  Napi::FunctionReference interrupts_class;
+  Napi::FunctionReference dma_class;
+
+ private:
+  friend class Poll;
+  explicit Environment(napi_env env);
+  ~Environment() = default;
+
+  static void on_wake(uv_async_t* handle);
+  static void on_end(napi_async_cleanup_hook_handle handle, void* self);
+  void deliver();
+  void end();
+  void add_pending();
+  void remove_pending();
+  void handle_closed();
+
+  napi_env env_;
+  uv_loop_t* loop_ = nullptr;
+  std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();
+  unsigned pending_ = 0;
+  std::set<Poll*> polls_;
+  unsigned open_handles_ = 0;
+  napi_async_cleanup_hook_handle hook_ = nullptr;
+  bool ending_ = false;
+};
+
+/// One uv_poll for readability of a descriptor, as a value. `keep` owns the descriptor and is let go only
+/// after libuv has let go of it. Closed with the env at the latest.
+class Poll final {
+ public:
+  Poll(Environment& environment, int fd, std::shared_ptr<void> keep,
+       std::function<void()> on_readable);
+  ~Poll() { close(); }
+  Poll(const Poll&) = delete;
+  Poll& operator=(const Poll&) = delete;
+
+  void ref() noexcept;
+  void unref() noexcept;
+  void close() noexcept;
+
+ private:
+  struct Handle;
+  Environment& environment_;
+  Handle* handle_;  // null once closed; freed by libuv's close callback
+};
+
+/// Calls a JavaScript function from the loop; what it throws becomes an uncaught exception, and nothing
+/// comes of it when the env is ending.
+void call_from_loop(napi_env env, napi_value function, std::initializer_list<napi_value> arguments);
+
+template <typename Result>
+Napi::Value Environment::run(ServiceThread& thread, std::function<Result()> job,
+                             std::function<Napi::Value(Napi::Env, Result&)> convert) {
+  const auto deferred = Napi::Promise::Deferred::New(env_);
+  add_pending();
+  thread.post([mailbox = mailbox_, deferred, job = std::move(job), convert = std::move(convert)] {
+    auto result = std::make_shared<std::optional<Result>>();
+    std::exception_ptr failure;
+    try {
+      result->emplace(job());
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    mailbox->post([deferred, convert, result, failure](Environment& environment) {
+      environment.remove_pending();
+      const Napi::Env env(environment.env());
+      if (failure) {
+        deferred.Reject(failure_data(env, failure));
+      } else {
+        deferred.Resolve(convert(env, **result));
+      }
+    });
+  });
+  return deferred.Promise();
+}
+
+}  // namespace vfio::binding

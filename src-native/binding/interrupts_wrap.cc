@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+#include "binding/interrupts_wrap.h"
+
+#include <utility>
+
+#include "binding/convert.h"
+
+namespace vfio::binding {
+
+void InterruptsWrap::define(Environment& environment) {
+  const auto constructor = DefineClass(environment.env(), "NativeInterrupts",
+                                       {
+                                           InstanceAccessor<&InterruptsWrap::count>("count"),
+                                           InstanceMethod<&InterruptsWrap::listen>("listen"),
+                                           InstanceMethod<&InterruptsWrap::unlisten>("unlisten"),
+                                           InstanceMethod<&InterruptsWrap::ref>("ref"),
+                                           InstanceMethod<&InterruptsWrap::unref>("unref"),
+                                           InstanceMethod<&InterruptsWrap::trigger>("trigger"),
+                                           InstanceMethod<&InterruptsWrap::mask>("mask"),
+                                           InstanceMethod<&InterruptsWrap::unmask>("unmask"),
+                                           InstanceMethod<&InterruptsWrap::close>("close"),
+                                       });
+  environment.interrupts_class = Napi::Persistent(constructor);
+}
+
+Napi::Object InterruptsWrap::make(Environment& environment, std::shared_ptr<VectorPolls> vectors) {
+  const Napi::Object object = environment.interrupts_class.New({});
+  Unwrap(object)->vectors_ = std::move(vectors);
+  return object;
+}
+
+InterruptsWrap::InterruptsWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
+
+Napi::Value InterruptsWrap::count(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), vectors_->count());
+}
+
+void InterruptsWrap::listen(const Napi::CallbackInfo& info) {
+  const auto callback = std::make_shared<Napi::FunctionReference>(
+      Napi::Persistent(info[1].As<Napi::Function>()));
+  across(info.Env(), [&] {
+    vectors_->listen(index_from(info[0]), [callback](std::uint64_t raised) {
+      const Napi::Env env = callback->Env();
+      const Napi::HandleScope handles(env);
+      call_from_loop(env, callback->Value(), {number(env, raised)});
+    });
+  });
+}
+
+void InterruptsWrap::unlisten(const Napi::CallbackInfo& info) {
+  vectors_->unlisten(index_from(info[0]));
+}
+
+void InterruptsWrap::ref(const Napi::CallbackInfo& info) {
+  across(info.Env(), [&] { vectors_->ref(index_from(info[0])); });
+}
+
+void InterruptsWrap::unref(const Napi::CallbackInfo& info) {
+  across(info.Env(), [&] { vectors_->unref(index_from(info[0])); });
+}
+
+void InterruptsWrap::trigger(const Napi::CallbackInfo& info) {
+  across(info.Env(), [&] {
+    vectors_->check_open();
+    vectors_->irqs().trigger(index_from(info[0]));
+  });
+}
+
+void InterruptsWrap::mask(const Napi::CallbackInfo& info) {
+  across(info.Env(), [&] {
+    vectors_->check_open();
+    vectors_->irqs().mask_intx(true);
+  });
+}
+
+void InterruptsWrap::unmask(const Napi::CallbackInfo& info) {
+  across(info.Env(), [&] {
+    vectors_->check_open();
+    vectors_->irqs().mask_intx(false);
+  });
+}
+
+void InterruptsWrap::close(const Napi::CallbackInfo& info) {
+  across(info.Env(), [&] { vectors_->close(); });
+}
+
+}  // namespace vfio::binding

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// NativeInterrupts of lib/native.ts.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "binding/vector_polls.h"
+
+namespace vfio::binding {
+
+class InterruptsWrap final : public Napi::ObjectWrap<InterruptsWrap> {
+ public:
+  static void define(Environment& environment);
+  static Napi::Object make(Environment& environment, std::shared_ptr<VectorPolls> vectors);
+
+  explicit InterruptsWrap(const Napi::CallbackInfo& info);
+
+ private:
+  Napi::Value count(const Napi::CallbackInfo& info);
+  void listen(const Napi::CallbackInfo& info);
+  void unlisten(const Napi::CallbackInfo& info);
+  void ref(const Napi::CallbackInfo& info);
+  void unref(const Napi::CallbackInfo& info);
+  void trigger(const Napi::CallbackInfo& info);
+  void mask(const Napi::CallbackInfo& info);
+  void unmask(const Napi::CallbackInfo& info);
+  void close(const Napi::CallbackInfo& info);
+
+  std::shared_ptr<VectorPolls> vectors_;
+};
+
+}  // namespace vfio::binding

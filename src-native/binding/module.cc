@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+#include <napi.h>
+
+#include "binding/addon.h"
+
+namespace {
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  vfio::binding::init_addon(env, exports);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(vfio, init)

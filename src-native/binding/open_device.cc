@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+#include "binding/open_device.h"
+
+#include <utility>
+
+#include "binding/vector_polls.h"
+#include "vfio/errors.h"
+
+namespace vfio::binding {
+
+Handle OpenDevice::acquire(std::uint32_t region) {
+  const Handle handle = acquire_slot(environment_.env(), function_, region);
+  handles_.insert(handle);
+  return handle;
+}
+
+void OpenDevice::release(Handle handle) noexcept {
+  if (handles_.erase(handle) > 0) release_slot(environment_.env(), handle);
+}
+
+std::shared_ptr<VectorPolls> OpenDevice::enable_interrupts(std::uint32_t index,
+                                                           std::uint32_t count) {
+  interrupts_ = std::make_shared<VectorPolls>(
+      environment_, std::make_shared<IrqSet>(function_, index, count));
+  return interrupts_;
+}
+
+void OpenDevice::close_interrupts() {
+  if (interrupts_ != nullptr) std::exchange(interrupts_, nullptr)->close();
+}
+
+void OpenDevice::watch_changes(std::function<void(Change)> on_change) {
+  const int fd = function_->change_fd();
+  if (fd < 0) return;
+  changes_ = std::make_unique<Poll>(environment_, fd, nullptr,
+                                    [function = function_, on_change = std::move(on_change)] {
+                                      on_change(function->take_change());
+                                    });
+  changes_->unref();
+}
+
+void OpenDevice::cut() noexcept {
+  changes_.reset();
+  try {
+    close_interrupts();
+  } catch (const std::exception&) {
+    // Release disarms once more.
+  }
+  function_->cut();
+  for (const Handle handle : std::exchange(handles_, {})) {
+    release_slot(environment_.env(), handle);
+  }
+}
+
+void OpenDevice::abandon(std::shared_ptr<void> held) noexcept {
+  cut();
+  service_->post([function = function_, service = service_, held = std::move(held)] {
+    function->release();
+  });
+}
+
+}  // namespace vfio::binding

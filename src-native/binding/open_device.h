@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+// A function as one env has it open: the function itself, the thread for its slow calls, the handles and
+// watchers of this env. Its two halves of closing: cut() on the env's thread, release on the service thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <set>
+
+#include "binding/environment.h"
+#include "binding/slots.h"
+#include "vfio/function.h"
+#include "vfio/irq.h"
+#include "vfio/service_thread.h"
+
+namespace vfio::binding {
+
+class VectorPolls;
+
+class OpenDevice final : public std::enable_shared_from_this<OpenDevice> {
+ public:
+  OpenDevice(Environment& environment, std::shared_ptr<Function> function,
+             std::shared_ptr<ServiceThread> service)
+      : environment_(environment), function_(std::move(function)), service_(std::move(service)) {}
+
+  const std::shared_ptr<Function>& function() const noexcept { return function_; }
+  ServiceThread& service() noexcept { return *service_; }
+
+  Handle acquire(std::uint32_t region);
+  void release(Handle handle) noexcept;
+
+  /// The armed vectors with this env's watchers of them; they are closed before a reset and by cut().
+  std::shared_ptr<VectorPolls> enable_interrupts(std::uint32_t index, std::uint32_t count);
+  void close_interrupts();
+
+  /// Watches for requests and faults, without keeping the process alive.
+  void watch_changes(std::function<void(Change)> on_change);
+
+  /// At once: no access, callback or interrupt any more.
+  void cut() noexcept;
+  /// The env ends: cut, and release in the background. `held` is let go after the release.
+  void abandon(std::shared_ptr<void> held) noexcept;
+
+ private:
+  Environment& environment_;
+  const std::shared_ptr<Function> function_;
+  const std::shared_ptr<ServiceThread> service_;
+  std::set<Handle> handles_;
+  std::shared_ptr<VectorPolls> interrupts_;
+  std::unique_ptr<Poll> changes_;
+};
+
+}  // namespace vfio::binding

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+#include "binding/vector_polls.h"
+
+#include <string>
+#include <tuple>
+
+#include "sys/file.h"
+#include "vfio/errors.h"
+
+namespace vfio::binding {
+
+void VectorPolls::check_open() const {
+  if (closed_) throw Error(ErrorCode::kClosed, "the interrupt set is closed");
+}
+
+void VectorPolls::check_vector(std::uint32_t vector) const {
+  check_open();
+  if (vector >= count()) {
+    throw Error(ErrorCode::kRange, "vector " + std::to_string(vector) + " of a set of " +
+                                       std::to_string(count()));
+  }
+}
+
+void VectorPolls::listen(std::uint32_t vector, std::function<void(std::uint64_t)> on_interrupt) {
+  check_vector(vector);
+  polls_.erase(vector);
+  const int eventfd = irqs_->eventfd(vector);
+  polls_.emplace(std::piecewise_construct, std::forward_as_tuple(vector),
+                 std::forward_as_tuple(environment_, eventfd, irqs_,
+                                       [eventfd, on_interrupt = std::move(on_interrupt)] {
+                                         const std::uint64_t raised = sys::drain_eventfd(eventfd);
+                                         if (raised > 0) on_interrupt(raised);
+                                       }));
+}
+
+void VectorPolls::ref(std::uint32_t vector) {
+  check_vector(vector);
+  if (const auto poll = polls_.find(vector); poll != polls_.end()) poll->second.ref();
+}
+
+void VectorPolls::unref(std::uint32_t vector) {
+  check_vector(vector);
+  if (const auto poll = polls_.find(vector); poll != polls_.end()) poll->second.unref();
+}
+
+void VectorPolls::close() {
+  if (std::exchange(closed_, true)) return;
+  polls_.clear();
+  irqs_->close();
+}
+
+}  // namespace vfio::binding

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// An armed IrqSet and the watchers that one env has on its vectors. The count is drained in the watcher and
+// passed as data, so a storm costs one callback a turn of the loop.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "binding/environment.h"
+#include "vfio/irq.h"
+
+namespace vfio::binding {
+
+class VectorPolls final {
+ public:
+  VectorPolls(Environment& environment, std::shared_ptr<IrqSet> irqs)
+      : environment_(environment), irqs_(std::move(irqs)) {}
+
+  std::uint32_t count() const noexcept { return irqs_->count(); }
+  IrqSet& irqs() noexcept { return *irqs_; }
+
+  /// `on_interrupt` gets how often the vector was raised. Takes the place of an earlier listener.
+  void listen(std::uint32_t vector, std::function<void(std::uint64_t)> on_interrupt);
+  void unlisten(std::uint32_t vector) { polls_.erase(vector); }
+  void ref(std::uint32_t vector);
+  void unref(std::uint32_t vector);
+
+  /// Stops all watchers, then disarms. Throws Error kClosed from everything afterwards but close.
+  void close();
+  void check_open() const;
+
+ private:
+  void check_vector(std::uint32_t vector) const;
+
+  Environment& environment_;
+  const std::shared_ptr<IrqSet> irqs_;
+  std::map<std::uint32_t, Poll> polls_;
+  bool closed_ = false;
+};
+
+}  // namespace vfio::binding

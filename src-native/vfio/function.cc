@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: MIT
+#include "vfio/function.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "sys/errors.h"
+#include "sys/guarded.h"
+#include "uapi/vfio.h"
+#include "vfio/errors.h"
+
+namespace vfio {
+
+namespace {
+
+// The command register of configuration space (PCI Local Bus 3.0, 6.2.2).
+constexpr std::uint64_t kCommand = 0x04;
+constexpr std::uint16_t kCommandMemory = 1U << 1;
+constexpr std::uint16_t kCommandBusMaster = 1U << 2;
+constexpr std::uint16_t kCommandIntxDisable = 1U << 10;
+
+/// On the way out every step is tried, whatever became of the one before; the kernel undoes the rest when
+/// the descriptor closes.
+template <typename Step>
+void attempt(Step&& step) noexcept {
+  try {
+    step();
+  } catch (const std::exception&) {
+  }
+}
+
+/// The kernel answers EIO for a BAR that cannot be reached, as it raises SIGBUS for a mapped one.
+[[noreturn]] void rethrow_access(const sys::SysError& failure, std::uint32_t region) {
+  if (failure.error() == EIO && region != VFIO_PCI_CONFIG_REGION_INDEX) {
+    throw Error(ErrorCode::kBus, "the device did not answer");
+  }
+  throw failure;
+}
+
+}  // namespace
+
+std::shared_ptr<Function> Function::open(Registry::Claim claim, Address address) {
+  const std::shared_ptr<AddressSpace> space = claim.space();
+  auto backend = space->open(address, claim.group());
+  // From here on the destructor closes what was opened, whichever step fails.
+  std::shared_ptr<Function> function(
+      new Function(std::move(claim), std::move(address), std::move(backend)));
+  function->read_info();
+  function->quiet();
+  return function;
+}
+
+Function::Function(Registry::Claim claim, Address address,
+                   std::unique_ptr<FunctionBackend> backend)
+    : claim_(std::move(claim)), address_(std::move(address)), backend_(std::move(backend)) {}
+
+Function::~Function() { release(); }
+
+void Function::read_info() {
+  info_ = backend_->info();
+  for (std::uint32_t i = 0; i < info_.num_regions; ++i) regions_.push_back(backend_->region(i));
+  for (std::uint32_t i = 0; i < info_.num_irqs; ++i) irqs_.push_back(backend_->irq(i));
+}
+
+const std::optional<RegionInfo>& Function::region(std::uint32_t index) const {
+  static const std::optional<RegionInfo> absent;
+  return index < regions_.size() ? regions_[index] : absent;
+}
+
+const std::optional<IrqInfo>& Function::irq(std::uint32_t index) const {
+  static const std::optional<IrqInfo> absent;
+  return index < irqs_.size() ? irqs_[index] : absent;
+}
+
+/// What every driver finds after open and after reset, on every back end.
+void Function::quiet() {
+  change_command(kCommandMemory | kCommandIntxDisable, kCommandBusMaster);
+}
+
+void Function::check_live() const {
+  switch (state_.load(std::memory_order_acquire)) {
+    case State::kLive:
+      return;
+    case State::kBusy:
+      throw Error(ErrorCode::kBusy, address() + " is being reset");
+    case State::kLost:
+      throw Error(ErrorCode::kLost, address() + " is gone");
+    case State::kClosed:
+      throw Error(ErrorCode::kClosed, address() + " is closed");
+  }
+}
+
+Window Function::window(std::uint32_t index) {
+  const std::lock_guard control(control_);
+  const std::shared_lock in_use(in_use_);
+  check_live();
+  if (const auto found = windows_.find(index); found != windows_.end()) return found->second.window;
+  const auto& info = region(index);
+  if (!info || info->mappable.empty()) return {};
+
+  const Area area = *std::max_element(
+      info->mappable.begin(), info->mappable.end(),
+      [](const Area& left, const Area& right) { return left.size < right.size; });
+  sys::install_bus_error_handler();
+  auto mapping = backend_->map(*info, area);
+  if (!mapping) return {};
+  const Window window{mapping->data() - area.begin, area.begin, area.begin + area.size};
+  windows_.emplace(index, MappedWindow{std::move(*mapping), window});
+  return window;
+}
+
+std::uint64_t Function::read(std::uint32_t region, std::uint64_t offset, unsigned width) {
+  const std::shared_lock in_use(in_use_);
+  check_live();
+  try {
+    return backend_->read(region, offset, width);
+  } catch (const sys::SysError& failure) {
+    rethrow_access(failure, region);
+  }
+}
+
+void Function::write(std::uint32_t region, std::uint64_t offset, unsigned width,
+                     std::uint64_t value) {
+  const std::shared_lock in_use(in_use_);
+  check_live();
+  try {
+    backend_->write(region, offset, width, value);
+  } catch (const sys::SysError& failure) {
+    rethrow_access(failure, region);
+  }
+}
+
+std::uint16_t Function::command() {
+  return static_cast<std::uint16_t>(backend_->read(VFIO_PCI_CONFIG_REGION_INDEX, kCommand, 2));
+}
+
+void Function::set_command(std::uint16_t value) {
+  backend_->write(VFIO_PCI_CONFIG_REGION_INDEX, kCommand, 2, value);
+}
+
+void Function::change_command(std::uint16_t set, std::uint16_t clear) {
+  set_command(static_cast<std::uint16_t>((command() | set) & ~clear));
+}
+
+bool Function::bus_master() {
+  const std::shared_lock in_use(in_use_);
+  check_live();
+  return (command() & kCommandBusMaster) != 0;
+}
+
+void Function::set_bus_master(bool on) {
+  const std::lock_guard control(control_);
+  const std::shared_lock in_use(in_use_);
+  check_live();
+  change_command(on ? kCommandBusMaster : 0, on ? 0 : kCommandBusMaster);
+}
+
+void Function::check_vectors(std::uint32_t index, std::size_t count) {
+  const auto& info = irq(index);
+  if (!info || info->count == 0) {
+    throw Error(ErrorCode::kUnsupported, address() + " has no interrupts of this kind");
+  }
+  if (count == 0 || count > info->count) {
+    throw Error(ErrorCode::kRange, address() + " has " + std::to_string(info->count) +
+                                       " vectors of this kind, not " + std::to_string(count));
+  }
+  if (armed_) {
+    throw Error(ErrorCode::kBusy, "interrupts of " + address() +
+                                      " are enabled already; close that interrupt set first");
+  }
+  if (index != VFIO_PCI_INTX_IRQ_INDEX && (command() & kCommandBusMaster) == 0) {
+    throw Error(ErrorCode::kBusMaster,
+                "MSI and MSI-X are memory writes, and " + address() + " may not make any");
+  }
+}
+
+void Function::arm(std::uint32_t index, const std::vector<sys::UniqueFd>& eventfds) {
+  const std::lock_guard control(control_);
+  const std::shared_lock in_use(in_use_);
+  check_live();
+  check_vectors(index, eventfds.size());
+
+  IrqRequest request{.index = index,
+                     .start = 0,
+                     .count = static_cast<std::uint32_t>(eventfds.size()),
+                     .data = IrqRequest::Data::kEventFd,
+                     .action = IrqRequest::Action::kTrigger,
+                     .fds = {}};
+  for (const sys::UniqueFd& eventfd : eventfds) request.fds.push_back(eventfd.get());
+
+  const int available = backend_->set_irqs(request);
+  if (available > 0) {
+    throw Error(ErrorCode::kUnsupported, "only " + std::to_string(available) + " of " +
+                                             std::to_string(eventfds.size()) +
+                                             " vectors could be had; ask for no more than that");
+  }
+  armed_ = index;
+  // INTx stays masked in the command register until somebody listens.
+  if (index == VFIO_PCI_INTX_IRQ_INDEX) change_command(0, kCommandIntxDisable);
+}
+
+void Function::disarm(std::uint32_t index) {
+  const std::lock_guard control(control_);
+  const std::shared_lock in_use(in_use_);
+  // When the function is busy or closed, reset() or release() has disarmed it or is about to.
+  if (armed_ != index || state_.load(std::memory_order_acquire) != State::kLive) return;
+  disarm_now(index);
+}
+
+void Function::disarm_now(std::uint32_t index) {
+  armed_.reset();
+  if (index == VFIO_PCI_INTX_IRQ_INDEX) change_command(kCommandIntxDisable, 0);
+  backend_->set_irqs({.index = index,
+                      .start = 0,
+                      .count = 0,
+                      .data = IrqRequest::Data::kNone,
+                      .action = IrqRequest::Action::kTrigger,
+                      .fds = {}});
+}
+
+void Function::trigger(std::uint32_t index, std::uint32_t vector) {
+  const std::shared_lock in_use(in_use_);
+  check_live();
+  backend_->set_irqs({.index = index,
+                      .start = vector,
+                      .count = 1,
+                      .data = IrqRequest::Data::kNone,
+                      .action = IrqRequest::Action::kTrigger,
+                      .fds = {}});
+}
+
+void Function::mask_intx(bool masked) {
+  const std::shared_lock in_use(in_use_);
+  check_live();
+  backend_->set_irqs({.index = VFIO_PCI_INTX_IRQ_INDEX,
+                      .start = 0,
+                      .count = 1,
+                      .data = IrqRequest::Data::kNone,
+                      .action = masked ? IrqRequest::Action::kMask : IrqRequest::Action::kUnmask,
+                      .fds = {}});
+}
+
+Change Function::take_change() {
+  const std::shared_lock in_use(in_use_);
+  if (state_.load(std::memory_order_acquire) == State::kClosed) return {};
+  const Change change = backend_->take_change();
+  if (change.lost) {
+    State expected = State::kLive;
+    state_.compare_exchange_strong(expected, State::kLost);
+  }
+  return change;
+}
+
+void Function::begin_reset() {
+  if ((info_.flags & VFIO_DEVICE_FLAGS_RESET) == 0) {
+    check_live();
+    throw Error(ErrorCode::kUnsupported, address() + " has no function-level reset");
+  }
+  State expected = State::kLive;
+  if (!state_.compare_exchange_strong(expected, State::kBusy)) check_live();
+}
+
+void Function::reset() {
+  // The device forgets its rings but not its right to write to memory, so that goes first.
+  {
+    const std::lock_guard control(control_);
+    const std::lock_guard others_done(in_use_);
+    attempt([&] { change_command(kCommandIntxDisable, kCommandBusMaster); });
+    if (armed_) attempt([&] { disarm_now(*armed_); });
+  }
+  const auto live_again = [this] {
+    State expected = State::kBusy;
+    state_.compare_exchange_strong(expected, State::kLive);
+  };
+  try {
+    backend_->reset();
+    quiet();
+  } catch (...) {
+    live_again();
+    throw;
+  }
+  live_again();
+}
+
+void Function::cut() noexcept {
+  state_.store(State::kClosed, std::memory_order_release);
+  const std::lock_guard control(control_);
+  for (auto& [index, window] : windows_) window.mapping.tombstone();
+}
+
+void Function::release() noexcept {
+  if (!claim_) return;
+  cut();
+  // Whoever passed the state check before the cut is waited for.
+  { const std::lock_guard others_done(in_use_); }
+  attempt([&] { change_command(kCommandIntxDisable, kCommandBusMaster); });
+  if (armed_) attempt([&] { disarm_now(*armed_); });
+  const std::shared_ptr<AddressSpace> space = claim_->space();
+  attempt([&] { space->close(std::move(backend_), address_, claim_->group()); });
+  claim_.reset();
+}
+
+}  // namespace vfio

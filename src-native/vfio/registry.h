@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// What this process holds, whichever thread or worker opened it: a group node opens once, so its devices
+// can only share one address space; a device is driven by one owner. One registry a process, thread-safe.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+
+#include "vfio/address_space.h"
+
+namespace vfio {
+
+class Registry final {
+ public:
+  /// Never destroyed: service threads may outlive the static objects at process exit.
+  static Registry& instance();
+
+  /// A group, and perhaps a device of it, being held. Gives both back when destroyed, so it must outlive
+  /// whatever it was taken for.
+  class Claim final {
+   public:
+    Claim(Claim&& other) noexcept;
+    Claim& operator=(Claim&&) = delete;
+    ~Claim();
+    const std::shared_ptr<AddressSpace>& space() const noexcept { return space_; }
+    std::optional<int> group() const noexcept { return group_; }
+
+   private:
+    friend class Registry;
+    Claim(std::shared_ptr<AddressSpace> space, std::optional<int> group,
+          std::optional<Address> address);
+    std::shared_ptr<AddressSpace> space_;
+    std::optional<int> group_;
+    std::optional<Address> address_;
+    bool valid_ = true;
+  };
+
+  /// Claims a device for `space`. Throws Error kBusy when the device is open already, or its group
+  /// belongs to another address space.
+  Claim claim_device(const std::shared_ptr<AddressSpace>& space, const Address& address);
+
+  /// The same in the address space that holds the group already, else in `fallback`.
+  Claim claim_device_anywhere(const std::shared_ptr<AddressSpace>& fallback,
+                              const Address& address);
+
+  Claim claim_group(const std::shared_ptr<AddressSpace>& space, int group);
+
+ private:
+  struct Holder {
+    std::weak_ptr<AddressSpace> space;
+    int claims = 0;
+  };
+
+  Registry() = default;
+  Claim claim(const std::shared_ptr<AddressSpace>& space, std::optional<int> group,
+              std::optional<Address> address, bool join);
+  void release(std::optional<int> group, const std::optional<Address>& address);
+
+  std::mutex mutex_;
+  std::map<int, Holder> groups_;
+  std::set<Address> devices_;
+};
+
+}  // namespace vfio
