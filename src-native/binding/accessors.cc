@@ -157,7 +157,8 @@ napi_value read(napi_env env, napi_callback_info info) noexcept {
   napi_value arguments[2];
   napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
   Value value{};
-  const std::int32_t failure = load(target_of(env, arguments[0], arguments[1], sizeof value), value);
+  const std::int32_t failure =
+      load(target_of(env, arguments[0], arguments[1], sizeof value), value);
   napi_value result = nullptr;
   if (failure != kNone) {
     napi_create_int32(env, failure, &result);

@@ -96,11 +96,9 @@ Napi::Value open_device(const Napi::CallbackInfo& info) {
         },
         [&environment, service](Napi::Env env, Opened& opened) -> Napi::Value {
           auto object = Napi::Object::New(env);
-          object.Set("container",
-                     ContainerWrap::make(environment, std::move(opened.space),
-                                         std::make_shared<ServiceThread>()));
-          object.Set("device",
-                     DeviceWrap::make(environment, std::move(opened.function), service));
+          object.Set("container", ContainerWrap::make(environment, std::move(opened.space),
+                                                      std::make_shared<ServiceThread>()));
+          object.Set("device", DeviceWrap::make(environment, std::move(opened.function), service));
           return object;
         });
   });
@@ -221,8 +219,8 @@ Napi::Value ContainerWrap::alloc_dma(const Napi::CallbackInfo& info) {
 
 Napi::Value ContainerWrap::close(const Napi::CallbackInfo& info) {
   if (!closed_.IsEmpty()) return closed_.Value();
-  auto container = std::make_shared<std::shared_ptr<OpenContainer>>(
-      std::exchange(container_, nullptr));
+  auto container =
+      std::make_shared<std::shared_ptr<OpenContainer>>(std::exchange(container_, nullptr));
   const Napi::Value promise = Environment::of(info.Env())
                                   .run<Done>(
                                       *service_,

@@ -20,7 +20,8 @@ Napi::Value open_container(const Napi::CallbackInfo& info);
 /// openDevice(address) of lib/native.ts.
 Napi::Value open_device(const Napi::CallbackInfo& info);
 
-/// A container as one env has it open. The address space may be shared with containers of other envs.
+/// A container as one env has it open. The address space may be shared with containers of other
+/// envs.
 struct OpenContainer {
   std::shared_ptr<AddressSpace> space;
   /// Held by openGroup, by number. Touched on the service thread only, whose jobs run one by one.

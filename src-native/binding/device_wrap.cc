@@ -18,31 +18,30 @@ Napi::Value undefined(Napi::Env env, Done& /*result*/) { return env.Undefined();
 }  // namespace
 
 void DeviceWrap::define(Environment& environment) {
-  const auto constructor = DefineClass(
-      environment.env(), "NativeDevice",
-      {
-          InstanceAccessor<&DeviceWrap::address>("address"),
-          InstanceAccessor<&DeviceWrap::group>("group"),
-          InstanceAccessor<&DeviceWrap::device_info>("info"),
-          InstanceMethod<&DeviceWrap::region>("region"),
-          InstanceMethod<&DeviceWrap::irq>("irq"),
-          InstanceMethod<&DeviceWrap::acquire>("acquire"),
-          InstanceMethod<&DeviceWrap::release>("release"),
-          InstanceMethod<&DeviceWrap::bus_master>("busMaster"),
-          InstanceMethod<&DeviceWrap::set_bus_master>("setBusMaster"),
-          InstanceMethod<&DeviceWrap::enable_interrupts>("enableInterrupts"),
-          InstanceMethod<&DeviceWrap::on_change>("onChange"),
-          InstanceMethod<&DeviceWrap::reset>("reset"),
-          InstanceMethod<&DeviceWrap::close>("close"),
-      });
+  const auto constructor =
+      DefineClass(environment.env(), "NativeDevice",
+                  {
+                      InstanceAccessor<&DeviceWrap::address>("address"),
+                      InstanceAccessor<&DeviceWrap::group>("group"),
+                      InstanceAccessor<&DeviceWrap::device_info>("info"),
+                      InstanceMethod<&DeviceWrap::region>("region"),
+                      InstanceMethod<&DeviceWrap::irq>("irq"),
+                      InstanceMethod<&DeviceWrap::acquire>("acquire"),
+                      InstanceMethod<&DeviceWrap::release>("release"),
+                      InstanceMethod<&DeviceWrap::bus_master>("busMaster"),
+                      InstanceMethod<&DeviceWrap::set_bus_master>("setBusMaster"),
+                      InstanceMethod<&DeviceWrap::enable_interrupts>("enableInterrupts"),
+                      InstanceMethod<&DeviceWrap::on_change>("onChange"),
+                      InstanceMethod<&DeviceWrap::reset>("reset"),
+                      InstanceMethod<&DeviceWrap::close>("close"),
+                  });
   environment.device_class = Napi::Persistent(constructor);
 }
 
 Napi::Object DeviceWrap::make(Environment& environment, std::shared_ptr<Function> function,
                               std::shared_ptr<ServiceThread> service) {
   const Napi::Object object = environment.device_class.New({});
-  auto device =
-      std::make_shared<OpenDevice>(environment, std::move(function), std::move(service));
+  auto device = std::make_shared<OpenDevice>(environment, std::move(function), std::move(service));
   environment.devices.insert(device);
   Unwrap(object)->device_ = std::move(device);
   return object;
@@ -103,8 +102,8 @@ Napi::Value DeviceWrap::enable_interrupts(const Napi::CallbackInfo& info) {
 }
 
 void DeviceWrap::on_change(const Napi::CallbackInfo& info) {
-  const auto callback = std::make_shared<Napi::FunctionReference>(
-      Napi::Persistent(info[0].As<Napi::Function>()));
+  const auto callback =
+      std::make_shared<Napi::FunctionReference>(Napi::Persistent(info[0].As<Napi::Function>()));
   across(info.Env(), [&] {
     device_->watch_changes([callback](Change change) {
       const Napi::Env env = callback->Env();

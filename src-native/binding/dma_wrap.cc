@@ -11,7 +11,8 @@ namespace vfio::binding {
 
 namespace {
 
-/// The ArrayBuffer over `memory`, which lives as long as any store of it, transferred ones included.
+/// The ArrayBuffer over `memory`, which lives as long as any store of it, transferred ones
+/// included.
 napi_value external_array_buffer(napi_env env, const std::shared_ptr<sys::Mapping>& memory) {
   auto* keep = new std::shared_ptr<sys::Mapping>(memory);
   napi_value buffer = nullptr;
@@ -25,8 +26,8 @@ napi_value external_array_buffer(napi_env env, const std::shared_ptr<sys::Mappin
     throw Error(ErrorCode::kUnsupported,
                 "this JavaScript engine refuses memory from outside (Electron's memory cage does)");
   }
-  throw Error(ErrorCode::kUnsupported, "no ArrayBuffer of " + std::to_string(memory->size()) +
-                                           " bytes can be made");
+  throw Error(ErrorCode::kUnsupported,
+              "no ArrayBuffer of " + std::to_string(memory->size()) + " bytes can be made");
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "binding/environment.h"
 
 #include "binding/open_device.h"
+#include "sys/errors.h"
 #include "vfio/type1/address_space.h"
 
 namespace vfio::binding {
@@ -17,7 +18,8 @@ void in_callback_scope(napi_env env, Body&& body) {
     const Napi::CallbackScope scope(env, context);
     body();
   } catch (const Napi::Error&) {
-    // Only an env that is ending refuses a scope or a promise's settling, and then nobody is waiting.
+    // Only an env that is ending refuses a scope or a promise's settling, and then nobody is
+    // waiting.
   }
 }
 
@@ -32,13 +34,15 @@ bool Mailbox::post(Delivery delivery) {
 }
 
 Environment& Environment::of(napi_env env) {
-  return *Napi::Env(env).GetInstanceData<Environment>();
+  void* self = nullptr;
+  napi_get_instance_data(env, &self);
+  return *static_cast<Environment*>(self);
 }
 
 void Environment::create(Napi::Env env) {
   auto* self = new Environment(env);
-  // The clean-up hook deletes it: after the last libuv handle, which can be later than N-API's own end.
-  env.SetInstanceData<Environment, [](Napi::Env, Environment*) {}>(self);
+  // Without a finalizer: the clean-up hook deletes it after the last libuv handle.
+  napi_set_instance_data(env, self, nullptr, nullptr);
 }
 
 Environment::Environment(napi_env env) : make_backend(open_type1), env_(env) {
@@ -60,7 +64,9 @@ void Environment::remove_pending() {
   if (--pending_ == 0) uv_unref(reinterpret_cast<uv_handle_t*>(mailbox_->wake_));
 }
 
-void Environment::on_wake(uv_async_t* handle) { static_cast<Environment*>(handle->data)->deliver(); }
+void Environment::on_wake(uv_async_t* handle) {
+  static_cast<Environment*>(handle->data)->deliver();
+}
 
 void Environment::deliver() {
   std::vector<Mailbox::Delivery> deliveries;
@@ -128,9 +134,8 @@ Poll::Poll(Environment& environment, int fd, std::shared_ptr<void> keep,
   }
   environment_.polls_.insert(this);
   ++environment_.open_handles_;
-  uv_poll_start(&handle_->poll, UV_READABLE, [](uv_poll_t* poll, int, int) {
-    static_cast<Handle*>(poll->data)->on_readable();
-  });
+  uv_poll_start(&handle_->poll, UV_READABLE,
+                [](uv_poll_t* poll, int, int) { static_cast<Handle*>(poll->data)->on_readable(); });
 }
 
 void Poll::ref() noexcept {

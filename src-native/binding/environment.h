@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The state of one napi_env (the main thread, or a worker): what came back from service threads and waits
-// for its loop, the libuv handles it polls, and what it has open. Lives until the env's clean-up hook has
-// closed the last handle; used on the env's thread only, except where it says otherwise.
+// The state of one napi_env (the main thread, or a worker): what came back from service threads and
+// waits for its loop, the libuv handles it polls, and what it has open. Lives until the env's
+// clean-up hook has closed the last handle; used on the env's thread only, except where it says
+// otherwise.
 #pragma once
 
 #include <napi.h>
@@ -27,8 +28,8 @@ class Environment;
 class OpenDevice;
 class Poll;
 
-/// Takes results from other threads to the env's loop. Thread-safe; shared with jobs that may outlive
-/// the env.
+/// Takes results from other threads to the env's loop. Thread-safe; shared with jobs that may
+/// outlive the env.
 class Mailbox final {
  public:
   using Delivery = std::function<void(Environment&)>;
@@ -52,9 +53,9 @@ class Environment final {
   napi_env env() const noexcept { return env_; }
   uv_loop_t* loop() const noexcept { return loop_; }
 
-  /// Runs `job` on a service thread and settles a promise with what `convert` makes of its result. A
-  /// pending promise keeps the process alive. When the env ends meanwhile, the result is destroyed on
-  /// the service thread.
+  /// Runs `job` on a service thread and settles a promise with what `convert` makes of its result.
+  /// A pending promise keeps the process alive. When the env ends meanwhile, the result is
+  /// destroyed on the service thread.
   template <typename Result>
   Napi::Value run(ServiceThread& thread, std::function<Result()> job,
                   std::function<Napi::Value(Napi::Env, Result&)> convert);
@@ -94,8 +95,8 @@ class Environment final {
   bool ending_ = false;
 };
 
-/// One uv_poll for readability of a descriptor, as a value. `keep` owns the descriptor and is let go only
-/// after libuv has let go of it. Closed with the env at the latest.
+/// One uv_poll for readability of a descriptor, as a value. `keep` owns the descriptor and is let
+/// go only after libuv has let go of it. Closed with the env at the latest.
 class Poll final {
  public:
   Poll(Environment& environment, int fd, std::shared_ptr<void> keep,
@@ -114,8 +115,8 @@ class Poll final {
   Handle* handle_;  // null once closed; freed by libuv's close callback
 };
 
-/// Calls a JavaScript function from the loop; what it throws becomes an uncaught exception, and nothing
-/// comes of it when the env is ending.
+/// Calls a JavaScript function from the loop; what it throws becomes an uncaught exception, and
+/// nothing comes of it when the env is ending.
 void call_from_loop(napi_env env, napi_value function, std::initializer_list<napi_value> arguments);
 
 template <typename Result>

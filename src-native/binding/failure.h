@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Failures on their way to JavaScript: plain data (NativeFailure of lib/native.ts), of which lib/errors.ts
-// makes the error. Errors made here would be of another realm under jest, and could not carry hints.
+// Failures on their way to JavaScript: plain data (NativeFailure of lib/native.ts), of which
+// lib/errors.ts makes the error. Errors made here would be of another realm under jest, and could
+// not carry hints.
 #pragma once
 
 #include <napi.h>

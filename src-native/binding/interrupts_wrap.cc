@@ -36,8 +36,8 @@ Napi::Value InterruptsWrap::count(const Napi::CallbackInfo& info) {
 }
 
 void InterruptsWrap::listen(const Napi::CallbackInfo& info) {
-  const auto callback = std::make_shared<Napi::FunctionReference>(
-      Napi::Persistent(info[1].As<Napi::Function>()));
+  const auto callback =
+      std::make_shared<Napi::FunctionReference>(Napi::Persistent(info[1].As<Napi::Function>()));
   across(info.Env(), [&] {
     vectors_->listen(index_from(info[0]), [callback](std::uint64_t raised) {
       const Napi::Env env = callback->Env();

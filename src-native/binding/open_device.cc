@@ -20,8 +20,8 @@ void OpenDevice::release(Handle handle) noexcept {
 
 std::shared_ptr<VectorPolls> OpenDevice::enable_interrupts(std::uint32_t index,
                                                            std::uint32_t count) {
-  interrupts_ = std::make_shared<VectorPolls>(
-      environment_, std::make_shared<IrqSet>(function_, index, count));
+  interrupts_ = std::make_shared<VectorPolls>(environment_,
+                                              std::make_shared<IrqSet>(function_, index, count));
   return interrupts_;
 }
 
@@ -54,9 +54,8 @@ void OpenDevice::cut() noexcept {
 
 void OpenDevice::abandon(std::shared_ptr<void> held) noexcept {
   cut();
-  service_->post([function = function_, service = service_, held = std::move(held)] {
-    function->release();
-  });
+  service_->post(
+      [function = function_, service = service_, held = std::move(held)] { function->release(); });
 }
 
 }  // namespace vfio::binding

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A function as one env has it open: the function itself, the thread for its slow calls, the handles and
-// watchers of this env. Its two halves of closing: cut() on the env's thread, release on the service thread.
+// A function as one env has it open: the function itself, the thread for its slow calls, the
+// handles and watchers of this env. Its two halves of closing: cut() on the env's thread, release
+// on the service thread.
 #pragma once
 
 #include <functional>
@@ -29,7 +30,8 @@ class OpenDevice final : public std::enable_shared_from_this<OpenDevice> {
   Handle acquire(std::uint32_t region);
   void release(Handle handle) noexcept;
 
-  /// The armed vectors with this env's watchers of them; they are closed before a reset and by cut().
+  /// The armed vectors with this env's watchers of them; they are closed before a reset and by
+  /// cut().
   std::shared_ptr<VectorPolls> enable_interrupts(std::uint32_t index, std::uint32_t count);
   void close_interrupts();
 

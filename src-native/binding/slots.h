@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The table behind register handles. A handle is generation << 12 | index, small enough to be an
-// unboxed number in V8; entries never move, so a stale handle can always be looked at safely. An entry is
-// used by the env that made it and by no other.
+// unboxed number in V8; entries never move, so a stale handle can always be looked at safely. An
+// entry is used by the env that made it and by no other.
 #pragma once
 
 #include <node_api.h>

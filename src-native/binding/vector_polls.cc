@@ -16,8 +16,8 @@ void VectorPolls::check_open() const {
 void VectorPolls::check_vector(std::uint32_t vector) const {
   check_open();
   if (vector >= count()) {
-    throw Error(ErrorCode::kRange, "vector " + std::to_string(vector) + " of a set of " +
-                                       std::to_string(count()));
+    throw Error(ErrorCode::kRange,
+                "vector " + std::to_string(vector) + " of a set of " + std::to_string(count()));
   }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// An armed IrqSet and the watchers that one env has on its vectors. The count is drained in the watcher and
-// passed as data, so a storm costs one callback a turn of the loop.
+// An armed IrqSet and the watchers that one env has on its vectors. The count is drained in the
+// watcher and passed as data, so a storm costs one callback a turn of the loop.
 #pragma once
 
 #include <cstdint>

@@ -12,7 +12,8 @@ namespace vfio {
 
 namespace {
 
-/// Larger pages exist only up to here on the IOMMUs there are, and a coarser alignment wastes addresses.
+/// Larger pages exist only up to here on the IOMMUs there are, and a coarser alignment wastes
+/// addresses.
 constexpr std::uint64_t kLargestPage = std::uint64_t{1} << 30;
 
 void check_aligned(std::uint64_t value, std::uint64_t page, const char* what) {
@@ -116,8 +117,8 @@ void AddressSpace::attach(const std::function<void()>& step, const std::function
   }
 }
 
-/// Reads the limits anew. With `replay`, the first device has just arrived, and the kernel knows none of
-/// the mappings: they are made again at their IOVAs.
+/// Reads the limits anew. With `replay`, the first device has just arrived, and the kernel knows
+/// none of the mappings: they are made again at their IOVAs.
 void AddressSpace::adopt_limits(bool replay) {
   limits_ = backend_->limits();
   allocator_.set_ranges(limits_.ranges);

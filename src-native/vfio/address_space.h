@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// An I/O address space of this process: the one allocator of IOVAs and the one registry of mappings,
-// above whatever back end carries them out. Thread-safe.
+// An I/O address space of this process: the one allocator of IOVAs and the one registry of
+// mappings, above whatever back end carries them out. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -21,18 +21,20 @@ class AddressSpace final {
   const char* backend_name() const noexcept { return backend_->name(); }
   Limits limits();
 
-  /// Maps `size` bytes at `memory` for every device of this space, at a free IOVA or at the one asked
-  /// for, and returns it. The memory has to stay until unmap. Throws Error kNoDevice before a first
-  /// device is attached (the ranges are not known before), kAlign, kRange.
+  /// Maps `size` bytes at `memory` for every device of this space, at a free IOVA or at the one
+  /// asked for, and returns it. The memory has to stay until unmap. Throws Error kNoDevice before a
+  /// first device is attached (the ranges are not known before), kAlign, kRange.
   std::uint64_t map(void* memory, std::uint64_t size, Direction direction,
                     std::optional<std::uint64_t> fixed);
 
-  /// When this throws, the mapping is still there as far as anybody knows: its IOVA is not used again.
+  /// When this throws, the mapping is still there as far as anybody knows: its IOVA is not used
+  /// again.
   void unmap(std::uint64_t iova);
 
   std::optional<int> group_of(const Address& address) { return backend_->group_of(address); }
 
-  /// Both may take as long as the kernel takes to reset the device; neither holds the lock meanwhile.
+  /// Both may take as long as the kernel takes to reset the device; neither holds the lock
+  /// meanwhile.
   std::unique_ptr<FunctionBackend> open(const Address& address, std::optional<int> group);
   void close(std::unique_ptr<FunctionBackend> function, const Address& address,
              std::optional<int> group);

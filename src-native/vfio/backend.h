@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// What differs between the ways to reach a device: type1 (group and container), iommufd, vfio-user, and
-// the memory back end of the tests. Everything above these two interfaces is written once.
+// What differs between the ways to reach a device: type1 (group and container), iommufd, vfio-user,
+// and the memory back end of the tests. Everything above these two interfaces is written once.
 //
-// Both are thread-safe and throw sys::SysError for failed system calls, vfio::Error for the rest. They
-// know no Napi and keep no policy: allocation of IOVAs, the registry of mappings, states and the order
-// of closing are AddressSpace's and Function's.
+// Both are thread-safe and throw sys::SysError for failed system calls, vfio::Error for the rest.
+// They know no Napi and keep no policy: allocation of IOVAs, the registry of mappings, states and
+// the order of closing are AddressSpace's and Function's.
 #pragma once
 
 #include <cstdint>
@@ -73,8 +73,8 @@ struct Change {
   bool fault = false;      // an uncorrected error (VFIO_PCI_ERR_IRQ_INDEX, AER)
 };
 
-/// One PCI function, open. Destruction closes it and may block for as long as the kernel takes to reset
-/// the device. All methods may be called from any thread.
+/// One PCI function, open. Destruction closes it and may block for as long as the kernel takes to
+/// reset the device. All methods may be called from any thread.
 class FunctionBackend {
  public:
   virtual ~FunctionBackend() = default;
@@ -84,7 +84,8 @@ class FunctionBackend {
   virtual std::optional<RegionInfo> region(std::uint32_t index) = 0;
   virtual std::optional<IrqInfo> irq(std::uint32_t index) = 0;
 
-  /// One access of exactly `width` bytes (1, 2, 4 or 8), little-endian in the low bytes of the value.
+  /// One access of exactly `width` bytes (1, 2, 4 or 8), little-endian in the low bytes of the
+  /// value.
   virtual std::uint64_t read(std::uint32_t region, std::uint64_t offset, unsigned width) = 0;
   virtual void write(std::uint32_t region, std::uint64_t offset, unsigned width,
                      std::uint64_t value) = 0;
@@ -114,14 +115,15 @@ struct Limits {
 /// Which way a device may use a mapping.
 enum class Direction { kBoth, kToDevice, kFromDevice };
 
-/// Runs the step by which a device or group joins, under the lock of the address space, which then reads
-/// the limits anew and makes the mappings again that the kernel forgot, or undoes the step and throws.
-using Attach = std::function<void(const std::function<void()>& step,
-                                  const std::function<void()>& undo)>;
+/// Runs the step by which a device or group joins, under the lock of the address space, which then
+/// reads the limits anew and makes the mappings again that the kernel forgot, or undoes the step
+/// and throws.
+using Attach =
+    std::function<void(const std::function<void()>& step, const std::function<void()>& undo)>;
 
-/// A set of IOVA -> memory mappings and the devices that see it: a type1 container, an iommufd IOAS, or
-/// one space replicated to vfio-user peers. limits, map, unmap and detach* are called under the
-/// AddressSpace's lock; open is not, because it can take a minute.
+/// A set of IOVA -> memory mappings and the devices that see it: a type1 container, an iommufd
+/// IOAS, or one space replicated to vfio-user peers. limits, map, unmap and detach* are called
+/// under the AddressSpace's lock; open is not, because it can take a minute.
 class AddressSpaceBackend {
  public:
   virtual ~AddressSpaceBackend() = default;
@@ -135,8 +137,8 @@ class AddressSpaceBackend {
   /// Exactly that much, or it throws.
   virtual void unmap(std::uint64_t iova, std::uint64_t size) = 0;
 
-  /// The IOMMU group of a device, where there is one. Throws Error kNoIommu, or SysError when there is no
-  /// such device.
+  /// The IOMMU group of a device, where there is one. Throws Error kNoIommu, or SysError when there
+  /// is no such device.
   virtual std::optional<int> group_of(const Address& address) = 0;
 
   /// Opens a function of this address space. `group` is what group_of said.

@@ -36,7 +36,8 @@ DmaBuffer::~DmaBuffer() {
   try {
     release();
   } catch (const std::exception&) {
-    // The kernel keeps the pages pinned and the address space keeps the IOVA: nothing can be corrupted.
+    // The kernel keeps the pages pinned and the address space keeps the IOVA: nothing can be
+    // corrupted.
   }
 }
 

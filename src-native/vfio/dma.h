@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Memory of ours, mapped for the devices of one address space. The memory itself is shared with whoever
-// still looks at it (ArrayBuffers), and is freed after the last of them; the mapping ends at release().
+// Memory of ours, mapped for the devices of one address space. The memory itself is shared with
+// whoever still looks at it (ArrayBuffers), and is freed after the last of them; the mapping ends
+// at release().
 #pragma once
 
 #include <cstdint>
@@ -25,8 +26,8 @@ class DmaBuffer final {
   std::uint64_t size() const noexcept { return size_; }
   const std::shared_ptr<sys::Mapping>& memory() const noexcept { return memory_; }
 
-  /// Unmaps from the devices, then puts zeros where the memory was. When the kernel does not unmap, this
-  /// throws and the pages stay where the device may still write, out of anybody's reach.
+  /// Unmaps from the devices, then puts zeros where the memory was. When the kernel does not unmap,
+  /// this throws and the pages stay where the device may still write, out of anybody's reach.
   void release();
 
  private:

@@ -20,8 +20,8 @@ constexpr std::uint16_t kCommandMemory = 1U << 1;
 constexpr std::uint16_t kCommandBusMaster = 1U << 2;
 constexpr std::uint16_t kCommandIntxDisable = 1U << 10;
 
-/// On the way out every step is tried, whatever became of the one before; the kernel undoes the rest when
-/// the descriptor closes.
+/// On the way out every step is tried, whatever became of the one before; the kernel undoes the
+/// rest when the descriptor closes.
 template <typename Step>
 void attempt(Step&& step) noexcept {
   try {
@@ -51,8 +51,7 @@ std::shared_ptr<Function> Function::open(Registry::Claim claim, Address address)
   return function;
 }
 
-Function::Function(Registry::Claim claim, Address address,
-                   std::unique_ptr<FunctionBackend> backend)
+Function::Function(Registry::Claim claim, Address address, std::unique_ptr<FunctionBackend> backend)
     : claim_(std::move(claim)), address_(std::move(address)), backend_(std::move(backend)) {}
 
 Function::~Function() { release(); }
@@ -74,9 +73,7 @@ const std::optional<IrqInfo>& Function::irq(std::uint32_t index) const {
 }
 
 /// What every driver finds after open and after reset, on every back end.
-void Function::quiet() {
-  change_command(kCommandMemory | kCommandIntxDisable, kCommandBusMaster);
-}
+void Function::quiet() { change_command(kCommandMemory | kCommandIntxDisable, kCommandBusMaster); }
 
 void Function::check_live() const {
   switch (state_.load(std::memory_order_acquire)) {
@@ -99,9 +96,9 @@ Window Function::window(std::uint32_t index) {
   const auto& info = region(index);
   if (!info || info->mappable.empty()) return {};
 
-  const Area area = *std::max_element(
-      info->mappable.begin(), info->mappable.end(),
-      [](const Area& left, const Area& right) { return left.size < right.size; });
+  const Area area =
+      *std::max_element(info->mappable.begin(), info->mappable.end(),
+                        [](const Area& left, const Area& right) { return left.size < right.size; });
   sys::install_bus_error_handler();
   auto mapping = backend_->map(*info, area);
   if (!mapping) return {};

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// One open PCI function with its state, its mapped regions and its interrupts: what JavaScript calls a
-// Device. Owns the back end's function and the claim on its group and address space. Thread-safe.
+// One open PCI function with its state, its mapped regions and its interrupts: what JavaScript
+// calls a Device. Owns the back end's function and the claim on its group and address space.
+// Thread-safe.
 //
 // Closing has two halves. cut() is immediate: no access gets through any more, and mapped registers
-// become anonymous memory. release() blocks and keeps the order that hardware needs: bus master off,
-// interrupts off, the device, then its group, then the address space.
+// become anonymous memory. release() blocks and keeps the order that hardware needs: bus master
+// off, interrupts off, the device, then its group, then the address space.
 #pragma once
 
 #include <atomic>
@@ -50,8 +51,8 @@ class Function final {
   /// Read before every access; the rest of an access needs no lock while this says kLive.
   const std::atomic<State>& state() const noexcept { return state_; }
 
-  /// Maps a region's first mappable area on the first call; an empty window when there is none. Valid
-  /// until the Function is destroyed.
+  /// Maps a region's first mappable area on the first call; an empty window when there is none.
+  /// Valid until the Function is destroyed.
   Window window(std::uint32_t region);
 
   /// One access through the back end, for what is not mapped.
@@ -61,8 +62,8 @@ class Function final {
   bool bus_master();
   void set_bus_master(bool on);
 
-  /// Arms vectors 0 .. n-1 of one interrupt index with eventfds, which the caller owns and keeps until
-  /// disarm. One index at a time.
+  /// Arms vectors 0 .. n-1 of one interrupt index with eventfds, which the caller owns and keeps
+  /// until disarm. One index at a time.
   void arm(std::uint32_t index, const std::vector<sys::UniqueFd>& eventfds);
   void disarm(std::uint32_t index);
   void trigger(std::uint32_t index, std::uint32_t vector);

@@ -54,9 +54,8 @@ std::uint64_t IovaAllocator::allocate(std::uint64_t size, std::uint64_t alignmen
 
 void IovaAllocator::reserve(std::uint64_t iova, std::uint64_t size) {
   if (!inside(iova, size)) {
-    throw Error(ErrorCode::kRange,
-                "IOVA " + hex(iova) + " + " + std::to_string(size) +
-                    " bytes lies outside the ranges the IOMMU can translate");
+    throw Error(ErrorCode::kRange, "IOVA " + hex(iova) + " + " + std::to_string(size) +
+                                       " bytes lies outside the ranges the IOMMU can translate");
   }
   std::uint64_t found = 0;
   if (!place(iova, iova + (size - 1), size, 1, found)) {

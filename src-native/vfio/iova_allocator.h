@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Hands out I/O virtual addresses from the ranges the kernel reports. Next-fit: a freed IOVA rests until
-// the cursor has gone round the whole space, so that a device's late DMA faults instead of landing in
-// somebody else's buffer. Not thread-safe; AddressSpace's lock covers it.
+// Hands out I/O virtual addresses from the ranges the kernel reports. Next-fit: a freed IOVA rests
+// until the cursor has gone round the whole space, so that a device's late DMA faults instead of
+// landing in somebody else's buffer. Not thread-safe; AddressSpace's lock covers it.
 #pragma once
 
 #include <cstdint>
@@ -22,11 +22,12 @@ class IovaAllocator final {
   /// What may be handed out from now on; what has been stays.
   void set_ranges(std::vector<IovaRange> ranges) { ranges_ = std::move(ranges); }
 
-  /// A free range of `size` bytes at a multiple of `alignment` (a power of two). Throws Error kRange when
-  /// there is none.
+  /// A free range of `size` bytes at a multiple of `alignment` (a power of two). Throws Error
+  /// kRange when there is none.
   std::uint64_t allocate(std::uint64_t size, std::uint64_t alignment);
 
-  /// Takes exactly [iova, iova + size). Throws Error kRange when that is outside the ranges, or taken.
+  /// Takes exactly [iova, iova + size). Throws Error kRange when that is outside the ranges, or
+  /// taken.
   void reserve(std::uint64_t iova, std::uint64_t size);
 
   /// Gives back what allocate or reserve took at `iova`.

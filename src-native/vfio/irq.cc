@@ -11,7 +11,8 @@ namespace vfio {
 
 namespace {
 
-/// MSI-X allows no more (PCI Local Bus 3.0, 6.8.2), and a wild count is not to open descriptors first.
+/// MSI-X allows no more (PCI Local Bus 3.0, 6.8.2), and a wild count is not to open descriptors
+/// first.
 constexpr std::uint32_t kMostVectors = 2048;
 
 }  // namespace

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The armed vectors of one interrupt index of a function, an eventfd each. Disarmed by close(), or by the
-// function's own reset and release; the eventfds live as long as the object, because somebody may still
-// be polling them.
+// The armed vectors of one interrupt index of a function, an eventfd each. Disarmed by close(), or
+// by the function's own reset and release; the eventfds live as long as the object, because
+// somebody may still be polling them.
 #pragma once
 
 #include <cstdint>

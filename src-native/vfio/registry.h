@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What this process holds, whichever thread or worker opened it: a group node opens once, so its devices
-// can only share one address space; a device is driven by one owner. One registry a process, thread-safe.
+// What this process holds, whichever thread or worker opened it: a group node opens once, so its
+// devices can only share one address space; a device is driven by one owner. One registry a
+// process, thread-safe.
 #pragma once
 
 #include <functional>
@@ -19,8 +20,8 @@ class Registry final {
   /// Never destroyed: service threads may outlive the static objects at process exit.
   static Registry& instance();
 
-  /// A group, and perhaps a device of it, being held. Gives both back when destroyed, so it must outlive
-  /// whatever it was taken for.
+  /// A group, and perhaps a device of it, being held. Gives both back when destroyed, so it must
+  /// outlive whatever it was taken for.
   class Claim final {
    public:
     Claim(Claim&& other) noexcept;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "vfio/service_thread.h"
 
-#include <csignal>
 #include <condition_variable>
+#include <csignal>
 #include <deque>
 #include <mutex>
 #include <system_error>
@@ -34,7 +34,8 @@ struct ServiceThread::Queue {
 
 namespace {
 
-/// Signals of the process are for its own threads: a service thread starts with all of them blocked.
+/// Signals of the process are for its own threads: a service thread starts with all of them
+/// blocked.
 class AllSignalsBlocked final {
  public:
   AllSignalsBlocked() {

@@ -8,8 +8,8 @@
 
 namespace vfio {
 
-/// Runs jobs one after the other. Destruction lets the queued jobs finish and does not wait for them: the
-/// thread is detached and owns its queue, so a job stuck in the kernel holds up nobody.
+/// Runs jobs one after the other. Destruction lets the queued jobs finish and does not wait for
+/// them: the thread is detached and owns its queue, so a job stuck in the kernel holds up nobody.
 class ServiceThread final {
  public:
   using Job = std::function<void()>;

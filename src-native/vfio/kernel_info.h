@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// The info ioctls of VFIO descriptors, whose answers end in a capability chain of unknown length.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "sys/unique_fd.h"
+
+namespace vfio {
+
+/// Calls `request` with a copy of the struct in `question`, and again with as much space as `argsz`
+/// says it takes, until both agree: a first answer may leave fields unset. Returns the whole of the
+/// last one.
+std::vector<std::uint8_t> read_info(const sys::UniqueFd& fd, unsigned long request,
+                                    std::span<const std::uint8_t> question, const char* name,
+                                    const std::string& path);
+
+/// The same for a struct whose `argsz` is not filled in yet.
+template <typename Info>
+std::vector<std::uint8_t> read_info(const sys::UniqueFd& fd, unsigned long request, Info question,
+                                    const char* name, const std::string& path) {
+  question.argsz = sizeof question;
+  return read_info(fd, request,
+                   std::span(reinterpret_cast<const std::uint8_t*>(&question), sizeof question),
+                   name, path);
+}
+
+}  // namespace vfio
