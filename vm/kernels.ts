@@ -2,12 +2,13 @@
 // Which kernel to boot.
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { distroKernel } from './distro-kernel.js';
 import { VmError } from './errors.js';
 import { findLabKernel } from './lab-kernel.js';
 
 export interface Kernel {
   readonly image: string;
-  /** Modules to load, each after those it needs; none where everything is built in. */
+  /** Modules to load, in the order of their names; none where everything is built in. */
   readonly modules: readonly KernelModule[];
 }
 
@@ -19,6 +20,7 @@ export interface KernelModule {
 /** `lab`, `distro`, or the path of an image. */
 export async function findKernel(name: string): Promise<Kernel> {
   if (name === 'lab') return { image: findLabKernel(), modules: [] };
+  if (name === 'distro') return distroKernel();
   const image = resolve(name);
   if (!existsSync(image)) {
     throw new VmError(

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { VmError } from './errors.js';
 
 export function findLabKernel(): string {
-  const chosen = process.env['VFIO_VM_KERNEL'];
+  const chosen = process.env.VFIO_VM_KERNEL;
   if (chosen && existsSync(chosen)) return chosen;
   throw new VmError(
     'ERR_VM_MISSING',

@@ -16,12 +16,12 @@ function findProjectRoot(directory: string): string {
 
 /** What can be made again lives here: kernels, images, the guest's init. */
 export function cacheDirectory(): string {
-  return join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'vfio-vm');
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'vfio-vm');
 }
 
 /** Finds a program on PATH or where system programs are, which an ordinary user's PATH leaves out. */
 export function findProgram(name: string): string | undefined {
-  const directories = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin'];
+  const directories = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'];
   return directories
     .filter((directory) => directory !== '')
     .map((directory) => join(directory, name))

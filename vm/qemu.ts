@@ -47,7 +47,7 @@ const FD = { port: 3, monitor: 4, console: 5, kernel: 6, initrd: 7, disk: 8, ima
 
 /** QEMU's program: `VFIO_VM_QEMU`, else from PATH. */
 export function findQemu(): string {
-  const chosen = process.env['VFIO_VM_QEMU'] || 'qemu-system-x86_64';
+  const chosen = process.env.VFIO_VM_QEMU || 'qemu-system-x86_64';
   const path = chosen.includes('/') ? chosen : findProgram(chosen);
   if (path === undefined) {
     throw new VmError(

@@ -81,9 +81,7 @@ async function buildInitrd(kernel: Kernel, options: VmOptions, images: string[])
   return cpio([
     cpioFile('init', await buildInit(), 0o755),
     cpioFile('job', job),
-    ...kernel.modules.map((module, index) =>
-      cpioFile(`modules/${String(index).padStart(3, '0')}-${module.name}.ko`, module.data),
-    ),
+    ...kernel.modules.map(({ name, data }) => cpioFile(`modules/${name}`, data)),
     ...project.entries,
   ]);
 }

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+// Picks modules from an unpacked kernel package, in an order in which they can be loaded.
+
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { VmError } from './errors.js';
+import { findProgram } from './paths.js';
+
+/** Drivers for the test machine, and the algorithms they ask the kernel for by name. */
+const WANTED = [
+  'virtio_pci',
+  'virtio_console',
+  'virtio_blk',
+  'virtio_rng',
+  '9pnet_virtio',
+  '9p',
+  'overlay',
+  'crc32c_generic',
+  'ext4',
+  'crc64_rocksoft_generic',
+  'crct10dif_generic',
+  'nvme',
+  'e1000e',
+  'vfio_pci',
+  'vfio_iommu_type1',
+];
+
+const FILE_NAME = /^(.*)\.ko(\.gz|\.xz|\.zst)?$/;
+
+export interface PickedModule {
+  readonly name: string;
+  readonly data: Buffer;
+}
+
+/**
+ * The wanted modules below these directories, each after those it depends on. What has no file there
+ * is built in, or a part that this kernel does without.
+ */
+export function pickModules(directories: readonly string[]): PickedModule[] {
+  const paths = new Map(directories.flatMap(moduleFiles));
+  const contents = new Map<string, Buffer>();
+  const read = (name: string): Buffer => {
+    const data = contents.get(name) ?? readModule(paths.get(name) ?? '');
+    contents.set(name, data);
+    return data;
+  };
+  const present = WANTED.filter((name) => paths.has(name));
+  const order = loadOrder(present, (name) => dependencies(read(name)));
+  return order.map((name) => ({ name, data: read(name) }));
+}
+
+/** Names with what they need before them, each once. */
+export function loadOrder(names: readonly string[], needs: (name: string) => string[]): string[] {
+  const order = new Set<string>();
+  const add = (name: string): void => {
+    if (order.has(name)) return;
+    for (const needed of needs(name)) add(needed);
+    order.add(name);
+  };
+  for (const name of names) add(name);
+  return [...order];
+}
+
+/** The modules a module names in its `.modinfo` section ("depends=a,b"). */
+export function dependencies(module: Buffer): string[] {
+  const key = Buffer.from('\0depends=');
+  const start = module.indexOf(key);
+  if (start < 0) return [];
+  const end = module.indexOf(0, start + key.length);
+  const value = module.toString('latin1', start + key.length, end);
+  return value
+    .split(',')
+    .filter((name) => name !== '')
+    .map(canonical);
+}
+
+/** Files say - where the kernel says _. */
+function canonical(name: string): string {
+  return name.replaceAll('-', '_');
+}
+
+/** Pairs of a module's name and the path of its file. */
+function moduleFiles(directory: string): [name: string, path: string][] {
+  return readdirSync(directory, { recursive: true, withFileTypes: true }).flatMap((entry) => {
+    const name = FILE_NAME.exec(entry.name)?.[1];
+    return name === undefined ? [] : [[canonical(name), join(entry.parentPath, entry.name)]];
+  });
+}
+
+function readModule(path: string): Buffer {
+  const suffix = FILE_NAME.exec(basename(path))?.[2];
+  if (suffix === undefined) return readFileSync(path);
+  if (suffix === '.gz') return gunzipSync(readFileSync(path));
+  const program = suffix === '.xz' ? 'xz' : 'zstd';
+  const found = findProgram(program);
+  if (found === undefined) {
+    throw new VmError(
+      'ERR_VM_MISSING',
+      `${program} is not installed; this kernel's modules are packed with it`,
+    );
+  }
+  return execFileSync(found, ['-dc', path], { maxBuffer: 2 ** 28 });
+}
