@@ -82,7 +82,7 @@ void die(int signal, const siginfo_t& info) {
 void hand_on(int signal, siginfo_t& info, void* context) {
   Previous& previous = *(mark(info) ? first : latest).load(std::memory_order_acquire);
   const Action& action = previous.action;
-  const bool once = (action.sa_flags & SA_RESETHAND) != 0;
+  const bool once = (static_cast<unsigned>(action.sa_flags) & SA_RESETHAND) != 0;
   if (action.sa_handler == SIG_IGN) {
     if (faults_again(info)) die(signal, info);
   } else if (action.sa_handler == SIG_DFL || (once && previous.spent.exchange(true))) {

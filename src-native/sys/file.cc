@@ -2,6 +2,7 @@
 #include "sys/file.h"
 
 #include <fcntl.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 
 #include <array>
@@ -68,6 +69,19 @@ uint64_t drain_eventfd(int fd) noexcept {
   uint64_t count = 0;
   const ssize_t got = without_eintr([&] { return syscalls().read(fd, &count, sizeof count); });
   return got == sizeof count ? count : 0;
+}
+
+UniqueFd make_epoll() {
+  UniqueFd fd(syscalls().epoll_create1(EPOLL_CLOEXEC));
+  if (!fd.valid()) throw SysError(errno, "epoll_create1");
+  return fd;
+}
+
+void watch_readable(const UniqueFd& epoll, int fd) {
+  epoll_event event{.events = EPOLLIN, .data = {.fd = fd}};
+  if (syscalls().epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
+    throw SysError(errno, "epoll_ctl");
+  }
 }
 
 std::string read_link(const std::string& path) {

@@ -16,6 +16,9 @@ namespace {
 /// mapped.
 constexpr IovaRange kUsualRange{.first = 0x10000, .last = (std::uint64_t{1} << 39) - 1};
 
+/// Regions are parts of a file, and file offsets are signed.
+constexpr std::uint64_t kLargestFile = std::numeric_limits<std::int64_t>::max();
+
 [[noreturn]] void reject(const char* what) { throw Error(ErrorCode::kProtocol, what); }
 
 /// Copies a struct out, since nothing says that the bytes are aligned for it.
@@ -117,6 +120,7 @@ std::vector<Capability> walk_capabilities(Bytes info, std::uint32_t first) {
 
 RegionInfo decode_region_info(Bytes info, std::uint64_t page_size) {
   const auto fixed = read<vfio_region_info>(info);
+  if (fixed.size > kLargestFile) reject("a region is larger than a file can be");
   RegionInfo region{.index = fixed.index,
                     .flags = fixed.flags,
                     .size = fixed.size,

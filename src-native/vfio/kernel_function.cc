@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: MIT
+#include "vfio/kernel_function.h"
+
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "sys/errors.h"
+#include "sys/file.h"
+#include "uapi/vfio.h"
+#include "vfio/capabilities.h"
+#include "vfio/errors.h"
+#include "vfio/kernel_info.h"
+
+namespace vfio {
+
+namespace {
+
+template <typename Info>
+Info fixed_part(const std::vector<std::uint8_t>& bytes) {
+  Info info;
+  std::memcpy(&info, bytes.data(), sizeof info);
+  return info;
+}
+
+/// The answer to a question about an index; nothing where the kernel says EINVAL, which is its way
+/// of saying that the device has no such thing.
+template <typename Ask>
+auto unless_absent(Ask ask) -> std::optional<decltype(ask())> {
+  try {
+    return ask();
+  } catch (const sys::SysError& error) {
+    if (error.error() != EINVAL) throw;
+    return std::nullopt;
+  }
+}
+
+std::uint32_t data_flag(IrqRequest::Data data) {
+  return data == IrqRequest::Data::kEventFd ? VFIO_IRQ_SET_DATA_EVENTFD : VFIO_IRQ_SET_DATA_NONE;
+}
+
+std::uint32_t action_flag(IrqRequest::Action action) {
+  switch (action) {
+    case IrqRequest::Action::kMask:
+      return VFIO_IRQ_SET_ACTION_MASK;
+    case IrqRequest::Action::kUnmask:
+      return VFIO_IRQ_SET_ACTION_UNMASK;
+    case IrqRequest::Action::kTrigger:
+      break;
+  }
+  return VFIO_IRQ_SET_ACTION_TRIGGER;
+}
+
+/// vfio_irq_set with the eventfds behind it.
+std::vector<std::uint8_t> encode(const IrqRequest& request) {
+  const std::size_t payload = request.fds.size() * sizeof(std::int32_t);
+  const vfio_irq_set head{
+      .argsz = static_cast<std::uint32_t>(sizeof(vfio_irq_set) + payload),
+      .flags = data_flag(request.data) | action_flag(request.action),
+      .index = request.index,
+      .start = request.start,
+      .count = request.count,
+  };
+  std::vector<std::uint8_t> bytes(head.argsz);
+  std::memcpy(bytes.data(), &head, sizeof head);
+  if (payload > 0) std::memcpy(bytes.data() + sizeof head, request.fds.data(), payload);
+  return bytes;
+}
+
+int protection_of(std::uint32_t flags) {
+  return ((flags & VFIO_REGION_INFO_FLAG_READ) != 0 ? PROT_READ : 0) |
+         ((flags & VFIO_REGION_INFO_FLAG_WRITE) != 0 ? PROT_WRITE : 0);
+}
+
+}  // namespace
+
+KernelFunction::KernelFunction(sys::UniqueFd device, std::string name)
+    : device_(std::move(device)), name_(std::move(name)), info_(read_function_info()) {
+  for (std::uint32_t i = 0; i < info_.num_regions; ++i) regions_.push_back(read_region(i));
+  for (std::uint32_t i = 0; i < info_.num_irqs; ++i) irqs_.push_back(read_irq(i));
+  errors_ = watch(VFIO_PCI_ERR_IRQ_INDEX);
+  requests_ = watch(VFIO_PCI_REQ_IRQ_INDEX);
+}
+
+KernelFunction::~KernelFunction() {
+  if (errors_.valid()) disarm(VFIO_PCI_ERR_IRQ_INDEX);
+  if (requests_.valid()) disarm(VFIO_PCI_REQ_IRQ_INDEX);
+}
+
+FunctionInfo KernelFunction::read_function_info() {
+  const auto info = fixed_part<vfio_device_info>(
+      read_info(device_, VFIO_DEVICE_GET_INFO, vfio_device_info{}, "VFIO_DEVICE_GET_INFO", name_));
+  if ((info.flags & VFIO_DEVICE_FLAGS_PCI) == 0) {
+    throw Error(ErrorCode::kUnsupported, name_ + " is not a PCI device");
+  }
+  return {.flags = info.flags, .num_regions = info.num_regions, .num_irqs = info.num_irqs};
+}
+
+std::optional<KernelFunction::Region> KernelFunction::read_region(std::uint32_t index) {
+  vfio_region_info question{};
+  question.index = index;
+  return unless_absent([&] {
+    const auto answer = read_info(device_, VFIO_DEVICE_GET_REGION_INFO, question,
+                                  "VFIO_DEVICE_GET_REGION_INFO", name_);
+    return Region{.info = decode_region_info(answer, sys::page_size()),
+                  .offset = fixed_part<vfio_region_info>(answer).offset};
+  });
+}
+
+std::optional<IrqInfo> KernelFunction::read_irq(std::uint32_t index) {
+  vfio_irq_info question{};
+  question.index = index;
+  return unless_absent([&] {
+    const auto info = fixed_part<vfio_irq_info>(
+        read_info(device_, VFIO_DEVICE_GET_IRQ_INFO, question, "VFIO_DEVICE_GET_IRQ_INFO", name_));
+    return IrqInfo{.index = index, .flags = info.flags, .count = info.count};
+  });
+}
+
+std::optional<RegionInfo> KernelFunction::region(std::uint32_t index) {
+  if (index >= regions_.size() || !regions_[index]) return std::nullopt;
+  return regions_[index]->info;
+}
+
+std::optional<IrqInfo> KernelFunction::irq(std::uint32_t index) {
+  return index < irqs_.size() ? irqs_[index] : std::nullopt;
+}
+
+const KernelFunction::Region& KernelFunction::present(std::uint32_t index) const {
+  if (index >= regions_.size() || !regions_[index]) {
+    throw Error(ErrorCode::kRange, name_ + " has no region " + std::to_string(index));
+  }
+  return *regions_[index];
+}
+
+/// Where an access lies in the device's file. The bounds matter: behind a region the next one
+/// begins.
+std::uint64_t KernelFunction::file_offset(std::uint32_t region, std::uint64_t offset,
+                                          unsigned width) const {
+  const Region& target = present(region);
+  if (width == 8 && region == VFIO_PCI_CONFIG_REGION_INDEX) {
+    throw Error(ErrorCode::kUnsupported, "configuration space is accessed 4 bytes at most");
+  }
+  if (offset % width != 0) {
+    throw Error(ErrorCode::kAlign,
+                "an access of " + std::to_string(width) + " bytes has to be at a multiple of that");
+  }
+  if (width > target.info.size || offset > target.info.size - width) {
+    throw Error(ErrorCode::kRange, "the access lies outside region " + std::to_string(region));
+  }
+  return target.offset + offset;
+}
+
+std::uint64_t KernelFunction::read(std::uint32_t region, std::uint64_t offset, unsigned width) {
+  std::uint64_t value = 0;
+  sys::read_at(device_, &value, width, file_offset(region, offset, width), name_);
+  return value;
+}
+
+void KernelFunction::write(std::uint32_t region, std::uint64_t offset, unsigned width,
+                           std::uint64_t value) {
+  sys::write_at(device_, &value, width, file_offset(region, offset, width), name_);
+}
+
+std::optional<sys::Mapping> KernelFunction::map(const RegionInfo& region, Area area) {
+  const Region& target = present(region.index);
+  return unless_absent([&] {
+    return sys::Mapping::of_file(device_.get(), static_cast<off_t>(target.offset + area.begin),
+                                 area.size, protection_of(target.info.flags), name_);
+  });
+}
+
+int KernelFunction::set_irqs(const IrqRequest& request) {
+  std::vector<std::uint8_t> bytes = encode(request);
+  return sys::control(device_, VFIO_DEVICE_SET_IRQS, bytes.data(), "VFIO_DEVICE_SET_IRQS", name_);
+}
+
+void KernelFunction::reset() {
+  sys::control(device_, VFIO_DEVICE_RESET, nullptr, "VFIO_DEVICE_RESET", name_);
+}
+
+/// Arms one of the interrupts that the kernel itself raises, and adds its eventfd to the epoll. A
+/// device without it (ERR wants PCI Express) answers EINVAL, to one question or the other.
+sys::UniqueFd KernelFunction::watch(std::uint32_t irq_index) {
+  const auto offered = irq(irq_index);
+  if (!offered || offered->count == 0) return {};
+  sys::UniqueFd eventfd = sys::make_eventfd();
+  const auto armed = unless_absent([&] {
+    return set_irqs({.index = irq_index,
+                     .start = 0,
+                     .count = 1,
+                     .data = IrqRequest::Data::kEventFd,
+                     .action = IrqRequest::Action::kTrigger,
+                     .fds = {eventfd.get()}});
+  });
+  if (armed != 0) return {};
+  if (!changes_.valid()) changes_ = sys::make_epoll();
+  sys::watch_readable(changes_, eventfd.get());
+  return eventfd;
+}
+
+// The descriptor closes next, and takes along what is left.
+void KernelFunction::disarm(std::uint32_t irq_index) noexcept {
+  try {
+    set_irqs({.index = irq_index,
+              .start = 0,
+              .count = 0,
+              .data = IrqRequest::Data::kNone,
+              .action = IrqRequest::Action::kTrigger,
+              .fds = {}});
+  } catch (const std::exception&) {
+  }
+}
+
+Change KernelFunction::take_change() {
+  const auto raised = [](const sys::UniqueFd& eventfd) {
+    return eventfd.valid() && sys::drain_eventfd(eventfd.get()) > 0;
+  };
+  return {.lost = false, .requested = raised(requests_), .fault = raised(errors_)};
+}
+
+}  // namespace vfio

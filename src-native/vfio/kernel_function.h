@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// A PCI function behind a VFIO device descriptor, however that was come by: from a group or as a
+// cdev. Owns the descriptor, and the eventfds by which the kernel tells of errors and asks for the
+// device back. Thread-safe: what is known at open does not change, and the rest is single system
+// calls.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sys/unique_fd.h"
+#include "vfio/backend.h"
+
+namespace vfio {
+
+class KernelFunction final : public FunctionBackend {
+ public:
+  /// `name` stands for the descriptor in errors.
+  KernelFunction(sys::UniqueFd device, std::string name);
+  ~KernelFunction() override;
+  KernelFunction(const KernelFunction&) = delete;
+  KernelFunction& operator=(const KernelFunction&) = delete;
+
+  FunctionInfo info() override { return info_; }
+  std::optional<RegionInfo> region(std::uint32_t index) override;
+  std::optional<IrqInfo> irq(std::uint32_t index) override;
+
+  /// Naturally aligned only, since the kernel tears what is not; config space has no 8-byte access.
+  std::uint64_t read(std::uint32_t region, std::uint64_t offset, unsigned width) override;
+  void write(std::uint32_t region, std::uint64_t offset, unsigned width,
+             std::uint64_t value) override;
+
+  std::optional<sys::Mapping> map(const RegionInfo& region, Area area) override;
+  int set_irqs(const IrqRequest& request) override;
+  void reset() override;
+
+  int change_fd() const noexcept override { return changes_.get(); }
+  Change take_change() override;
+
+ private:
+  struct Region {
+    RegionInfo info;
+    std::uint64_t offset;  // in the device's file
+  };
+
+  FunctionInfo read_function_info();
+  std::optional<Region> read_region(std::uint32_t index);
+  std::optional<IrqInfo> read_irq(std::uint32_t index);
+  const Region& present(std::uint32_t index) const;
+  std::uint64_t file_offset(std::uint32_t region, std::uint64_t offset, unsigned width) const;
+  sys::UniqueFd watch(std::uint32_t irq_index);
+  void disarm(std::uint32_t irq_index) noexcept;
+
+  const sys::UniqueFd device_;  // closed last
+  const std::string name_;
+  FunctionInfo info_;
+  std::vector<std::optional<Region>> regions_;
+  std::vector<std::optional<IrqInfo>> irqs_;
+  sys::UniqueFd changes_;  // an epoll of the next two
+  sys::UniqueFd errors_;   // not valid where the kernel does not offer it
+  sys::UniqueFd requests_;
+};
+
+}  // namespace vfio

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+#include "vfio/type1/address_space.h"
+
+#include <cerrno>
+#include <charconv>
+#include <map>
+#include <mutex>
+#include <string_view>
+#include <utility>
+
+#include "sys/errors.h"
+#include "sys/file.h"
+#include "vfio/errors.h"
+#include "vfio/kernel_function.h"
+#include "vfio/type1/container.h"
+#include "vfio/type1/group.h"
+
+namespace vfio {
+
+namespace {
+
+/// "../../../kernel/iommu_groups/12" is group 12.
+int group_number(std::string_view link) {
+  const std::string_view digits = link.substr(link.rfind('/') + 1);
+  int number = 0;
+  const auto [end, error] = std::from_chars(digits.begin(), digits.end(), number);
+  if (error != std::errc() || end != digits.end()) {
+    throw Error(ErrorCode::kProtocol, "sysfs names an IOMMU group that is no number");
+  }
+  return number;
+}
+
+/// A link that may be missing; anything else that goes wrong is thrown.
+std::optional<std::string> find_link(const std::string& path) {
+  try {
+    return sys::read_link(path);
+  } catch (const sys::SysError& error) {
+    if (error.error() != ENOENT) throw;
+    return std::nullopt;
+  }
+}
+
+/// Owns the container and its groups, which close before it. Thread-safe: the lock guards the table
+/// of groups, and is not held while a device opens.
+class Type1AddressSpace final : public AddressSpaceBackend {
+ public:
+  Type1AddressSpace() : container_(type1::Container::open()) {}
+
+  const char* name() const noexcept override { return "type1"; }
+
+  Limits limits() override {
+    const std::lock_guard lock(mutex_);
+    return groups_.empty() ? Limits{} : container_.limits();
+  }
+
+  void map(std::uint64_t iova, void* memory, std::uint64_t size, Direction direction) override {
+    container_.map(iova, memory, size, direction);
+  }
+
+  void unmap(std::uint64_t iova, std::uint64_t size) override { container_.unmap(iova, size); }
+
+  std::optional<int> group_of(const Address& address) override {
+    const std::string device = "/sys/bus/pci/devices/" + address.text();
+    if (const auto link = find_link(device + "/iommu_group")) return group_number(*link);
+    if (!find_link(device)) throw sys::SysError(ENODEV, "readlink", {}, device);
+    throw Error(ErrorCode::kNoIommu, address.text() + " is in no IOMMU group");
+  }
+
+  std::unique_ptr<FunctionBackend> open(const Address& address, std::optional<int> group,
+                                        const Attach& attach) override {
+    const int number = group.value();
+    hold_group(number, attach);
+    try {
+      return std::make_unique<KernelFunction>(user_of(number).open_device(address), address.text());
+    } catch (...) {
+      leave(number, attach);
+      throw;
+    }
+  }
+
+  void detach(const Address&, std::optional<int> group) override { release_group(group.value()); }
+
+  void hold_group(int group, const Attach& attach) override {
+    attach([&] { join(group); }, [&] { release_group(group); });
+  }
+
+  void release_group(int group) override {
+    const std::lock_guard lock(mutex_);
+    const auto member = groups_.find(group);
+    if (--member->second.users > 0) return;
+    type1::Group leaving = std::move(member->second.group);
+    groups_.erase(member);
+    leaving.leave();
+  }
+
+ private:
+  struct Member {
+    type1::Group group;
+    unsigned users;  // open functions and holds
+  };
+
+  /// Who has joined a group may use it until the release, with no lock.
+  const type1::Group& user_of(int group) {
+    const std::lock_guard lock(mutex_);
+    return groups_.at(group).group;
+  }
+
+  void join(int group) {
+    const std::lock_guard lock(mutex_);
+    if (const auto member = groups_.find(group); member != groups_.end()) {
+      ++member->second.users;
+      return;
+    }
+    auto joined = type1::Group::join(group, container_);
+    if (groups_.empty()) container_.set_iommu();
+    groups_.emplace(group, Member{.group = std::move(joined), .users = 1});
+  }
+
+  /// A join undone. It goes through `attach` like the join, so that the address space learns that
+  /// its mappings are gone if this was the last group. What failed before is the error to report.
+  void leave(int group, const Attach& attach) noexcept {
+    try {
+      attach([&] { release_group(group); }, [] {});
+    } catch (const std::exception&) {
+    }
+  }
+
+  type1::Container container_;
+  std::mutex mutex_;
+  std::map<int, Member> groups_;
+};
+
+}  // namespace
+
+std::unique_ptr<AddressSpaceBackend> open_type1() { return std::make_unique<Type1AddressSpace>(); }
+
+}  // namespace vfio
