@@ -58,8 +58,8 @@ export const pair: readonly [VmDevice, VmDevice] = [
 /** An empty hot-plug root port; what is plugged into it appears at `address`. */
 export const sparePort = { id: 'rp1', address: '0000:03:00.0' } as const;
 
-/** The drive behind {@link nvme}, for throttling. */
-export const nvmeDrive = 'nvme-disk';
+/** The disk of {@link nvme}: a node that stays when the controller is unplugged, for plugging it again. */
+export const nvmeDisk = 'nvme-disk';
 
 /** QEMU's arguments for these devices, the NVMe disk being at `disk`. */
 export function deviceArguments(disk: string): string[] {
@@ -67,9 +67,9 @@ export function deviceArguments(disk: string): string[] {
   return [
     ...device('edu', edu.id, 'bus=pcie.0,addr=1,dma_mask=0xffffffffffffffff'),
     ...device('pcie-root-port', rootPort.id, 'bus=pcie.0,addr=2,chassis=1,slot=1'),
-    '-drive',
-    `if=none,id=${nvmeDrive},format=raw,discard=unmap,file=${disk}`,
-    ...device('nvme', nvme.id, `bus=${rootPort.id},addr=0,serial=vfio-nvme-0,drive=${nvmeDrive}`),
+    '-blockdev',
+    `node-name=${nvmeDisk},driver=raw,discard=unmap,file.driver=file,file.filename=${disk}`,
+    ...device('nvme', nvme.id, `bus=${rootPort.id},addr=0,serial=vfio-nvme-0,drive=${nvmeDisk}`),
     ...device('pcie-pci-bridge', 'br0', 'bus=pcie.0,addr=3'),
     ...device('edu', blocked.edu.id, 'bus=br0,addr=1'),
     ...device('e1000e', blocked.neighbour.id, 'bus=br0,addr=2,romfile='),

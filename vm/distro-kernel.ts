@@ -1,13 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The distribution's own kernel, from its package.
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { distribution, hostSources, PrivateApt } from './apt.js';
 import { ofDistribution } from './apt-sources.js';
@@ -16,6 +9,7 @@ import { VmError } from './errors.js';
 import { pickModules } from './kernel-modules.js';
 import type { Kernel } from './kernels.js';
 import { progress } from './progress.js';
+import { unpackKernel } from './vmlinux.js';
 
 /** The package that always depends on the current kernel. */
 const META_PACKAGES: Readonly<Record<string, string>> = {
@@ -38,7 +32,7 @@ export async function distroKernel(): Promise<Kernel> {
   );
   const modules = join(directory, 'modules');
   return {
-    image: join(directory, 'vmlinuz'),
+    image: join(directory, 'kernel'),
     modules: readdirSync(modules)
       .sort()
       .map((name) => ({ name, data: readFileSync(join(modules, name)) })),
@@ -55,7 +49,7 @@ async function fetchKernel(meta: string, codename: string, output: string): Prom
       progress(`fetching ${name}`);
       unpacked.push(await apt.unpack(name));
     }
-    progress('picking its modules');
+    progress('unpacking the kernel');
     save(unpacked, output);
   });
 }
@@ -75,10 +69,15 @@ function save(unpacked: readonly string[], output: string): void {
   for (const directory of unpacked) {
     const boot = join(directory, 'boot');
     const image = existsSync(boot) && readdirSync(boot).find((name) => name.startsWith('vmlinuz-'));
-    if (image) copyFileSync(join(boot, image), join(output, 'vmlinuz'));
+    if (image) saveImage(join(boot, image), join(output, 'kernel'));
   }
   const modules = pickModules(unpacked);
   modules.forEach(({ name, data }, index) => {
     writeFileSync(join(output, 'modules', `${String(index).padStart(3, '0')}-${name}.ko`), data);
   });
+}
+
+function saveImage(path: string, output: string): void {
+  const image = readFileSync(path);
+  writeFileSync(output, unpackKernel(image) ?? image);
 }

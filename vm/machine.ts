@@ -3,9 +3,11 @@
 import { constants } from 'node:os';
 import type { Writable } from 'node:stream';
 import { VmError } from './errors.js';
-import { Frame, FrameReader } from './frames.js';
+import { encodeFrame, Frame, FrameReader } from './frames.js';
+import { HostActions } from './host-actions.js';
 import { KernelLog } from './kernel-log.js';
 import { findKernel } from './kernels.js';
+import { Monitor } from './monitor.js';
 import { clearProgress } from './progress.js';
 import type { Qemu } from './qemu.js';
 import { startQemu } from './qemu.js';
@@ -72,6 +74,7 @@ class Run {
   readonly finished: Promise<VmResult>;
   readonly #qemu: Qemu;
   readonly #options: VmOptions;
+  readonly #actions: HostActions;
   readonly #log = new KernelLog();
   #console = '';
   #qemuErrors = '';
@@ -83,6 +86,7 @@ class Run {
   constructor(qemu: Qemu, options: VmOptions) {
     this.#qemu = qemu;
     this.#options = options;
+    this.#actions = new HostActions(new Monitor(qemu.monitor));
     const reader = new FrameReader((kind, data) => this.#handle(kind, data));
     qemu.port.on('data', (chunk: Buffer) => reader.push(chunk));
     qemu.console.on('data', (chunk: Buffer) => {
@@ -165,6 +169,9 @@ class Run {
       case Frame.kernelLog:
         this.#log.push(data);
         break;
+      case Frame.request:
+        void this.#answer(data);
+        break;
       case Frame.exit:
         this.#outcome = decodeStatus(data.readUInt32LE(0));
         this.#quit();
@@ -173,6 +180,15 @@ class Run {
         this.#fail('ERR_VM_BOOT', `the guest could not run the command: ${data.toString()}`);
         break;
     }
+  }
+
+  /** The connection that asked is named by the first four bytes. */
+  async #answer(request: Buffer): Promise<void> {
+    const connection = Buffer.from(request.subarray(0, 4));
+    const reply = await this.#actions.answer(request.toString('utf8', 4));
+    this.#qemu.port.write(
+      encodeFrame(Frame.reply, Buffer.concat([connection, Buffer.from(reply)])),
+    );
   }
 
   #passResult(data: Buffer): void {

@@ -40,6 +40,7 @@ int main(void) {
   mount_or_die("proc", "/proc");
   mount_or_die("sysfs", "/sys");
   mount_or_die("devtmpfs", "/dev");
+  sethostname("vm", 2);
   modules_load("/modules");
   port_open();
   kernel_log_open();

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// What a guest program can ask of the host: the contract between vm/host.ts in the guest and
+// vm/host-actions.ts on the host.
+
+/** Values of a device's properties, as QEMU's `device_add` takes them. */
+export type DeviceProperties = Readonly<Record<string, string | number | boolean>>;
+
+/** An AER error as QEMU's `pcie_aer_inject_error` names it. */
+export type AerError =
+  | 'DLP'
+  | 'SDN'
+  | 'POISON_TLP'
+  | 'FCP'
+  | 'COMP_TIME'
+  | 'COMP_ABORT'
+  | 'UNX_COMP'
+  | 'RX_OVER'
+  | 'MALF_TLP'
+  | 'ECRC'
+  | 'UNSUP'
+  | 'ACSV'
+  | 'INTERNAL'
+  | 'RCVR'
+  | 'BAD_TLP'
+  | 'BAD_DLLP'
+  | 'REP_ROLL'
+  | 'REP_TIME';
+
+/** Upper limits; 0 or absent: none. */
+export interface ThrottleLimits {
+  readonly bytesPerSecond?: number;
+  readonly operationsPerSecond?: number;
+}
+
+/** The arguments of each action. */
+export interface Actions {
+  unplug: { readonly id: string };
+  untilUnplugged: { readonly id: string };
+  plug: { readonly model: string; readonly id: string; readonly properties: DeviceProperties };
+  injectError: { readonly port: string; readonly error: AerError };
+  throttle: { readonly id: string; readonly limits: ThrottleLimits };
+}
+
+export type Request = {
+  [Name in keyof Actions]: { readonly action: Name } & Actions[Name];
+}[keyof Actions];
+
+/** Empty on success. */
+export interface Reply {
+  readonly error?: string;
+}

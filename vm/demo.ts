@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+// npm run demo: an NVMe controller driven from TypeScript in the test machine. One process writes
+// 64 MiB, another reads them back; what they did is printed and compared.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline/promises';
+import { fileURLToPath } from 'node:url';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { DEMO_BYTES } from '../examples/nvme/demo-data.js';
+import { type DemoProgress, type DemoStep, summary } from '../examples/nvme/demo-report.js';
+import { VmError } from './errors.js';
+import { runInVm } from './machine.js';
+import { clearProgress, progress } from './progress.js';
+
+interface Options {
+  disk?: string;
+  seed: number;
+  kernel: string;
+  pauseBeforeRead: boolean;
+}
+
+const DIFFERS = 'what was read is not what was written';
+
+/** The demo did not do what it should; the message says what. */
+class DemoError extends Error {}
+
+async function main(): Promise<void> {
+  const options = parseArguments();
+  const start = performance.now();
+  const steps = options.pauseBeforeRead ? await runWithPause(options) : await runAtOnce(options);
+  compare(steps);
+  for (const line of summary(steps)) console.log(line);
+  console.log(`total ${((performance.now() - start) / 1000).toFixed(1)} s with the machine's boot`);
+}
+
+function parseArguments(): Options {
+  const command = new Command('demo')
+    .description('Writes 64 MiB to an NVMe controller over VFIO and reads them back.')
+    .option('--disk <file>', "raw image to use as the controller's disk (made where missing)")
+    .option('--seed <n>', 'what the data is made from', wholeNumber, 1)
+    .option('--kernel <name>', 'lab, distro, or the path of a kernel image', 'lab')
+    .option('--pause-before-read', 'end the machine after writing and wait for Enter', false)
+    .allowExcessArguments(false)
+    .showHelpAfterError()
+    .exitOverride();
+  return command.parse().opts();
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) {
+    throw new InvalidArgumentError('not a whole number.');
+  }
+  return value;
+}
+
+function runAtOnce(options: Options): Promise<DemoStep[]> {
+  // Two processes: nothing of the first is in the memory of the second.
+  const script = `${nodeCommand('write', options)} && ${nodeCommand('read', options)}`;
+  return runScript(script, options.disk, options.kernel);
+}
+
+/** Two boots, with the disk at rest between them. */
+async function runWithPause(options: Options): Promise<DemoStep[]> {
+  const directory = options.disk === undefined ? mkdtempSync(join(tmpdir(), 'vfio-demo-')) : '';
+  const disk = options.disk ?? join(directory, 'disk.img');
+  try {
+    const written = await runScript(nodeCommand('write', options), disk, options.kernel);
+    await pause(disk);
+    const read = await runScript(nodeCommand('read', options), disk, options.kernel);
+    return [...written, ...read];
+  } finally {
+    if (directory !== '') rmSync(directory, { recursive: true });
+  }
+}
+
+function nodeCommand(step: DemoStep['step'], options: Options): string {
+  const script = fileURLToPath(new URL(`../examples/nvme/demo-${step}.js`, import.meta.url));
+  return `node '${script.replaceAll("'", "'\\''")}' --seed ${options.seed}`;
+}
+
+async function runScript(
+  script: string,
+  disk: string | undefined,
+  kernel: string,
+): Promise<DemoStep[]> {
+  const steps: DemoStep[] = [];
+  const result = await runInVm({
+    kernel,
+    command: ['sh', '-c', script],
+    ...(disk === undefined ? {} : { disk }),
+    stdout: process.stdout,
+    stderr: process.stderr,
+    onResult: (line) => {
+      const told = JSON.parse(line) as DemoStep | DemoProgress;
+      if ('step' in told) steps.push(told);
+      else showProgress(told);
+    },
+  });
+  clearProgress();
+  if (result.status === 0) return steps;
+  // A process that reported and failed has said what it found; otherwise the kernel may know more.
+  const finished = steps.at(-1)?.step === 'read';
+  if (!finished) process.stderr.write(result.kernelLog);
+  throw new DemoError(
+    finished ? DIFFERS : `the driver ended with ${result.status ?? result.signal}`,
+  );
+}
+
+function showProgress({ doing, done, total }: DemoProgress): void {
+  if (done === total) clearProgress();
+  else progress(`${doing} ${done / 2 ** 20} of ${total / 2 ** 20} MiB`);
+}
+
+async function pause(disk: string): Promise<void> {
+  console.log(`paused: the machine is off, the data is the first ${DEMO_BYTES} bytes of ${disk}`);
+  console.log('press Enter to read it back');
+  const lines = createInterface({ input: process.stdin });
+  // The end of the input goes on, too: it is what a script without a terminal gives.
+  await new Promise<void>((resolve) => lines.once('line', resolve).once('close', resolve));
+  lines.close();
+}
+
+function compare(steps: readonly DemoStep[]): void {
+  const [written, read] = steps;
+  if (written?.step !== 'write' || read?.step !== 'read') {
+    throw new DemoError('the processes did not report what they did');
+  }
+  if (written.sha256 !== read.sha256) throw new DemoError(DIFFERS);
+  if (written.interrupts === 0 || read.interrupts === 0) {
+    throw new DemoError('no interrupt arrived');
+  }
+}
+
+try {
+  await main();
+} catch (error) {
+  clearProgress();
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : 2;
+  } else if (error instanceof DemoError || error instanceof VmError) {
+    if (error instanceof VmError) process.stderr.write(error.kernelLog);
+    process.stderr.write(`demo: ${error.message}\n`);
+    process.exitCode = 1;
+  } else {
+    throw error;
+  }
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+// QEMU's monitor (QMP): one JSON object a line, answers in the order of the commands.
+import { EventEmitter } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { Duplex } from 'node:stream';
+
+interface Message {
+  readonly return?: unknown;
+  readonly error?: { readonly desc: string };
+  readonly event?: string;
+  readonly data?: Readonly<Record<string, unknown>>;
+}
+
+interface Waiting {
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+}
+
+/** Emits QEMU's events under their names (`DEVICE_DELETED`), with their data. */
+export class Monitor extends EventEmitter {
+  readonly #stream: Duplex;
+  readonly #waiting: Waiting[] = [];
+
+  constructor(stream: Duplex) {
+    super();
+    this.#stream = stream;
+    createInterface({ input: stream }).on('line', (line) => this.#take(JSON.parse(line)));
+    stream.on('close', () => this.#abandon());
+    // QEMU takes commands only after this one. Its failure shows in the commands that follow.
+    this.execute('qmp_capabilities').catch(() => {});
+  }
+
+  /** Runs a QMP command; rejects with QEMU's own words. */
+  execute(command: string, args: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve, reject });
+      this.#stream.write(`${JSON.stringify({ execute: command, arguments: args })}\n`);
+    });
+  }
+
+  /** Runs a command of the human monitor, for what QMP lacks; resolves with what it prints. */
+  async executeHuman(line: string): Promise<string> {
+    return String(await this.execute('human-monitor-command', { 'command-line': line }));
+  }
+
+  #take(message: Message): void {
+    if (message.event !== undefined) this.emit(message.event, message.data ?? {});
+    else if (message.error !== undefined)
+      this.#waiting.shift()?.reject(new Error(message.error.desc));
+    else if (message.return !== undefined) this.#waiting.shift()?.resolve(message.return);
+  }
+
+  #abandon(): void {
+    for (const { reject } of this.#waiting.splice(0)) reject(new Error('QEMU has ended'));
+  }
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// Unpacks a kernel image on the host. Packed with xz, as Debian's is, it takes software emulation two
+// and a half seconds of each boot to unpack it; QEMU starts a plain ELF kernel as well (PVH).
+import { execFileSync } from 'node:child_process';
+import { gunzipSync } from 'node:zlib';
+import { findProgram } from './paths.js';
+
+/** Offsets of the x86 boot protocol's header. */
+const SETUP_SECTORS = 0x1f1;
+const PAYLOAD_OFFSET = 0x248;
+const PAYLOAD_LENGTH = 0x24c;
+
+/** First bytes of each packing, and the program that undoes it. */
+const PACKINGS = [
+  { magic: 'fd377a585a00', program: 'xz' },
+  { magic: '28b52ffd', program: 'zstd' },
+] as const;
+
+/** Note 18 of "Xen", with a descriptor of 8 or 4 bytes: the entry point that QEMU needs. */
+const PVH_NOTES = ['040000000800000012000000', '040000000400000012000000'].map((head) =>
+  Buffer.from(`${head}58656e00`, 'hex'),
+);
+
+/** The ELF kernel inside a bzImage, or undefined where it cannot be had or could not be started. */
+export function unpackKernel(image: Buffer): Buffer | undefined {
+  const start = ((image[SETUP_SECTORS] ?? 0) + 1) * 512 + image.readUInt32LE(PAYLOAD_OFFSET);
+  // The length counts the four bytes of the unpacked size that follow the packed data.
+  const payload = image.subarray(start, start + image.readUInt32LE(PAYLOAD_LENGTH) - 4);
+  const kernel = unpack(payload);
+  return kernel && PVH_NOTES.some((note) => kernel.includes(note)) ? kernel : undefined;
+}
+
+function unpack(payload: Buffer): Buffer | undefined {
+  const head = payload.toString('hex', 0, 8);
+  if (head.startsWith('1f8b')) return gunzipSync(payload);
+  const packing = PACKINGS.find(({ magic }) => head.startsWith(magic));
+  const program = packing && findProgram(packing.program);
+  if (program === undefined) return undefined;
+  return execFileSync(program, ['-dc'], { input: payload, maxBuffer: 2 ** 30 });
+}
