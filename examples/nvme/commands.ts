@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+// Opcodes, the layout of a submission queue entry, and the commands the driver sends
+// (NVMe Base Specification 2.0, 3.3.3.1 and 5; NVM Command Set Specification 1.0, 3.2).
+import type { DataPointer } from './prp.js';
+
+/** Admin commands (figure 138). */
+export const AdminOpcode = {
+  DELETE_IO_SQ: 0x00,
+  CREATE_IO_SQ: 0x01,
+  DELETE_IO_CQ: 0x04,
+  CREATE_IO_CQ: 0x05,
+  IDENTIFY: 0x06,
+  SET_FEATURES: 0x09,
+} as const;
+
+/** I/O commands of the NVM command set. */
+export const NvmOpcode = {
+  FLUSH: 0x00,
+  WRITE: 0x01,
+  READ: 0x02,
+} as const;
+
+/** Identify: which structure, CDW10 bits 7:0. */
+export const Cns = {
+  NAMESPACE: 0x00,
+  CONTROLLER: 0x01,
+  ACTIVE_NAMESPACES: 0x02,
+} as const;
+
+export const FeatureId = {
+  NUMBER_OF_QUEUES: 0x07,
+} as const;
+
+/** A submission queue entry is 64 bytes, a completion queue entry 16. */
+export const SQE_DWORDS = 16;
+export const CQE_DWORDS = 4;
+
+/** What a command carries beside its identifier and its data. */
+export interface Command {
+  readonly opcode: number;
+  readonly nsid?: number;
+  readonly cdw10?: number;
+  readonly cdw11?: number;
+  readonly cdw12?: number;
+}
+
+/**
+ * Writes one entry at dword `at` of a submission queue. No command of this driver uses the other
+ * dwords (2 to 5: reserved and metadata; 13 to 15), which stay zero from when the ring was made.
+ * With no fused command and PRPs as data pointer, CDW0 is the opcode and the command identifier.
+ */
+export function putCommand(
+  sq: Uint32Array,
+  at: number,
+  cid: number,
+  opcode: number,
+  nsid: number,
+  data: DataPointer,
+  cdw10: number,
+  cdw11: number,
+  cdw12: number,
+): void {
+  sq[at] = opcode | (cid << 16);
+  sq[at + 1] = nsid;
+  sq[at + 6] = data.prp1Low;
+  sq[at + 7] = data.prp1High;
+  sq[at + 8] = data.prp2Low;
+  sq[at + 9] = data.prp2High;
+  sq[at + 10] = cdw10;
+  sq[at + 11] = cdw11;
+  sq[at + 12] = cdw12;
+}
+
+/** Identify (5.17); the data is {@link IDENTIFY_BYTES} long. */
+export function identify(cns: number, nsid = 0): Command {
+  return { opcode: AdminOpcode.IDENTIFY, nsid, cdw10: cns };
+}
+
+export const IDENTIFY_BYTES = 4096;
+
+/** Set Features, Number of Queues (5.27.1.5): counts are 0's based, in the answer too. */
+export function setNumberOfQueues(submission: number, completion: number): Command {
+  const cdw11 = (submission - 1) | ((completion - 1) << 16);
+  return { opcode: AdminOpcode.SET_FEATURES, cdw10: FeatureId.NUMBER_OF_QUEUES, cdw11 };
+}
+
+/** Create I/O Completion Queue (5.4): contiguous (PC), interrupts enabled (IEN). */
+export function createCompletionQueue(qid: number, entries: number, vector: number): Command {
+  const cdw10 = qid | ((entries - 1) << 16);
+  return { opcode: AdminOpcode.CREATE_IO_CQ, cdw10, cdw11: 0b11 | (vector << 16) };
+}
+
+/** Create I/O Submission Queue (5.5): contiguous, completing to the queue of the same number. */
+export function createSubmissionQueue(qid: number, entries: number): Command {
+  const cdw10 = qid | ((entries - 1) << 16);
+  return { opcode: AdminOpcode.CREATE_IO_SQ, cdw10, cdw11: 0b1 | (qid << 16) };
+}
+
+/** Delete I/O Submission Queue (5.7). */
+export function deleteSubmissionQueue(qid: number): Command {
+  return { opcode: AdminOpcode.DELETE_IO_SQ, cdw10: qid };
+}
+
+/** Delete I/O Completion Queue (5.6), after the submission queues that complete to it. */
+export function deleteCompletionQueue(qid: number): Command {
+  return { opcode: AdminOpcode.DELETE_IO_CQ, cdw10: qid };
+}

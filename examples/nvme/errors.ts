@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// What the driver throws.
+import { doNotRetry, type Status, statusName } from './status.js';
+
+export type NvmeErrorCode =
+  /** The controller completed a command with an error; see `status`. */
+  | 'ERR_NVME_STATUS'
+  /** A command or a change of state took longer than allowed. */
+  | 'ERR_NVME_TIMEOUT'
+  /** The controller reported CSTS.CFS, or its registers read all ones. */
+  | 'ERR_NVME_FATAL'
+  /** The controller was closed, or is being closed or reset. */
+  | 'ERR_NVME_CLOSED'
+  /** The controller lacks what this driver needs. */
+  | 'ERR_NVME_UNSUPPORTED';
+
+export class NvmeError extends Error {
+  readonly code: NvmeErrorCode;
+
+  constructor(code: NvmeErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'NvmeError';
+    this.code = code;
+  }
+}
+
+/** A command that the controller completed with an error. */
+export class NvmeStatusError extends NvmeError {
+  readonly status: Status;
+  /** The specification's name, such as `LBA Out of Range`. */
+  readonly statusName: string;
+  readonly doNotRetry: boolean;
+
+  constructor(what: string, status: Status, options?: ErrorOptions) {
+    super('ERR_NVME_STATUS', `${what}: ${statusName(status)}`, options);
+    this.name = 'NvmeStatusError';
+    this.status = status;
+    this.statusName = statusName(status);
+    this.doNotRetry = doNotRetry(status);
+  }
+}

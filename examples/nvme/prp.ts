@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+// Physical Region Pages: how a command says where its data is (NVMe Base Specification 2.0, 4.1.1).
+// An entry is the 64-bit address of a page; only the first may point into the middle of its page.
+
+/** The driver uses 4 KiB pages (CC.MPS = 0), the size every controller on PCs supports. */
+export const PAGE_BYTES = 4096;
+const ENTRIES_PER_PAGE = PAGE_BYTES / 8;
+
+/** Memory the device reaches; a `DmaBuffer` of the library is one. */
+export interface DeviceMemory {
+  readonly byteLength: number;
+  readonly u32: Uint32Array;
+  /** The low 32 bits of the address the device uses for the byte at `offset`. */
+  low(offset: number): number;
+  /** The high 32 bits of it. */
+  high(offset: number): number;
+}
+
+/** A command's DPTR field. One object is filled again and again, to allocate nothing per command. */
+export interface DataPointer {
+  prp1Low: number;
+  prp1High: number;
+  prp2Low: number;
+  prp2High: number;
+}
+
+export function emptyDataPointer(): DataPointer {
+  return { prp1Low: 0, prp1High: 0, prp2Low: 0, prp2High: 0 };
+}
+
+/** How many list pages a transfer of up to `bytes` needs, wherever in a page it starts. */
+export function listPagesFor(bytes: number): number {
+  // The entries beside the one in PRP1, when the data starts in the middle of a page.
+  const entries = Math.ceil(bytes / PAGE_BYTES);
+  if (entries <= 1) return 0;
+  // Each list page but the last gives its last slot to the pointer to the next page.
+  return Math.ceil((entries - 1) / (ENTRIES_PER_PAGE - 1));
+}
+
+/**
+ * Describes `bytes` of `data` from `offset`. Up to two pages fit in PRP1 and PRP2; for more, PRP2
+ * points to a list, written to the pages of `list` from `listOffset` on.
+ */
+export function describe(
+  pointer: DataPointer,
+  data: DeviceMemory,
+  offset: number,
+  bytes: number,
+  list: DeviceMemory,
+  listOffset: number,
+): void {
+  pointer.prp1Low = data.low(offset);
+  pointer.prp1High = data.high(offset);
+  pointer.prp2Low = 0;
+  pointer.prp2High = 0;
+  const second = offset + PAGE_BYTES - (pointer.prp1Low & (PAGE_BYTES - 1));
+  const end = offset + bytes;
+  if (second >= end) return;
+  if (second + PAGE_BYTES >= end) {
+    pointer.prp2Low = data.low(second);
+    pointer.prp2High = data.high(second);
+    return;
+  }
+  pointer.prp2Low = list.low(listOffset);
+  pointer.prp2High = list.high(listOffset);
+  writeList(data, second, end, list, listOffset);
+}
+
+function writeList(
+  data: DeviceMemory,
+  from: number,
+  end: number,
+  list: DeviceMemory,
+  listOffset: number,
+): void {
+  let at = listOffset;
+  for (let page = from; page < end; page += PAGE_BYTES) {
+    const lastSlot = (at + 8) % PAGE_BYTES === 0;
+    if (lastSlot && page + PAGE_BYTES < end) {
+      // More entries than this page has room for: its last slot points to the next list page.
+      putAddress(list, at, list, at + 8);
+      at += 8;
+    }
+    putAddress(list, at, data, page);
+    at += 8;
+  }
+}
+
+function putAddress(list: DeviceMemory, at: number, target: DeviceMemory, offset: number): void {
+  list.u32[at / 4] = target.low(offset);
+  list.u32[at / 4 + 1] = target.high(offset);
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+// A queue pair: a ring of commands to the controller, a ring of completions back
+// (NVMe Base Specification 2.0, 3.3). Nothing is allocated per command.
+import { type Command, CQE_DWORDS, putCommand, SQE_DWORDS } from './commands.js';
+import type { DataPointer, DeviceMemory } from './prp.js';
+import { ABORTED_BY_HOST, type Status } from './status.js';
+
+/** Called once per command: its status and dword 0 of its completion. It must not throw. */
+export type Done = (status: Status, result: number) => void;
+
+/** How a queue pair tells the controller of a new tail or head. */
+export interface Doorbells {
+  tail(value: number): void;
+  head(value: number): void;
+}
+
+export interface QueueOptions {
+  readonly id: number;
+  /** Slots of either ring. One always stays empty: a full ring would look like an empty one. */
+  readonly entries: number;
+  readonly sq: DeviceMemory;
+  readonly cq: DeviceMemory;
+  readonly doorbells: Doorbells;
+}
+
+/**
+ * One submission queue and the completion queue it completes to, of the same size. There are fewer
+ * command identifiers than slots, so neither ring can overflow and the head that completions
+ * report (SQHD) need not be followed.
+ */
+export class QueuePair {
+  readonly id: number;
+  readonly entries: number;
+  /** Completions that named no command in flight. They were ignored. */
+  unknown = 0;
+
+  readonly #sq: Uint32Array;
+  readonly #cq: Uint32Array;
+  readonly #doorbells: Doorbells;
+  readonly #done: (Done | undefined)[];
+  /** For each command in flight, the tick of {@link age} at which it was submitted. */
+  readonly #started: Uint32Array;
+  /** Free command identifiers, oldest first: a late completion should not meet a new owner. */
+  readonly #free: Uint16Array;
+  #freeHead = 0;
+  #freeCount: number;
+  #now = 0;
+  #tail = 0;
+  #announcedTail = 0;
+  #head = 0;
+  #announcedHead = 0;
+  /** What the phase bit of a new completion is; the controller flips it at each turn (3.3.3.2.1). */
+  #phase = 1;
+  #waiting: (() => void)[] = [];
+
+  constructor({ id, entries, sq, cq, doorbells }: QueueOptions) {
+    this.id = id;
+    this.entries = entries;
+    this.#sq = sq.u32.subarray(0, entries * SQE_DWORDS);
+    this.#cq = cq.u32.subarray(0, entries * CQE_DWORDS);
+    this.#sq.fill(0);
+    // All phase bits zero: nothing has been completed.
+    this.#cq.fill(0);
+    this.#doorbells = doorbells;
+    const commands = entries - 1;
+    this.#done = new Array(commands).fill(undefined);
+    this.#started = new Uint32Array(commands);
+    this.#free = Uint16Array.from({ length: commands }, (_, cid) => cid);
+    this.#freeCount = commands;
+  }
+
+  /** How many commands can be submitted now. */
+  get room(): number {
+    return this.#freeCount;
+  }
+
+  get inFlight(): number {
+    return this.#done.length - this.#freeCount;
+  }
+
+  /** The identifier that the next {@link submit} is going to use. */
+  get nextCid(): number {
+    return this.#free[this.#freeHead] as number;
+  }
+
+  /**
+   * Puts a command into the next slot. The controller sees it after {@link ring}, one doorbell for
+   * any number of commands. There must be {@link room}.
+   */
+  submit(
+    opcode: number,
+    nsid: number,
+    data: DataPointer,
+    cdw10: number,
+    cdw11: number,
+    cdw12: number,
+    done: Done,
+  ): void {
+    if (this.#freeCount === 0) throw new RangeError(`Queue ${this.id} is full`);
+    const cid = this.nextCid;
+    this.#freeHead = next(this.#freeHead, this.#free.length);
+    this.#freeCount--;
+    this.#done[cid] = done;
+    this.#started[cid] = this.#now;
+    const at = this.#tail * SQE_DWORDS;
+    putCommand(this.#sq, at, cid, opcode, nsid, data, cdw10, cdw11, cdw12);
+    this.#tail = next(this.#tail, this.entries);
+  }
+
+  /** The same for a command as an object; for what is not sent a million times a second. */
+  submitCommand(command: Command, data: DataPointer, done: Done): void {
+    const { opcode, nsid = 0, cdw10 = 0, cdw11 = 0, cdw12 = 0 } = command;
+    this.submit(opcode, nsid, data, cdw10, cdw11, cdw12, done);
+  }
+
+  /** Tells the controller of the commands submitted since the last time. */
+  ring(): void {
+    // Writing the same value twice is an error of its own (Invalid Doorbell Write Value, 5.2).
+    if (this.#tail === this.#announcedTail) return;
+    this.#announcedTail = this.#tail;
+    this.#doorbells.tail(this.#tail);
+  }
+
+  /**
+   * Takes the completions that have arrived and calls back for each; returns how many there were.
+   * Takes at most a ring's worth, so that a controller cannot keep the event loop to itself.
+   */
+  poll(): number {
+    let taken = 0;
+    while (taken < this.entries) {
+      const at = this.#head * CQE_DWORDS;
+      // The device writes this entry. One atomic load takes phase, status and identifier together;
+      // dword 0 is read only after the phase said that the entry is complete.
+      const dword3 = Atomics.load(this.#cq, at + 3);
+      if (((dword3 >>> 16) & 1) !== this.#phase) break;
+      const result = this.#cq[at] as number;
+      this.#head = next(this.#head, this.entries);
+      if (this.#head === 0) this.#phase ^= 1;
+      taken++;
+      this.#finish(dword3 & 0xffff, dword3 >>> 17, result);
+    }
+    this.#announceHead();
+    this.#wake();
+    return taken;
+  }
+
+  /** Ends every command in flight with {@link ABORTED_BY_HOST}. The controller must be disabled. */
+  abortAll(): void {
+    for (let cid = 0; cid < this.#done.length; cid++) {
+      if (this.#done[cid] !== undefined) this.#finish(cid, ABORTED_BY_HOST, 0);
+    }
+    this.#wake();
+  }
+
+  /** Resolves when there may be room again, or the queue was aborted: check both. */
+  roomAgain(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Advances the queue's clock; true when a command has been in flight for `limit` ticks. */
+  age(limit: number): boolean {
+    this.#now++;
+    for (let cid = 0; cid < this.#done.length; cid++) {
+      const age = this.#now - (this.#started[cid] as number);
+      if (this.#done[cid] !== undefined && age > limit) return true;
+    }
+    return false;
+  }
+
+  #finish(cid: number, status: Status, result: number): void {
+    // The identifier comes from the device: it may be out of range, or of no command in flight.
+    const done = this.#done[cid];
+    if (done === undefined) {
+      this.unknown++;
+      return;
+    }
+    this.#done[cid] = undefined;
+    const free = this.#freeHead + this.#freeCount++;
+    this.#free[free % this.#free.length] = cid;
+    done(status, result);
+  }
+
+  #announceHead(): void {
+    if (this.#head === this.#announcedHead) return;
+    this.#announcedHead = this.#head;
+    this.#doorbells.head(this.#head);
+  }
+
+  #wake(): void {
+    if (this.#waiting.length === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+}
+
+function next(index: number, length: number): number {
+  return index + 1 === length ? 0 : index + 1;
+}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+import { describe, expect, test } from '@jest/globals';
+import { type NvmeError, NvmeStatusError } from '../../examples/nvme/errors.js';
+import { Namespace } from '../../examples/nvme/namespace.js';
+import { FakeMemory, FakeQueue } from '../support/nvme.js';
+
+const BLOCK = 512;
+const MAX_TRANSFER = 64 * 1024;
+
+/** A namespace whose commands land in a fake queue. */
+function makeNamespace({ entries = 8, metadataBytes = 0, blockBytes = BLOCK } = {}) {
+  const fake = new FakeQueue(entries);
+  const lists = new FakeMemory(entries * 4096, 0x7000_0000n);
+  const owner = {
+    io: { queue: fake.queue, lists, listBytes: 4096, maxTransferBytes: MAX_TRANSFER },
+    errorOf: (what: string, status: number): NvmeError => new NvmeStatusError(what, status),
+  };
+  const sizes = { nsze: 1000n, ncap: 1000n, nuse: 0n };
+  const namespace = new Namespace(owner, { nsid: 3, ...sizes, blockBytes, metadataBytes });
+  return { fake, namespace, lists, owner };
+}
+
+/** The device's side: completes what was submitted, slot after slot. */
+function completeAll(fake: FakeQueue, status: (lba: number) => number = () => 0): number {
+  const from = completed.get(fake) ?? 0;
+  const to = fake.doorbells.tails.at(-1) ?? 0;
+  let count = 0;
+  for (let slot = from; slot !== to; slot = (slot + 1) % fake.entries) {
+    const [cdw0 = 0, , , , , , , , , , lba = 0] = fake.slot(slot);
+    fake.complete(cdw0 >>> 16, status(lba));
+    count++;
+  }
+  completed.set(fake, to);
+  fake.queue.poll();
+  return count;
+}
+const completed = new WeakMap<FakeQueue, number>();
+
+const soon = () => new Promise((resolve) => setImmediate(resolve));
+
+const memory = new FakeMemory(2 ** 20, 0x1_0000_0000n);
+
+describe('one command', () => {
+  test('has the blocks in CDW10 to CDW12, NLB being 0 for one', () => {
+    const { fake, namespace } = makeNamespace();
+    namespace.submitRead(0x5_8000_0001, memory, 4096, BLOCK, () => {});
+    expect(fake.slot(0)).toEqual([
+      ...[0x02, 3, 0, 0, 0, 0, 0x1000, 1, 0, 0],
+      ...[0x8000_0001, 5, 0, 0, 0, 0],
+    ]);
+    namespace.submitWrite(8, memory, 0, 4 * BLOCK, () => {});
+    expect(fake.slot(1).slice(10, 13)).toEqual([8, 0, 3]);
+    expect((fake.slot(1)[0] as number) & 0xff).toBe(0x01);
+  });
+
+  test('uses the list page of its own identifier', () => {
+    const { fake, namespace } = makeNamespace();
+    namespace.submitRead(0, memory, 0, MAX_TRANSFER, () => {});
+    namespace.submitRead(0, memory, 0, MAX_TRANSFER, () => {});
+    const pages = [fake.slot(0), fake.slot(1)].map(([cdw0 = 0, , , , , , , , prp2]) => [
+      cdw0 >>> 16,
+      prp2,
+    ]);
+    expect(pages).toEqual([
+      [0, 0x7000_0000],
+      [1, 0x7000_1000],
+    ]);
+  });
+
+  test('flush carries no data and no blocks', () => {
+    const { fake, namespace } = makeNamespace();
+    namespace.submitRead(9, memory, 0, MAX_TRANSFER, () => {});
+    namespace.submitFlush(() => {});
+    expect(fake.slot(1).slice(1)).toEqual([3, ...new Array(14).fill(0)]);
+  });
+
+  test('is not told to the controller before ring', () => {
+    const { fake, namespace } = makeNamespace();
+    namespace.submitRead(0, memory, 0, BLOCK, () => {});
+    expect(fake.doorbells.tails).toEqual([]);
+    namespace.ring();
+    expect(fake.doorbells.tails).toEqual([1]);
+  });
+});
+
+describe('arguments', () => {
+  const wrong: [string, number, number, number][] = [
+    ['a block that is not whole', 1.5, 0, BLOCK],
+    ['a negative block', -1, 0, BLOCK],
+    ['a block past 2^53', 2 ** 53, 0, BLOCK],
+    ['no bytes', 0, 0, 0],
+    ['less than a block', 0, 0, 100],
+    ['NaN bytes', 0, 0, Number.NaN],
+    ['bytes past the end of the memory', 0, 2 ** 20 - BLOCK, 2 * BLOCK],
+    ['a negative offset', 0, -512, BLOCK],
+    ['an offset that is not of whole dwords', 0, 2, BLOCK],
+    ['a NaN offset', 0, Number.NaN, BLOCK],
+  ];
+  test.each(wrong)('%s is refused and submits nothing', async (_, lba, offset, bytes) => {
+    const { fake, namespace } = makeNamespace();
+    expect(() => namespace.submitRead(lba, memory, offset, bytes, () => {})).toThrow(RangeError);
+    await expect(namespace.write(lba, memory, offset, bytes)).rejects.toThrow(RangeError);
+    expect(fake.queue.inFlight).toBe(0);
+  });
+
+  test('more than one command can move is refused by submit', () => {
+    const { namespace } = makeNamespace();
+    const bytes = MAX_TRANSFER + BLOCK;
+    expect(() => namespace.submitRead(0, memory, 0, bytes, () => {})).toThrow(RangeError);
+  });
+
+  test('a full queue is said by submit', () => {
+    const { namespace } = makeNamespace({ entries: 2 });
+    namespace.submitRead(0, memory, 0, BLOCK, () => {});
+    expect(() => namespace.submitRead(0, memory, 0, BLOCK, () => {})).toThrow('is full');
+  });
+
+  test('a namespace with metadata is refused', () => {
+    const { namespace } = makeNamespace({ metadataBytes: 8 });
+    expect(() => namespace.submitRead(0, memory, 0, BLOCK, () => {})).toThrow(
+      expect.objectContaining({ code: 'ERR_NVME_UNSUPPORTED' }),
+    );
+  });
+});
+
+describe('promises', () => {
+  test('a long read is split, and rung once', async () => {
+    const { fake, namespace } = makeNamespace();
+    const reading = namespace.read(100, memory, 512, 2 * MAX_TRANSFER + BLOCK);
+    await soon();
+    expect(fake.doorbells.tails).toEqual([3]);
+    const parts = [0, 1, 2].map((slot) => {
+      const dwords = fake.slot(slot);
+      return [dwords[6], dwords[10], dwords[12]];
+    });
+    expect(parts).toEqual([
+      [512, 100, 127],
+      [512 + MAX_TRANSFER, 228, 127],
+      [512 + 2 * MAX_TRANSFER, 356, 0],
+    ]);
+    completeAll(fake);
+    await reading;
+  });
+
+  test('a transfer longer than the queue waits for room', async () => {
+    const { fake, namespace } = makeNamespace({ entries: 4 });
+    const writing = namespace.write(0, memory);
+    let commands = 0;
+    for (let i = 0; i < 20; i++) {
+      await soon();
+      commands += completeAll(fake);
+    }
+    await writing;
+    expect(commands).toBe(2 ** 20 / MAX_TRANSFER);
+  });
+
+  test('two transfers share a queue without losing a slot to each other', async () => {
+    const { fake, namespace } = makeNamespace({ entries: 4 });
+    const both = Promise.all([namespace.write(0, memory), namespace.read(5, memory)]);
+    for (let i = 0; i < 40; i++) {
+      await soon();
+      completeAll(fake);
+    }
+    await both;
+    expect(fake.queue.inFlight).toBe(0);
+  });
+
+  test('an error rejects only when the other parts have ended', async () => {
+    const { fake, namespace } = makeNamespace();
+    let settled = false;
+    const reading = namespace.read(0, memory, 0, 3 * MAX_TRANSFER);
+    const outcome = reading.catch((error: unknown) => {
+      settled = true;
+      return error;
+    });
+    await soon();
+    fake.complete(0, 0x4080);
+    fake.queue.poll();
+    await soon();
+    expect(settled).toBe(false);
+    fake.complete(1);
+    fake.complete(2);
+    fake.queue.poll();
+    expect(await outcome).toMatchObject({
+      code: 'ERR_NVME_STATUS',
+      statusName: 'LBA Out of Range',
+      message: 'READ of 384 blocks at LBA 0: LBA Out of Range',
+    });
+  });
+
+  test('an abort ends a transfer that waits for room', async () => {
+    const { fake, namespace } = makeNamespace({ entries: 2 });
+    const writing = namespace.write(0, memory);
+    await soon();
+    fake.queue.abortAll();
+    await expect(writing).rejects.toMatchObject({ statusName: 'Command Aborted By Host' });
+  });
+
+  test('flush waits for its completion', async () => {
+    const { fake, namespace } = makeNamespace();
+    const flushing = namespace.flush();
+    await soon();
+    expect(completeAll(fake)).toBe(1);
+    await flushing;
+  });
+
+  test('flush reports its status', async () => {
+    const { fake, namespace } = makeNamespace();
+    const flushing = namespace.flush();
+    await soon();
+    completeAll(fake, () => 0x06);
+    await expect(flushing).rejects.toMatchObject({ message: 'FLUSH: Internal Error' });
+  });
+});

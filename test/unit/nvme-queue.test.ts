@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+import { describe, expect, test } from '@jest/globals';
+import { ABORTED_BY_HOST } from '../../examples/nvme/status.js';
+import { FakeQueue } from '../support/nvme.js';
+
+/** A callback that notes what it was called with. */
+function recorder() {
+  const calls: [status: number, result: number][] = [];
+  return { calls, done: (status: number, result: number) => void calls.push([status, result]) };
+}
+
+describe('submitting', () => {
+  test('fills slot after slot and rings once for all of them', () => {
+    const fake = new FakeQueue(8);
+    const first = fake.submit(() => {}, 0x01);
+    const second = fake.submit(() => {}, 0x02);
+    expect(fake.doorbells.tails).toEqual([]);
+    fake.queue.ring();
+    expect(fake.doorbells.tails).toEqual([2]);
+    expect(fake.slot(0)[0]).toBe(0x01 | (first << 16));
+    expect(fake.slot(1)[0]).toBe(0x02 | (second << 16));
+  });
+
+  test('does not ring twice for the same tail', () => {
+    const fake = new FakeQueue(8);
+    fake.queue.ring();
+    fake.submit(() => {});
+    fake.queue.ring();
+    fake.queue.ring();
+    expect(fake.doorbells.tails).toEqual([1]);
+  });
+
+  test('leaves one slot empty, so that a full ring is not an empty one', () => {
+    const fake = new FakeQueue(4);
+    for (let i = 0; i < 3; i++) fake.submit(() => {});
+    expect(fake.queue.room).toBe(0);
+    expect(fake.queue.inFlight).toBe(3);
+    expect(() => fake.submit(() => {})).toThrow('is full');
+  });
+
+  test('gives each command in flight an identifier of its own', () => {
+    const fake = new FakeQueue(16);
+    const cids = Array.from({ length: 15 }, () => fake.submit(() => {}));
+    expect(new Set(cids).size).toBe(15);
+  });
+});
+
+describe('completing', () => {
+  test('calls back with status and dword 0, and tells the controller the head', () => {
+    const fake = new FakeQueue(8);
+    const { calls, done } = recorder();
+    const cid = fake.submit(done);
+    expect(fake.queue.poll()).toBe(0);
+    fake.complete(cid, 0x4080, 0xdead_beef);
+    expect(fake.queue.poll()).toBe(1);
+    expect(calls).toEqual([[0x4080, 0xdead_beef]]);
+    expect(fake.doorbells.heads).toEqual([1]);
+    expect(fake.queue.inFlight).toBe(0);
+  });
+
+  test('takes completions in any order', () => {
+    const fake = new FakeQueue(8);
+    const order: string[] = [];
+    const a = fake.submit(() => order.push('a'));
+    const b = fake.submit(() => order.push('b'));
+    fake.complete(b);
+    fake.complete(a);
+    expect(fake.queue.poll()).toBe(2);
+    expect(order).toEqual(['b', 'a']);
+    expect(fake.doorbells.heads).toEqual([2]);
+  });
+
+  test('follows the phase through many turns of the ring', () => {
+    const fake = new FakeQueue(4);
+    const { calls, done } = recorder();
+    for (let i = 0; i < 50; i++) {
+      fake.complete(fake.submit(done), 0, i);
+      expect(fake.queue.poll()).toBe(1);
+      // The old entries of the last turn have the other phase: nothing is taken twice.
+      expect(fake.queue.poll()).toBe(0);
+    }
+    expect(calls.map(([, result]) => result)).toEqual(Array.from({ length: 50 }, (_, i) => i));
+    expect(fake.doorbells.heads.slice(0, 5)).toEqual([1, 2, 3, 0, 1]);
+  });
+
+  test('keeps a full queue turning', () => {
+    const fake = new FakeQueue(8);
+    let ended = 0;
+    const inFlight = Array.from({ length: 7 }, () => fake.submit(() => ended++));
+    for (let i = 0; i < 100; i++) {
+      fake.complete(inFlight.shift() as number);
+      expect(fake.queue.poll()).toBe(1);
+      inFlight.push(fake.submit(() => ended++));
+    }
+    expect(ended).toBe(100);
+    expect(fake.queue.room).toBe(0);
+  });
+
+  test('lets a callback submit the next command', () => {
+    const fake = new FakeQueue(4);
+    let ended = 0;
+    const again = () => {
+      if (++ended < 20) fake.complete(fake.submit(again));
+    };
+    fake.complete(fake.submit(again));
+    while (ended < 20) fake.queue.poll();
+    expect(fake.queue.inFlight).toBe(0);
+    expect(fake.queue.unknown).toBe(0);
+  });
+
+  test('returns after a ring of completions, however many come', () => {
+    const fake = new FakeQueue(4);
+    const again = () => fake.complete(fake.submit(again));
+    fake.complete(fake.submit(again));
+    expect(fake.queue.poll()).toBe(4);
+  });
+});
+
+describe('a device that writes nonsense', () => {
+  test('is not followed to commands that are not in flight', () => {
+    const fake = new FakeQueue(8);
+    const { calls, done } = recorder();
+    const cid = fake.submit(done);
+    for (const wrong of [cid + 1, 7, 8, 0xffff]) fake.complete(wrong);
+    expect(fake.queue.poll()).toBe(4);
+    expect(calls).toEqual([]);
+    expect(fake.queue.unknown).toBe(4);
+    expect(fake.queue.inFlight).toBe(1);
+  });
+
+  test('cannot complete a command twice', () => {
+    const fake = new FakeQueue(8);
+    const { calls, done } = recorder();
+    const cid = fake.submit(done);
+    fake.complete(cid);
+    fake.complete(cid);
+    fake.queue.poll();
+    expect(calls.length).toBe(1);
+    expect(fake.queue.unknown).toBe(1);
+    expect(fake.queue.room).toBe(7);
+  });
+});
+
+describe('ending without a completion', () => {
+  test('aborts what is in flight, once', () => {
+    const fake = new FakeQueue(8);
+    const { calls, done } = recorder();
+    const cid = fake.submit(done);
+    fake.submit(done);
+    fake.queue.abortAll();
+    expect(calls).toEqual([
+      [ABORTED_BY_HOST, 0],
+      [ABORTED_BY_HOST, 0],
+    ]);
+    fake.complete(cid);
+    fake.queue.poll();
+    expect(calls.length).toBe(2);
+  });
+
+  test('who waits for room hears of a completion and of an abort', async () => {
+    const fake = new FakeQueue(2);
+    const cid = fake.submit(() => {});
+    const room = fake.queue.roomAgain();
+    fake.complete(cid);
+    fake.queue.poll();
+    await room;
+    fake.submit(() => {});
+    const again = fake.queue.roomAgain();
+    fake.queue.abortAll();
+    await again;
+    expect(fake.queue.inFlight).toBe(0);
+  });
+
+  test('a command grows old with the clock, others do not', () => {
+    const fake = new FakeQueue(4);
+    fake.submit(() => {});
+    expect([fake.queue.age(2), fake.queue.age(2), fake.queue.age(2)]).toEqual([false, false, true]);
+    fake.queue.abortAll();
+    expect(fake.queue.age(2)).toBe(false);
+    fake.submit(() => {});
+    expect(fake.queue.age(2)).toBe(false);
+  });
+});
