@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// Compiles the project for the test machine, to CommonJS in build/guest/: jest needs a transform for
+// anything else, and the guest is too slow for one. Only what changed is compiled again.
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { transformFile } from '@swc/core';
+
+const SOURCES = ['lib', 'examples', 'vm', 'test'];
+
+/** Makes `output` the compiled copy of the project in `root`. */
+export async function compileForGuest(root: string, output: string): Promise<void> {
+  const settings = join(root, 'test/swc.json');
+  const sources = SOURCES.flatMap((directory) => filesBelow(join(root, directory), '.ts'));
+  const outputOf = (source: string) => join(output, relative(root, source)).replace(/\.ts$/, '.js');
+  removeOthers(output, new Set(sources.map(outputOf)));
+  const stale = sources.filter((source) => isOlder(outputOf(source), [source, settings]));
+  await Promise.all(stale.map((source) => compile(source, outputOf(source), settings)));
+  // The files are CommonJS, and `vfio` is the copy beside them.
+  const manifest = { name: 'vfio', type: 'commonjs', exports: './lib/index.js' };
+  writeFileSync(join(output, 'package.json'), JSON.stringify(manifest));
+}
+
+async function compile(source: string, output: string, settings: string): Promise<void> {
+  const { code } = await transformFile(source, {
+    configFile: settings,
+    swcrc: false,
+    // Stack traces then show the source.
+    sourceFileName: relative(dirname(output), source),
+  });
+  mkdirSync(dirname(output), { recursive: true });
+  writeFileSync(output, code);
+}
+
+/** A test whose source is gone would still be run. */
+function removeOthers(directory: string, outputs: ReadonlySet<string>): void {
+  for (const path of filesBelow(directory, '.js')) {
+    if (!outputs.has(path)) rmSync(path);
+  }
+}
+
+function filesBelow(directory: string, extension: string): string[] {
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith(extension))
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+function isOlder(output: string, inputs: readonly string[]): boolean {
+  const made = statSync(output, { throwIfNoEntry: false })?.mtimeMs;
+  return made === undefined || inputs.some((input) => statSync(input).mtimeMs > made);
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+// jest's settings for build/guest/: compiled files, so no transform; one process, since one kernel and
+// its devices are shared by all tests.
+
+/** Software emulation is ten times slower than the machine it runs on. */
+const TEST_TIMEOUT_MS = 30_000;
+
+/** The arguments that run the tests of the compiled copy in `root`. */
+export function guestJestArguments(root: string, reporter: string, pattern?: string): string[] {
+  const config = {
+    rootDir: root,
+    roots: ['<rootDir>/test/vm'],
+    testMatch: ['**/*.test.js'],
+    testEnvironment: 'node',
+    testTimeout: TEST_TIMEOUT_MS,
+    transform: {},
+    setupFilesAfterEnv: ['<rootDir>/test/support/kernel-log.js'],
+    reporters: [`<rootDir>/test/harness/${reporter}.js`],
+    watchman: false,
+  };
+  const select = pattern === undefined ? [] : ['--testNamePattern', pattern];
+  return ['--config', JSON.stringify(config), '--runInBand', ...select];
+}

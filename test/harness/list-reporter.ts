@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+// The jest reporter of --list: the names of tests that a pattern matching none of them left unrun.
+import { openChannel } from './events.js';
+import { parseTitles } from './titles.js';
+
+interface JestFileResult {
+  readonly testResults: readonly { ancestorTitles: readonly string[]; title: string }[];
+  readonly failureMessage?: string | null;
+}
+
+export default class ListReporter {
+  readonly #send = openChannel();
+
+  onTestResult(file: { path: string }, result: JestFileResult): void {
+    for (const { ancestorTitles, title } of result.testResults) {
+      this.#send({ event: 'listed', name: parseTitles([...ancestorTitles, title]).name });
+    }
+    // A file that does not load has no names to give.
+    if (result.failureMessage) {
+      this.#send({ event: 'broken', what: file.path, reason: result.failureMessage });
+    }
+  }
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+// The jest reporter of every suite: sends what happens as events. The types are the part of jest's own
+// that is used here.
+import { release, uptime } from 'node:os';
+import { relative } from 'node:path';
+import { type CaseEvent, openChannel, type TestStatus } from './events.js';
+import { parseTitles } from './titles.js';
+
+interface JestConfig {
+  readonly rootDir: string;
+  readonly testNamePattern?: string;
+}
+
+interface JestFile {
+  readonly path: string;
+}
+
+interface JestCase {
+  readonly ancestorTitles: readonly string[];
+  readonly title: string;
+  readonly fullName: string;
+}
+
+interface JestCaseResult extends JestCase {
+  readonly status: string;
+  readonly failureMessages: readonly string[];
+  readonly duration?: number | null;
+}
+
+interface JestFileResult {
+  readonly testResults: readonly JestCaseResult[];
+  /** Of a file that did not load, of an afterAll, of a worker that died. */
+  readonly testExecError?: { readonly message: string; readonly stack?: string | null };
+  readonly failureMessage?: string | null;
+  readonly console?: readonly { readonly message: string; readonly origin: string }[] | null;
+}
+
+const NO_REASON =
+  'skipped without a reason (test.skip, describe.skip, test.todo, or a test.only beside it): ' +
+  'use testIf or describeIf of test/support/skips.ts';
+
+export default class EventReporter {
+  readonly #send = openChannel();
+  readonly #root: string;
+  readonly #pattern: RegExp | undefined;
+  /** What was sent about the tests of the files that run, by file and name. */
+  readonly #sent = new Map<string, TestStatus>();
+
+  constructor(config: JestConfig) {
+    this.#root = config.rootDir;
+    // As jest itself compiles it.
+    this.#pattern = config.testNamePattern ? new RegExp(config.testNamePattern, 'i') : undefined;
+  }
+
+  onRunStart(): void {
+    this.#send({ event: 'run', kernel: release() });
+  }
+
+  onTestCaseStart(file: JestFile, test: JestCase): void {
+    const { name, backend, device } = parseTitles([...test.ancestorTitles, test.title]);
+    const id = { file: this.#name(file), name };
+    this.#send({ event: 'start', ...id, backend, device, uptime: uptime() });
+  }
+
+  onTestCaseResult(file: JestFile, result: JestCaseResult): void {
+    const event = caseEvent(this.#name(file), result);
+    this.#sent.set(key(event), event.status);
+    this.#send(event);
+  }
+
+  /** Jest tells about skips, and about failures that an afterAll adds, only here. */
+  onTestResult(file: JestFile, result: JestFileResult): void {
+    const name = this.#name(file);
+    const seen = new Set<string>();
+    for (const test of result.testResults) {
+      if (this.#pattern?.test(test.fullName) === false) continue;
+      const event = caseEvent(name, test);
+      if (this.#sent.get(key(event)) !== event.status) this.#send(event);
+      if (seen.has(key(event))) {
+        this.#broken(name, `two tests of one file have the name: ${event.name}`);
+      }
+      seen.add(key(event));
+    }
+    const error = result.testExecError;
+    if (error !== undefined) this.#broken(name, error.stack || error.message);
+    if (result.failureMessage) this.#console(result);
+  }
+
+  onRunComplete(): void {
+    this.#send({ event: 'end' });
+  }
+
+  #broken(what: string, reason: string): void {
+    this.#send({ event: 'broken', what, reason: tidy(reason) });
+  }
+
+  #console(result: JestFileResult): void {
+    const text = (result.console ?? []).map(({ message }) => message).join('\n');
+    if (text !== '') this.#send({ event: 'console', text });
+  }
+
+  /** In the test machine the compiled copy runs; people know the source. */
+  #name(file: JestFile): string {
+    return relative(this.#root, file.path).replace(/\.js$/, '.ts');
+  }
+}
+
+function key(event: CaseEvent): string {
+  return `${event.file}\0${event.name}`;
+}
+
+function caseEvent(file: string, result: JestCaseResult): CaseEvent {
+  const { name, backend, device, skipReason } = parseTitles([
+    ...result.ancestorTitles,
+    result.title,
+  ]);
+  const base = { event: 'case', file, name, backend, device, ms: result.duration ?? 0 } as const;
+  switch (result.status) {
+    case 'passed':
+      return { ...base, status: 'passed', reason: '' };
+    case 'failed':
+      return { ...base, status: 'failed', reason: tidy(result.failureMessages.join('\n\n')) };
+    default:
+      return skipReason === undefined
+        ? { ...base, status: 'failed', reason: NO_REASON }
+        : { ...base, status: 'skipped', reason: skipReason };
+  }
+}
+
+/** A message as people need it: stack lines of the project only, no cause that says the same again. */
+function tidy(message: string): string {
+  const text = message
+    .split('\n')
+    .filter((line) => !/^\s+at .*(node_modules|node:|\(<anonymous>\)|at <anonymous>)/.test(line))
+    .join('\n')
+    .replaceAll(`${process.cwd()}/`, '');
+  const [first = '', cause] = text.split('[cause]: ');
+  return (cause?.includes(first.trim()) ? cause : text).trim();
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+// A suite: a set of tests that run in one process on one kernel.
+import type { Send } from './events.js';
+import type { Ending } from './recorder.js';
+
+export interface Listener {
+  /** What happened. */
+  readonly event: Send;
+  /** Text that something wrote past the events. */
+  readonly output: (text: string) => void;
+}
+
+export interface Suite {
+  /** Names its results file, and it in test/expected-skips.txt. */
+  readonly name: string;
+  /** Sends a `listed` event for each test, without running any. */
+  list(listener: Listener): Promise<Ending>;
+  /** Runs the tests whose full name matches `pattern`, all by default. */
+  run(pattern: string | undefined, listener: Listener): Promise<Ending>;
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+// The test machine is what vm/devices.ts says: everything below it builds on that.
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { blocked, edu, nvme, pair, rootPort, type VmDevice } from '../../vm/devices.js';
+import { expectKernelLog } from '../support/kernel-log.js';
+
+const all: VmDevice[] = [edu, rootPort, nvme, blocked.edu, blocked.neighbour, ...pair];
+
+function sysfs(device: VmDevice, name: string): string {
+  return `/sys/bus/pci/devices/${device.address}/${name}`;
+}
+
+function number(device: VmDevice, name: string): number {
+  return Number(readFileSync(sysfs(device, name), 'utf8'));
+}
+
+/** The driver that holds a device, if any. */
+function driver(device: VmDevice): string | undefined {
+  try {
+    return basename(readlinkSync(sysfs(device, 'driver')));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The addresses in a device's group. */
+function group(device: VmDevice): string[] {
+  return readdirSync(sysfs(device, 'iommu_group/devices')).sort();
+}
+
+function addresses(...devices: VmDevice[]): string[] {
+  return devices.map(({ address }) => address).sort();
+}
+
+describe('the test machine', () => {
+  test.each(all)('has $id at $address, held by $driver', (device) => {
+    expect(number(device, 'vendor')).toBe(device.vendor);
+    expect(number(device, 'device')).toBe(device.device);
+    expect(driver(device)).toBe(device.driver);
+  });
+
+  test('has its IOMMU on', () => {
+    expect(readdirSync('/sys/class/iommu')).toContain('dmar0');
+  });
+
+  test('has an edu alone in its group', () => {
+    expect(group(edu)).toEqual(addresses(edu));
+  });
+
+  test('has the NVMe controller in a group with its root port', () => {
+    expect(group(nvme)).toEqual(addresses(nvme, rootPort));
+  });
+
+  test('has a group of two that no driver holds', () => {
+    expect(group(pair[0])).toEqual(addresses(...pair));
+  });
+
+  test('has a group with a device that its kernel driver holds', () => {
+    expect(group(blocked.edu)).toEqual(
+      expect.arrayContaining(addresses(blocked.edu, blocked.neighbour)),
+    );
+  });
+});
+
+describe('the kernel log gate', () => {
+  test('lets an announced line pass', () => {
+    expectKernelLog(/BUG: announced by a test/);
+    // Without its end, a line waits for more.
+    writeFileSync('/dev/kmsg', 'BUG: announced by a test\n');
+  });
+});
