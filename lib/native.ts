@@ -2,7 +2,8 @@
 // The addon's exact shape, and the one place that loads it. Native code throws and rejects with plain
 // data (NativeFailure); lib/errors.ts makes errors of it. Nothing else imports the addon.
 import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import { dirname, resolve } from 'node:path';
+import { VfioError } from './errors.js';
 
 /** What native code throws: a failed system call, or a failure of the library's own. */
 export type NativeFailure =
@@ -133,4 +134,34 @@ export interface Native {
   write16(handle: Handle, offset: number, value: number): number | undefined;
   write32(handle: Handle, offset: number, value: number): number | undefined;
   write64(handle: Handle, offset: number, value: bigint): number | undefined;
+}
+
+let loaded: Native | undefined;
+
+/** The addon, loaded at the first call, so that importing the package works on every system. */
+export function loadNative(): Native {
+  loaded ??= load();
+  return loaded;
+}
+
+function load(): Native {
+  if (process.platform !== 'linux') {
+    throw platformError(`VFIO is a part of Linux; this is ${process.platform}`, 'Run it on Linux.');
+  }
+  const require = createRequire(import.meta.url);
+  try {
+    const { VFIO_BINARY } = process.env;
+    if (VFIO_BINARY !== undefined) return require(resolve(VFIO_BINARY)) as Native;
+    const root = dirname(require.resolve('vfio/package.json'));
+    return require('node-gyp-build')(root) as Native;
+  } catch (cause) {
+    const hint =
+      'In a clone of the repository run `npm run build`; elsewhere install the package again.';
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw platformError(`No native code of vfio could be loaded: ${reason}`, hint, cause);
+  }
+}
+
+function platformError(message: string, hint: string, cause?: unknown): VfioError {
+  return new VfioError('ERR_VFIO_PLATFORM', message, { hint }, cause);
 }

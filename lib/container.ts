@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT
+// An I/O address space and everything that was opened in it.
+import { checkOpenOptions, Device, type OpenDeviceOptions } from './device.js';
+import { awaitOpen, mapMemory } from './diagnose.js';
+import { DmaBuffer, type DmaDirection, type DmaOptions } from './dma.js';
+import { closedError, rangeError, VfioError } from './errors.js';
+import { Group } from './group.js';
+import { noDeviceHint } from './hints.js';
+import { awaitNative, callNative } from './internal/call.js';
+import { Children } from './internal/children.js';
+import { inOrder } from './internal/closing.js';
+import { stopWatching, watchForLeak } from './internal/leaks.js';
+import { expected, integer, oneOf, options, show } from './internal/validate.js';
+import { loadNative, type Native, type NativeContainer, type NativeDevice } from './native.js';
+import { parseAddress } from './pci.js';
+
+/** A range of IOVAs, both ends included. */
+export interface IovaRange {
+  readonly first: bigint;
+  readonly last: bigint;
+}
+
+/** What the kernel says about an address space (`VFIO_IOMMU_GET_INFO`). */
+export interface ContainerInfo {
+  /** Whether a device is attached. Before, there are no ranges and no page sizes. */
+  readonly attached: boolean;
+  /** The IOVAs that can be mapped, ascending. They can change with each device attached. */
+  readonly iovaRanges: readonly IovaRange[];
+  /** The sizes of page the IOMMU maps, in bytes, ascending. */
+  readonly pageSizes: readonly number[];
+  /** How many more mappings there can be, where the kernel says (`VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL`). */
+  readonly mappingsAvailable: number | undefined;
+}
+
+/** Gives a container that was opened for one device that device, which owns it. */
+export let adoptOwner: (
+  container: Container,
+  device: NativeDevice,
+  requestGrace: number | undefined,
+) => Promise<Device>;
+
+const directions = { both: 0, toDevice: 1, fromDevice: 2 } as const;
+
+/**
+ * A container: an I/O address space, the set of IOVA → memory mappings its devices see
+ * (`/dev/vfio/vfio`). It owns what was opened in it: closing it closes devices, newest first, then
+ * buffers, then groups.
+ */
+export class Container implements AsyncDisposable {
+  static {
+    adoptOwner = (container, device, requestGrace) =>
+      container.#devices.open(() => container.#adopt(device, requestGrace, true));
+  }
+
+  readonly #addon: Native;
+  readonly #native: NativeContainer;
+  readonly #devices = new Children<Device>('Container');
+  readonly #groups = new Children<Group>('Container');
+  readonly #groupIds = new Set<number>();
+  readonly #buffers = new Set<DmaBuffer>();
+  #closed = false;
+  #closing: Promise<void> | undefined;
+
+  /** Opens an empty container. Rejects with `ERR_VFIO_PLATFORM` where there is no VFIO. */
+  static async open(): Promise<Container> {
+    const addon = loadNative();
+    const native = await awaitOpen(() => addon.openContainer(), {});
+    const container = new Container(addon, native);
+    watchForLeak(container, 'Container');
+    return container;
+  }
+
+  /** @internal Use {@link Container.open}. */
+  constructor(addon: Native, native: NativeContainer) {
+    this.#addon = addon;
+    this.#native = native;
+  }
+
+  /** What is behind it: `type1`. */
+  get backend(): string {
+    return this.#native.backend;
+  }
+
+  /** What the kernel says about it now. */
+  get info(): ContainerInfo {
+    this.#mustBeOpen();
+    const { attached, ranges, pageSizes, mappingsAvailable } = callNative(() =>
+      this.#native.limits(),
+    );
+    return {
+      attached,
+      iovaRanges: ranges.map(([first, last]) => ({ first, last })),
+      pageSizes: bitsOf(pageSizes),
+      mappingsAvailable,
+    };
+  }
+
+  /** Its open devices, the oldest first. */
+  get devices(): readonly Device[] {
+    return this.#devices.list().filter((device) => !device.closed);
+  }
+
+  /** Its open groups, the oldest first. */
+  get groups(): readonly Group[] {
+    return this.#groups.list().filter((group) => !group.closed);
+  }
+
+  /** Whether {@link close} was called, by whomever. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /**
+   * Opens a device in this container, with its group. `address` is `0000:01:00.0` or `01:00.0`.
+   * Rejects with `ERR_VFIO_ADDRESS`, `ENODEV`, `ERR_VFIO_NOT_BOUND`, `ERR_VFIO_NO_IOMMU`,
+   * `ERR_VFIO_NOT_VIABLE`, or the errno of the step that failed (`EACCES`, `EBUSY` …), with a hint.
+   */
+  async openDevice(address: string, options: OpenDeviceOptions = {}): Promise<Device> {
+    const full = parseAddress(address);
+    const { signal, requestGrace } = checkOpenOptions('openDevice', options);
+    this.#mustBeOpen();
+    const open = () => awaitOpen(() => this.#native.openDevice(full), { address: full });
+    return this.#devices.open(async () => this.#adopt(await open(), requestGrace, false), signal);
+  }
+
+  /**
+   * Opens an IOMMU group and keeps it until it is closed. Rejects with `ERR_VFIO_BUSY` while this container
+   * has it open; with `ENOENT`, `EBUSY`, `ERR_VFIO_NOT_VIABLE` … as the kernel answers.
+   */
+  async openGroup(id: number): Promise<Group> {
+    integer('the group', id, 0, 2 ** 31 - 1);
+    this.#mustBeOpen();
+    if (this.#groupIds.has(id)) {
+      throw new VfioError('ERR_VFIO_BUSY', `Group ${id} is open in this container already`);
+    }
+    this.#groupIds.add(id);
+    return this.#groups.open(() => this.#holdGroup(id));
+  }
+
+  /**
+   * Allocates memory, zeroed, and maps it for the container's devices (`VFIO_IOMMU_MAP_DMA`). `bytes` is a
+   * multiple of the smallest page size in {@link info}. Throws `ERR_VFIO_NO_DEVICE` before the first device
+   * is open; a RangeError `ERR_VFIO_RANGE` or `ERR_VFIO_ALIGN`; `ENOMEM` with the limit on locked memory in
+   * its hint; `EEXIST` when `iova` overlaps; `ENOSPC` when there are too many mappings.
+   */
+  allocDma(bytes: number, options: DmaOptions = {}): DmaBuffer {
+    const { direction, iova } = checkDmaOptions(options);
+    integer('bytes', bytes, 1, Number.MAX_SAFE_INTEGER);
+    this.#checkAlignment(bytes, iova);
+    const map = () => this.#native.allocDma(bytes, directions[direction], iova);
+    const buffer = new DmaBuffer(mapMemory(map, bytes), (closed) => this.#buffers.delete(closed));
+    this.#buffers.add(buffer);
+    return buffer;
+  }
+
+  /**
+   * Closes its devices, the newest first, then its buffers, its groups and itself. Nothing works from this
+   * call on; the promise resolves when the kernel has let go. Closing twice gives the same promise.
+   */
+  close(): Promise<void> {
+    if (this.#closing === undefined) {
+      this.#closed = true;
+      this.#closing = this.#close();
+    }
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #holdGroup(id: number): Promise<Group> {
+    const native = this.#native;
+    try {
+      await awaitOpen(() => native.holdGroup(id), { group: id });
+    } catch (failure) {
+      this.#groupIds.delete(id);
+      throw failure;
+    }
+    const onClosed = (group: Group) => {
+      this.#groups.delete(group);
+      this.#groupIds.delete(id);
+    };
+    return new Group({ id, container: this, native, onClosed });
+  }
+
+  async #adopt(
+    device: NativeDevice,
+    requestGrace: number | undefined,
+    ownsContainer: boolean,
+  ): Promise<Device> {
+    try {
+      const onClosed = (closed: Device) => this.#devices.delete(closed);
+      const native = this.#addon;
+      return new Device({ native, device, container: this, ownsContainer, requestGrace, onClosed });
+    } catch (failure) {
+      await device.close();
+      throw failure;
+    }
+  }
+
+  #close(): Promise<void> {
+    stopWatching(this);
+    return inOrder(
+      () => this.#devices.close(),
+      () => inOrder(...[...this.#buffers].reverse().map((buffer) => () => buffer.close())),
+      () => this.#groups.close(),
+      () => awaitNative(() => this.#native.close()),
+    );
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closed) throw closedError('Container');
+  }
+
+  #checkAlignment(bytes: number, iova: bigint | undefined): void {
+    const { attached, pageSizes } = this.info;
+    const [page] = pageSizes;
+    if (!attached || page === undefined) throw noDevice();
+    if (bytes % page !== 0) {
+      const next = Math.ceil(bytes / page) * page;
+      throw notAligned(`${bytes} bytes are`, page, `: ask for ${next}`);
+    }
+    if (iova !== undefined && iova % BigInt(page) !== 0n) {
+      throw notAligned(`The IOVA 0x${iova.toString(16)} is`, page, '');
+    }
+  }
+}
+
+function notAligned(what: string, page: number, advice: string): RangeError {
+  const message = `${what} no multiple of the IOMMU's page size, ${page}${advice}`;
+  return rangeError(message, 'ERR_VFIO_ALIGN');
+}
+
+function noDevice(): VfioError {
+  const message = 'The container has no device yet, so it has no IOVAs';
+  return new VfioError('ERR_VFIO_NO_DEVICE', message, { hint: noDeviceHint });
+}
+
+function checkDmaOptions(given: DmaOptions): { direction: DmaDirection; iova: bigint | undefined } {
+  const { direction = 'both', iova } = options('allocDma', given, ['direction', 'iova']);
+  oneOf('direction', direction, ['both', 'toDevice', 'fromDevice']);
+  if (iova !== undefined && typeof iova !== 'bigint') throw expected('a bigint', 'iova', iova);
+  if (iova !== undefined && (iova < 0n || iova >= 2n ** 64n)) {
+    throw rangeError(`Expected an IOVA of 64 bits but received ${show(iova)}`);
+  }
+  return { direction, iova };
+}
+
+/** The powers of two in a mask, ascending. */
+function bitsOf(mask: bigint): number[] {
+  const bits = Array.from({ length: 64 }, (_, bit) => bit);
+  return bits.filter((bit) => ((mask >> BigInt(bit)) & 1n) === 1n).map((bit) => 2 ** bit);
+}

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: MIT
+// An open PCI function.
+import { EventEmitter } from 'node:events';
+import { ConfigSpace } from './config-space.js';
+import type { Container } from './container.js';
+import type { DmaBuffer, DmaOptions } from './dma.js';
+import { closedError, rangeError, unsupportedError, VfioError } from './errors.js';
+import { busMasterHint } from './hints.js';
+import { awaitNative, callNative } from './internal/call.js';
+import { inOrder } from './internal/closing.js';
+import { stopWatching, watchForLeak } from './internal/leaks.js';
+import { callUser, warn } from './internal/report.js';
+import { boolean, integer, maxMilliseconds, oneOf, options, signal } from './internal/validate.js';
+import {
+  type InterruptInfo,
+  InterruptSet,
+  type InterruptType,
+  interruptIndex,
+  interruptInfo,
+} from './interrupts.js';
+import type { Handle, Native, NativeChange, NativeDevice, NativeRegionInfo } from './native.js';
+import { Region, type RegionInfo, regionInfo, regionName } from './region.js';
+
+/** What an open device says about itself; it stays readable after close. */
+export interface DeviceInfo {
+  /** Vendor ID, from config space. */
+  readonly vendorId: number;
+  /** Device ID, from config space. */
+  readonly deviceId: number;
+  /** Base class, subclass and programming interface, 24 bits: `0x010802` is NVMe. */
+  readonly classCode: number;
+  /** `VFIO_DEVICE_FLAGS_RESET`: {@link Device.reset} works. */
+  readonly resettable: boolean;
+  /** The regions it has. A BAR that is not implemented is absent; the others keep their number. */
+  readonly regions: readonly RegionInfo[];
+  /** Its IOMMU group. */
+  readonly group: number | undefined;
+}
+
+/** How a device is opened. */
+export interface OpenDeviceOptions {
+  /** Abandons the open: the promise rejects with the signal's reason, and what opens later is closed. */
+  signal?: AbortSignal | undefined;
+  /**
+   * How long the `request` event leaves, in milliseconds, before the device is closed. 10 000 unless said.
+   */
+  requestGrace?: number | undefined;
+}
+
+/** How interrupts are armed. */
+export interface InterruptOptions {
+  /** How many vectors, from the first on; 1 unless said. */
+  count?: number | undefined;
+}
+
+/** The events of a {@link Device}. Watching for them does not keep the process alive. */
+export interface DeviceEvents {
+  /**
+   * The kernel wants the device back, to unbind or to unplug it (`VFIO_PCI_REQ_IRQ_INDEX`). Close the
+   * device; after a grace time it is closed. Without a listener it is closed at once, with a warning.
+   */
+  request: [];
+  /** The device or its link reported an uncorrectable error (AER, `VFIO_PCI_ERR_IRQ_INDEX`). */
+  fault: [];
+  /** A reset ended: the device has forgotten its state, bus master is off, no interrupt is armed. */
+  reset: [];
+  /** The device is gone. */
+  lost: [];
+  /** It is closed. */
+  close: [];
+}
+
+const flagReset = 1;
+const configIndex = 7;
+const romIndex = 6;
+const defaultGrace = 10_000;
+
+/** @internal What a device is made of. */
+export interface DeviceParts {
+  native: Native;
+  device: NativeDevice;
+  container: Container;
+  /** Whether its container was made for it alone, to be closed with it. */
+  ownsContainer: boolean;
+  requestGrace: number | undefined;
+  /** Called once it is closed. */
+  onClosed: (device: Device) => void;
+}
+
+/** @internal The options of every call that opens a device, checked. */
+export function checkOpenOptions<T extends OpenDeviceOptions>(
+  where: string,
+  given: T,
+  ...more: string[]
+): T {
+  const checked = options(where, given, [...more, 'signal', 'requestGrace']);
+  signal(checked.signal);
+  const { requestGrace } = checked;
+  if (requestGrace !== undefined) integer('requestGrace', requestGrace, 0, maxMilliseconds);
+  return { ...checked };
+}
+
+/**
+ * A device: one PCI function, opened (`VFIO_GROUP_GET_DEVICE_FD`). Obtained from {@link openDevice},
+ * {@link Container.openDevice} and {@link Group.openDevice}; closed with its container or group, or before.
+ *
+ * After open and after reset memory decode is on, bus master is off and no interrupt is armed.
+ * What it does after {@link close} throws or rejects with `ERR_VFIO_CLOSED`; during {@link reset}, with
+ * `ERR_VFIO_BUSY`.
+ */
+export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposable {
+  /** Its full PCI address, `0000:01:00.0`. */
+  readonly address: string;
+  readonly info: DeviceInfo;
+  /** Where its DMA memory is mapped. */
+  readonly container: Container;
+  /** Config space. */
+  readonly config: ConfigSpace;
+  readonly #parts: DeviceParts;
+  readonly #native: NativeDevice;
+  readonly #regions = new Map<number, Region>();
+  #interrupts: InterruptSet | undefined;
+  #requested = false;
+  #grace: NodeJS.Timeout | undefined;
+  #closed = false;
+  #closing: Promise<void> | undefined;
+
+  /** @internal Use {@link openDevice}. */
+  constructor(parts: DeviceParts) {
+    super();
+    this.#parts = parts;
+    this.#native = parts.device;
+    this.address = parts.device.address;
+    this.container = parts.container;
+    this.config = new ConfigSpace(...this.#acquire(configIndex));
+    this.info = this.#readInfo();
+    Device.#watch(new WeakRef(this), parts.device);
+    watchForLeak(this, `Device ${this.address}`);
+  }
+
+  /** Whether {@link close} was called, by whomever. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /**
+   * The region `index` (`VFIO_PCI_*_REGION_INDEX`); the same object every time. Throws a RangeError for a
+   * number that no region can have, `ERR_VFIO_UNSUPPORTED` for a region that this device does not have.
+   */
+  region(index: number): Region {
+    integer('the region', index, 0, this.#native.info.numRegions - 1);
+    this.#mustBeOpen();
+    let region = index === configIndex ? this.config : this.#regions.get(index);
+    if (region === undefined) {
+      region = new Region(...this.#acquire(index));
+      this.#regions.set(index, region);
+    }
+    return region;
+  }
+
+  /** The base address register `index`, from 0 to 5. Throws as {@link region} does. */
+  bar(index: number): Region {
+    integer('the BAR', index, 0, 5);
+    return this.region(index);
+  }
+
+  /** The expansion ROM; undefined when the device has none. */
+  get rom(): Region | undefined {
+    const present = this.info.regions.some(({ index }) => index === romIndex);
+    return present ? this.region(romIndex) : undefined;
+  }
+
+  /** What the device has of one type of interrupt (`VFIO_DEVICE_GET_IRQ_INFO`). */
+  interruptInfo(type: InterruptType): InterruptInfo {
+    const index = interruptIndex[checkType(type)];
+    this.#mustBeOpen();
+    return interruptInfo(callNative(() => this.#native.irq(index), this.address));
+  }
+
+  /** Whether the device may do DMA and raise MSI and MSI-X (bit 2 of the command register). */
+  get busMaster(): boolean {
+    this.#mustBeOpen();
+    return callNative(() => this.#native.busMaster(), this.address);
+  }
+
+  /** Off after open and after reset. Turn it on when the device's DMA addresses are sane. */
+  set busMaster(on: boolean) {
+    boolean('busMaster', on);
+    this.#mustBeOpen();
+    callNative(() => this.#native.setBusMaster(on), this.address);
+  }
+
+  /** {@link Container.allocDma} of its container, which owns the buffer. */
+  allocDma(bytes: number, options?: DmaOptions): DmaBuffer {
+    this.#mustBeOpen();
+    return this.container.allocDma(bytes, options);
+  }
+
+  /**
+   * Arms interrupt vectors (`VFIO_DEVICE_SET_IRQS`). One set is armed at a time: throws `ERR_VFIO_BUSY`
+   * while another is; `ERR_VFIO_UNSUPPORTED` when the device has none of this type; a RangeError when it
+   * has fewer; `ERR_VFIO_BUS_MASTER` for MSI and MSI-X while bus master is off, as they would never arrive.
+   */
+  enableInterrupts(type: InterruptType, options: InterruptOptions = {}): InterruptSet {
+    const count = checkCount(options);
+    const { count: available } = this.interruptInfo(type);
+    if (available === 0) throw unsupportedError(`${this.address} has no ${type}`, this.address);
+    if (count > available) {
+      throw rangeError(`${this.address} has ${available} vectors of ${type}, not ${count}`);
+    }
+    this.#mustBeDisarmed();
+    if (type !== 'intx' && !this.busMaster) throw busMasterOff(type, this.address);
+    const arm = () => this.#native.enableInterrupts(interruptIndex[type], count);
+    const set = new InterruptSet(callNative(arm, this.address), type, this.address, () => {
+      this.#interrupts = undefined;
+    });
+    this.#interrupts = set;
+    return set;
+  }
+
+  /**
+   * Resets the device (`VFIO_DEVICE_RESET`). Closes its interrupt set first; regions and DMA buffers stay
+   * valid. Accesses meanwhile throw `ERR_VFIO_BUSY`. Rejects with `ERR_VFIO_UNSUPPORTED` when the device
+   * has no reset of its own.
+   */
+  async reset(): Promise<void> {
+    this.#mustBeOpen();
+    if (!this.info.resettable) {
+      throw unsupportedError(`${this.address} has no reset of its own`, this.address);
+    }
+    this.#interrupts?.close();
+    await awaitNative(() => this.#native.reset(), this.address);
+    callUser(() => this.emit('reset'));
+  }
+
+  /**
+   * Closes the device: at once as far as anyone can see, with its interrupt set; the promise resolves when
+   * the kernel has it back, and its private container too. Closing twice gives the same promise.
+   */
+  close(): Promise<void> {
+    if (this.#closing === undefined) {
+      this.#closed = true;
+      this.#closing = this.#close();
+    }
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #close(): Promise<void> {
+    clearTimeout(this.#grace);
+    stopWatching(this);
+    return inOrder(
+      () => this.#interrupts?.close(),
+      () => awaitNative(() => this.#native.close(), this.address),
+      () => this.#parts.onClosed(this),
+      () => this.#closeOwnContainer(),
+      () => callUser(() => this.emit('close')),
+    );
+  }
+
+  #closeOwnContainer(): Promise<void> | undefined {
+    // A container that closes already is waiting for this device.
+    if (!this.#parts.ownsContainer || this.container.closed) return undefined;
+    return this.container.close();
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closed) throw closedError(`Device ${this.address}`, this.address);
+  }
+
+  #mustBeDisarmed(): void {
+    if (this.#interrupts === undefined) return;
+    const { type, count } = this.#interrupts;
+    const message = `${this.address} has ${count} vectors of ${type} armed`;
+    const fields = { address: this.address, hint: 'Close that InterruptSet first.' };
+    throw new VfioError('ERR_VFIO_BUSY', message, fields);
+  }
+
+  #acquire(index: number): [Native, Handle, RegionInfo, string] {
+    const native = callNative(() => this.#native.region(index), this.address);
+    if (native === undefined || native.size === 0) throw noRegion(index, this.address);
+    const handle = callNative(() => this.#native.acquire(index), this.address);
+    return [this.#parts.native, handle, regionInfo(native), this.address];
+  }
+
+  #readInfo(): DeviceInfo {
+    const { vendorId, deviceId, classCode } = this.config;
+    const { flags } = this.#native.info;
+    return Object.freeze({
+      vendorId,
+      deviceId,
+      classCode,
+      resettable: (flags & flagReset) !== 0,
+      regions: Object.freeze(this.#readRegions()),
+      group: this.#native.group,
+    });
+  }
+
+  #readRegions(): RegionInfo[] {
+    const indexes = Array.from({ length: this.#native.info.numRegions }, (_, index) => index);
+    return indexes
+      .map((index) => callNative(() => this.#native.region(index), this.address))
+      .filter((region) => region !== undefined && region.size > 0)
+      .map((region) => regionInfo(region as NativeRegionInfo));
+  }
+
+  // Static, and weak: the addon holds this callback, which must not keep a forgotten device alive.
+  static #watch(device: WeakRef<Device>, native: NativeDevice): void {
+    native.onChange((change) => {
+      const alive = device.deref();
+      if (alive !== undefined) alive.#changed(change);
+    });
+  }
+
+  #changed({ lost, requested, fault }: NativeChange): void {
+    if (this.#closed) return;
+    if (lost) callUser(() => this.emit('lost'));
+    if (fault) callUser(() => this.emit('fault'));
+    if (requested && !this.#requested) this.#giveBack();
+  }
+
+  #giveBack(): void {
+    this.#requested = true;
+    const closeUnasked = () => this.close().catch(warn);
+    if (this.listenerCount('request') === 0) {
+      process.emitWarning(`The kernel wants ${this.address} back: closing it`, {
+        type: 'VfioWarning',
+        code: 'VFIO_REQUEST',
+        detail: "Listen to the device's 'request' event to stop it in order first.",
+      });
+      closeUnasked();
+      return;
+    }
+    this.#grace = setTimeout(closeUnasked, this.#parts.requestGrace ?? defaultGrace).unref();
+    callUser(() => this.emit('request'));
+  }
+}
+
+function noRegion(index: number, address: string): VfioError {
+  return unsupportedError(`${address} has no ${regionName(index)}`, address);
+}
+
+function checkType(type: InterruptType): InterruptType {
+  return oneOf('the type', type, ['intx', 'msi', 'msix']);
+}
+
+function checkCount(given: InterruptOptions): number {
+  const { count = 1 } = options('enableInterrupts', given, ['count']);
+  return integer('count', count, 1, Number.MAX_SAFE_INTEGER);
+}
+
+function busMasterOff(type: InterruptType, address: string): VfioError {
+  const code = 'ERR_VFIO_BUS_MASTER';
+  const fields = { address, hint: busMasterHint };
+  return new VfioError(code, `${address} cannot raise ${type} while bus master is off`, fields);
+}

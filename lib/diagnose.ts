@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+// Why something failed, found out by looking at sysfs and /proc after it did.
+import { existsSync, statSync } from 'node:fs';
+import { errnoName, errorFromNative, type FailureContext, isNativeFailure } from './errors.js';
+import * as hints from './hints.js';
+import { listNames } from './internal/files.js';
+import { findHolders } from './internal/holders.js';
+import { readMemlock } from './internal/memlock.js';
+import type { NativeFailure } from './native.js';
+import { blockersOf, isVfioDriver, readDevice, readGroup } from './pci.js';
+
+/** What was to be opened. */
+export interface OpenTarget {
+  address?: string;
+  group?: number;
+}
+
+/** Awaits an open in native code; its failure becomes an error that says why and what to do. */
+export async function awaitOpen<T>(work: () => Promise<T>, target: OpenTarget): Promise<T> {
+  try {
+    return await work();
+  } catch (failure) {
+    if (!isNativeFailure(failure)) throw failure;
+    const finding = await diagnoseOpen(failure, target);
+    throw errorFromNative(failure, { address: target.address, ...finding });
+  }
+}
+
+/** Maps memory; its failure becomes an error that says why and what to do. */
+export function mapMemory<T>(work: () => T, bytes: number): T {
+  try {
+    return work();
+  } catch (failure) {
+    if (!isNativeFailure(failure)) throw failure;
+    throw errorFromNative(failure, diagnoseMap(failure, bytes));
+  }
+}
+
+/** Why an open failed. */
+export async function diagnoseOpen(
+  failure: NativeFailure,
+  target: OpenTarget,
+  root = '',
+): Promise<FailureContext> {
+  const errno = 'errno' in failure ? errnoName(failure.errno) : failure.code;
+  const path = 'errno' in failure ? failure.path : '';
+  return (
+    deviceFinding(target.address, root) ??
+    vfioFinding(errno, path, root) ??
+    viabilityFinding(failure, target, root) ??
+    (await nodeFinding(errno, path, root)) ?? { hint: hints.hintFor(failure) }
+  );
+}
+
+/** Why memory was not mapped. */
+export function diagnoseMap(failure: NativeFailure, bytes: number, root = ''): FailureContext {
+  const outOfMemory =
+    'errno' in failure &&
+    errnoName(failure.errno) === 'ENOMEM' &&
+    failure.request === 'VFIO_IOMMU_MAP_DMA';
+  if (!outOfMemory) return { hint: hints.hintFor(failure) };
+  const memlock = readMemlock(root);
+  const limited = memlock !== undefined && memlock.locked + bytes > memlock.allowed;
+  return { hint: limited ? hints.memlock(bytes, memlock) : hints.outOfMemory };
+}
+
+const containerNode = '/dev/vfio/vfio';
+
+/** VFIO itself is missing or closed to this user. */
+function vfioFinding(errno: string, path: string, root: string): FailureContext | undefined {
+  if (path !== containerNode) return undefined;
+  if (errno === 'ENOENT' || errno === 'ENODEV' || errno === 'ENXIO') return { hint: hints.noVfio };
+  return permissionFinding(errno, path, root);
+}
+
+/** The device is not one that VFIO could open. */
+function deviceFinding(address: string | undefined, root: string): FailureContext | undefined {
+  if (address === undefined) return undefined;
+  const device = readDevice(address, root);
+  if (device === undefined) {
+    const summary = `There is no PCI device ${address}`;
+    return { code: 'ENODEV', summary, hint: hints.noSuchDevice };
+  }
+  if (device.iommuGroup === undefined) {
+    const summary = `${address} is in no IOMMU group`;
+    const hint = hints.noIommu(listNames(`${root}/sys/class/iommu`).length > 0);
+    return { code: 'ERR_VFIO_NO_IOMMU', summary, hint };
+  }
+  if (isVfioDriver(device.driver)) return undefined;
+  const summary = `${address} is bound to ${device.driver ?? 'no driver'}, not to vfio-pci`;
+  return { code: 'ERR_VFIO_NOT_BOUND', summary, hint: hints.bindCommands(device) };
+}
+
+/** Another device of the group keeps it in the kernel's hands. */
+function viabilityFinding(
+  failure: NativeFailure,
+  target: OpenTarget,
+  root: string,
+): FailureContext | undefined {
+  const refused =
+    'errno' in failure
+      ? failure.request === 'VFIO_GROUP_SET_CONTAINER' && errnoName(failure.errno) === 'EPERM'
+      : failure.code === 'ERR_VFIO_NOT_VIABLE';
+  if (!refused) return undefined;
+  const group = target.group ?? groupOf(target.address, root);
+  const blockers = blockersOf((group === undefined ? undefined : readGroup(group, root)) ?? []);
+  if (blockers.length === 0) return undefined;
+  const summary = `IOMMU group ${group} is not viable`;
+  return { code: 'ERR_VFIO_NOT_VIABLE', summary, hint: hints.notViable(blockers) };
+}
+
+function groupOf(address: string | undefined, root: string): number | undefined {
+  return address === undefined ? undefined : readDevice(address, root)?.iommuGroup;
+}
+
+/** The group's node is missing, closed to this user or held by someone. */
+async function nodeFinding(
+  errno: string,
+  path: string,
+  root: string,
+): Promise<FailureContext | undefined> {
+  if (!path.startsWith('/dev/vfio/')) return undefined;
+  if (errno === 'ENOENT' && !existsSync(root + path)) return { hint: hints.noNode(path) };
+  if (errno === 'EBUSY') return { hint: hints.heldBy(path, await findHolders(path, root)) };
+  return permissionFinding(errno, path, root);
+}
+
+function permissionFinding(errno: string, path: string, root: string): FailureContext | undefined {
+  if (errno !== 'EACCES' && errno !== 'EPERM') return undefined;
+  return { hint: hints.noPermission(path, ownerOf(root + path)) };
+}
+
+function ownerOf(path: string): string {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return 'not visible';
+  const mode = (stat.mode & 0o777).toString(8).padStart(4, '0');
+  return `mode ${mode}, user ${stat.uid}, group ${stat.gid}; this is user ${process.getuid?.()}`;
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+// What to do next, in words. Pure text: diagnose.ts finds out which of it is true.
+import { errnoName } from './errors.js';
+import type { NativeFailure } from './native.js';
+import { devicePath, type PciDevice } from './pci.js';
+
+/** By the request or system call that failed, then by errno. */
+const table: Record<string, Record<string, string>> = {
+  VFIO_IOMMU_MAP_DMA: {
+    EEXIST:
+      'A part of this IOVA range is mapped already: leave `iova` out, or close that buffer first.',
+    EINVAL:
+      'The IOVA lies outside container.info.iovaRanges, or is not a multiple of the IOMMU page size.',
+    ENOSPC:
+      'The container has no mapping left (65535 by default, vfio_iommu_type1.dma_entry_limit): map fewer, larger buffers.',
+    EFAULT: 'The kernel could not pin the memory.',
+  },
+  VFIO_SET_IOMMU: {
+    EPERM:
+      'The platform has no interrupt remapping, so an isolated device could still raise any interrupt. If you accept that: modprobe vfio_iommu_type1 allow_unsafe_interrupts=1',
+  },
+  VFIO_GROUP_SET_CONTAINER: {
+    EBUSY: 'The group is in another container already: close that one first.',
+  },
+  VFIO_DEVICE_SET_IRQS: {
+    EINVAL:
+      'The vectors lie outside what the device has (interruptInfo), or another type of interrupt is armed.',
+    ENOSPC: 'The system has no interrupt vectors left: ask for fewer.',
+  },
+  VFIO_DEVICE_RESET: {
+    EINVAL: 'The device has no reset that touches nothing else (info.resettable).',
+  },
+  VFIO_GET_API_VERSION: {
+    ENOTTY: 'The file is not a VFIO container.',
+  },
+  open: {
+    EMFILE: 'The process has too many open files: raise `ulimit -n` or close some.',
+    ENFILE: 'The system has too many open files.',
+  },
+  mmap: {
+    ENOMEM: 'The system, or the memory limit of this process or its cgroup, has no room for it.',
+  },
+};
+
+/** The hint that follows from the failed call alone. */
+export function hintFor(failure: NativeFailure): string | undefined {
+  if (!('errno' in failure)) return ownHints[failure.code];
+  const call = failure.request === '' ? failure.syscall : failure.request;
+  return table[call]?.[errnoName(failure.errno)];
+}
+
+/** Message-signalled interrupts are DMA writes. */
+export const busMasterHint =
+  'Set `device.busMaster = true` first: message-signalled interrupts are DMA writes and would never arrive.';
+
+/** A container has no address space before its first device. */
+export const noDeviceHint =
+  'Open a device in this container first: its IOMMU decides which IOVAs there are.';
+
+const ownHints: Record<string, string> = {
+  ERR_VFIO_BUS_MASTER: busMasterHint,
+  ERR_VFIO_NO_DEVICE: noDeviceHint,
+};
+
+/** Nothing answers to this address. */
+export const noSuchDevice = '`lspci -D`, or listDevices(), shows the devices there are.';
+
+/** The device is bound elsewhere, or to nothing. */
+export function bindCommands({ address, driver }: PciDevice): string {
+  const commands = bindSteps(address, driver).map(({ value, path }) => echo(value, path));
+  return [`Bind it with bindDevice('${address}'), or as root:`, ...commands].join('\n  ');
+}
+
+/** A write to a file of sysfs. */
+export interface SysfsWrite {
+  path: string;
+  value: string;
+}
+
+/** The line a shell does the write with. */
+export function echo(value: string, path: string): string {
+  return value === '' ? `echo > ${path}` : `echo ${value} > ${path}`;
+}
+
+/** The writes that bind a device to vfio-pci, away from the driver that has it. */
+export function bindSteps(address: string, driver: string | undefined): SysfsWrite[] {
+  const unbind = { path: `/sys/bus/pci/drivers/${driver}/unbind`, value: address };
+  return [
+    { path: `${devicePath(address)}/driver_override`, value: 'vfio-pci' },
+    ...(driver === undefined ? [] : [unbind]),
+    { path: '/sys/bus/pci/drivers_probe', value: address },
+  ];
+}
+
+/** No IOMMU isolates the device. */
+export function noIommu(anyIommu: boolean): string {
+  if (anyIommu) return 'An IOMMU is on, but the device is not behind it.';
+  return (
+    'No IOMMU is on (/sys/class/iommu is empty): enable VT-d or AMD-Vi in the firmware setup, ' +
+    'and on Intel boot with intel_iommu=on.'
+  );
+}
+
+/** /dev/vfio/vfio is not there, or nothing is behind it. */
+export const noVfio =
+  'The kernel has no VFIO loaded: modprobe vfio-pci (in a container: pass /dev/vfio in as well).';
+
+/** The group's node is not there although its device is bound. */
+export function noNode(path: string): string {
+  return `${path} does not exist: udev may still be making it, or, in a container, pass it in.`;
+}
+
+/** The node may not be opened. */
+export function noPermission(path: string, owner: string): string {
+  return [
+    `${path} is ${owner}. As root, for now:`,
+    `chgrp vfio ${path} && chmod 660 ${path}`,
+    'for ever, in /etc/udev/rules.d/70-vfio.rules:',
+    'SUBSYSTEM=="vfio", GROUP="vfio", MODE="0660"',
+  ].join('\n  ');
+}
+
+/** Other devices keep the group in the kernel's hands. */
+export function notViable(blockers: readonly PciDevice[]): string {
+  const names = blockers
+    .map(({ address, driver }) => `${address} is bound to ${driver}`)
+    .join(', ');
+  const calls = blockers.map(({ address }) => `bindDevice('${address}')`).join(', ');
+  return (
+    `In the same IOMMU group ${names}. A group is handed over whole: ` +
+    `bind each to vfio-pci or to no driver (${calls}).`
+  );
+}
+
+/** A process and what it is called. */
+export interface Holder {
+  pid: number;
+  name: string;
+}
+
+/** Someone has the group's node open; it opens only once. */
+export function heldBy(path: string, holders: readonly Holder[]): string {
+  if (holders.length === 0) {
+    return `Another process holds ${path}; none that this user may look into. As root: fuser -v ${path}`;
+  }
+  const names = holders.map(({ pid, name }) =>
+    pid === process.pid ? `this process (${pid})` : `process ${pid} (${name})`,
+  );
+  return `${path} is held by ${names.join(', ')}: it opens only once, close it there first.`;
+}
+
+/** What a process may lock, and has locked, in bytes. */
+export interface Memlock {
+  allowed: number;
+  locked: number;
+}
+
+/** The memory to map would pass RLIMIT_MEMLOCK. */
+export function memlock(bytes: number, { allowed, locked }: Memlock): string {
+  const needed = locked + bytes;
+  return [
+    `DMA memory is locked memory: ${needed} bytes are needed (${bytes} more than the ${locked} locked ` +
+      `now), ${allowed} are allowed (RLIMIT_MEMLOCK). Raise it:`,
+    `this process, as root: prlimit --pid ${process.pid} --memlock=unlimited`,
+    'a systemd unit: LimitMEMLOCK=infinity',
+    'a login, in /etc/security/limits.d/vfio.conf: @vfio - memlock unlimited',
+  ].join('\n  ');
+}
+
+/** ENOMEM although the limit has room. */
+export const outOfMemory =
+  'The limit on locked memory has room: the system, or the cgroup, is out of memory.';

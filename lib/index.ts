@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+// The public API.
+export { type Binding, type BindOptions, bindDevice } from './bind.js';
+export type { Capability, ConfigSpace } from './config-space.js';
+export { Container, type ContainerInfo, type IovaRange } from './container.js';
+export type {
+  Device,
+  DeviceEvents,
+  DeviceInfo,
+  InterruptOptions,
+  OpenDeviceOptions,
+} from './device.js';
+export type { DmaBuffer, DmaDirection, DmaOptions } from './dma.js';
+export {
+  type ArgumentErrorCode,
+  type ErrnoCode,
+  type ErrorCode,
+  VfioError,
+  type VfioErrorCode,
+} from './errors.js';
+export type { Group } from './group.js';
+export type { Interrupt, InterruptListener, OnceOptions } from './interrupt.js';
+export type { InterruptInfo, InterruptSet, InterruptType } from './interrupts.js';
+export { type OpenOptions, openDevice } from './open.js';
+export { type DeviceFilter, listDevices, type PciDevice } from './pci.js';
+export type { Region, RegionInfo } from './region.js';

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+// What a failed register access means. Cold: the accessors come here only after a failure.
+import { errorFromNative, rangeError, VfioError, type VfioErrorCode } from '../errors.js';
+import { AccessFailure } from '../native.js';
+import { expected, show } from './validate.js';
+
+/** The access that failed. */
+export interface Access {
+  /** `BAR0 of 0000:01:00.0`. */
+  region: string;
+  address: string;
+  /** `read` or `write`. */
+  verb: 'read' | 'write';
+  /** In bits. */
+  width: number;
+  offset: number;
+}
+
+const failures: Record<number, [VfioErrorCode, (access: Access) => string, string?]> = {
+  [AccessFailure.CLOSED]: ['ERR_VFIO_CLOSED', ({ region }) => `${region} is closed`],
+  [AccessFailure.BUSY]: [
+    'ERR_VFIO_BUSY',
+    (access) => `${describe(access)}: the device is being reset or closed`,
+    'Await reset() or close() before the next access.',
+  ],
+  [AccessFailure.LOST]: ['ERR_VFIO_LOST', (access) => `${describe(access)}: the device is gone`],
+  [AccessFailure.BUS]: [
+    'ERR_VFIO_BUS',
+    (access) => `${describe(access)}: bus error`,
+    'Memory decode is off (bit 1 of config.command), the device sleeps in D3, or it is gone.',
+  ],
+  [AccessFailure.WRONG_THREAD]: [
+    'ERR_VFIO_WRONG_THREAD',
+    ({ region }) => `${region} belongs to another thread`,
+  ],
+  [AccessFailure.UNSUPPORTED]: [
+    'ERR_VFIO_UNSUPPORTED',
+    (access) => `${describe(access)}: the region has no ${access.width} bit ${access.verb}`,
+  ],
+};
+
+/** The error for what a native accessor returned. */
+export function accessError(failure: number, access: Access): unknown {
+  if (failure < AccessFailure.SYSTEM) return systemError(AccessFailure.SYSTEM - failure, access);
+  if (failure === AccessFailure.RANGE) return rangeError(`${describe(access)}: outside the region`);
+  if (failure === AccessFailure.ALIGN) {
+    return rangeError(`${describe(access)}: not aligned`, 'ERR_VFIO_ALIGN');
+  }
+  const known = failures[failure];
+  if (known === undefined) return new VfioError('ERR_VFIO_PROTOCOL', describe(access));
+  const [code, message, hint] = known;
+  return new VfioError(code, message(access), { address: access.address, hint });
+}
+
+function systemError(errno: number, access: Access): unknown {
+  const syscall = access.verb === 'read' ? 'pread' : 'pwrite';
+  const summary = describe(access);
+  const failure = { errno, syscall, request: '', path: '' };
+  return errorFromNative(failure, { address: access.address, summary });
+}
+
+/** The error for an offset that the checks in JavaScript refused. */
+export function offsetError(offset: unknown, byteLength: number, access: Access): Error {
+  const { verb, width, region } = access;
+  const name = `the offset of ${verb}${width} of ${region}`;
+  if (typeof offset !== 'number') return expected('a number', name, offset);
+  const received = `but received ${show(offset)}`;
+  if (!Number.isInteger(offset)) return rangeError(`Expected an integer for ${name} ${received}`);
+  const bytes = width / 8;
+  if (offset < 0 || offset > byteLength - bytes) {
+    return rangeError(`Expected ${name} within its ${byteLength} bytes ${received}`);
+  }
+  return rangeError(`Expected a multiple of ${bytes} for ${name} ${received}`, 'ERR_VFIO_ALIGN');
+}
+
+/** The error for a value that the checks in JavaScript refused. */
+export function valueError(value: unknown, access: Access): Error {
+  const { width, region } = access;
+  const name = `the value of write${width} of ${region}`;
+  const [type, kind] = width === 64 ? ['bigint', 'a bigint'] : ['number', 'an integer'];
+  if (typeof value !== type) return expected(kind, name, value);
+  return rangeError(
+    `Expected ${kind} of ${width} bits, not negative, for ${name} but received ${show(value)}`,
+  );
+}
+
+function describe({ verb, width, region, offset }: Access): string {
+  return `${verb}${width} of ${region} at 0x${offset.toString(16)}`;
+}

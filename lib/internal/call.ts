@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// Every call into the addon goes through here, except register accesses: what it throws becomes an error.
+import { errorFromNative, type FailureContext, isNativeFailure } from '../errors.js';
+import { hintFor } from '../hints.js';
+
+/** Calls native code. */
+export function callNative<T>(work: () => T, address?: string): T {
+  try {
+    return work();
+  } catch (failure) {
+    throw translate(failure, address);
+  }
+}
+
+/** Awaits native code. */
+export async function awaitNative<T>(work: () => Promise<T>, address?: string): Promise<T> {
+  try {
+    return await work();
+  } catch (failure) {
+    throw translate(failure, address);
+  }
+}
+
+function translate(failure: unknown, address: string | undefined): unknown {
+  if (!isNativeFailure(failure)) return failure;
+  const context: FailureContext = { address, hint: hintFor(failure) };
+  return errorFromNative(failure, context);
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+// `for await` over an interrupt: what arrives while the loop's body works adds up to the next step.
+import type { Subscriber } from './subscriber.js';
+
+type Step = IteratorResult<number, undefined>;
+
+const done: Step = { value: undefined, done: true };
+
+export class InterruptIterator
+  implements Subscriber, AsyncIterableIterator<number, undefined, undefined>
+{
+  readonly serves = true;
+  readonly #leave: (iterator: InterruptIterator) => void;
+  #pending = 0;
+  #waiting: ((step: Step) => void)[] = [];
+  #body: Promise<void> | undefined;
+  #bodyDone = () => {};
+  #ended = false;
+
+  /** `leave` unsubscribes. */
+  constructor(leave: (iterator: InterruptIterator) => void) {
+    this.#leave = leave;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** The loop asks for the next step; when there is none yet, its body has served the device. */
+  async next(): Promise<Step> {
+    if (this.#pending > 0) {
+      const value = this.#pending;
+      this.#pending = 0;
+      return { value, done: false };
+    }
+    this.#finishBody();
+    if (this.#ended) return done;
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** The loop was left. */
+  async return(): Promise<Step> {
+    this.#pending = 0;
+    if (!this.#ended) this.#leave(this);
+    this.end();
+    return done;
+  }
+
+  /** Gives a promise that settles when the loop's body is done with all that was delivered. */
+  deliver(count: number): Promise<void> {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#pending += count;
+    else next({ value: count, done: false });
+    this.#body ??= new Promise((resolve) => {
+      this.#bodyDone = resolve;
+    });
+    return this.#body;
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#finishBody();
+    for (const resolve of this.#waiting.splice(0)) resolve(done);
+  }
+
+  #finishBody(): void {
+    this.#body = undefined;
+    this.#bodyDone();
+  }
+}

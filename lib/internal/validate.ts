@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// Argument checks at the door of the public API. They never call into a value they were given: no
+// toString, no valueOf, so that a hostile object changes nothing between check and use.
+import { rangeError, typeError } from '../errors.js';
+
+/** An integer between `min` and `max`, both included. */
+export function integer(name: string, value: unknown, min: number, max: number): number {
+  if (typeof value !== 'number') throw expected('an integer', name, value);
+  if (Number.isInteger(value) && value >= min && value <= max) return value;
+  const limits = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
+  throw rangeError(`Expected an integer ${limits} for ${name} but received ${show(value)}`);
+}
+
+/** One of a few strings. */
+export function oneOf<T extends string>(name: string, value: unknown, choices: readonly T[]): T {
+  if (choices.includes(value as T)) return value as T;
+  const list = choices.map((choice) => `'${choice}'`).join(', ');
+  const message = `Expected one of ${list} for ${name} but received ${show(value)}`;
+  throw typeError(
+    message,
+    typeof value === 'string' ? 'ERR_INVALID_ARG_VALUE' : 'ERR_INVALID_ARG_TYPE',
+  );
+}
+
+/** A boolean. */
+export function boolean(name: string, value: unknown): boolean {
+  if (typeof value !== 'boolean') throw expected('a boolean', name, value);
+  return value;
+}
+
+/** An options object that has no key beside the known ones. */
+export function options<T extends object>(where: string, value: T, known: readonly string[]): T {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw expected('an object', `the options of ${where}`, value);
+  }
+  const stranger = Object.keys(value).find((key) => !known.includes(key));
+  if (stranger === undefined) return value;
+  const message = `Unknown option ${show(stranger)} for ${where}: it takes ${known.join(', ')}`;
+  throw typeError(message, 'ERR_INVALID_ARG_VALUE');
+}
+
+/** An AbortSignal of any realm, or nothing. */
+export function signal(value: unknown): AbortSignal | undefined {
+  if (value === undefined) return undefined;
+  const { aborted, addEventListener } = Object(value) as Partial<AbortSignal>;
+  if (typeof aborted !== 'boolean' || typeof addEventListener !== 'function') {
+    throw expected('an AbortSignal', 'signal', value);
+  }
+  return value as AbortSignal;
+}
+
+/** A function. */
+export function callable<T>(name: string, value: T): T {
+  if (typeof value !== 'function') throw expected('a function', name, value);
+  return value;
+}
+
+/** The longest time a Node timer takes, in milliseconds. */
+export const maxMilliseconds = 2 ** 31 - 1;
+
+/** The TypeError for a value of the wrong kind. */
+export function expected(kind: string, name: string, value: unknown): TypeError {
+  return typeError(`Expected ${kind} for ${name} but received ${show(value)}`);
+}
+
+/** A value as an error message shows it. */
+export function show(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+    case 'bigint':
+      return `${value}n`;
+    case 'object':
+      return value === null ? 'null' : 'an object';
+    case 'function':
+    case 'symbol':
+      return `a ${typeof value}`;
+    default:
+      return Object.is(value, -0) ? '-0' : String(value);
+  }
+}

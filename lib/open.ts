@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// The one-liner: a device by its address.
+import { adoptOwner, Container } from './container.js';
+import { checkOpenOptions, type Device, type OpenDeviceOptions } from './device.js';
+import { awaitOpen } from './diagnose.js';
+import { startOpening } from './internal/opening.js';
+import { expected } from './internal/validate.js';
+import { loadNative } from './native.js';
+import { parseAddress } from './pci.js';
+
+/** How {@link openDevice} opens. */
+export interface OpenOptions extends OpenDeviceOptions {
+  /** The container to open it in. Without it the device gets one of its own, closed with it. */
+  container?: Container | undefined;
+}
+
+/**
+ * Opens a device: `address` is `0000:01:00.0` or `01:00.0`. It has to be bound to vfio-pci, see
+ * {@link bindDevice}. Rejects as {@link Container.openDevice} does, and with `ERR_VFIO_PLATFORM` where
+ * there is no VFIO.
+ */
+export async function openDevice(address: string, options: OpenOptions = {}): Promise<Device> {
+  const full = parseAddress(address);
+  const checked = checkOpenOptions('openDevice', options, 'container');
+  const { container, signal, requestGrace } = checked;
+  if (container === undefined) {
+    return startOpening(() => openAlone(full, requestGrace), { signal }).result;
+  }
+  if (!(container instanceof Container)) throw expected('a Container', 'container', container);
+  return container.openDevice(full, { signal, requestGrace });
+}
+
+async function openAlone(address: string, requestGrace: number | undefined): Promise<Device> {
+  const addon = loadNative();
+  const opened = await awaitOpen(() => addon.openDevice(address), { address });
+  const container = new Container(addon, opened.container);
+  try {
+    return await adoptOwner(container, opened.device, requestGrace);
+  } catch (failure) {
+    await container.close();
+    throw failure;
+  }
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT
+// A region of a device and its exact accessors. The checks stand in line because this is the hot path;
+// everything about failing is elsewhere.
+import { type Access, accessError, offsetError, valueError } from './internal/access.js';
+import type { Handle, Native, NativeRegionInfo } from './native.js';
+
+/** What the kernel says about a region (`VFIO_DEVICE_GET_REGION_INFO`). */
+export interface RegionInfo {
+  /** Its number: 0 to 5 are the BARs, 6 the ROM, 7 config space, 8 VGA (`VFIO_PCI_*_REGION_INDEX`). */
+  readonly index: number;
+  /** `BAR0` to `BAR5`, `ROM`, `CONFIG`, `VGA`, else `REGION` and its number. */
+  readonly name: string;
+  /** Its size in bytes. */
+  readonly byteLength: number;
+  /** `VFIO_REGION_INFO_FLAG_READ` */
+  readonly readable: boolean;
+  /** `VFIO_REGION_INFO_FLAG_WRITE` */
+  readonly writable: boolean;
+  /** `VFIO_REGION_INFO_FLAG_MMAP`: accesses are loads and stores, not system calls. */
+  readonly mappable: boolean;
+}
+
+const names = ['BAR0', 'BAR1', 'BAR2', 'BAR3', 'BAR4', 'BAR5', 'ROM', 'CONFIG', 'VGA'];
+const flag = { read: 1, write: 2, mmap: 4 };
+
+/** What a region is called. */
+export function regionName(index: number): string {
+  return names[index] ?? `REGION${index}`;
+}
+
+/** A region's facts from the kernel's flags. */
+export function regionInfo({ index, size, flags }: NativeRegionInfo): RegionInfo {
+  return Object.freeze({
+    index,
+    name: regionName(index),
+    byteLength: size,
+    readable: (flags & flag.read) !== 0,
+    writable: (flags & flag.write) !== 0,
+    mappable: (flags & flag.mmap) !== 0,
+  });
+}
+
+/**
+ * A region of a device: a BAR, the ROM or config space.
+ * Obtained from {@link Device.region}, {@link Device.bar}, {@link Device.config} and {@link Device.rom};
+ * it lives as long as its device and stays valid over a reset.
+ *
+ * Every access is exactly one load or store of the width in its name, in program order, never merged or
+ * left out. Offsets are bytes from the region's start, `number`s, multiples of the width. An access may
+ * block (a vfio-user device answers over a socket) and then throw `ERR_VFIO_TIMEOUT`.
+ *
+ * All accessors throw: a TypeError when an argument has the wrong type; a RangeError `ERR_VFIO_RANGE`
+ * (offset not an integer or outside the region, value wider than the access) or `ERR_VFIO_ALIGN`; a
+ * {@link VfioError} `ERR_VFIO_CLOSED`, `ERR_VFIO_BUSY` (a reset or close is in flight), `ERR_VFIO_BUS`
+ * (memory decode off, D3), `ERR_VFIO_LOST`, `ERR_VFIO_UNSUPPORTED` (the region has no such access).
+ */
+export class Region implements RegionInfo {
+  readonly index: number;
+  readonly name: string;
+  readonly byteLength: number;
+  readonly readable: boolean;
+  readonly writable: boolean;
+  readonly mappable: boolean;
+  readonly #native: Native;
+  readonly #handle: Handle;
+  readonly #address: string;
+
+  /** @internal Use {@link Device.region}. */
+  constructor(native: Native, handle: Handle, info: RegionInfo, address: string) {
+    this.index = info.index;
+    this.name = info.name;
+    this.byteLength = info.byteLength;
+    this.readable = info.readable;
+    this.writable = info.writable;
+    this.mappable = info.mappable;
+    this.#native = native;
+    this.#handle = handle;
+    this.#address = address;
+  }
+
+  /** Reads 8 bits. */
+  read8(offset: number): number {
+    if (typeof offset !== 'number' || offset % 1 !== 0 || offset < 0 || offset >= this.byteLength) {
+      throw this.#badOffset('read', 8, offset);
+    }
+    const value = this.#native.read8(this.#handle, offset);
+    if (value < 0) throw this.#failed('read', 8, offset, value);
+    return value;
+  }
+
+  /** Reads 16 bits. */
+  read16(offset: number): number {
+    if (
+      typeof offset !== 'number' ||
+      offset % 2 !== 0 ||
+      offset < 0 ||
+      offset > this.byteLength - 2
+    ) {
+      throw this.#badOffset('read', 16, offset);
+    }
+    const value = this.#native.read16(this.#handle, offset);
+    if (value < 0) throw this.#failed('read', 16, offset, value);
+    return value;
+  }
+
+  /** Reads 32 bits. */
+  read32(offset: number): number {
+    if (
+      typeof offset !== 'number' ||
+      offset % 4 !== 0 ||
+      offset < 0 ||
+      offset > this.byteLength - 4
+    ) {
+      throw this.#badOffset('read', 32, offset);
+    }
+    const value = this.#native.read32(this.#handle, offset);
+    if (value < 0) throw this.#failed('read', 32, offset, value);
+    return value;
+  }
+
+  /** Reads 64 bits in one access. Config space has none. */
+  read64(offset: number): bigint {
+    if (
+      typeof offset !== 'number' ||
+      offset % 8 !== 0 ||
+      offset < 0 ||
+      offset > this.byteLength - 8
+    ) {
+      throw this.#badOffset('read', 64, offset);
+    }
+    const value = this.#native.read64(this.#handle, offset);
+    if (typeof value === 'number') throw this.#failed('read', 64, offset, value);
+    return value;
+  }
+
+  /** Writes 8 bits: an integer from 0 to 0xff. */
+  write8(offset: number, value: number): void {
+    if (typeof offset !== 'number' || offset % 1 !== 0 || offset < 0 || offset >= this.byteLength) {
+      throw this.#badOffset('write', 8, offset);
+    }
+    if (typeof value !== 'number' || (value & 0xff) !== value)
+      throw this.#badValue(8, offset, value);
+    const failure = this.#native.write8(this.#handle, offset, value);
+    if (failure !== undefined) throw this.#failed('write', 8, offset, failure);
+  }
+
+  /** Writes 16 bits: an integer from 0 to 0xffff. */
+  write16(offset: number, value: number): void {
+    if (
+      typeof offset !== 'number' ||
+      offset % 2 !== 0 ||
+      offset < 0 ||
+      offset > this.byteLength - 2
+    ) {
+      throw this.#badOffset('write', 16, offset);
+    }
+    if (typeof value !== 'number' || (value & 0xffff) !== value) {
+      throw this.#badValue(16, offset, value);
+    }
+    const failure = this.#native.write16(this.#handle, offset, value);
+    if (failure !== undefined) throw this.#failed('write', 16, offset, failure);
+  }
+
+  /** Writes 32 bits: an integer from 0 to 0xffff_ffff (`value >>> 0` makes one of a signed number). */
+  write32(offset: number, value: number): void {
+    if (
+      typeof offset !== 'number' ||
+      offset % 4 !== 0 ||
+      offset < 0 ||
+      offset > this.byteLength - 4
+    ) {
+      throw this.#badOffset('write', 32, offset);
+    }
+    if (typeof value !== 'number' || value >>> 0 !== value) throw this.#badValue(32, offset, value);
+    const failure = this.#native.write32(this.#handle, offset, value);
+    if (failure !== undefined) throw this.#failed('write', 32, offset, failure);
+  }
+
+  /** Writes 64 bits in one access: a bigint from 0 to 2^64 - 1. Config space has none. */
+  write64(offset: number, value: bigint): void {
+    if (
+      typeof offset !== 'number' ||
+      offset % 8 !== 0 ||
+      offset < 0 ||
+      offset > this.byteLength - 8
+    ) {
+      throw this.#badOffset('write', 64, offset);
+    }
+    if (typeof value !== 'bigint' || value < 0n || value > 0xffff_ffff_ffff_ffffn) {
+      throw this.#badValue(64, offset, value);
+    }
+    const failure = this.#native.write64(this.#handle, offset, value);
+    if (failure !== undefined) throw this.#failed('write', 64, offset, failure);
+  }
+
+  #badOffset(verb: 'read' | 'write', width: number, offset: number): Error {
+    return offsetError(offset, this.byteLength, this.#access(verb, width, offset));
+  }
+
+  #badValue(width: number, offset: number, value: unknown): Error {
+    return valueError(value, this.#access('write', width, offset));
+  }
+
+  #failed(verb: 'read' | 'write', width: number, offset: number, failure: number): unknown {
+    return accessError(failure, this.#access(verb, width, offset));
+  }
+
+  #access(verb: 'read' | 'write', width: number, offset: number): Access {
+    const region = `${this.name} of ${this.#address}`;
+    return { region, address: this.#address, verb, width, offset };
+  }
+}
