@@ -1,41 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The table of the product: straight to the C library. Lambdas where it has variadic functions.
+// The product's table: nothing stands between the library and the kernel.
 #include "sys/syscalls.h"
-
-#include <fcntl.h>
-#include <sys/eventfd.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 namespace vfio::sys {
 
-namespace {
-
-constexpr Syscalls kSyscalls{
-    .open = [](const char* path, int flags) { return ::open(path, flags); },
-    .close = ::close,
-    .ioctl = [](int fd, unsigned long request,
-                void* argument) { return ::ioctl(fd, request, argument); },
-    .read = ::read,
-    .write = ::write,
-    .pread = ::pread,
-    .pwrite = ::pwrite,
-    .readlink = ::readlink,
-    .mmap = ::mmap,
-    .munmap = ::munmap,
-    .madvise = ::madvise,
-    .memfd_create = ::memfd_create,
-    .ftruncate = ::ftruncate,
-    .fcntl = [](int fd, int command, int argument) { return ::fcntl(fd, command, argument); },
-    .eventfd = ::eventfd,
-    .epoll_create1 = ::epoll_create1,
-    .epoll_ctl = ::epoll_ctl,
-    .poll = ::poll,
-};
-
-}  // namespace
-
-const Syscalls& syscalls() noexcept { return kSyscalls; }
+const Syscalls& syscalls() noexcept { return kernel_syscalls(); }
 
 }  // namespace vfio::sys

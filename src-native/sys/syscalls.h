@@ -35,6 +35,10 @@ struct Syscalls {
   int (*poll)(pollfd* fds, nfds_t count, int timeout_ms);
 };
 
+/// What the library calls.
 const Syscalls& syscalls() noexcept;
+
+/// The kernel's own, below whatever stands in between.
+const Syscalls& kernel_syscalls() noexcept;
 
 }  // namespace vfio::sys

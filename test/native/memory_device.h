@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+// A PCI function made of memory: BARs are memfds, so that mapping them is real, interrupts are
+// eventfds, configuration space is an array. It does what kernel VFIO does with a device, including
+// what is unpleasant: a BAR with memory decode off raises SIGBUS, INTx masks itself. Tests play the
+// hardware's part through the methods under that heading. Thread-safe.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "stage.h"
+#include "sys/unique_fd.h"
+#include "vfio/backend.h"
+
+namespace vfio::testing {
+
+struct BarSpec {
+  std::uint64_t size = 0;  // 0: no such BAR
+  bool mappable = true;
+};
+
+struct DeviceSpec {
+  std::string address = "0000:00:01.0";
+  int group = 1;
+  std::uint16_t vendor = 0x1234;
+  std::uint16_t device = 0x11e8;
+  std::vector<BarSpec> bars = {{.size = 0x4000}};  // at most six
+  std::uint32_t intx = 1;                          // vectors of each kind; 0: none
+  std::uint32_t msi = 0;
+  std::uint32_t msix = 0;
+  bool err = false;  // whether the kernel offers VFIO_PCI_ERR_IRQ_INDEX
+  bool req = true;
+  bool reset = true;
+  /// The command register as an open finds it; the kernel leaves I/O and memory decode on.
+  std::uint16_t command = 0x0003;
+  /// How many MSI or MSI-X vectors the host can spare; set_irqs answers this when asked for more.
+  std::optional<std::uint32_t> vectors_to_spare = {};
+  /// IOVAs that the container loses while this device is attached.
+  std::vector<IovaRange> reserved = {};
+};
+
+class MemoryDevice final {
+ public:
+  explicit MemoryDevice(DeviceSpec spec);
+  MemoryDevice(const MemoryDevice&) = delete;
+  MemoryDevice& operator=(const MemoryDevice&) = delete;
+
+  const DeviceSpec& spec() const noexcept { return spec_; }
+
+  // ---- The hardware's part, for tests.
+
+  /// Raises a vector of VFIO_PCI_{INTX,MSI,MSIX}_IRQ_INDEX. INTx stays asserted until lower_intx().
+  /// MSI is a write to memory, so it needs bus mastering. Returns whether an eventfd was signalled.
+  bool raise(std::uint32_t index, std::uint32_t vector);
+  void lower_intx();
+
+  /// Off as in D3, or behind a bridge that is off: BARs raise SIGBUS, and reads of them are EIO. On
+  /// again, they work if the command register's memory bit is on too, and hold what they held.
+  void set_decode(bool on);
+
+  /// Adds to what the next take_change says.
+  void notify(Change change);
+  /// The device is gone: notify lost, decode off, EIO from everything.
+  void lose();
+
+  /// The registers of a BAR as the device itself sees them, whether it decodes or not.
+  std::uint64_t peek(std::uint32_t bar, std::uint64_t offset, unsigned width) const;
+  void poke(std::uint32_t bar, std::uint64_t offset, unsigned width, std::uint64_t value);
+
+  std::uint16_t command() const;
+  unsigned open_functions() const;
+  unsigned armed_eventfds() const;
+  unsigned resets() const;
+
+  Stage opening;
+  Stage resetting;
+  Stage closing;
+
+  // ---- The kernel's part, for the back end.
+
+  void open();
+  void close() noexcept;
+  std::optional<RegionInfo> region(std::uint32_t index) const;
+  std::optional<IrqInfo> irq(std::uint32_t index) const;
+  std::uint64_t read(std::uint32_t region, std::uint64_t offset, unsigned width) const;
+  void write(std::uint32_t region, std::uint64_t offset, unsigned width, std::uint64_t value);
+  std::optional<sys::Mapping> map(std::uint32_t region, Area area) const;
+  int set_irqs(const IrqRequest& request);
+  void reset();
+  int change_fd() const noexcept { return change_fd_.get(); }
+  Change take_change();
+
+ private:
+  static constexpr std::size_t kConfigSize = 256;
+
+  struct Bar {
+    BarSpec spec;
+    sys::UniqueFd memory;
+    std::vector<std::uint8_t> kept;  // the contents while decode is off
+  };
+
+  void build_config();
+  std::uint8_t* add_capability(std::uint8_t id, std::size_t offset, std::uint8_t*& next);
+  std::uint16_t read_command() const;
+  void write_config(std::uint64_t offset, unsigned width, std::uint64_t value);
+  const Bar& bar(std::uint32_t region) const;
+  static void get(const Bar& bar, std::uint64_t offset, std::size_t size, std::uint64_t& value);
+  static void put(const Bar& bar, std::uint64_t offset, std::size_t size, std::uint64_t value);
+  void check_access(std::uint32_t region, std::uint64_t offset, unsigned width) const;
+  void apply_decode();
+  bool begin_reset();
+  void quiet_interrupts();
+  std::uint32_t vectors(std::uint32_t index) const;
+  int set_trigger(const IrqRequest& request);
+  int enable(const IrqRequest& request);
+  void replace(const IrqRequest& request);
+  void set_intx_mask(const IrqRequest& request);
+  bool deliver_intx();
+  bool signal(std::uint32_t vector) const;
+
+  const DeviceSpec spec_;
+  mutable std::mutex mutex_;
+  std::array<std::uint8_t, kConfigSize> config_{};
+  std::vector<Bar> bars_;
+  bool powered_ = true;
+  bool decoding_ = true;
+  bool lost_ = false;
+  unsigned functions_ = 0;
+  unsigned resets_ = 0;
+
+  std::optional<std::uint32_t> enabled_;  // the one interrupt index in use
+  std::vector<sys::UniqueFd> triggers_;   // its eventfds, as our own descriptors; some not valid
+  bool intx_asserted_ = false;
+  bool intx_masked_ = false;
+
+  sys::UniqueFd change_fd_;
+  Change change_;
+};
+
+}  // namespace vfio::testing
