@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import {
   closeSync,
   constants,
+  fstatSync,
   ftruncateSync,
   mkdirSync,
   openSync,
@@ -106,7 +107,7 @@ function openInitrd(data: Buffer): number {
 function openDisk(path: string | undefined): number {
   const fd =
     path === undefined ? openUnnamed() : openSync(path, constants.O_RDWR | constants.O_CREAT);
-  if (path === undefined) ftruncateSync(fd, DISK_SIZE);
+  if (fstatSync(fd).size === 0) ftruncateSync(fd, DISK_SIZE);
   return fd;
 }
 
