@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // npm run demo: an NVMe controller driven from TypeScript in the test machine. One process writes
 // 64 MiB, another reads them back; what they did is printed and compared.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
@@ -20,6 +20,7 @@ interface Options {
   pauseBeforeRead: boolean;
 }
 
+const KERNEL_LOG_LINES = 25;
 const DIFFERS = 'what was read is not what was written';
 
 /** The demo did not do what it should; the message says what. */
@@ -37,7 +38,11 @@ async function main(): Promise<void> {
 function parseArguments(): Options {
   const command = new Command('demo')
     .description('Writes 64 MiB to an NVMe controller over VFIO and reads them back.')
-    .option('--disk <file>', "raw image to use as the controller's disk (made where missing)")
+    .option(
+      '--disk <file>',
+      "raw image to use as the controller's disk (made where missing)",
+      diskImage,
+    )
     .option('--seed <n>', 'what the data is made from', wholeNumber, 1)
     .option('--kernel <name>', 'lab, distro, or the path of a kernel image', 'lab')
     .option('--pause-before-read', 'end the machine after writing and wait for Enter', false)
@@ -45,6 +50,18 @@ function parseArguments(): Options {
     .showHelpAfterError()
     .exitOverride();
   return command.parse().opts();
+}
+
+/** Nothing but an image: a block device would be overwritten. */
+function diskImage(path: string): string {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found !== undefined && !found.isFile()) {
+    throw new InvalidArgumentError('not a regular file.');
+  }
+  if (found !== undefined && found.size > 0 && found.size < DEMO_BYTES) {
+    throw new InvalidArgumentError(`smaller than the ${DEMO_BYTES} bytes of the demo.`);
+  }
+  return path;
 }
 
 function wholeNumber(text: string): number {
@@ -102,10 +119,15 @@ async function runScript(
   if (result.status === 0) return steps;
   // A process that reported and failed has said what it found; otherwise the kernel may know more.
   const finished = steps.at(-1)?.step === 'read';
-  if (!finished) process.stderr.write(result.kernelLog);
+  if (!finished) process.stderr.write(lastLines(result.kernelLog));
   throw new DemoError(
     finished ? DIFFERS : `the driver ended with ${result.status ?? result.signal}`,
   );
+}
+
+/** What a boot says before is of no interest here. */
+function lastLines(log: string): string {
+  return log.split('\n').slice(-KERNEL_LOG_LINES).join('\n');
 }
 
 function showProgress({ doing, done, total }: DemoProgress): void {
@@ -140,7 +162,7 @@ try {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? 0 : 2;
   } else if (error instanceof DemoError || error instanceof VmError) {
-    if (error instanceof VmError) process.stderr.write(error.kernelLog);
+    if (error instanceof VmError) process.stderr.write(lastLines(error.kernelLog));
     process.stderr.write(`demo: ${error.message}\n`);
     process.exitCode = 1;
   } else {

@@ -31,6 +31,9 @@ export interface QueueOptions {
 export class QueuePair {
   readonly id: number;
   readonly entries: number;
+  /** The memory of the rings. */
+  readonly sq: DeviceMemory;
+  readonly cq: DeviceMemory;
   /** Completions that named no command in flight. They were ignored. */
   unknown = 0;
 
@@ -56,6 +59,8 @@ export class QueuePair {
   constructor({ id, entries, sq, cq, doorbells }: QueueOptions) {
     this.id = id;
     this.entries = entries;
+    this.sq = sq;
+    this.cq = cq;
     this.#sq = sq.u32.subarray(0, entries * SQE_DWORDS);
     this.#cq = cq.u32.subarray(0, entries * CQE_DWORDS);
     this.#sq.fill(0);

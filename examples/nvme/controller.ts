@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: MIT
+// An NVMe controller over PCIe: bringing it up, its queues, and taking it down in order.
+import type { Device, InterruptSet } from 'vfio';
+import {
+  Cns,
+  type Command,
+  createCompletionQueue,
+  createSubmissionQueue,
+  deleteCompletionQueue,
+  deleteSubmissionQueue,
+  IDENTIFY_BYTES,
+  identify,
+  setNumberOfQueues,
+} from './commands.js';
+import { NvmeError, NvmeStatusError } from './errors.js';
+import {
+  type ControllerIdentity,
+  parseController,
+  parseNamespace,
+  parseNamespaceList,
+} from './identify.js';
+import { disable, enable, shutdown } from './lifecycle.js';
+import { type IoPath, Namespace, type NamespaceOwner } from './namespace.js';
+import { type DeviceMemory, emptyDataPointer, PAGE_BYTES } from './prp.js';
+import type { QueuePair } from './queue.js';
+import { Queues } from './queues.js';
+import { Registers } from './registers.js';
+import { ABORTED_BY_HOST, type Status, SUCCESS } from './status.js';
+
+export interface ControllerOptions {
+  /** How the controller announces completions; MSI-X unless said otherwise. */
+  readonly interrupts?: 'msix' | 'msi' | 'intx';
+  /** Slots of the I/O queue; 64 of them fill one page. The controller may have fewer. */
+  readonly queueEntries?: number;
+  /** The longest read or write that is one command. The controller may allow less (MDTS). */
+  readonly maxTransferBytes?: number;
+  /** Milliseconds after which a command without an answer means that the controller failed. */
+  readonly commandTimeout?: number;
+}
+
+/** NLB counts up to 65,536 blocks, of 512 bytes at least. */
+const MAX_TRANSFER_BYTES = 0x10000 * 512;
+/** For controllers that do not report RTD3E. */
+const SHUTDOWN_TIMEOUT = 10_000;
+/** The watchdog looks this often within one command timeout. */
+const TICKS_PER_TIMEOUT = 4;
+
+type State = 'starting' | 'live' | 'resetting' | 'failed' | 'closing';
+
+/**
+ * Owns the rings, so it is declared after its device and closed before it:
+ *
+ *     await using device = await openDevice(address);
+ *     await using controller = await Controller.open(device);
+ *
+ * An open controller keeps the process alive.
+ */
+export class Controller implements NamespaceOwner, AsyncDisposable {
+  readonly device: Device;
+  readonly registers: Registers;
+  readonly #options: Required<ControllerOptions>;
+  readonly #queues: Queues;
+  #state: State = 'starting';
+  #failure: NvmeError | undefined;
+  #vectors: InterruptSet | undefined;
+  #interrupts = 0;
+  #identity: ControllerIdentity | undefined;
+  #namespaces: readonly Namespace[] = [];
+  readonly #watchdog: NodeJS.Timeout;
+  #stopping: Promise<void> | undefined;
+  #closed: Promise<void> | undefined;
+  readonly #onLost = () => this.#abandon('the device is gone');
+  readonly #onReset = () => this.#abandon('the device was reset');
+  readonly #onClose = () => this.#abandon('the device was closed');
+
+  private constructor(device: Device, options: ControllerOptions) {
+    this.device = device;
+    this.registers = new Registers(device.bar(0));
+    this.#queues = new Queues(device, this.registers);
+    device.on('lost', this.#onLost).on('reset', this.#onReset).on('close', this.#onClose);
+    this.#options = {
+      interrupts: 'msix',
+      queueEntries: 64,
+      maxTransferBytes: 1024 * 1024,
+      commandTimeout: 30_000,
+      ...options,
+    };
+    const tick = this.#options.commandTimeout / TICKS_PER_TIMEOUT;
+    this.#watchdog = setInterval(() => this.#watch(), tick).unref();
+  }
+
+  /** Resets and enables the controller and makes one I/O queue pair. */
+  static async open(device: Device, options: ControllerOptions = {}): Promise<Controller> {
+    const controller = new Controller(device, options);
+    try {
+      await controller.#start();
+    } catch (error) {
+      await controller.close().catch(() => {});
+      throw error;
+    }
+    return controller;
+  }
+
+  get identity(): ControllerIdentity {
+    if (this.#identity === undefined) throw this.#refusal();
+    return this.#identity;
+  }
+
+  /** The active namespaces, ascending. The objects stay the same over a reset. */
+  get namespaces(): readonly Namespace[] {
+    return this.#namespaces;
+  }
+
+  /** The namespace with this identifier; the first active one without. */
+  namespace(nsid?: number): Namespace {
+    const found = this.#namespaces.find((each) => nsid === undefined || each.nsid === nsid);
+    if (found === undefined) throw new RangeError(`There is no active namespace ${nsid ?? ''}`);
+    return found;
+  }
+
+  /** How many interrupts have arrived, as the eventfds counted them. */
+  get interrupts(): number {
+    return this.#interrupts;
+  }
+
+  get io(): IoPath {
+    const { io } = this.#queues;
+    if (this.#state !== 'live' || io === undefined) throw this.#refusal();
+    return io;
+  }
+
+  errorOf(what: string, status: Status): NvmeError {
+    if (status !== ABORTED_BY_HOST || this.#failure === undefined) {
+      return new NvmeStatusError(what, status);
+    }
+    const { code, message } = this.#failure;
+    return new NvmeError(code, `${what}: ${message}`, { cause: this.#failure });
+  }
+
+  /** Sends an admin command, its data at the start of `data`; gives dword 0 of the completion. */
+  async admin(command: Command, data?: DeviceMemory): Promise<number> {
+    while (this.#adminQueue.room === 0) await this.#adminQueue.roomAgain();
+    return this.#send(this.#adminQueue, command, data);
+  }
+
+  /** The same on the I/O queue, for what {@link Namespace} has no method for. */
+  async command(command: Command, data?: DeviceMemory): Promise<number> {
+    while (this.io.queue.room === 0) await this.io.queue.roomAgain();
+    return this.#send(this.io.queue, command, data);
+  }
+
+  /** Identify, as a copy of the data. */
+  async identify(cns: number, nsid = 0): Promise<Uint8Array> {
+    using page = this.device.allocDma(IDENTIFY_BYTES);
+    await this.admin(identify(cns, nsid), page);
+    return page.u8.slice(0, IDENTIFY_BYTES);
+  }
+
+  /** A controller level reset. Commands in flight end with "Command Aborted By Host". */
+  async reset(): Promise<void> {
+    if (this.#state !== 'live' && this.#state !== 'failed') throw this.#refusal();
+    this.#state = 'resetting';
+    this.#failure = undefined;
+    try {
+      await this.#start();
+    } catch (error) {
+      this.#state = 'failed';
+      throw error;
+    }
+  }
+
+  /**
+   * Waits for the commands in flight, deletes the queues and shuts the controller down, so that its
+   * caches are on the medium. It takes no commands afterwards; {@link close} is still needed.
+   */
+  async shutdown(): Promise<void> {
+    const { queue } = this.io;
+    this.#state = 'closing';
+    await drain(queue);
+    if (this.#failure !== undefined) throw this.#failure;
+    await this.admin(deleteSubmissionQueue(queue.id));
+    await this.admin(deleteCompletionQueue(queue.id));
+    const rtd3e = this.identity.rtd3e / 1000;
+    await shutdown(this.registers, rtd3e > 0 ? rtd3e : SHUTDOWN_TIMEOUT);
+  }
+
+  /** Shuts the controller down, stops it, then frees what it could reach. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    try {
+      if (this.#state === 'live') await this.shutdown();
+      this.#state = 'closing';
+      await this.#stop();
+    } catch (error) {
+      // Who used the controller was told of this failure already.
+      if (this.#failure === undefined) throw error;
+    } finally {
+      clearInterval(this.#watchdog);
+      this.device.off('lost', this.#onLost).off('reset', this.#onReset).off('close', this.#onClose);
+      this.#vectors?.close();
+      this.#queues.close();
+    }
+  }
+
+  /** The order of 3.5.1; its step 1, the PCI registers, is the library's and `busMaster`. */
+  async #start(): Promise<void> {
+    await this.#stop();
+    this.device.busMaster = true;
+    this.#listen();
+    await enable(this.registers, this.#queues.makeAdmin());
+    this.#identity = parseController(await this.identify(Cns.CONTROLLER));
+    this.#namespaces = await this.#findNamespaces();
+    await this.#createIoQueue();
+    this.#state = 'live';
+  }
+
+  /** Disables the controller; only then have the commands in flight ended for certain. */
+  #stop(): Promise<void> {
+    this.#stopping ??= this.#disable().finally(() => {
+      this.#stopping = undefined;
+    });
+    return this.#stopping;
+  }
+
+  async #disable(): Promise<void> {
+    try {
+      await disable(this.registers);
+    } finally {
+      // Should it not have stopped: without bus master it reaches no memory.
+      quietly(() => {
+        this.device.busMaster = false;
+      });
+      this.#queues.end();
+    }
+  }
+
+  /** Vector 0 is the admin queue's (fixed by the specification), the last one the I/O queue's. */
+  #listen(): void {
+    // A reset of the device closes them, a controller level reset does not.
+    if (this.#vectors?.closed === false) return;
+    const { interrupts } = this.#options;
+    const count = Math.min(2, this.device.interruptInfo(interrupts).count);
+    this.#vectors = this.device.enableInterrupts(interrupts, { count });
+    for (let vector = 0; vector < this.#vectors.count; vector++) {
+      this.#vectors.vector(vector).on((raised) => {
+        this.#interrupts += raised;
+        this.#queues.poll();
+      });
+    }
+  }
+
+  get #adminQueue(): QueuePair {
+    const { admin } = this.#queues;
+    if (admin === undefined || this.#failure !== undefined) throw this.#refusal();
+    return admin;
+  }
+
+  /** With data of no more than one page: PRP1 alone says where it is. */
+  #send(queue: QueuePair, command: Command, data: DeviceMemory | undefined): Promise<number> {
+    const pointer = emptyDataPointer();
+    pointer.prp1Low = data?.low(0) ?? 0;
+    pointer.prp1High = data?.high(0) ?? 0;
+    return new Promise((resolve, reject) => {
+      queue.submitCommand(command, pointer, (status, result) => {
+        if (status === SUCCESS) resolve(result);
+        else reject(this.errorOf(`Command 0x${command.opcode.toString(16)}`, status));
+      });
+      queue.ring();
+    });
+  }
+
+  #watch(): void {
+    const queueId = this.#queues.overdue(TICKS_PER_TIMEOUT);
+    if (queueId !== undefined) this.#fail(queueId);
+  }
+
+  /** A command had no answer: the controller cannot be trusted any more. */
+  #fail(queueId: number): void {
+    if (this.#failure !== undefined) return;
+    const limit = `${this.#options.commandTimeout} ms`;
+    const message = `no completion on queue ${queueId} for ${limit}`;
+    this.#failure = new NvmeError('ERR_NVME_TIMEOUT', message);
+    this.#state = 'failed';
+    // The command's memory is the controller's until it is disabled: #stop ends the command then.
+    this.#stop().catch(() => {});
+  }
+
+  /** The device under the controller has changed: it does nothing any more, and knows no queue. */
+  #abandon(why: string): void {
+    this.#failure ??= new NvmeError('ERR_NVME_FATAL', why);
+    if (this.#state !== 'closing') this.#state = 'failed';
+    this.#queues.end();
+  }
+
+  #refusal(): NvmeError {
+    if (this.#failure !== undefined) return this.#failure;
+    return new NvmeError('ERR_NVME_CLOSED', `The controller is ${this.#state}`);
+  }
+
+  async #findNamespaces(): Promise<Namespace[]> {
+    const ids = parseNamespaceList(await this.identify(Cns.ACTIVE_NAMESPACES));
+    const namespaces: Namespace[] = [];
+    for (const nsid of ids) {
+      const identity = parseNamespace(nsid, await this.identify(Cns.NAMESPACE, nsid));
+      const known = this.#namespaces.find((each) => each.nsid === nsid);
+      namespaces.push(known ?? new Namespace(this, identity));
+    }
+    return namespaces;
+  }
+
+  /** Steps 7 to 10 of 3.5.1: how many queues, then the completion queue before its submitter. */
+  async #createIoQueue(): Promise<void> {
+    await this.admin(setNumberOfQueues(1, 1));
+    const { queue } = this.#queues.makeIo(this.#options.queueEntries, this.#maxTransferBytes());
+    const vector = (this.#vectors?.count ?? 1) - 1;
+    await this.admin(createCompletionQueue(queue.id, queue.entries, vector), queue.cq);
+    await this.admin(createSubmissionQueue(queue.id, queue.entries), queue.sq);
+  }
+
+  #maxTransferBytes(): number {
+    const { mdts } = this.identity;
+    const allowed = mdts === 0 ? MAX_TRANSFER_BYTES : PAGE_BYTES * 2 ** mdts;
+    const wanted = Math.min(this.#options.maxTransferBytes, allowed, MAX_TRANSFER_BYTES);
+    return 2 ** Math.floor(Math.log2(wanted));
+  }
+}
+
+/** Waits until a queue has no command in flight; the watchdog sees to it that this ends. */
+async function drain(queue: QueuePair): Promise<void> {
+  queue.ring();
+  while (queue.inFlight > 0) await queue.roomAgain();
+}
+
+/** For cleaning up after a failure, which is what the caller is told of. */
+function quietly(step: () => void): void {
+  try {
+    step();
+  } catch {}
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+// Shows: the second half of `npm run demo`: reads the 64 MiB back into zeroed memory and compares.
+// Needs: what demo-write.js wrote with the same seed, and root.
+// Run:   node dist/examples/nvme/demo-read.js [--seed N] [--address ADDRESS]
+// Prints `read BYTES bytes sha256=HEX`; ends with 1, naming the place, when a byte differs.
+import { firstDifference, isZero, sha256 } from './demo-data.js';
+import { runStep, timePieces } from './demo-step.js';
+
+await runStep('read', async (namespace, memory, seed) => {
+  if (!isZero(memory.u8)) throw new Error('The memory was not zeroed');
+  const seconds = await timePieces('reading', (offset, bytes) =>
+    namespace.read(offset / namespace.blockBytes, memory, offset, bytes),
+  );
+  const at = firstDifference(seed, memory.u8);
+  if (at !== undefined) {
+    const where = `byte ${at} (LBA ${Math.floor(at / namespace.blockBytes)})`;
+    console.error(`demo: what was read differs from what seed ${seed} makes, first at ${where}`);
+    process.exitCode = 1;
+  }
+  return { sha256: sha256(memory.u8), seconds };
+});

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// What both processes of the demo do around their transfer.
+import { readlinkSync } from 'node:fs';
+import { release } from 'node:os';
+import { basename } from 'node:path';
+import { parseArgs } from 'node:util';
+import { bindDevice, type Device, type DmaBuffer, listDevices, openDevice } from 'vfio';
+import { Controller } from './controller.js';
+import { DEMO_BYTES, PIECE_BYTES } from './demo-data.js';
+import { type DemoStep, report, reportProgress } from './demo-report.js';
+import type { Namespace } from './namespace.js';
+import { identityTable } from './table.js';
+
+/** One process's part: it moves 64 MiB between `memory` and the namespace, starting at LBA 0. */
+export type Transfer = (
+  namespace: Namespace,
+  memory: DmaBuffer,
+  seed: number,
+) => Promise<Pick<DemoStep, 'sha256' | 'seconds'>>;
+
+const NVME_CLASS = 0x010802;
+
+/** Opens the controller with 64 MiB of zeroed memory, lets `transfer` work, and reports. */
+export async function runStep(step: DemoStep['step'], transfer: Transfer): Promise<void> {
+  const { values } = parseArgs({
+    options: { seed: { type: 'string', default: '1' }, address: { type: 'string' } },
+  });
+  const address = values.address ?? (await listDevices({ classCode: NVME_CLASS }))[0]?.address;
+  if (address === undefined) throw new Error('There is no NVMe controller on this machine');
+
+  await using _binding = await bindDevice(address);
+  await using device = await openDevice(address);
+  await using controller = await Controller.open(device);
+  using memory = device.allocDma(DEMO_BYTES);
+  if (step === 'write') console.log(identityTable(controller));
+  const moved = await transfer(controller.namespace(), memory, Number(values.seed));
+  console.log(`${step === 'write' ? 'wrote' : step} ${DEMO_BYTES} bytes sha256=${moved.sha256}`);
+  report({
+    step,
+    bytes: DEMO_BYTES,
+    ...moved,
+    interrupts: controller.interrupts,
+    ...hostOf(device),
+  });
+}
+
+/** Calls `move` for each piece of the data and says how far it is; gives the seconds it took. */
+export async function timePieces(
+  doing: string,
+  move: (offset: number, bytes: number) => Promise<void>,
+): Promise<number> {
+  const start = performance.now();
+  for (let at = 0; at < DEMO_BYTES; at += PIECE_BYTES) {
+    await move(at, PIECE_BYTES);
+    reportProgress({ doing, done: at + PIECE_BYTES, total: DEMO_BYTES });
+  }
+  return (performance.now() - start) / 1000;
+}
+
+/** Read from sysfs while the device is open: what really drives it. */
+function hostOf(device: Device): Pick<DemoStep, 'kernel' | 'driver' | 'group'> {
+  const path = `/sys/bus/pci/devices/${device.address}`;
+  return {
+    kernel: release(),
+    driver: basename(readlinkSync(`${path}/driver`)),
+    group: Number(basename(readlinkSync(`${path}/iommu_group`))),
+  };
+}

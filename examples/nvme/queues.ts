@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+// The queue pairs of a controller and the memory that it reaches for them.
+import type { Device, DmaBuffer } from 'vfio';
+import { CQE_DWORDS, SQE_DWORDS } from './commands.js';
+import type { IoPath } from './namespace.js';
+import { listPagesFor, PAGE_BYTES } from './prp.js';
+import { QueuePair } from './queue.js';
+import { CAP, doorbells, type Registers } from './registers.js';
+
+const ADMIN_QUEUE_ENTRIES = 32;
+const IO_QUEUE_ID = 1;
+
+/** The admin queue pair and one for I/O. Each start of the controller makes them anew. */
+export class Queues {
+  admin: QueuePair | undefined;
+  io: IoPath | undefined;
+  readonly #device: Device;
+  readonly #registers: Registers;
+  /** By use; kept when the queues are made again, and unmapped at the end. */
+  readonly #memory = new Map<string, DmaBuffer>();
+
+  constructor(device: Device, registers: Registers) {
+    this.#device = device;
+    this.#registers = registers;
+  }
+
+  makeAdmin(): QueuePair {
+    this.admin = this.#queuePair('admin', 0, ADMIN_QUEUE_ENTRIES);
+    return this.admin;
+  }
+
+  makeIo(wantedEntries: number, maxTransferBytes: number): IoPath {
+    const supported = this.#registers.get('CAP', CAP.MQES) + 1;
+    const queue = this.#queuePair('io', IO_QUEUE_ID, Math.min(wantedEntries, supported));
+    const listBytes = listPagesFor(maxTransferBytes) * PAGE_BYTES;
+    const lists = this.#dma('prp lists', queue.entries * listBytes);
+    this.io = { queue, lists, listBytes, maxTransferBytes };
+    return this.io;
+  }
+
+  /** Takes what has been completed. */
+  poll(): void {
+    const more = this.#all().filter((queue) => queue.poll() === queue.entries);
+    // A whole ring at once: others get their turn before the rest.
+    if (more.length > 0) setImmediate(() => this.poll());
+  }
+
+  /** The queue that has had a command in flight for `ticks` calls of this. */
+  overdue(ticks: number): number | undefined {
+    return this.#all().find((queue) => queue.age(ticks))?.id;
+  }
+
+  /** Ends the commands in flight and forgets the queues; the controller must have stopped. */
+  end(): void {
+    const ended = this.#all();
+    this.admin = undefined;
+    this.io = undefined;
+    for (const queue of ended) queue.abortAll();
+  }
+
+  /** Frees the memory; the controller must have stopped. */
+  close(): void {
+    for (const memory of this.#memory.values()) memory.close();
+  }
+
+  #all(): QueuePair[] {
+    return [this.admin, this.io?.queue].filter((queue) => queue !== undefined);
+  }
+
+  #queuePair(use: string, id: number, entries: number): QueuePair {
+    const sq = this.#dma(`${use} sq`, entries * SQE_DWORDS * 4);
+    const cq = this.#dma(`${use} cq`, entries * CQE_DWORDS * 4);
+    const { tail, head } = doorbells(id, this.#registers.get('CAP', CAP.DSTRD));
+    const bar = this.#device.bar(0);
+    return new QueuePair({
+      id,
+      entries,
+      sq,
+      cq,
+      doorbells: {
+        tail: (value) => bar.write32(tail, value),
+        head: (value) => bar.write32(head, value),
+      },
+    });
+  }
+
+  /** The memory for a use, allocated the first time. */
+  #dma(use: string, bytes: number): DmaBuffer {
+    let memory = this.#memory.get(use);
+    if (memory === undefined) {
+      memory = this.#device.allocDma(Math.max(1, Math.ceil(bytes / PAGE_BYTES)) * PAGE_BYTES);
+      this.#memory.set(use, memory);
+    }
+    return memory;
+  }
+}
