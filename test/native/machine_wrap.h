@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+// `testing` of the developer build (see test/support/testing.ts): the memory back end and the
+// system call hook, for tests written in TypeScript.
+#pragma once
+
+#include <napi.h>
+
+namespace vfio::testing {
+
+/// useMachine(devices): from now on this env's containers are made on a machine of memory.
+Napi::Value use_machine(const Napi::CallbackInfo& info);
+
+/// The system call hook's functions.
+Napi::Object syscalls_object(Napi::Env env);
+
+}  // namespace vfio::testing

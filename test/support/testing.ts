@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+// What the developer build adds to the addon: a machine of memory in place of devices, and a table of system
+// calls that can fail. Suites that use it run with VFIO_BINARY naming that build.
+import { loadNative } from '../../lib/native.js';
+
+export interface DeviceSpec {
+  address: string;
+  group?: number;
+  bars?: { size: number; mappable?: boolean }[];
+  intx?: number;
+  msi?: number;
+  msix?: number;
+  err?: boolean;
+  req?: boolean;
+  reset?: boolean;
+  /** How many MSI or MSI-X vectors the host can spare. */
+  vectorsToSpare?: number;
+}
+
+/** A point the back end passes through. */
+export interface Stage {
+  delay(ms: number): void;
+  hold(): void;
+  release(): void;
+  /** Waits (blocking) until somebody is held. */
+  awaitArrival(): boolean;
+  failNext(errno: number): void;
+}
+
+/** The hardware's part of a device. */
+export interface MemoryDevice {
+  /** Raises a vector of VFIO_PCI_INTX/MSI/MSIX_IRQ_INDEX; whether an eventfd was signalled. */
+  raise(index: number, vector: number): boolean;
+  lowerIntx(): void;
+  setDecode(on: boolean): void;
+  lose(): void;
+  notify(change: { lost?: boolean; requested?: boolean; fault?: boolean }): void;
+  peek(bar: number, offset: number): number;
+  poke(bar: number, offset: number, value: number): void;
+  command(): number;
+  counts(): { functions: number; eventfds: number; resets: number };
+  /** False when the IOMMU stopped it. */
+  dmaWrite(iova: bigint, bytes: Uint8Array): boolean;
+  dmaRead(iova: bigint, size: number): Buffer | undefined;
+  readonly opening: Stage;
+  readonly resetting: Stage;
+  readonly closing: Stage;
+}
+
+export interface Machine {
+  device(address: string): MemoryDevice;
+  setViable(group: number, viable: boolean): void;
+  setBusyElsewhere(group: number, busy: boolean): void;
+  counts(): { containers: number; groups: number; dmaFaults: number };
+  mappings(group: number): { iova: bigint; size: number; direction: number }[];
+  readonly mapping: Stage;
+  readonly unmapping: Stage;
+}
+
+export interface Syscalls {
+  reset(): void;
+  /** The nth call of that name from now on fails; without a name, any. */
+  fail(nth: number, errno: number, name?: string): void;
+  failed(): boolean;
+  count(name: string): number;
+  trace(): void;
+  takeTrace(): string[];
+}
+
+interface Testing {
+  useMachine(devices: DeviceSpec[]): Machine;
+  syscalls: Syscalls;
+}
+
+function testing(): Testing {
+  return (loadNative() as unknown as { testing: Testing }).testing;
+}
+
+/** From now on this environment's containers are opened on a machine with these devices. */
+export function useMachine(...devices: DeviceSpec[]): Machine {
+  return testing().useMachine(devices);
+}
+
+export function syscalls(): Syscalls {
+  return testing().syscalls;
+}
