@@ -16,6 +16,7 @@ export function guestJestArguments(root: string, reporter: string, pattern?: str
     transform: {},
     setupFilesAfterEnv: ['<rootDir>/test/support/kernel-log.js'],
     reporters: [`<rootDir>/test/harness/${reporter}.js`],
+    testSequencer: '<rootDir>/test/harness/sequencer.js',
     watchman: false,
   };
   const select = pattern === undefined ? [] : ['--testNamePattern', pattern];

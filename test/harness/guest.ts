@@ -11,15 +11,26 @@ import { openKernelLog, readKernelLog } from './kmsg.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
+/** What tests leave running has this long to end by itself. */
+const GRACE_MS = 2000;
+
 async function main(pattern: string | undefined): Promise<void> {
   const results = process.env.VFIO_VM_RESULTS;
   if (results !== undefined) process.env[CHANNEL_VARIABLE] = String(openSync(results, 'a'));
   openKernelLog();
   await run(guestJestArguments(root, 'reporter', pattern));
   for (const line of readKernelLog().filter(isSuspicious)) {
-    const reason = `the kernel logged, unannounced: ${line}`;
-    openChannel()({ event: 'broken', what: 'after the last test', reason });
+    fail(`the kernel logged, unannounced: ${line}`);
   }
+  // Fires only where something else keeps this process alive.
+  setTimeout(() => {
+    fail(`something keeps the process alive: ${process.getActiveResourcesInfo().join(', ')}`);
+    process.exit(1);
+  }, GRACE_MS).unref();
+}
+
+function fail(reason: string): void {
+  openChannel()({ event: 'broken', what: 'after the last test', reason });
 }
 
 void main(process.argv[2]);

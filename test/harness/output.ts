@@ -7,6 +7,8 @@ import type { FinishedCase } from './recorder.js';
 
 /** Enough to see what led to a failure; the start of a boot is not it. */
 const KERNEL_LOG_LINES = 40;
+/** The rest of a long message is in the results file. */
+const REASON_LINES = 30;
 
 export function print(text: string): void {
   clearProgress();
@@ -24,7 +26,7 @@ export function printFailure(failed: FinishedCase): void {
   print(
     [
       highlight(`FAILED ${failed.suite}: ${failed.name}`),
-      ...indent(failed.reason.split('\n')),
+      ...indent(failed.reason.split('\n').slice(0, REASON_LINES)),
       ...(log.length === 0
         ? []
         : ['    kernel log:', ...indent(indent(log.slice(-KERNEL_LOG_LINES)))]),

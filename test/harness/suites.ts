@@ -71,6 +71,8 @@ async function runGuest(
     const { status, signal, kernelLog } = await runInVm({
       kernel,
       command: ['node', program, ...(pattern === undefined ? [] : [pattern])],
+      // build/guest is no package that has binaries.
+      env: { VFIO_BINARY: join(projectRoot, 'build/Release/vfio.node') },
       time: SUITE_LIMIT_SECONDS,
       stdout: output,
       stderr: output,
