@@ -324,7 +324,8 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
 
   #giveBack(): void {
     this.#requested = true;
-    const closeUnasked = () => this.close().catch(warn);
+    const failed = (failure: unknown) => warn(`Closing ${this.address} failed`, failure);
+    const closeUnasked = () => this.close().catch(failed);
     if (this.listenerCount('request') === 0) {
       process.emitWarning(`The kernel wants ${this.address} back: closing it`, {
         type: 'VfioWarning',

@@ -85,8 +85,8 @@ export class VfioError extends Error {
   declare readonly hint?: string;
 
   constructor(code: ErrorCode, message: string, fields: ErrorFields = {}, cause?: unknown) {
-    super(fields.hint === undefined ? message : `${message}\n${fields.hint}`);
-    if (cause !== undefined) this.cause = cause;
+    const text = fields.hint === undefined ? message : `${message}\n${fields.hint}`;
+    super(text, cause === undefined ? undefined : { cause });
     this.code = code;
     for (const [name, value] of Object.entries(fields)) {
       if (value !== undefined) Object.defineProperty(this, name, { value, enumerable: true });

@@ -3,7 +3,7 @@
 import type { Container } from './container.js';
 import { checkOpenOptions, type Device, type OpenDeviceOptions } from './device.js';
 import { closedError, rangeError } from './errors.js';
-import { awaitNative } from './internal/call.js';
+import { awaitNative, callNative } from './internal/call.js';
 import { Children } from './internal/children.js';
 import { inOrder } from './internal/closing.js';
 import { stopWatching, watchForLeak } from './internal/leaks.js';
@@ -100,7 +100,7 @@ export class Group implements AsyncDisposable {
   }
 
   #mustContain(address: string): void {
-    if (this.#parts.native.groupOf(address) === this.id) return;
+    if (callNative(() => this.#parts.native.groupOf(address)) === this.id) return;
     const members = this.members.map((member) => member.address).join(', ');
     throw rangeError(
       `${address} is not in group ${this.id}, which has ${members}`,

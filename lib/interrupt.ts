@@ -86,7 +86,7 @@ export class Interrupt implements AsyncIterable<number> {
     const { timeout } = checked;
     if (timeout !== undefined) integer('timeout', timeout, 0, maxMilliseconds);
     this.#mustBeOpen();
-    abort?.throwIfAborted();
+    if (abort?.aborted) throw abort.reason;
     return this.#wait(timeout, abort);
   }
 
@@ -200,7 +200,7 @@ export class Interrupt implements AsyncIterable<number> {
     try {
       callNative(() => this.#native.unmask());
     } catch (failure) {
-      warn(failure);
+      warn(`Unmasking ${this.#set} failed, it stays silent`, failure);
     }
   }
 

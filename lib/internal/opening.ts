@@ -62,6 +62,6 @@ async function closeLate(opened: Closable): Promise<void> {
   try {
     await opened.close();
   } catch (failure) {
-    warn(failure);
+    warn('Closing what an abandoned open gave failed', failure);
   }
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Failures that no caller waits for.
 
-/** A failure of the library's own doing in the background: a process warning. */
-export function warn(failure: unknown): void {
-  process.emitWarning(failure instanceof Error ? failure : String(failure));
+/** A failure in the background, of something the library did by itself: a process warning. */
+export function warn(what: string, failure: unknown): void {
+  const { code, message } = failure as { code?: string; message?: string };
+  const options = code === undefined ? {} : { code };
+  process.emitWarning(`${what}: ${message}`, { type: 'VfioWarning', ...options });
 }
 
 /** A failure of the user's callback: an uncaught exception, as from an EventEmitter's listener. */

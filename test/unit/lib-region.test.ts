@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { AccessFailure } from '../../lib/native.js';
+import { Region, regionInfo } from '../../lib/region.js';
+import { FakeDevice, FakeNative, thrownBy } from './lib-fake-native.js';
+
+const address = '0000:01:00.0';
+const size = 4096;
+
+let native: FakeNative;
+let region: Region;
+
+beforeEach(() => {
+  native = new FakeNative();
+  native.container.devices.push(new FakeDevice(address, native.log));
+  const info = regionInfo({
+    index: 0,
+    flags: 7,
+    size,
+    mappable: [],
+    type: undefined,
+    subtype: undefined,
+  });
+  region = new Region(native, 0, info, address);
+});
+
+type Width = 8 | 16 | 32 | 64;
+
+function read(width: Width, offset: number): number | bigint {
+  return region[`read${width}`](offset);
+}
+
+function write(width: Width, offset: number, value: unknown): void {
+  (region[`write${width}`] as (offset: number, value: unknown) => void).call(region, offset, value);
+}
+
+const widths: Width[] = [8, 16, 32, 64];
+
+describe.each(widths)('an access of %d bits', (width) => {
+  const bytes = width / 8;
+  const one = width === 64 ? 1n : 1;
+  const top = 2n ** BigInt(width) - 1n;
+  const most = width === 64 ? top : Number(top);
+
+  test('reaches the addon once, with its offset and value', () => {
+    write(width, 2 * bytes, most);
+    expect(native.access).toEqual([`write${width}`, 0, 2 * bytes, most]);
+    expect(read(width, 2 * bytes)).toBe(most);
+    expect(native.access).toEqual([`read${width}`, 0, 2 * bytes]);
+  });
+
+  test('reaches the last place of the region', () => {
+    write(width, size - bytes, one);
+    expect(read(width, size - bytes)).toBe(one);
+  });
+
+  test('at any offset either reaches the addon or throws before', () => {
+    const offsets = fc.oneof(fc.integer({ min: -16, max: size + 16 }), fc.double());
+    fc.assert(
+      fc.property(offsets, (offset) => {
+        native.access = undefined;
+        const fits = Number.isInteger(offset) && offset >= 0 && offset <= size - bytes;
+        if (fits && offset % bytes === 0) {
+          read(width, offset);
+          expect(native.access).toBeDefined();
+          return;
+        }
+        const code = fits ? 'ERR_VFIO_ALIGN' : 'ERR_VFIO_RANGE';
+        expect(thrownBy(() => read(width, offset))).toMatchObject({ name: 'RangeError', code });
+        expect(thrownBy(() => write(width, offset, one))).toMatchObject({ code });
+        expect(native.access).toBeUndefined();
+      }),
+    );
+  });
+
+  test.each([
+    ['negative', -bytes, 'ERR_VFIO_RANGE'],
+    ['fractional', 0.5, 'ERR_VFIO_RANGE'],
+    ['the size', size, 'ERR_VFIO_RANGE'],
+    ['2^31', 2 ** 31, 'ERR_VFIO_RANGE'],
+    ['2^32', 2 ** 32, 'ERR_VFIO_RANGE'],
+    ['2^53', 2 ** 53, 'ERR_VFIO_RANGE'],
+    ['2^64', 2 ** 64, 'ERR_VFIO_RANGE'],
+    ['NaN', Number.NaN, 'ERR_VFIO_RANGE'],
+    ['infinite', Number.POSITIVE_INFINITY, 'ERR_VFIO_RANGE'],
+    ['a string', '0', 'ERR_INVALID_ARG_TYPE'],
+    ['a bigint', 0n, 'ERR_INVALID_ARG_TYPE'],
+    ['null', null, 'ERR_INVALID_ARG_TYPE'],
+    ['missing', undefined, 'ERR_INVALID_ARG_TYPE'],
+    ['an array', [], 'ERR_INVALID_ARG_TYPE'],
+    ['an object', { valueOf: () => 0 }, 'ERR_INVALID_ARG_TYPE'],
+  ])('refuses an offset that is %s', (_what, offset, code) => {
+    expect(thrownBy(() => read(width, offset as number)).code).toBe(code);
+    expect(thrownBy(() => write(width, offset as number, one)).code).toBe(code);
+    expect(native.access).toBeUndefined();
+  });
+
+  test.each([
+    ['too wide', width === 64 ? 2n ** 64n : 2 ** width, 'ERR_VFIO_RANGE'],
+    ['negative', width === 64 ? -1n : -1, 'ERR_VFIO_RANGE'],
+    ['of the other type', width === 64 ? 1 : 1n, 'ERR_INVALID_ARG_TYPE'],
+    ['a string', '1', 'ERR_INVALID_ARG_TYPE'],
+    ['missing', undefined, 'ERR_INVALID_ARG_TYPE'],
+    ['an object', { valueOf: () => 1 }, 'ERR_INVALID_ARG_TYPE'],
+  ])('refuses a value that is %s', (_what, value, code) => {
+    expect(thrownBy(() => write(width, 0, value)).code).toBe(code);
+    expect(native.access).toBeUndefined();
+  });
+
+  test.each([
+    ['ERR_VFIO_CLOSED', AccessFailure.CLOSED, 'VfioError'],
+    ['ERR_VFIO_BUSY', AccessFailure.BUSY, 'VfioError'],
+    ['ERR_VFIO_LOST', AccessFailure.LOST, 'VfioError'],
+    ['ERR_VFIO_BUS', AccessFailure.BUS, 'VfioError'],
+    ['ERR_VFIO_RANGE', AccessFailure.RANGE, 'RangeError'],
+    ['ERR_VFIO_ALIGN', AccessFailure.ALIGN, 'RangeError'],
+    ['ERR_VFIO_WRONG_THREAD', AccessFailure.WRONG_THREAD, 'VfioError'],
+    ['ERR_VFIO_UNSUPPORTED', AccessFailure.UNSUPPORTED, 'VfioError'],
+    ['EIO', AccessFailure.SYSTEM - 5, 'VfioError'],
+    ['ERR_VFIO_PROTOCOL', -99, 'VfioError'],
+  ])('throws %s when the addon says so', (code, failure, name) => {
+    native.device.failure = failure;
+    const error = thrownBy(() => read(width, 0));
+    expect(error).toMatchObject({ name, code });
+    expect(error.message).toContain(`BAR0 of ${address}`);
+    expect(thrownBy(() => write(width, 0, one))).toMatchObject({ name, code });
+  });
+});
+
+test.each([8, 16, 32] as const)('refuses a fraction as a value of %d bits', (width) => {
+  expect(thrownBy(() => write(width, 0, 0.5)).code).toBe('ERR_VFIO_RANGE');
+});
+
+test('names call and errno when a system call did the access', () => {
+  native.device.failure = AccessFailure.SYSTEM - 5;
+  expect(thrownBy(() => region.write32(0x10, 0))).toMatchObject({
+    errno: -5,
+    syscall: 'pwrite',
+    message: `write32 of BAR0 of ${address} at 0x10 (EIO: i/o error, pwrite)`,
+  });
+});
+
+test('says what to look at after a bus error', () => {
+  native.device.failure = AccessFailure.BUS;
+  expect(thrownBy(() => region.read32(0)).hint).toContain('Memory decode');
+});
+
+test('no access fits a region smaller than it', () => {
+  const info = regionInfo({ index: 2, flags: 3, size: 2 } as never);
+  const small = new Region(native, 0, info, address);
+  expect(small.read16(0)).toBe(0);
+  expect(thrownBy(() => small.read32(0)).code).toBe('ERR_VFIO_RANGE');
+});
+
+test('a region tells its facts', () => {
+  const flags = { index: 6, flags: 1, size: 65536 } as never;
+  expect(regionInfo(flags)).toEqual({
+    index: 6,
+    name: 'ROM',
+    byteLength: 65536,
+    readable: true,
+    writable: false,
+    mappable: false,
+  });
+  expect(regionInfo({ index: 9, flags: 6, size: 1 } as never)).toMatchObject({
+    name: 'REGION9',
+    readable: false,
+    writable: true,
+    mappable: true,
+  });
+});
