@@ -3,6 +3,7 @@
 // npm script starts with it, so it costs next to nothing when there is nothing to do.
 //   node scripts/setup.mjs build     what the host needs
 //   node scripts/setup.mjs [vm]      and what the test machine needs
+//   node scripts/setup.mjs kernel    or what building the lab kernel needs
 import { buildAddon } from './setup/addon.mjs';
 import { root } from './setup/files.mjs';
 import { installModules } from './setup/modules.mjs';
@@ -12,16 +13,14 @@ import { compileTypeScript } from './setup/typescript.mjs';
 
 /** @typedef {{ name: string, pending: () => boolean, run: () => void }} Step */
 
-const target = process.argv[2] ?? 'vm';
-const locked = process.argv[3] === '--locked';
-
-/** @type {readonly Step[]} */
-const steps = [installPackages(target), installModules, buildAddon, compileTypeScript];
-
 function main() {
-  if (!['build', 'vm', 'test'].includes(target)) {
-    throw new SetupError(`there is no set-up "${target}": build, vm or test`);
+  const target = process.argv[2] ?? 'vm';
+  const locked = process.argv[3] === '--locked';
+  if (target !== 'build' && target !== 'vm' && target !== 'kernel') {
+    throw new SetupError(`there is no set-up "${target}": build, vm or kernel`);
   }
+  /** @type {readonly Step[]} */
+  const steps = [installPackages(target), installModules, buildAddon, compileTypeScript];
   if (!steps.some((step) => step.pending())) return;
   // Two set-ups at once would write the same files; whoever waited finds the work done.
   if (!locked) return runUnderLock(root, [import.meta.filename, target, '--locked']);

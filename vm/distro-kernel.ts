@@ -33,6 +33,7 @@ export async function distroKernel(): Promise<Kernel> {
   const modules = join(directory, 'modules');
   return {
     image: join(directory, 'kernel'),
+    hotplug: 'acpi',
     modules: readdirSync(modules)
       .sort()
       .map((name) => ({ name, data: readFileSync(join(modules, name)) })),

@@ -21,18 +21,37 @@ export function formatKernelRecord(record: KernelRecord): string {
   return `[${record.seconds.toFixed(6).padStart(12)}] ${record.text}`;
 }
 
+const ERROR = 3;
+
 export class KernelLog {
-  readonly records: KernelRecord[] = [];
+  readonly #records: KernelRecord[] = [];
+  #bootRecords = Number.POSITIVE_INFINITY;
 
   /** Takes whole records; their continuation lines (device properties) are left out. */
   push(data: Buffer): void {
     for (const line of data.toString('utf8').split('\n')) {
       const record = parseKernelRecord(line);
-      if (record !== undefined) this.records.push(record);
+      if (record !== undefined) this.#records.push(record);
     }
   }
 
-  toString(): string {
-    return this.records.map((record) => `${formatKernelRecord(record)}\n`).join('');
+  /** What comes from now on is not of the boot. */
+  endOfBoot(): void {
+    this.#bootRecords = this.#records.length;
   }
+
+  toString(): string {
+    return format(this.#records);
+  }
+
+  /** Of the boot only its first line, which names the kernel, and errors. */
+  brief(): string {
+    const matters = (level: number, index: number) =>
+      index === 0 || level <= ERROR || index >= this.#bootRecords;
+    return format(this.#records.filter(({ level }, index) => matters(level, index)));
+  }
+}
+
+function format(records: readonly KernelRecord[]): string {
+  return records.map((record) => `${formatKernelRecord(record)}\n`).join('');
 }

@@ -10,6 +10,11 @@ export interface Kernel {
   readonly image: string;
   /** Modules to load, in the order of their names; none where everything is built in. */
   readonly modules: readonly KernelModule[];
+  /**
+   * Who removes and adds devices: the firmware's ACPI code at once, or PCIe's own way with the slot's
+   * button and its five seconds.
+   */
+  readonly hotplug: 'acpi' | 'pcie';
 }
 
 export interface KernelModule {
@@ -19,7 +24,7 @@ export interface KernelModule {
 
 /** `lab`, `distro`, or the path of an image. */
 export async function findKernel(name: string): Promise<Kernel> {
-  if (name === 'lab') return { image: findLabKernel(), modules: [] };
+  if (name === 'lab') return { image: findLabKernel(), modules: [], hotplug: 'pcie' };
   if (name === 'distro') return distroKernel();
   const image = resolve(name);
   if (!existsSync(image)) {
@@ -28,5 +33,5 @@ export async function findKernel(name: string): Promise<Kernel> {
       `no kernel image at ${image} (--kernel takes distro, lab or a path)`,
     );
   }
-  return { image, modules: [] };
+  return { image, modules: [], hotplug: 'acpi' };
 }

@@ -1,15 +1,31 @@
 // SPDX-License-Identifier: MIT
 // Finds the lab kernel: our own small build of a recent kernel, with all of VFIO and no modules.
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { hash } from './cache.js';
 import { VmError } from './errors.js';
+import { cacheDirectory, projectRoot } from './paths.js';
 
+/** Debian's package of the sources, and the release that has it. */
+export const labSource = { package: 'linux-source-7.3', suite: 'trixie-backports' } as const;
+
+export const labConfigPath = join(projectRoot, 'vm/lab.config');
+
+/** The name of the build in the cache: another configuration or source is another kernel. */
+export function labCacheName(): string {
+  return `lab-kernel/${hash(labSource.package, readFileSync(labConfigPath))}`;
+}
+
+/** The image that `VFIO_VM_KERNEL` names, else the one `npm run vm:kernel` built. */
 export function findLabKernel(): string {
   const chosen = process.env.VFIO_VM_KERNEL;
-  if (chosen && existsSync(chosen)) return chosen;
+  if (chosen && !existsSync(chosen)) {
+    throw new VmError('ERR_VM_MISSING', `VFIO_VM_KERNEL names ${chosen}, which does not exist`);
+  }
+  const built = join(cacheDirectory(), labCacheName());
+  if (chosen || existsSync(built)) return chosen || built;
   throw new VmError(
     'ERR_VM_MISSING',
-    chosen
-      ? `VFIO_VM_KERNEL names ${chosen}, which does not exist`
-      : 'there is no lab kernel yet; npm run vm:kernel builds it (about 11 CPU minutes), or VFIO_VM_KERNEL names an image',
+    'there is no lab kernel yet: "npm run vm:kernel" builds it (about 11 CPU minutes), or VFIO_VM_KERNEL names an image',
   );
 }

@@ -2,14 +2,16 @@
 // The test machine: boots a kernel in QEMU, runs one command in it, and hands over what it wrote.
 import { constants } from 'node:os';
 import type { Writable } from 'node:stream';
+import { chooseAccelerator } from './accelerator.js';
 import { VmError } from './errors.js';
 import { encodeFrame, Frame, FrameReader } from './frames.js';
 import { HostActions } from './host-actions.js';
 import { KernelLog } from './kernel-log.js';
+import type { Kernel } from './kernels.js';
 import { findKernel } from './kernels.js';
 import { Monitor } from './monitor.js';
 import { clearProgress } from './progress.js';
-import type { Qemu } from './qemu.js';
+import type { Accelerator, Qemu } from './qemu.js';
 import { startQemu } from './qemu.js';
 import { withRunFiles } from './run-files.js';
 
@@ -48,10 +50,14 @@ export interface VmResult {
   readonly signal: NodeJS.Signals | null;
   /** The guest's kernel log, as dmesg prints it. */
   readonly kernelLog: string;
+  /** What of it matters when a command failed: all since it started, and errors of the boot. */
+  readonly briefKernelLog: string;
 }
 
 /** A guest that has not come as far as the command by then never will. */
 const BOOT_LIMIT_SECONDS = 120;
+/** Under KVM, which this is for, a boot takes one or two. */
+const PROBE_LIMIT_SECONDS = 20;
 /** QEMU flushes its disks when asked to end; this long is more than enough. */
 const QUIT_LIMIT_MS = 5000;
 
@@ -62,11 +68,30 @@ const QUIT_LIMIT_MS = 5000;
  */
 export async function runInVm(options: VmOptions): Promise<VmResult> {
   const kernel = await findKernel(options.kernel);
-  return withRunFiles(kernel, options, async (files) => {
+  const boots = (accelerator: Accelerator) => comesUp(kernel, accelerator);
+  return start(kernel, await chooseAccelerator(boots), options, BOOT_LIMIT_SECONDS);
+}
+
+function start(
+  kernel: Kernel,
+  accelerator: Accelerator,
+  options: VmOptions,
+  bootLimit: number,
+): Promise<VmResult> {
+  return withRunFiles(kernel, options, (files) => {
     clearProgress();
-    const run = new Run(startQemu('tcg', files, options.qemuArguments ?? []), options);
-    return run.finished;
+    const extra = options.qemuArguments ?? [];
+    const qemu = startQemu({ accelerator, hotplug: kernel.hotplug, extra }, files);
+    return new Run(qemu, options, bootLimit).finished;
   });
+}
+
+async function comesUp(kernel: Kernel, accelerator: Accelerator): Promise<boolean> {
+  const options = { kernel: kernel.image, command: ['true'] };
+  const result = await start(kernel, accelerator, options, PROBE_LIMIT_SECONDS).catch(
+    () => undefined,
+  );
+  return result?.status === 0;
 }
 
 /** One machine from its start to its end. */
@@ -83,7 +108,7 @@ class Run {
   #outcome: Pick<VmResult, 'status' | 'signal'> | undefined;
   #failure: VmError | undefined;
 
-  constructor(qemu: Qemu, options: VmOptions) {
+  constructor(qemu: Qemu, options: VmOptions, bootLimit: number) {
     this.#qemu = qemu;
     this.#options = options;
     this.#actions = new HostActions(new Monitor(qemu.monitor));
@@ -97,11 +122,11 @@ class Run {
     });
     // QEMU's end shows as an error or an end, depending on what was under way; `close` tells.
     for (const stream of [qemu.port, qemu.monitor, qemu.console]) stream.on('error', () => {});
-    this.finished = this.#finish();
+    this.finished = this.#finish(bootLimit);
   }
 
-  async #finish(): Promise<VmResult> {
-    const timers = [this.#limit(BOOT_LIMIT_SECONDS, () => this.#bootLimit())];
+  async #finish(bootLimit: number): Promise<VmResult> {
+    const timers = [this.#limit(bootLimit, () => this.#bootLimit(bootLimit))];
     const { time } = this.#options;
     if (time !== undefined) timers.push(this.#limit(time, () => this.#timeLimit(time)));
     const ended = await new Promise<unknown>((resolve, reject) => {
@@ -111,16 +136,20 @@ class Run {
     for (const timer of timers) clearTimeout(timer);
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#outcome === undefined) throw this.#died(ended);
-    return { ...this.#outcome, kernelLog: this.#log.toString() };
+    return {
+      ...this.#outcome,
+      kernelLog: this.#log.toString(),
+      briefKernelLog: this.#log.brief(),
+    };
   }
 
   #limit(seconds: number, reached: () => void): NodeJS.Timeout {
     return setTimeout(reached, seconds * 1000);
   }
 
-  #bootLimit(): void {
+  #bootLimit(seconds: number): void {
     if (this.#started) return;
-    this.#fail('ERR_VM_BOOT', `the guest did not come up within ${BOOT_LIMIT_SECONDS} s`);
+    this.#fail('ERR_VM_BOOT', `the guest did not come up within ${seconds} s`);
   }
 
   #timeLimit(seconds: number): void {
@@ -156,6 +185,7 @@ class Run {
     switch (kind) {
       case Frame.started:
         this.#started = true;
+        this.#log.endOfBoot();
         break;
       case Frame.stdout:
         this.#pass(data, this.#options.stdout);

@@ -4,47 +4,78 @@ import { constants } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
 import { VmError } from './errors.js';
 import { runInVm } from './machine.js';
+import { clearProgress } from './progress.js';
+import { splitArguments } from './split-arguments.js';
+
+/** The status when the machine failed and not the command in it. */
+const MACHINE_FAILED = 125;
 
 interface Options {
-  kernel: string;
-  qemu: string[];
-  user?: number;
-  time?: number;
+  readonly kernel: string;
+  readonly qemu: string[];
+  readonly user?: number;
+  readonly time?: number;
 }
 
 function wholeNumber(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('not a whole number.');
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It is not a whole number.');
   return Number(text);
 }
 
-async function run(command: string[], options: Options): Promise<number> {
+function qemuArguments(text: string, before: string[]): string[] {
+  try {
+    return [...before, ...splitArguments(text)];
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+}
+
+async function run(command: string[], { qemu, ...options }: Options): Promise<number> {
   const result = await runInVm({
-    kernel: options.kernel,
+    ...options,
     command,
-    qemuArguments: options.qemu,
-    ...(options.user === undefined ? {} : { user: options.user }),
-    ...(options.time === undefined ? {} : { time: options.time }),
+    qemuArguments: qemu,
     stdout: process.stdout,
     stderr: process.stderr,
   });
   const status = result.status ?? 128 + constants.signals[result.signal ?? 'SIGKILL'];
-  if (status !== 0) process.stderr.write(result.kernelLog);
+  if (status !== 0) printLog(result.briefKernelLog);
   return status;
 }
 
-new Command('vm')
-  .option('--kernel <name>', 'lab, distro, or the path of a kernel image', 'lab')
-  .option('--user <uid>', '', wholeNumber)
-  .option('--time <seconds>', '', wholeNumber)
-  .option('--qemu <arguments>', '', (t) => t.split(' '), [])
+function printLog(log: string): void {
+  if (log !== '') process.stderr.write(`-- kernel log of the guest --\n${log}`);
+}
+
+async function main(command: string[], options: Options): Promise<void> {
+  try {
+    process.exitCode = await run(command, options);
+  } catch (error) {
+    if (!(error instanceof VmError)) throw error;
+    clearProgress();
+    printLog(error.kernelLog);
+    process.stderr.write(`vm: ${error.message}\n`);
+    process.exitCode = MACHINE_FAILED;
+  }
+}
+
+// Whoever reads our output may stop: that is no error.
+process.stdout.on('error', () => process.exit(128 + constants.signals.SIGPIPE));
+
+await new Command('npm run vm --')
+  .description('Boots the test machine, runs a command in it and ends with its status.')
+  .usage('[options] -- COMMAND...')
   .argument('<command...>')
-  .action(async (command: string[], options: Options) => {
-    try {
-      process.exitCode = await run(command, options);
-    } catch (error) {
-      if (!(error instanceof VmError)) throw error;
-      process.stderr.write(`${error.kernelLog}vm: ${error.message}\n`);
-      process.exitCode = 125;
-    }
-  })
+  .option('--kernel <kernel>', 'distro, lab or the path of an image', 'lab')
+  .option(
+    '--qemu <arguments>',
+    "more arguments for QEMU, as '-device pci-testdev'",
+    qemuArguments,
+    [],
+  )
+  .option('--user <uid>', 'run as this uid, without capabilities', wholeNumber)
+  .option('--time <seconds>', 'kill the guest after this time', wholeNumber)
+  .addHelpText('after', `\nStatus ${MACHINE_FAILED}: the machine failed, not the command.`)
+  .passThroughOptions()
+  .action(main)
   .parseAsync();

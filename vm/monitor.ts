@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // QEMU's monitor (QMP): one JSON object a line, answers in the order of the commands.
 import { EventEmitter } from 'node:events';
-import { createInterface } from 'node:readline';
 import type { Duplex } from 'node:stream';
 
 interface Message {
@@ -24,7 +23,12 @@ export class Monitor extends EventEmitter {
   constructor(stream: Duplex) {
     super();
     this.#stream = stream;
-    createInterface({ input: stream }).on('line', (line) => this.#take(JSON.parse(line)));
+    let unfinished = '';
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      const lines = (unfinished + text).split('\n');
+      unfinished = lines.pop() ?? '';
+      for (const line of lines) this.#take(JSON.parse(line));
+    });
     stream.on('close', () => this.#abandon());
     // QEMU takes commands only after this one. Its failure shows in the commands that follow.
     this.execute('qmp_capabilities').catch(() => {});

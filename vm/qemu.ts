@@ -37,10 +37,18 @@ const KERNEL_ARGUMENTS = [
   'iommu=nopt',
   // Without it a busy host panics the guest ("timer doesn't work through Interrupt-remapped IO-APIC").
   'no_timer_check',
-  // Software emulation has nothing to mitigate.
-  'mitigations=off',
   'panic=-1',
-].join(' ');
+];
+
+/** What makes hot-plug work each way: arguments of the kernel and of QEMU. */
+const HOTPLUG = {
+  acpi: { kernel: [], qemu: [] },
+  pcie: {
+    // A port that sleeps takes its device to D3cold, from where it does not come back in time.
+    kernel: ['pcie_ports=native', 'pcie_port_pm=off'],
+    qemu: ['-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off'],
+  },
+} as const;
 
 /** Descriptors of the child after stdin, stdout and stderr. */
 const FD = { port: 3, monitor: 4, console: 5, kernel: 6, initrd: 7, disk: 8, images: 9 };
@@ -58,22 +66,30 @@ export function findQemu(): string {
   return path;
 }
 
-export function qemuArguments(
-  accelerator: Accelerator,
-  imageSerials: readonly string[],
-  extra: readonly string[],
-): string[] {
+/** What decides about a machine, apart from its files. */
+export interface QemuOptions {
+  readonly accelerator: Accelerator;
+  readonly hotplug: keyof typeof HOTPLUG;
+  readonly extra: readonly string[];
+}
+
+export function qemuArguments(options: QemuOptions, imageSerials: readonly string[]): string[] {
+  const { accelerator } = options;
+  const hotplug = HOTPLUG[options.hotplug];
+  const append = [...KERNEL_ARGUMENTS, ...hotplug.kernel].join(' ');
   return [
     ...['-nodefaults', '-no-user-config', '-nographic', '-no-reboot', '-nic', 'none'],
+    // Under KVM, interrupt remapping needs the I/O APIC in QEMU.
     ...['-machine', accelerator === 'kvm' ? 'q35,kernel-irqchip=split' : 'q35'],
     ...['-accel', accelerator, '-cpu', 'max', '-smp', '2', '-m', '2G'],
     ...['-device', 'intel-iommu,intremap=on,device-iotlb=on'],
-    ...['-kernel', path(FD.kernel), '-initrd', path(FD.initrd), '-append', KERNEL_ARGUMENTS],
+    ...['-kernel', path(FD.kernel), '-initrd', path(FD.initrd), '-append', append],
     ...['-chardev', `socket,id=console,fd=${FD.console}`, '-serial', 'chardev:console'],
     ...['-chardev', `socket,id=monitor,fd=${FD.monitor}`, '-mon', 'chardev=monitor,mode=control'],
+    ...hotplug.qemu,
     ...deviceArguments(path(FD.disk)),
     ...hostArguments(imageSerials),
-    ...extra,
+    ...options.extra,
   ];
 }
 
@@ -99,12 +115,8 @@ function path(fd: number): string {
   return `/dev/fd/${fd}`;
 }
 
-export function startQemu(
-  accelerator: Accelerator,
-  files: QemuFiles,
-  extra: readonly string[],
-): Qemu {
-  const args = qemuArguments(accelerator, Object.keys(files.images), extra);
+export function startQemu(options: QemuOptions, files: QemuFiles): Qemu {
+  const args = qemuArguments(options, Object.keys(files.images));
   const child = spawnEndingWithParent(findQemu(), args, {
     // Its own session: Ctrl-C reaches this process, which then ends QEMU.
     detached: true,

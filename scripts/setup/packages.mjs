@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Programs that come from the distribution: installed where we may, else named.
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { findProgram, run, SetupError } from './run.mjs';
 
-/** @typedef {{ program: string, package: string, optional?: boolean }} Need */
+/** @typedef {{ program: string, package: string, optional?: boolean }} Need `program`: or a header's path */
 
 /** @type {readonly Need[]} */
 const BUILD = [
@@ -20,12 +20,23 @@ const MACHINE = [
   { program: 'lspci', package: 'pciutils', optional: true },
 ];
 
+/** To build the lab kernel. @type {readonly Need[]} */
+const KERNEL = [
+  { program: 'flex', package: 'flex' },
+  { program: 'bison', package: 'bison' },
+  { program: 'bc', package: 'bc' },
+  { program: 'xz', package: 'xz-utils' },
+  { program: '/usr/include/gelf.h', package: 'libelf-dev' },
+];
+
+const NEEDS = { build: BUILD, vm: [...BUILD, ...MACHINE], kernel: [...BUILD, ...KERNEL] };
+
 /**
- * @param {string} target
+ * @param {keyof typeof NEEDS} target
  * @returns {import('../setup.mjs').Step}
  */
 export function installPackages(target) {
-  const needs = target === 'build' ? BUILD : [...BUILD, ...MACHINE];
+  const needs = NEEDS[target];
   return {
     name: 'packages',
     pending: () => missing(needs).length > 0,
@@ -38,9 +49,13 @@ function missing(needs) {
   const wanted = mayInstall() ? needs : needs.filter((need) => !need.optional);
   const chosenQemu = process.env.VFIO_VM_QEMU;
   return wanted.filter(
-    ({ program }) =>
-      findProgram(program) === undefined && !(chosenQemu && program.startsWith('qemu-')),
+    ({ program }) => !isPresent(program) && !(chosenQemu && program.startsWith('qemu-')),
   );
+}
+
+/** @param {string} program */
+function isPresent(program) {
+  return program.startsWith('/') ? existsSync(program) : findProgram(program) !== undefined;
 }
 
 function mayInstall() {

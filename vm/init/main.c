@@ -49,6 +49,7 @@ int main(void) {
   relay_open();
   requests_listen();
   run_prepare(&job);
+  kernel_log_send();  // what the command causes comes after
   port_send(FRAME_STARTED, NULL, 0);
   report_exit(relay_run(&job, job.command, job.uid, FRAME_STDOUT));
 }

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+// npm run vm:kernel: builds the lab kernel from Debian's package of the kernel's sources.
+import { existsSync, readFileSync, renameSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { distribution, hostSources, PrivateApt } from './apt.js';
+import type { AptSource } from './apt-sources.js';
+import { ofDistribution } from './apt-sources.js';
+import { cached, withScratch } from './cache.js';
+import { VmError } from './errors.js';
+import { labCacheName, labConfigPath, labSource } from './lab-kernel.js';
+import { clearProgress, progress } from './progress.js';
+import { runProgram } from './run-program.js';
+
+/** Debian's own address, for hosts whose mirror is of another distribution or lacks the release. */
+const DEBIAN = 'http://deb.debian.org/debian';
+const DEBIAN_KEYS = '/usr/share/keyrings/debian-archive-keyring.gpg';
+
+/** Where to look for the sources: the host's own mirror of Debian, then Debian itself. */
+function sourceMirrors(): AptSource[] {
+  const { id, codename } = distribution('the source of the lab kernel');
+  const own = id === 'debian' ? ofDistribution(hostSources(), codename) : [];
+  const mirrors = own.filter(({ suites }) => suites.includes(codename)).slice(0, 1);
+  const fields = mirrors[0]?.fields ?? { 'signed-by': DEBIAN_KEYS };
+  if (mirrors.length === 0 && !existsSync(DEBIAN_KEYS)) {
+    throw new VmError(
+      'ERR_VM_MISSING',
+      "Debian's keys are not installed; run as root: apt-get install debian-archive-keyring",
+    );
+  }
+  return [
+    {
+      uris: [...new Set([...mirrors.flatMap(({ uris }) => uris), DEBIAN])],
+      suites: [labSource.suite],
+      components: ['main'],
+      fields,
+    },
+  ];
+}
+
+async function unpackSource(scratch: string): Promise<string> {
+  progress('fetching the lists of packages');
+  const apt = await PrivateApt.open(join(scratch, 'apt'), sourceMirrors());
+  if (!(await apt.has(labSource.package))) {
+    throw new VmError('ERR_VM_MISSING', `${labSource.suite} has no package ${labSource.package}`);
+  }
+  progress(`fetching ${labSource.package}`);
+  const unpacked = await apt.unpack(labSource.package);
+  progress('unpacking the sources');
+  await runProgram('tar', [
+    '-xf',
+    join(unpacked, 'usr/src', `${labSource.package}.tar.xz`),
+    '-C',
+    scratch,
+  ]);
+  return join(scratch, labSource.package);
+}
+
+async function configure(source: string, output: string): Promise<void> {
+  progress('configuring');
+  await runProgram('make', ['-C', source, `O=${output}`, 'allnoconfig'], {
+    env: { KCONFIG_ALLCONFIG: labConfigPath },
+  });
+  const lost = lostSettings(
+    readFileSync(labConfigPath, 'utf8'),
+    readFileSync(join(output, '.config'), 'utf8'),
+  );
+  if (lost.length > 0) throw new Error(`the kernel's configuration dropped ${lost.join(', ')}`);
+}
+
+/** Settings that make silently leaves out, because something they depend on is missing. */
+function lostSettings(wanted: string, config: string): string[] {
+  const lines = new Set(config.split('\n'));
+  return wanted.split('\n').filter((line) => line.endsWith('=y') && !lines.has(line));
+}
+
+async function compile(source: string, output: string): Promise<void> {
+  let files = 0;
+  const onLine = () => progress(`compiling the kernel: ${++files} steps of about 2,000`);
+  const jobs = `-j${availableParallelism()}`;
+  await runProgram('make', ['-C', source, `O=${output}`, jobs, 'bzImage'], { onLine });
+}
+
+function buildKernel(): Promise<string> {
+  return cached(labCacheName(), (image) =>
+    withScratch(async (scratch) => {
+      const source = await unpackSource(scratch);
+      const output = join(scratch, 'build');
+      await configure(source, output);
+      await compile(source, output);
+      renameSync(join(output, 'arch/x86/boot/bzImage'), image);
+    }),
+  );
+}
+
+try {
+  const image = await buildKernel();
+  clearProgress();
+  process.stdout.write(`${image}\n`);
+} catch (error) {
+  clearProgress();
+  process.stderr.write(`vm:kernel: ${error instanceof Error ? error.message : error}\n`);
+  process.exitCode = 1;
+}
