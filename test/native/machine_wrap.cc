@@ -2,8 +2,12 @@
 #include "machine_wrap.h"
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "binding/convert.h"
 #include "binding/environment.h"
@@ -17,8 +21,29 @@ namespace {
 using binding::index_from;
 using binding::number;
 
-/// Machines stay: a container on a service thread may still be closing when the test is over.
-Machine& keep(std::unique_ptr<Machine> machine) { return *machine.release(); }
+/// Machines stay: a container on a service thread may still be closing when the test is over. Each
+/// goes by its number, in any thread.
+class Machines final {
+ public:
+  std::uint32_t keep(std::unique_ptr<Machine> machine) {
+    const std::lock_guard lock(mutex_);
+    machines_.push_back(std::move(machine));
+    return static_cast<std::uint32_t>(machines_.size() - 1);
+  }
+  Machine& at(std::uint32_t id) {
+    const std::lock_guard lock(mutex_);
+    return *machines_.at(id);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Machine>> machines_;
+};
+
+Machines& machines() {
+  static Machines* const all = new Machines;
+  return *all;
+}
 
 std::uint32_t number_or(const Napi::Object& object, const char* name, std::uint32_t otherwise) {
   const Napi::Value value = object.Get(name);
@@ -39,6 +64,20 @@ std::vector<BarSpec> bars_from(const Napi::Array& list) {
   return bars;
 }
 
+std::uint64_t iova_from(const Napi::Value& value) {
+  bool lossless = false;
+  return value.As<Napi::BigInt>().Uint64Value(&lossless);
+}
+
+std::vector<IovaRange> ranges_from(const Napi::Array& list) {
+  std::vector<IovaRange> ranges;
+  for (std::uint32_t i = 0; i < list.Length(); ++i) {
+    const auto range = list.Get(i).As<Napi::Array>();
+    ranges.push_back({.first = iova_from(range.Get(0U)), .last = iova_from(range.Get(1U))});
+  }
+  return ranges;
+}
+
 DeviceSpec spec_from(const Napi::Object& object) {
   DeviceSpec spec;
   spec.address = object.Get("address").ToString().Utf8Value();
@@ -52,6 +91,9 @@ DeviceSpec spec_from(const Napi::Object& object) {
   spec.reset = bool_or(object, "reset", spec.reset);
   if (object.Has("vectorsToSpare")) {
     spec.vectors_to_spare = number_or(object, "vectorsToSpare", 0);
+  }
+  if (object.Get("reserved").IsArray()) {
+    spec.reserved = ranges_from(object.Get("reserved").As<Napi::Array>());
   }
   return spec;
 }
@@ -96,16 +138,13 @@ class DeviceObject final {
       return counts;
     });
     method("dmaWrite", [&machine, address](const Info& info) -> Napi::Value {
-      bool lossless = false;
-      const auto iova = info[0].As<Napi::BigInt>().Uint64Value(&lossless);
       const auto bytes = info[1].As<Napi::Uint8Array>();
-      const bool done = machine.dma_write(address, iova, {bytes.Data(), bytes.ByteLength()});
+      const bool done =
+          machine.dma_write(address, iova_from(info[0]), {bytes.Data(), bytes.ByteLength()});
       return Napi::Boolean::New(info.Env(), done);
     });
     method("dmaRead", [&machine, address](const Info& info) -> Napi::Value {
-      bool lossless = false;
-      const auto iova = info[0].As<Napi::BigInt>().Uint64Value(&lossless);
-      const auto bytes = machine.dma_read(address, iova, index_from(info[1]));
+      const auto bytes = machine.dma_read(address, iova_from(info[0]), index_from(info[1]));
       if (!bytes) return info.Env().Undefined();
       return Napi::Buffer<std::uint8_t>::Copy(info.Env(), bytes->data(), bytes->size());
     });
@@ -135,7 +174,8 @@ class DeviceObject final {
   }
 };
 
-Napi::Object machine_object(Napi::Env env, Machine& machine) {
+Napi::Object machine_object(Napi::Env env, std::uint32_t id) {
+  Machine& machine = machines().at(id);
   auto object = Napi::Object::New(env);
   const auto method = [&](const char* name, auto body) {
     object.Set(name, Napi::Function::New(env, body, name));
@@ -169,9 +209,15 @@ Napi::Object machine_object(Napi::Env env, Machine& machine) {
     }
     return list;
   });
+  object.Set("id", id);
   object.Set("mapping", DeviceObject::stage(env, machine.mapping));
   object.Set("unmapping", DeviceObject::stage(env, machine.unmapping));
   return object;
+}
+
+Napi::Value use(Napi::Env env, std::uint32_t id) {
+  binding::Environment::of(env).make_backend = [id] { return machines().at(id).open_container(); };
+  return machine_object(env, id);
 }
 
 }  // namespace
@@ -183,12 +229,12 @@ Napi::Value use_machine(const Napi::CallbackInfo& info) {
     for (std::uint32_t i = 0; i < list.Length(); ++i) {
       specs.push_back(spec_from(list.Get(i).As<Napi::Object>()));
     }
-    Machine& machine = keep(std::make_unique<Machine>(specs));
-    binding::Environment::of(info.Env()).make_backend = [&machine] {
-      return machine.open_container();
-    };
-    return machine_object(info.Env(), machine);
+    return use(info.Env(), machines().keep(std::make_unique<Machine>(specs)));
   });
+}
+
+Napi::Value join_machine(const Napi::CallbackInfo& info) {
+  return binding::across(info.Env(), [&] { return use(info.Env(), index_from(info[0])); });
 }
 
 Napi::Object syscalls_object(Napi::Env env) {

@@ -11,6 +11,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   vfio::binding::init_addon(env, exports);
   auto testing = Napi::Object::New(env);
   testing.Set("useMachine", Napi::Function::New<vfio::testing::use_machine>(env, "useMachine"));
+  testing.Set("joinMachine", Napi::Function::New<vfio::testing::join_machine>(env, "joinMachine"));
   testing.Set("syscalls", vfio::testing::syscalls_object(env));
   exports.Set("testing", testing);
   return exports;

@@ -15,6 +15,8 @@ export interface DeviceSpec {
   reset?: boolean;
   /** How many MSI or MSI-X vectors the host can spare. */
   vectorsToSpare?: number;
+  /** Pairs of first and last IOVA that its container loses while it is attached. */
+  reserved?: [bigint, bigint][];
 }
 
 /** A point the back end passes through. */
@@ -48,6 +50,8 @@ export interface MemoryDevice {
 }
 
 export interface Machine {
+  /** Names it to joinMachine, in any thread of the process. */
+  readonly id: number;
   device(address: string): MemoryDevice;
   setViable(group: number, viable: boolean): void;
   setBusyElsewhere(group: number, busy: boolean): void;
@@ -69,6 +73,7 @@ export interface Syscalls {
 
 interface Testing {
   useMachine(devices: DeviceSpec[]): Machine;
+  joinMachine(id: number): Machine;
   syscalls: Syscalls;
 }
 
@@ -79,6 +84,11 @@ function testing(): Testing {
 /** From now on this environment's containers are opened on a machine with these devices. */
 export function useMachine(...devices: DeviceSpec[]): Machine {
   return testing().useMachine(devices);
+}
+
+/** The same with a machine that another thread made. */
+export function joinMachine(id: number): Machine {
+  return testing().joinMachine(id);
 }
 
 export function syscalls(): Syscalls {
