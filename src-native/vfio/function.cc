@@ -88,6 +88,10 @@ void Function::check_live() const {
   }
 }
 
+void Function::become(State to_leave, State next) noexcept {
+  state_.compare_exchange_strong(to_leave, next);
+}
+
 Window Function::window(std::uint32_t index) {
   const std::lock_guard control(control_);
   const std::shared_lock in_use(in_use_);
@@ -243,8 +247,8 @@ Change Function::take_change() {
   if (state_.load(std::memory_order_acquire) == State::kClosed) return {};
   const Change change = backend_->take_change();
   if (change.lost) {
-    State expected = State::kLive;
-    state_.compare_exchange_strong(expected, State::kLost);
+    lost_ = true;
+    become(State::kLive, State::kLost);
   }
   return change;
 }
@@ -254,8 +258,11 @@ void Function::begin_reset() {
     check_live();
     throw Error(ErrorCode::kUnsupported, address() + " has no function-level reset");
   }
-  State expected = State::kLive;
-  if (!state_.compare_exchange_strong(expected, State::kBusy)) check_live();
+  // Again when another reset has just ended: it was busy, and is live when check_live looks.
+  for (State expected = State::kLive; !state_.compare_exchange_strong(expected, State::kBusy);
+       expected = State::kLive) {
+    check_live();
+  }
 }
 
 void Function::reset() {
@@ -267,8 +274,9 @@ void Function::reset() {
     if (armed_) attempt([&] { disarm_now(*armed_); });
   }
   const auto live_again = [this] {
-    State expected = State::kBusy;
-    state_.compare_exchange_strong(expected, State::kLive);
+    become(State::kBusy, State::kLive);
+    // Lost meanwhile, which take_change could not say while it was busy.
+    if (lost_) become(State::kLive, State::kLost);
   };
   try {
     backend_->reset();

@@ -87,6 +87,7 @@ class Function final {
   void read_info();
   void quiet();
   void check_live() const;
+  void become(State to_leave, State next) noexcept;
   void check_vectors(std::uint32_t index, std::size_t count);
   std::uint16_t command();
   void set_command(std::uint16_t value);
@@ -101,6 +102,7 @@ class Function final {
   std::vector<std::optional<IrqInfo>> irqs_;
 
   std::atomic<State> state_{State::kLive};
+  std::atomic<bool> lost_{false};
   std::shared_mutex in_use_;  // shared: a call of the back end; exclusive: its end
   std::mutex control_;        // command register, interrupts, windows
   std::optional<std::uint32_t> armed_;
