@@ -45,7 +45,7 @@ export async function diagnoseOpen(
   const errno = 'errno' in failure ? errnoName(failure.errno) : failure.code;
   const path = 'errno' in failure ? failure.path : '';
   return (
-    deviceFinding(target.address, root) ??
+    deviceFinding(errno, target.address, root) ??
     vfioFinding(errno, path, root) ??
     viabilityFinding(failure, target, root) ??
     (await nodeFinding(errno, path, root)) ?? { hint: hints.hintFor(failure) }
@@ -73,11 +73,22 @@ function vfioFinding(errno: string, path: string, root: string): FailureContext 
   return permissionFinding(errno, path, root);
 }
 
+/** How the kernel, or the library, refuses a device that is not there. */
+const notThere = ['ENOENT', 'ENODEV', 'ENXIO'];
+/** And how it refuses one that is not VFIO's to open. */
+const notOurs = ['EINVAL', 'EPERM', 'ERR_VFIO_NO_IOMMU', 'ERR_VFIO_NOT_VIABLE'];
+
 /** The device is not one that VFIO could open. */
-function deviceFinding(address: string | undefined, root: string): FailureContext | undefined {
-  if (address === undefined) return undefined;
+function deviceFinding(
+  errno: string,
+  address: string | undefined,
+  root: string,
+): FailureContext | undefined {
+  const missing = notThere.includes(errno);
+  if (address === undefined || !(missing || notOurs.includes(errno))) return undefined;
   const device = readDevice(address, root);
   if (device === undefined) {
+    if (!missing) return undefined;
     const summary = `There is no PCI device ${address}`;
     return { code: 'ENODEV', summary, hint: hints.noSuchDevice };
   }
