@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
 // npm run demo: an NVMe controller driven from TypeScript in the test machine. One process writes
 // 64 MiB, another reads them back; what they did is printed and compared.
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { DEMO_BYTES } from '../examples/nvme/demo-data.js';
 import { type DemoProgress, type DemoStep, summary } from '../examples/nvme/demo-report.js';
+import { undoOnExit } from './cleanup.js';
 import { VmError } from './errors.js';
 import { runInVm } from './machine.js';
 import { clearProgress, progress } from './progress.js';
@@ -21,6 +23,8 @@ interface Options {
 }
 
 const KERNEL_LOG_LINES = 25;
+/** On a terminal, after this long without a word something is said. */
+const QUIET_MS = 500;
 const DIFFERS = 'what was read is not what was written';
 
 /** The demo did not do what it should; the message says what. */
@@ -40,7 +44,7 @@ function parseArguments(): Options {
     .description('Writes 64 MiB to an NVMe controller over VFIO and reads them back.')
     .option(
       '--disk <file>',
-      "raw image to use as the controller's disk (made where missing)",
+      'raw image for the disk, its first 64 MiB are overwritten (made where missing)',
       diskImage,
     )
     .option('--seed <n>', 'what the data is made from', wholeNumber, 1)
@@ -54,6 +58,7 @@ function parseArguments(): Options {
 
 /** Nothing but an image: a block device would be overwritten. */
 function diskImage(path: string): string {
+  if (!existsSync(dirname(path))) throw new InvalidArgumentError('its directory is not there.');
   const found = statSync(path, { throwIfNoEntry: false });
   if (found !== undefined && !found.isFile()) {
     throw new InvalidArgumentError('not a regular file.');
@@ -80,16 +85,18 @@ function runAtOnce(options: Options): Promise<DemoStep[]> {
 
 /** Two boots, with the disk at rest between them. */
 async function runWithPause(options: Options): Promise<DemoStep[]> {
-  const directory = options.disk === undefined ? mkdtempSync(join(tmpdir(), 'vfio-demo-')) : '';
-  const disk = options.disk ?? join(directory, 'disk.img');
-  try {
-    const written = await runScript(nodeCommand('write', options), disk, options.kernel);
-    await pause(disk);
-    const read = await runScript(nodeCommand('read', options), disk, options.kernel);
-    return [...written, ...read];
-  } finally {
-    if (directory !== '') rmSync(directory, { recursive: true });
-  }
+  const disk = options.disk ?? temporaryDisk();
+  const written = await runScript(nodeCommand('write', options), disk, options.kernel);
+  await pause(disk);
+  const read = await runScript(nodeCommand('read', options), disk, options.kernel);
+  return [...written, ...read];
+}
+
+/** One with a name, to be looked at in the pause; it goes with this process. */
+function temporaryDisk(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'vfio-demo-'));
+  undoOnExit(() => rmSync(directory, { recursive: true }));
+  return join(directory, 'disk.img');
 }
 
 function nodeCommand(step: DemoStep['step'], options: Options): string {
@@ -103,18 +110,19 @@ async function runScript(
   kernel: string,
 ): Promise<DemoStep[]> {
   const steps: DemoStep[] = [];
+  const booting = setTimeout(progress, QUIET_MS, 'booting the test machine');
   const result = await runInVm({
     kernel,
     command: ['sh', '-c', script],
     ...(disk === undefined ? {} : { disk }),
-    stdout: process.stdout,
-    stderr: process.stderr,
+    stdout: clearingProgress(process.stdout),
+    stderr: clearingProgress(process.stderr),
     onResult: (line) => {
       const told = JSON.parse(line) as DemoStep | DemoProgress;
       if ('step' in told) steps.push(told);
       else showProgress(told);
     },
-  });
+  }).finally(() => clearTimeout(booting));
   clearProgress();
   if (result.status === 0) return steps;
   // A process that reported and failed has said what it found; otherwise the kernel may know more.
@@ -131,8 +139,17 @@ function lastLines(log: string): string {
 }
 
 function showProgress({ doing, done, total }: DemoProgress): void {
-  if (done === total) clearProgress();
-  else progress(`${doing} ${done / 2 ** 20} of ${total / 2 ** 20} MiB`);
+  progress(`${doing} ${done / 2 ** 20} of ${total / 2 ** 20} MiB`);
+}
+
+/** Writes to a stream that shares its terminal with the progress line. */
+function clearingProgress(to: Writable): Writable {
+  return new Writable({
+    write(chunk, _encoding, done) {
+      clearProgress();
+      to.write(chunk, done);
+    },
+  });
 }
 
 async function pause(disk: string): Promise<void> {
@@ -163,6 +180,9 @@ try {
     process.exitCode = error.exitCode === 0 ? 0 : 2;
   } else if (error instanceof DemoError || error instanceof VmError) {
     if (error instanceof VmError) process.stderr.write(lastLines(error.kernelLog));
+    process.stderr.write(`demo: ${error.message}\n`);
+    process.exitCode = 1;
+  } else if (error instanceof Error && 'syscall' in error) {
     process.stderr.write(`demo: ${error.message}\n`);
     process.exitCode = 1;
   } else {

@@ -3,7 +3,8 @@
 // Needs: an NVMe controller whose content may be lost, behind an IOMMU, and root.
 // Run:   node dist/examples/nvme/demo-write.js [--seed N] [--address ADDRESS]
 // Prints the controller's identity and `wrote BYTES bytes sha256=HEX`.
-import { seededPieces, sha256 } from './demo-data.js';
+import { DEMO_BYTES, seededPieces, sha256 } from './demo-data.js';
+import { reportProgress } from './demo-report.js';
 import { runStep, timePieces } from './demo-step.js';
 
 await runStep('write', async (namespace, memory, seed) => {
@@ -11,6 +12,7 @@ await runStep('write', async (namespace, memory, seed) => {
   for (const piece of seededPieces(seed)) {
     memory.copyFrom(piece, at);
     at += piece.length;
+    reportProgress({ doing: 'made', done: at, total: DEMO_BYTES });
   }
   const hash = sha256(memory.u8);
   const start = performance.now();

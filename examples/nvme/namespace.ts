@@ -160,8 +160,10 @@ export class Namespace {
 
   #check(lba: number, memory: DeviceMemory, offset: number, bytes: number): void {
     const { blockBytes, metadataBytes } = this.identity;
-    if (metadataBytes !== 0) {
-      throw new NvmeError('ERR_NVME_UNSUPPORTED', `Namespace ${this.nsid} has metadata`);
+    // LBADS below 9 is reserved; it would let NLB pass its 16 bits.
+    if (metadataBytes !== 0 || blockBytes < 512) {
+      const format = `blocks of ${blockBytes} bytes with ${metadataBytes} of metadata`;
+      throw new NvmeError('ERR_NVME_UNSUPPORTED', `Namespace ${this.nsid} has ${format}`);
     }
     if (!Number.isSafeInteger(lba) || lba < 0) {
       throw new RangeError(`Expected a block number but received ${lba}`);

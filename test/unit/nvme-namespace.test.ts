@@ -115,12 +115,15 @@ describe('arguments', () => {
     expect(() => namespace.submitRead(0, memory, 0, BLOCK, () => {})).toThrow('is full');
   });
 
-  test('a namespace with metadata is refused', () => {
-    const { namespace } = makeNamespace({ metadataBytes: 8 });
-    expect(() => namespace.submitRead(0, memory, 0, BLOCK, () => {})).toThrow(
-      expect.objectContaining({ code: 'ERR_NVME_UNSUPPORTED' }),
-    );
-  });
+  test.each([{ metadataBytes: 8 }, { blockBytes: 1 }])(
+    'a namespace with a format of %o is refused',
+    (format) => {
+      const { namespace } = makeNamespace(format);
+      expect(() => namespace.submitRead(0, memory, 0, BLOCK, () => {})).toThrow(
+        expect.objectContaining({ code: 'ERR_NVME_UNSUPPORTED' }),
+      );
+    },
+  );
 });
 
 describe('promises', () => {

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+// Shows: a device's registers, its DMA memory and an interrupt, in twenty lines; it is README's snippet.
+// Needs: an NVMe controller behind an IOMMU that nobody uses, and the rights to bind it (root).
+// Run:   node dist/examples/first.js ADDRESS     or, in the test machine: npm run example:first
+// Prints the NVMe version, where the DMA memory is mapped, and the interrupt's count.
+import { bindDevice, openDevice } from 'vfio';
+
+const address = process.argv[2] ?? '0000:01:00.0';
+await using binding = await bindDevice(address); // to vfio-pci, and back at the end
+await using device = await openDevice(address); // its container, its group and the device
+
+const registers = device.bar(0);
+const version = registers.read32(0x08); // VS: one load of exactly 32 bits
+console.log(`${address}: NVMe ${version >>> 16}.${(version >>> 8) & 0xff}`);
+
+using memory = device.allocDma(4096);
+memory.u32.fill(0);
+console.log(`4 KiB of DMA memory at IOVA 0x${memory.iova.toString(16)}`);
+
+device.busMaster = true; // the device may now reach that memory, and nothing else
+using interrupts = device.enableInterrupts('msix', { count: 1 });
+const raised = interrupts.vector(0).once({ timeout: 1000 });
+interrupts.vector(0).trigger(); // the kernel raises it in the device's place
+console.log(`interrupts: ${await raised}, before it was bound to ${binding.previousDriver}`);
