@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+import { expect, test } from '@jest/globals';
+import {
+  formatSources,
+  ofDistribution,
+  parseSourceLines,
+  parseSourceStanzas,
+} from '../../vm/apt-sources.js';
+import { dependencies, loadOrder } from '../../vm/kernel-modules.js';
+
+const STANZAS = `# a comment
+Types: deb deb-src
+URIs: http://mirror.example/debian
+Suites: bookworm bookworm-updates
+Components: main contrib
+Signed-By:
+ -----BEGIN PGP PUBLIC KEY BLOCK-----
+ .
+ abc
+ -----END PGP PUBLIC KEY BLOCK-----
+
+Types: deb
+URIs: http://other.example/node
+Suites: nodistro
+Components: main
+
+Enabled: no
+Types: deb
+URIs: http://off.example/debian
+Suites: bookworm
+Components: main
+
+Types: deb-src
+URIs: http://sources.example/debian
+Suites: bookworm
+Components: main
+`;
+
+test('of stanzas, those of binary packages that are enabled count', () => {
+  const sources = parseSourceStanzas(STANZAS);
+  expect(sources.map(({ uris }) => uris[0])).toEqual([
+    'http://mirror.example/debian',
+    'http://other.example/node',
+  ]);
+  expect(sources[0]).toMatchObject({
+    suites: ['bookworm', 'bookworm-updates'],
+    components: ['main', 'contrib'],
+  });
+  expect(sources[0]?.fields['signed-by']).toMatch(/^-----BEGIN[\s\S]*\n \.\n abc\n/);
+});
+
+test('lines are read with their options', () => {
+  const text = `# deb http://no.example/ x main
+deb [arch=amd64,i386 signed-by=/k.gpg] http://mirror.example/debian bookworm main contrib # why
+deb-src http://mirror.example/debian bookworm main`;
+  expect(parseSourceLines(text)).toEqual([
+    {
+      uris: ['http://mirror.example/debian'],
+      suites: ['bookworm'],
+      components: ['main', 'contrib'],
+      fields: { Architectures: 'amd64 i386', 'signed-by': '/k.gpg' },
+    },
+  ]);
+});
+
+test('only the main part of the distribution itself is used', () => {
+  const sources = parseSourceLines(`deb http://a.example bookworm main non-free
+deb http://a.example bookworm-security main
+deb http://a.example bookworm-backports main
+deb http://docker.example bookworm stable
+deb http://cloud.example sdk-bookworm main`);
+  const used = ofDistribution(sources, 'bookworm');
+  expect(used.map(({ suites }) => suites[0])).toEqual(['bookworm', 'bookworm-security']);
+  expect(used.map(({ components }) => components)).toEqual([['main'], ['main']]);
+});
+
+test('sources survive being written and read again', () => {
+  const sources = parseSourceStanzas(STANZAS);
+  expect(parseSourceStanzas(formatSources(sources))).toEqual(sources);
+});
+
+test('modules come after what they need, once', () => {
+  const needs: Record<string, string[]> = { a: ['b', 'c'], b: ['d'], c: ['d'], d: [], e: ['a'] };
+  expect(loadOrder(['e', 'c'], (name) => needs[name] ?? [])).toEqual(['d', 'b', 'c', 'a', 'e']);
+});
+
+test('a module names what it needs, as file names or as the kernel does', () => {
+  const module = Buffer.from('\x7fELF..\0alias=x\0depends=nvme-core,t10_pi\0name=nvme\0');
+  expect(dependencies(module)).toEqual(['nvme_core', 't10_pi']);
+  expect(dependencies(Buffer.from('\0depends=\0name=x\0'))).toEqual([]);
+  expect(dependencies(Buffer.from('no such section'))).toEqual([]);
+});
