@@ -231,6 +231,7 @@ Napi::Value ContainerWrap::close(const Napi::CallbackInfo& info) {
                                         return Done{};
                                       },
                                       undefined);
+  service_.reset();  // the thread ends with that job
   closed_ = Napi::Persistent(promise.As<Napi::Promise>());
   return promise;
 }

@@ -134,7 +134,6 @@ Napi::Value DeviceWrap::close(const Napi::CallbackInfo& info) {
   auto& environment = Environment::of(info.Env());
   device_->cut();
   environment.devices.erase(device_);
-  // The job keeps the service thread's owner until it is done.
   const Napi::Value promise = environment.run<Done>(
       device_->service(),
       [device = device_] {
@@ -142,6 +141,7 @@ Napi::Value DeviceWrap::close(const Napi::CallbackInfo& info) {
         return Done{};
       },
       undefined);
+  device_->end_service();
   closed_ = Napi::Persistent(promise.As<Napi::Promise>());
   return promise;
 }

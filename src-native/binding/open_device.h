@@ -26,6 +26,8 @@ class OpenDevice final : public std::enable_shared_from_this<OpenDevice> {
 
   const std::shared_ptr<Function>& function() const noexcept { return function_; }
   ServiceThread& service() noexcept { return *service_; }
+  /// After the last job: the thread ends with it.
+  void end_service() noexcept { service_.reset(); }
 
   Handle acquire(std::uint32_t region);
   void release(Handle handle) noexcept;
@@ -46,7 +48,7 @@ class OpenDevice final : public std::enable_shared_from_this<OpenDevice> {
  private:
   Environment& environment_;
   const std::shared_ptr<Function> function_;
-  const std::shared_ptr<ServiceThread> service_;
+  std::shared_ptr<ServiceThread> service_;
   std::set<Handle> handles_;
   std::shared_ptr<VectorPolls> interrupts_;
   std::unique_ptr<Poll> changes_;
