@@ -55,11 +55,24 @@ bool bool_or(const Napi::Object& object, const char* name, bool otherwise) {
   return value.IsBoolean() ? value.As<Napi::Boolean>().Value() : otherwise;
 }
 
+std::vector<Area> areas_from(const Napi::Value& value) {
+  std::vector<Area> areas;
+  if (!value.IsArray()) return areas;
+  const auto list = value.As<Napi::Array>();
+  for (std::uint32_t i = 0; i < list.Length(); ++i) {
+    const auto area = list.Get(i).As<Napi::Array>();
+    areas.push_back({.begin = index_from(area.Get(0U)), .size = index_from(area.Get(1U))});
+  }
+  return areas;
+}
+
 std::vector<BarSpec> bars_from(const Napi::Array& list) {
   std::vector<BarSpec> bars;
   for (std::uint32_t i = 0; i < list.Length(); ++i) {
     const auto bar = list.Get(i).As<Napi::Object>();
-    bars.push_back({.size = number_or(bar, "size", 0), .mappable = bool_or(bar, "mappable", true)});
+    bars.push_back({.size = number_or(bar, "size", 0),
+                    .mappable = bool_or(bar, "mappable", true),
+                    .sparse = areas_from(bar.Get("sparse"))});
   }
   return bars;
 }
@@ -87,6 +100,7 @@ DeviceSpec spec_from(const Napi::Object& object) {
   spec.msi = number_or(object, "msi", spec.msi);
   spec.msix = number_or(object, "msix", spec.msix);
   spec.err = bool_or(object, "err", spec.err);
+  spec.command = static_cast<std::uint16_t>(number_or(object, "command", spec.command));
   spec.req = bool_or(object, "req", spec.req);
   spec.reset = bool_or(object, "reset", spec.reset);
   if (object.Has("vectorsToSpare")) {

@@ -15,6 +15,7 @@
 #include "sys/errors.h"
 #include "sys/file.h"
 #include "uapi/vfio.h"
+#include "vfio/errors.h"
 
 namespace vfio::testing {
 
@@ -210,7 +211,8 @@ std::optional<RegionInfo> MemoryDevice::region(std::uint32_t index) const {
     const BarSpec& bar = bars_[index].spec;
     info.flags = kReadWrite | (bar.mappable ? VFIO_REGION_INFO_FLAG_MMAP : 0);
     info.size = bar.size;
-    if (bar.mappable) info.mappable.push_back({.begin = 0, .size = bar.size});
+    if (bar.mappable) info.mappable = bar.sparse;
+    if (bar.mappable && bar.sparse.empty()) info.mappable = {{.begin = 0, .size = bar.size}};
   }
   return info;
 }
@@ -258,9 +260,10 @@ const MemoryDevice::Bar& MemoryDevice::bar(std::uint32_t region) const {
 void MemoryDevice::check_access(std::uint32_t region, std::uint64_t offset, unsigned width) const {
   const bool config = region == VFIO_PCI_CONFIG_REGION_INDEX;
   const std::uint64_t size = config ? kConfigSize : bar(region).spec.size;
-  if (width > size || offset > size - width || offset % width != 0 || (config && width == 8)) {
-    refuse(EINVAL, "pread");
+  if (config && width == 8) {
+    throw Error(ErrorCode::kUnsupported, "configuration space is accessed 4 bytes at most");
   }
+  if (width > size || offset > size - width || offset % width != 0) refuse(EINVAL, "pread");
   if (lost_ || (!config && !decoding_)) refuse(EIO, "pread");
 }
 

@@ -21,6 +21,7 @@ namespace vfio::testing {
 struct BarSpec {
   std::uint64_t size = 0;  // 0: no such BAR
   bool mappable = true;
+  std::vector<Area> sparse = {};  // what of it can be mapped; all, unless said
 };
 
 struct DeviceSpec {

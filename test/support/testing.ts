@@ -6,13 +6,16 @@ import { loadNative } from '../../lib/native.js';
 export interface DeviceSpec {
   address: string;
   group?: number;
-  bars?: { size: number; mappable?: boolean }[];
+  /** `sparse`: pairs of offset and size, what of it can be mapped. */
+  bars?: { size: number; mappable?: boolean; sparse?: [number, number][] }[];
   intx?: number;
   msi?: number;
   msix?: number;
   err?: boolean;
   req?: boolean;
   reset?: boolean;
+  /** The command register as an open finds it. */
+  command?: number;
   /** How many MSI or MSI-X vectors the host can spare. */
   vectorsToSpare?: number;
   /** Pairs of first and last IOVA that its container loses while it is attached. */
