@@ -28,7 +28,8 @@ export function hash(...parts: (string | Buffer)[]): string {
 export async function withScratch<T>(use: (directory: string) => Promise<T>): Promise<T> {
   const parent = join(cacheDirectory(), 'tmp');
   mkdirSync(parent, { recursive: true });
-  const directory = mkdtempSync(join(parent, `${process.pid}-`));
+  removeOlder(parent, DAY_MS);
+  const directory = mkdtempSync(join(parent, 'scratch-'));
   const remove = () => rmSync(directory, { recursive: true, force: true });
   const done = undoOnExit(remove);
   try {
@@ -60,10 +61,16 @@ export async function cached(name: string, make: (path: string) => Promise<void>
 export function keepFresh(path: string): void {
   const now = new Date();
   utimesSync(path, now, now);
-  for (const name of readdirSync(dirname(path))) {
-    const other = join(dirname(path), name);
-    const age =
-      now.getTime() - (statSync(other, { throwIfNoEntry: false })?.mtimeMs ?? now.getTime());
-    if (age > 7 * DAY_MS) rmSync(other, { force: true });
+  removeOlder(dirname(path), 7 * DAY_MS);
+}
+
+/** Also what a killed run left: nobody cleans up after SIGKILL. */
+function removeOlder(directory: string, age: number): void {
+  for (const name of readdirSync(directory)) {
+    const path = join(directory, name);
+    const status = statSync(path, { throwIfNoEntry: false });
+    if (status !== undefined && Date.now() - status.mtimeMs > age) {
+      rmSync(path, { recursive: true, force: true });
+    }
   }
 }

@@ -2,8 +2,11 @@
 // Nothing stays behind: what runs or lies around is undone however this process ends. (Only SIGKILL
 // cannot be caught; QEMU is bound to this process by other means, see vm/qemu.ts.)
 
+import { readFileSync } from 'node:fs';
+
 const pending = new Set<() => void>();
 const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+type Signal = keyof typeof SIGNALS;
 
 /**
  * Calls `undo` (which must not wait) if this process ends before the returned function is called.
@@ -19,7 +22,7 @@ export function undoOnExit(undo: () => void): () => void {
 
 function listen(): void {
   process.on('exit', undoAll);
-  for (const signal of Object.keys(SIGNALS)) process.on(signal, endBySignal);
+  for (const signal of handledSignals()) process.on(signal, endBySignal);
 }
 
 function stopListening(): void {
@@ -27,7 +30,14 @@ function stopListening(): void {
   for (const signal of Object.keys(SIGNALS)) process.off(signal, endBySignal);
 }
 
-function endBySignal(signal: keyof typeof SIGNALS): void {
+/** Those that would end us: one that was ignored from the start (nohup) stays so. */
+function handledSignals(): Signal[] {
+  const mask = /^SigIgn:\s*(\w+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
+  const ignored = (number: number) => (BigInt(`0x${mask}`) >> BigInt(number - 1)) & 1n;
+  return (Object.keys(SIGNALS) as Signal[]).filter((signal) => !ignored(SIGNALS[signal]));
+}
+
+function endBySignal(signal: Signal): void {
   process.exit(128 + SIGNALS[signal]);
 }
 

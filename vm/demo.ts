@@ -12,6 +12,7 @@ import { DEMO_BYTES } from '../examples/nvme/demo-data.js';
 import { type DemoProgress, type DemoStep, summary } from '../examples/nvme/demo-report.js';
 import { undoOnExit } from './cleanup.js';
 import { VmError } from './errors.js';
+import { defaultKernel } from './kernels.js';
 import { runInVm } from './machine.js';
 import { clearProgress, progress } from './progress.js';
 
@@ -48,7 +49,7 @@ function parseArguments(): Options {
       diskImage,
     )
     .option('--seed <n>', 'what the data is made from', wholeNumber, 1)
-    .option('--kernel <name>', 'lab, distro, or the path of a kernel image', 'lab')
+    .option('--kernel <name>', 'lab, distro, or the path of a kernel image', defaultKernel())
     .option('--pause-before-read', 'end the machine after writing and wait for Enter', false)
     .allowExcessArguments(false)
     .showHelpAfterError()

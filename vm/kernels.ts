@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { distroKernel } from './distro-kernel.js';
 import { VmError } from './errors.js';
-import { findLabKernel } from './lab-kernel.js';
+import { findLabKernel, hasLabKernel } from './lab-kernel.js';
 
 export interface Kernel {
   readonly image: string;
@@ -20,6 +20,11 @@ export interface Kernel {
 export interface KernelModule {
   readonly name: string;
   readonly data: Buffer;
+}
+
+/** What to boot when nobody says: the lab kernel, or the one that is there without a build. */
+export function defaultKernel(): 'lab' | 'distro' {
+  return hasLabKernel() ? 'lab' : 'distro';
 }
 
 /** `lab`, `distro`, or the path of an image. */

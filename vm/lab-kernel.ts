@@ -16,6 +16,11 @@ export function labCacheName(): string {
   return `lab-kernel/${hash(labSource.package, readFileSync(labConfigPath))}`;
 }
 
+/** Whether {@link findLabKernel} has one to give. */
+export function hasLabKernel(): boolean {
+  return Boolean(process.env.VFIO_VM_KERNEL) || existsSync(join(cacheDirectory(), labCacheName()));
+}
+
 /** The image that `VFIO_VM_KERNEL` names, else the one `npm run vm:kernel` built. */
 export function findLabKernel(): string {
   const chosen = process.env.VFIO_VM_KERNEL;

@@ -3,6 +3,7 @@
 import { constants } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
 import { VmError } from './errors.js';
+import { defaultKernel } from './kernels.js';
 import { runInVm } from './machine.js';
 import { clearProgress } from './progress.js';
 import { splitArguments } from './split-arguments.js';
@@ -66,7 +67,7 @@ await new Command('npm run vm --')
   .description('Boots the test machine, runs a command in it and ends with its status.')
   .usage('[options] -- COMMAND...')
   .argument('<command...>')
-  .option('--kernel <kernel>', 'distro, lab or the path of an image', 'lab')
+  .option('--kernel <kernel>', 'distro, lab or the path of an image', defaultKernel())
   .option(
     '--qemu <arguments>',
     "more arguments for QEMU, as '-device pci-testdev'",

@@ -2,6 +2,7 @@
 // QEMU as a child process. Every file and socket reaches it as an inherited descriptor: nothing of a
 // run has a name on the host that could clash, be tampered with or stay behind.
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import type { Duplex, Readable } from 'node:stream';
 import { undoOnExit } from './cleanup.js';
 import { deviceArguments } from './devices.js';
@@ -55,12 +56,20 @@ const FD = { port: 3, monitor: 4, console: 5, kernel: 6, initrd: 7, disk: 8, ima
 
 /** QEMU's program: `VFIO_VM_QEMU`, else from PATH. */
 export function findQemu(): string {
-  const chosen = process.env.VFIO_VM_QEMU || 'qemu-system-x86_64';
-  const path = chosen.includes('/') ? chosen : findProgram(chosen);
-  if (path === undefined) {
+  const chosen = process.env.VFIO_VM_QEMU;
+  const path = chosen || findProgram('qemu-system-x86_64');
+  if (process.arch !== 'x64') {
     throw new VmError(
       'ERR_VM_MISSING',
-      `${chosen} is not installed (Debian: apt-get install qemu-system-x86); VFIO_VM_QEMU can name another`,
+      'the test machine shares the files of its host, which has to be an x86-64 one',
+    );
+  }
+  if (path === undefined || !existsSync(path)) {
+    throw new VmError(
+      'ERR_VM_MISSING',
+      chosen
+        ? `VFIO_VM_QEMU names ${chosen}, which does not exist`
+        : 'qemu-system-x86_64 is not installed (Debian: apt-get install qemu-system-x86); VFIO_VM_QEMU can name another',
     );
   }
   return path;
