@@ -99,10 +99,13 @@ async function takeOver(sysfs: Sysfs, before: Before, steps: SysfsWrite[]): Prom
 }
 
 async function rollBack(sysfs: Sysfs, before: Before, failure: unknown): Promise<void> {
+  const { address } = before.device;
+  const now = readDevice(address, sysfs.root);
+  // What was changed went with the device.
+  if (now === undefined || !sameDevice(now, before.device)) return;
   try {
     await giveBack(sysfs, before);
   } catch (second) {
-    const { address } = before.device;
     const commands = giveBackSteps(before, undefined).map(({ value, path }) => echo(value, path));
     const hint = ['By hand, as root:', ...commands].join('\n  ');
     const message = `${address} was not bound, and undoing it failed too: ${(second as Error).message}`;
@@ -112,12 +115,9 @@ async function rollBack(sysfs: Sysfs, before: Before, failure: unknown): Promise
 
 async function restore(sysfs: Sysfs, before: Before): Promise<void> {
   const { address, driver } = before.device;
-  const now = look(sysfs, address).device;
-  if (!sameDevice(now, before.device)) {
-    throw new VfioError('ENODEV', `Another device is at ${address} now`, { address });
-  }
-  if (isStranger(now.driver, driver)) {
-    const message = `${address} is bound to ${now.driver} now, by someone else: left alone`;
+  const now = lookAgain(sysfs, before);
+  if (isStranger(now, driver)) {
+    const message = `${address} is bound to ${now} now, by someone else: left alone`;
     throw new VfioError('ERR_VFIO_BUSY', message, { address });
   }
   await giveBack(sysfs, before);
@@ -126,7 +126,7 @@ async function restore(sysfs: Sysfs, before: Before): Promise<void> {
 /** Puts override and driver back as they were; another driver that came in between is left alone. */
 async function giveBack(sysfs: Sysfs, before: Before): Promise<void> {
   const { address, driver } = before.device;
-  const now = look(sysfs, address).device.driver;
+  const now = lookAgain(sysfs, before);
   const alone = isStranger(now, driver) || now === driver;
   const steps = giveBackSteps(before, now);
   for (const step of alone ? steps.slice(0, 1) : steps) await write(sysfs, step, address);
@@ -157,6 +157,14 @@ function look({ root }: Sysfs, address: string): Before {
   return { device, override: override === '(null)' ? '' : override };
 }
 
+/** The driver that the device has now. */
+function lookAgain(sysfs: Sysfs, { device }: Before): string | undefined {
+  const { address } = device;
+  const now = look(sysfs, address).device;
+  if (sameDevice(now, device)) return now.driver;
+  throw new VfioError('ENODEV', `Another device is at ${address} now`, { address });
+}
+
 function sameDevice(one: PciDevice, other: PciDevice): boolean {
   return one.vendorId === other.vendorId && one.deviceId === other.deviceId;
 }
@@ -175,19 +183,19 @@ function mustCarryNoDiskInUse({ root }: Sysfs, address: string): void {
   throw new VfioError('ERR_VFIO_BUSY', `${address} has a disk in use: ${list}`, fields);
 }
 
-function mustBeUnchanged(sysfs: Sysfs, { device }: Before): void {
-  const { address } = device;
-  const now = look(sysfs, address).device;
-  if (sameDevice(now, device) && now.driver === device.driver) return;
-  const message = `${address} changed meanwhile: it is bound to ${now.driver ?? 'no driver'} now`;
+function mustBeUnchanged(sysfs: Sysfs, before: Before): void {
+  const { address, driver } = before.device;
+  const now = lookAgain(sysfs, before);
+  if (now === driver) return;
+  const message = `${address} changed meanwhile: it is bound to ${now ?? 'no driver'} now`;
   throw new VfioError('ERR_VFIO_BUSY', message, { address });
 }
 
 function mustBeBoundTo(driver: string | undefined, sysfs: Sysfs, before: Before): void {
   const { address, iommuGroup } = before.device;
-  const now = look(sysfs, address).device;
-  if (now.driver === driver && sameDevice(now, before.device)) return;
-  const message = `${address} is bound to ${now.driver ?? 'no driver'}, not to ${driver ?? 'none'}`;
+  const now = lookAgain(sysfs, before);
+  if (now === driver) return;
+  const message = `${address} is bound to ${now ?? 'no driver'}, not to ${driver ?? 'none'}`;
   const hint = `${iommuGroup === undefined ? 'It is in no IOMMU group. ' : ''}The kernel log (dmesg) says why.`;
   throw new VfioError('ERR_VFIO_NOT_BOUND', message, { address, hint });
 }

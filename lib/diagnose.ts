@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Why something failed, found out by looking at sysfs and /proc after it did.
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { errnoName, errorFromNative, type FailureContext, isNativeFailure } from './errors.js';
 import * as hints from './hints.js';
 import { listNames } from './internal/files.js';
@@ -42,13 +42,10 @@ export async function diagnoseOpen(
   target: OpenTarget,
   root = '',
 ): Promise<FailureContext> {
-  const errno = 'errno' in failure ? errnoName(failure.errno) : failure.code;
-  const path = 'errno' in failure ? failure.path : '';
   return (
-    deviceFinding(errno, target.address, root) ??
-    vfioFinding(errno, path, root) ??
+    deviceFinding(failure, target.address, root) ??
     viabilityFinding(failure, target, root) ??
-    (await nodeFinding(errno, path, root)) ?? { hint: hints.hintFor(failure) }
+    (await nodeFinding(failure, root)) ?? { hint: hints.hintFor(failure) }
   );
 }
 
@@ -64,15 +61,6 @@ export function diagnoseMap(failure: NativeFailure, bytes: number, root = ''): F
   return { hint: limited ? hints.memlock(bytes, memlock) : hints.outOfMemory };
 }
 
-const containerNode = '/dev/vfio/vfio';
-
-/** VFIO itself is missing or closed to this user. */
-function vfioFinding(errno: string, path: string, root: string): FailureContext | undefined {
-  if (path !== containerNode) return undefined;
-  if (errno === 'ENOENT' || errno === 'ENODEV' || errno === 'ENXIO') return { hint: hints.noVfio };
-  return permissionFinding(errno, path, root);
-}
-
 /** How the kernel, or the library, refuses a device that is not there. */
 const notThere = ['ENOENT', 'ENODEV', 'ENXIO'];
 /** And how it refuses one that is not VFIO's to open. */
@@ -80,12 +68,13 @@ const notOurs = ['EINVAL', 'EPERM', 'ERR_VFIO_NO_IOMMU', 'ERR_VFIO_NOT_VIABLE'];
 
 /** The device is not one that VFIO could open. */
 function deviceFinding(
-  errno: string,
+  failure: NativeFailure,
   address: string | undefined,
   root: string,
 ): FailureContext | undefined {
-  const missing = notThere.includes(errno);
-  if (address === undefined || !(missing || notOurs.includes(errno))) return undefined;
+  const code = 'errno' in failure ? errnoName(failure.errno) : failure.code;
+  const missing = notThere.includes(code);
+  if (address === undefined || !(missing || notOurs.includes(code))) return undefined;
   const device = readDevice(address, root);
   if (device === undefined) {
     if (!missing) return undefined;
@@ -124,21 +113,27 @@ function groupOf(address: string | undefined, root: string): number | undefined 
   return address === undefined ? undefined : readDevice(address, root)?.iommuGroup;
 }
 
-/** The group's node is missing, closed to this user or held by someone. */
+/** The node of VFIO or of a group is missing, closed to this user or held by someone. */
 async function nodeFinding(
-  errno: string,
-  path: string,
+  failure: NativeFailure,
   root: string,
 ): Promise<FailureContext | undefined> {
+  if (!('errno' in failure) || failure.request !== '') return undefined;
+  const { path } = failure;
   if (!path.startsWith('/dev/vfio/')) return undefined;
-  if (errno === 'ENOENT' && !existsSync(root + path)) return { hint: hints.noNode(path) };
-  if (errno === 'EBUSY') return { hint: hints.heldBy(path, await findHolders(path, root)) };
-  return permissionFinding(errno, path, root);
-}
-
-function permissionFinding(errno: string, path: string, root: string): FailureContext | undefined {
-  if (errno !== 'EACCES' && errno !== 'EPERM') return undefined;
-  return { hint: hints.noPermission(path, ownerOf(root + path)) };
+  switch (errnoName(failure.errno)) {
+    case 'EACCES':
+    case 'EPERM':
+      return { hint: hints.noPermission(path, ownerOf(root + path)) };
+    case 'EBUSY':
+      return { hint: hints.heldBy(path, await findHolders(path, root)) };
+    case 'ENOENT':
+    case 'ENODEV':
+    case 'ENXIO':
+      return { hint: path === '/dev/vfio/vfio' ? hints.noVfio : hints.noNode(path) };
+    default:
+      return undefined;
+  }
 }
 
 function ownerOf(path: string): string {

@@ -89,7 +89,7 @@ describe.each(widths)('an access of %d bits', (width) => {
     ['null', null, 'ERR_INVALID_ARG_TYPE'],
     ['missing', undefined, 'ERR_INVALID_ARG_TYPE'],
     ['an array', [], 'ERR_INVALID_ARG_TYPE'],
-    ['an object', { valueOf: () => 0 }, 'ERR_INVALID_ARG_TYPE'],
+    ['an object', { valueOf: (): number => 0 }, 'ERR_INVALID_ARG_TYPE'],
   ])('refuses an offset that is %s', (_what, offset, code) => {
     expect(thrownBy(() => read(width, offset as number)).code).toBe(code);
     expect(thrownBy(() => write(width, offset as number, one)).code).toBe(code);
@@ -102,7 +102,7 @@ describe.each(widths)('an access of %d bits', (width) => {
     ['of the other type', width === 64 ? 1 : 1n, 'ERR_INVALID_ARG_TYPE'],
     ['a string', '1', 'ERR_INVALID_ARG_TYPE'],
     ['missing', undefined, 'ERR_INVALID_ARG_TYPE'],
-    ['an object', { valueOf: () => 1 }, 'ERR_INVALID_ARG_TYPE'],
+    ['an object', { valueOf: (): number => 1 }, 'ERR_INVALID_ARG_TYPE'],
   ])('refuses a value that is %s', (_what, value, code) => {
     expect(thrownBy(() => write(width, 0, value)).code).toBe(code);
     expect(native.access).toBeUndefined();

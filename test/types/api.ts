@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+// What a user's program may write, and what the compiler stops. Only compiled, never run: an expected
+// error that is none fails the type check.
+import {
+  bindDevice,
+  Container,
+  type Device,
+  type DmaBuffer,
+  type Interrupt,
+  listDevices,
+  openDevice,
+  VfioError,
+} from 'vfio';
+
+/** A value of exactly this type. */
+function exactly<T>(): <U>(value: U & ([U, T] extends [T, U] ? unknown : never)) => void {
+  return () => {};
+}
+
+export async function opening(): Promise<void> {
+  await using container = await Container.open();
+  const signal: AbortSignal | undefined = undefined;
+  await using device = await openDevice('0000:01:00.0', { container, signal, requestGrace: 1000 });
+  await using group = await container.openGroup(12);
+  await group.openDevice('01:00.1');
+  exactly<string>()(container.backend);
+  exactly<number>()(group.id);
+
+  // @ts-expect-error an address is a string
+  await openDevice(1);
+  // @ts-expect-error there is no such option
+  await openDevice('01:00.0', { contaner: container });
+  // @ts-expect-error a container is opened, not constructed from nothing
+  new Container();
+  // @ts-expect-error what is known of a device is not changed
+  device.address = '0000:02:00.0';
+}
+
+export function registers(device: Device): void {
+  const bar = device.bar(0);
+  exactly<number>()(bar.read32(0x1c));
+  exactly<bigint>()(bar.read64(0));
+  bar.write32(0x14, 1);
+  bar.write64(0x28, 0x1000n);
+  exactly<number | undefined>()(device.config.find(0x11)?.offset);
+  exactly<number | undefined>()(device.rom?.byteLength);
+
+  // @ts-expect-error 32 bits are a number
+  bar.write32(0, 1n);
+  // @ts-expect-error 64 bits are a bigint
+  bar.write64(0, 1);
+  // @ts-expect-error an offset is a number
+  bar.read32(0n);
+  // @ts-expect-error a write has a value
+  bar.write8(0);
+  // @ts-expect-error there is no view of a BAR
+  bar.buffer;
+}
+
+export function memory(device: Device): void {
+  using buffer: DmaBuffer = device.allocDma(8192, { direction: 'toDevice', iova: 0x10000n });
+  exactly<bigint>()(buffer.iova);
+  exactly<number>()(buffer.address(4096));
+  exactly<Uint32Array<ArrayBuffer>>()(buffer.u32);
+  Atomics.load(buffer.u32, 3);
+  buffer.copyFrom(Buffer.from('text'), 16);
+  buffer.copyTo(new ArrayBuffer(4), 16, 4);
+
+  // @ts-expect-error an IOVA is a bigint
+  device.allocDma(4096, { iova: 4096 });
+  // @ts-expect-error there is no such direction
+  device.allocDma(4096, { direction: 'in' });
+  // @ts-expect-error an IOVA is nothing to add a number to
+  buffer.iova + 4096;
+  // @ts-expect-error people's memory is copied, never mapped
+  device.allocDma(Buffer.alloc(4096));
+}
+
+export async function interrupts(device: Device): Promise<void> {
+  device.busMaster = true;
+  using set = device.enableInterrupts('msix', { count: 2 });
+  const vector: Interrupt = set.vector(0);
+  exactly<number>()(await vector.once({ timeout: 100 }));
+  for await (const count of vector) exactly<number>()(count);
+  vector
+    .on((count) => count.toFixed())
+    .on(async () => {})
+    .unref();
+
+  // @ts-expect-error there is no such type of interrupt
+  device.enableInterrupts('msi-x');
+  // @ts-expect-error a count is a number
+  vector.on((count: bigint) => count);
+  // @ts-expect-error busMaster is a boolean
+  device.busMaster = 1;
+}
+
+export function events(device: Device): void {
+  device.on('request', () => device.close());
+  device.once('lost', () => {});
+
+  // @ts-expect-error none is called error
+  device.on('error', () => {});
+  // @ts-expect-error they come without arguments
+  device.on('fault', (reason: string) => reason);
+}
+
+export async function binding(): Promise<void> {
+  const [nvme] = await listDevices({ classCode: 0x010802 });
+  if (nvme === undefined) return;
+  exactly<string | undefined>()(nvme.driver);
+  await using bound = await bindDevice(nvme.address, { dryRun: true });
+  exactly<readonly string[]>()(bound.steps);
+  await bound.restore();
+
+  // @ts-expect-error there is no force
+  await bindDevice(nvme.address, { force: true });
+  // @ts-expect-error IDs are numbers
+  await listDevices({ vendorId: '0x8086' });
+}
+
+export function errors(failure: unknown): string | undefined {
+  if (!(failure instanceof VfioError)) return undefined;
+  switch (failure.code) {
+    case 'EBUSY':
+    case 'ERR_VFIO_NOT_VIABLE':
+      return failure.hint;
+    // @ts-expect-error no error has this code
+    case 'ERR_VFIO_VIABLE':
+      return undefined;
+    default:
+      exactly<number | undefined>()(failure.errno);
+      return failure.path;
+  }
+}

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: MIT
+// bindDevice on a fake sysfs, with a stand-in for the kernel that acts on what is written.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { bindAt, bindDevice, type Sysfs } from '../../lib/bind.js';
+import { readDevice } from '../../lib/pci.js';
+import { rejectionOf } from './lib-fake-native.js';
+import { FakeTree } from './lib-fake-tree.js';
+
+const address = '0000:01:00.0';
+const override = `/sys/bus/pci/devices/${address}/driver_override`;
+const probe = '/sys/bus/pci/drivers_probe';
+const unbind = (driver: string) => `/sys/bus/pci/drivers/${driver}/unbind`;
+const bind = (driver: string) => `/sys/bus/pci/drivers/${driver}/bind`;
+
+/** The part of the kernel that acts on these files. */
+class FakeKernel implements Sysfs {
+  readonly root: string;
+  readonly writes: string[] = [];
+  /** Happens before the write with this number. */
+  before = new Map<number, () => void>();
+  #attempts = 0;
+
+  constructor(readonly tree: FakeTree) {
+    this.root = tree.root;
+  }
+
+  async write(path: string, value: string): Promise<void> {
+    this.before.get(this.#attempts++)?.();
+    this.writes.push(`${value} > ${path}`);
+    if (path === override) return this.#override(value);
+    const [, driver, action] = /drivers\/([^/]+)\/(bind|unbind)$/.exec(path) ?? [];
+    if (action === 'unbind') this.tree.unbind(value);
+    if (action === 'bind' && driver !== undefined) this.tree.bind(value, driver);
+    if (path === probe) this.#probe(value);
+  }
+
+  get override(): string {
+    return readFileSync(this.root + override, 'utf8').trim();
+  }
+
+  get driver(): string | undefined {
+    return readDevice(address, this.root)?.driver;
+  }
+
+  #override(value: string): void {
+    writeFileSync(this.root + override, value === '' ? '(null)\n' : `${value}\n`);
+  }
+
+  #probe(which: string): void {
+    if (this.driver === undefined && this.override !== '(null)')
+      this.tree.bind(which, this.override);
+  }
+}
+
+let tree: FakeTree;
+let kernel: FakeKernel;
+
+beforeEach(() => {
+  tree = new FakeTree();
+  tree.driver('vfio-pci');
+  tree.pci(address, { driver: 'nvme', group: 12 });
+  kernel = new FakeKernel(tree);
+});
+
+afterEach(() => tree[Symbol.dispose]());
+
+/** Makes the write with this number fail. */
+function failAt(number: number, code: string, errno: number): void {
+  kernel.before.set(number, () => {
+    throw Object.assign(new Error(code), { code, errno, syscall: 'write' });
+  });
+}
+
+describe('binding', () => {
+  test('takes the device from its driver, and gives it back', async () => {
+    const binding = await bindAt(kernel, address, false);
+    expect(kernel.driver).toBe('vfio-pci');
+    expect(binding.previousDriver).toBe('nvme');
+    expect(binding.steps).toEqual([
+      `echo vfio-pci > ${override}`,
+      `echo ${address} > ${unbind('nvme')}`,
+      `echo ${address} > ${probe}`,
+    ]);
+    expect(kernel.writes.map((write) => `echo ${write}`)).toEqual(binding.steps);
+    kernel.writes.length = 0;
+    await binding.restore();
+    expect(kernel.writes).toEqual([
+      ` > ${override}`,
+      `${address} > ${unbind('vfio-pci')}`,
+      `${address} > ${bind('nvme')}`,
+    ]);
+    expect([kernel.driver, kernel.override]).toEqual(['nvme', '(null)']);
+  });
+
+  test('takes a device without a driver, and leaves it without one', async () => {
+    tree.unbind(address);
+    const binding = await bindAt(kernel, address, false);
+    expect(binding.previousDriver).toBeUndefined();
+    expect(binding.steps).toHaveLength(2);
+    await binding.restore();
+    expect([kernel.driver, kernel.override]).toEqual([undefined, '(null)']);
+  });
+
+  test('gives back an override that was there', async () => {
+    tree.file(`/sys/devices/pci0000:00/${address}/driver_override`, 'nvme\n');
+    await (await bindAt(kernel, address, false)).restore();
+    expect([kernel.driver, kernel.override]).toEqual(['nvme', 'nvme']);
+  });
+
+  test.each(['vfio-pci', 'mlx5_vfio_pci'])(
+    'does nothing to a device that %s has',
+    async (driver) => {
+      tree.bind(address, driver);
+      const binding = await bindAt(kernel, address, false);
+      await binding.restore();
+      expect(binding.steps).toEqual([]);
+      expect(kernel.writes).toEqual([]);
+      expect(kernel.driver).toBe(driver);
+    },
+  );
+
+  test('restores once, also by `await using`', async () => {
+    const binding = await bindAt(kernel, address, false);
+    const restoring = binding.restore();
+    expect(binding.restore()).toBe(restoring);
+    expect(binding[Symbol.asyncDispose]()).toBe(restoring);
+    await restoring;
+    expect(kernel.writes).toHaveLength(6);
+  });
+});
+
+describe('a dry run', () => {
+  test('writes nothing, and says the same steps', async () => {
+    const dry = await bindAt(kernel, address, true);
+    await dry.restore();
+    expect(kernel.writes).toEqual([]);
+    expect(dry.steps).toEqual((await bindAt(kernel, address, false)).steps);
+  });
+});
+
+describe('refused, with nothing written, is', () => {
+  afterEach(() => expect(kernel.writes).toEqual([]));
+
+  test('a device that is not there', async () => {
+    const error = await rejectionOf(bindAt(kernel, '0000:09:00.0', false));
+    expect(error).toMatchObject({ code: 'ENODEV', hint: expect.stringContaining('lspci') });
+  });
+
+  test('any device while vfio-pci is not loaded', async () => {
+    using bare = new FakeTree();
+    bare.pci(address, { driver: 'nvme' });
+    const error = await rejectionOf(bindAt(new FakeKernel(bare), address, true));
+    expect(error).toMatchObject({ code: 'ERR_VFIO_UNSUPPORTED', hint: 'modprobe vfio-pci' });
+  });
+
+  test.each([true, false])('a device with a disk in use (dry run: %s)', async (dryRun) => {
+    useDisk();
+    const error = await rejectionOf(bindAt(kernel, address, dryRun));
+    expect(error).toMatchObject({ code: 'ERR_VFIO_BUSY', address });
+    expect(error.message).toContain('nvme0n1 is mounted on /data');
+  });
+
+  test.each([
+    ['../../etc', {}, 'ERR_VFIO_ADDRESS'],
+    [address, { dryrun: true }, 'ERR_INVALID_ARG_VALUE'],
+    [address, { dryRun: 1 }, 'ERR_INVALID_ARG_TYPE'],
+    [address, null, 'ERR_INVALID_ARG_TYPE'],
+  ])('%s with %j', async (where, options, code) => {
+    expect((await rejectionOf(bindDevice(where, options as never))).code).toBe(code);
+  });
+});
+
+/** From now on a disk of the device is mounted. */
+function useDisk(): void {
+  const path = `/sys/devices/pci0000:00/${address}/nvme/nvme0/nvme0n1`;
+  tree.file(`${path}/dev`, '259:0\n');
+  tree.link('/sys/block/nvme0n1', path);
+  tree.file('/proc/self/mountinfo', '36 35 259:0 / /data rw - ext4 /dev/nvme0n1 rw\n');
+}
+
+describe('a step that fails', () => {
+  test('first leaves everything as it was', async () => {
+    failAt(0, 'EACCES', -13);
+    expect(await rejectionOf(bindAt(kernel, address, false))).toMatchObject({
+      code: 'EACCES',
+      errno: -13,
+      syscall: 'write',
+      path: override,
+      hint: expect.stringContaining('root'),
+    });
+    expect(kernel.writes).toEqual([]);
+    expect([kernel.driver, kernel.override]).toEqual(['nvme', '(null)']);
+  });
+
+  test.each([
+    [1, unbind('nvme')],
+    [2, probe],
+  ])('as number %d is undone', async (number, path) => {
+    failAt(number, 'EINVAL', -22);
+    const error = await rejectionOf(bindAt(kernel, address, false));
+    expect(error).toMatchObject({ code: 'EINVAL', path, hint: expect.stringContaining(path) });
+    expect([kernel.driver, kernel.override]).toEqual(['nvme', '(null)']);
+  });
+
+  test('when vfio-pci does not take the device is undone', async () => {
+    kernel.before.set(2, () => writeFileSync(kernel.root + override, '(null)\n'));
+    const error = await rejectionOf(bindAt(kernel, address, false));
+    expect(error).toMatchObject({
+      code: 'ERR_VFIO_NOT_BOUND',
+      hint: expect.stringContaining('dmesg'),
+    });
+    expect([kernel.driver, kernel.override]).toEqual(['nvme', '(null)']);
+  });
+
+  test('and cannot be undone says what to do by hand', async () => {
+    failAt(2, 'EINVAL', -22);
+    const undo = kernel.write.bind(kernel);
+    kernel.write = async (path, value) => {
+      if (path === bind('nvme')) {
+        throw Object.assign(new Error(), { errno: -19, syscall: 'write' });
+      }
+      return undo(path, value);
+    };
+    const error = await rejectionOf(bindAt(kernel, address, false));
+    expect(error).toMatchObject({ code: 'EINVAL', cause: { code: 'EINVAL' } });
+    expect(error.message).toContain('undoing it failed too: ENODEV');
+    expect(error.hint).toContain(`echo > ${override}\n  echo ${address} > ${bind('nvme')}`);
+  });
+});
+
+describe('a race', () => {
+  test('with another driver before the unbind stops, and leaves that driver alone', async () => {
+    kernel.before.set(0, () => tree.bind(address, 'other'));
+    const error = await rejectionOf(bindAt(kernel, address, false));
+    expect(error).toMatchObject({ code: 'ERR_VFIO_BUSY' });
+    expect(error.message).toContain('bound to other now');
+    expect([kernel.driver, kernel.override]).toEqual(['other', '(null)']);
+  });
+
+  test('with another driver after the unbind leaves that driver alone', async () => {
+    kernel.before.set(2, () => tree.bind(address, 'other'));
+    const error = await rejectionOf(bindAt(kernel, address, false));
+    expect(error).toMatchObject({ code: 'ERR_VFIO_NOT_BOUND' });
+    expect([kernel.driver, kernel.override]).toEqual(['other', '(null)']);
+  });
+
+  test('with a mount before the unbind stops', async () => {
+    kernel.before.set(0, useDisk);
+    const error = await rejectionOf(bindAt(kernel, address, false));
+    expect(error).toMatchObject({ code: 'ERR_VFIO_BUSY' });
+    expect([kernel.driver, kernel.override]).toEqual(['nvme', '(null)']);
+  });
+
+  test('with another device at the address is noticed', async () => {
+    kernel.before.set(2, () => tree.pci(address, { vendor: '0xdead', group: 12 }));
+    const error = await rejectionOf(bindAt(kernel, address, false));
+    expect(error.message).toContain('Another device');
+  });
+});
+
+describe('restoring', () => {
+  test('leaves alone a device that someone else bound', async () => {
+    const binding = await bindAt(kernel, address, false);
+    tree.bind(address, 'other');
+    expect(await rejectionOf(binding.restore())).toMatchObject({ code: 'ERR_VFIO_BUSY' });
+    expect(kernel.driver).toBe('other');
+  });
+
+  test('finds a device that was given back already', async () => {
+    const binding = await bindAt(kernel, address, false);
+    tree.bind(address, 'nvme');
+    await binding.restore();
+    expect([kernel.driver, kernel.override]).toEqual(['nvme', '(null)']);
+  });
+
+  test('binds a device that vfio-pci has lost', async () => {
+    const binding = await bindAt(kernel, address, false);
+    tree.unbind(address);
+    await binding.restore();
+    expect(kernel.driver).toBe('nvme');
+  });
+
+  test('does not touch another device at the address', async () => {
+    const binding = await bindAt(kernel, address, false);
+    tree.pci(address, { vendor: '0xdead', driver: 'vfio-pci' });
+    kernel.writes.length = 0;
+    expect(await rejectionOf(binding.restore())).toMatchObject({ code: 'ENODEV' });
+    expect(kernel.writes).toEqual([]);
+  });
+
+  test('tells when the driver does not take the device back', async () => {
+    const binding = await bindAt(kernel, address, false);
+    kernel.before.set(5, () => {
+      throw Object.assign(new Error(), { errno: -19, syscall: 'write' });
+    });
+    expect(await rejectionOf(binding.restore())).toMatchObject({
+      code: 'ENODEV',
+      path: bind('nvme'),
+    });
+  });
+});

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: MIT
+// What the library finds out after a failure, on a fake /sys and /proc.
+import { chmodSync } from 'node:fs';
+import { constants } from 'node:os';
+import { describe, expect, test } from '@jest/globals';
+import { awaitOpen, diagnoseMap, diagnoseOpen, mapMemory } from '../../lib/diagnose.js';
+import { rejectionOf, thrownBy } from './lib-fake-native.js';
+import { FakeTree } from './lib-fake-tree.js';
+
+const address = '0000:01:00.0';
+const { errno } = constants;
+
+/** A failed system call. */
+function failed(name: keyof typeof errno, request: string, path = '/dev/vfio/12') {
+  const syscall = request.startsWith('VFIO_') ? 'ioctl' : request;
+  const ioctl = request.startsWith('VFIO_') ? request : '';
+  return { errno: errno[name], syscall, request: ioctl, path };
+}
+
+/** A machine with the device ready for VFIO. */
+function readyTree(): FakeTree {
+  const tree = new FakeTree();
+  tree.pci(address, { driver: 'vfio-pci', group: 12 });
+  tree.file('/dev/vfio/vfio');
+  tree.file('/dev/vfio/12');
+  tree.folder('/sys/class/iommu/dmar0');
+  return tree;
+}
+
+describe('opening fails because', () => {
+  test('there is no such device', async () => {
+    using tree = readyTree();
+    const target = { address: '0000:05:00.0' };
+    const finding = await diagnoseOpen(failed('ENOENT', 'readlink', ''), target, tree.root);
+    expect(finding).toMatchObject({
+      code: 'ENODEV',
+      summary: 'There is no PCI device 0000:05:00.0',
+      hint: expect.stringContaining('lspci'),
+    });
+  });
+
+  test('another driver has the device', async () => {
+    using tree = readyTree();
+    tree.bind(address, 'nvme');
+    const finding = await diagnoseOpen(failed('ENOENT', 'open'), { address }, tree.root);
+    expect(finding).toMatchObject({
+      code: 'ERR_VFIO_NOT_BOUND',
+      summary: `${address} is bound to nvme, not to vfio-pci`,
+    });
+    expect(finding.hint?.split('\n').map((line) => line.trim())).toEqual([
+      `Bind it with bindDevice('${address}'), or as root:`,
+      `echo vfio-pci > /sys/bus/pci/devices/${address}/driver_override`,
+      `echo ${address} > /sys/bus/pci/drivers/nvme/unbind`,
+      `echo ${address} > /sys/bus/pci/drivers_probe`,
+    ]);
+  });
+
+  test('no driver has the device', async () => {
+    using tree = readyTree();
+    tree.unbind(address);
+    const failure = failed('ENODEV', 'VFIO_GROUP_GET_DEVICE_FD');
+    const finding = await diagnoseOpen(failure, { address }, tree.root);
+    expect(finding.summary).toContain('bound to no driver');
+    expect(finding.hint).not.toContain('unbind');
+  });
+
+  test.each(['EMFILE', 'EBUSY', 'ETIMEDOUT'] as const)(
+    'of %s, whatever has the device',
+    async (name) => {
+      using tree = readyTree();
+      tree.bind(address, 'nvme');
+      const finding = await diagnoseOpen(failed(name, 'VFIO_X'), { address }, tree.root);
+      expect(finding.code).toBeUndefined();
+    },
+  );
+
+  test('no IOMMU is on', async () => {
+    using tree = new FakeTree();
+    tree.pci(address, { driver: 'vfio-pci' });
+    const finding = await diagnoseOpen(failed('ENOENT', 'readlink'), { address }, tree.root);
+    expect(finding.code).toBe('ERR_VFIO_NO_IOMMU');
+    expect(finding.hint).toContain('intel_iommu=on');
+  });
+
+  test('the IOMMU does not cover the device', async () => {
+    using tree = new FakeTree();
+    tree.pci(address, { driver: 'vfio-pci' });
+    tree.folder('/sys/class/iommu/dmar0');
+    const finding = await diagnoseOpen(failed('ENOENT', 'readlink'), { address }, tree.root);
+    expect(finding.hint).toContain('not behind it');
+  });
+
+  test.each(['ENOENT', 'ENODEV'] as const)('VFIO is not loaded (%s)', async (name) => {
+    using tree = new FakeTree();
+    const finding = await diagnoseOpen(failed(name, 'open', '/dev/vfio/vfio'), {}, tree.root);
+    expect(finding.hint).toContain('modprobe vfio-pci');
+  });
+
+  test.each(['/dev/vfio/vfio', '/dev/vfio/12'])('%s may not be opened', async (path) => {
+    using tree = readyTree();
+    chmodSync(tree.root + path, 0o600);
+    const finding = await diagnoseOpen(failed('EACCES', 'open', path), { address }, tree.root);
+    expect(finding.code).toBeUndefined();
+    expect(finding.hint).toContain(`${path} is mode 0600, user ${process.getuid?.()}`);
+    expect(finding.hint).toContain('chgrp vfio');
+    expect(finding.hint).toContain('SUBSYSTEM=="vfio", GROUP="vfio", MODE="0660"');
+  });
+
+  test('the node of the group is missing', async () => {
+    using tree = new FakeTree();
+    tree.pci(address, { driver: 'vfio-pci', group: 12 });
+    const finding = await diagnoseOpen(failed('ENOENT', 'open'), { address }, tree.root);
+    expect(finding.hint).toContain('/dev/vfio/12 does not exist');
+  });
+
+  test.each([
+    ['the library says so', { code: 'ERR_VFIO_NOT_VIABLE', message: 'not viable' }, { address }],
+    ['the kernel refuses', failed('EPERM', 'VFIO_GROUP_SET_CONTAINER'), { address }],
+    ['a group was opened', { code: 'ERR_VFIO_NOT_VIABLE', message: '' }, { group: 12 }],
+  ])('the group is not viable: %s', async (_how, failure, target) => {
+    using tree = readyTree();
+    tree.pci('0000:01:00.1', { driver: 'e1000e', group: 12 });
+    tree.pci('0000:01:00.2', { driver: 'snd_hda_intel', group: 12 });
+    tree.pci('0000:00:1c.0', { driver: 'pcieport', group: 12 });
+    const finding = await diagnoseOpen(failure, target, tree.root);
+    expect(finding).toMatchObject({
+      code: 'ERR_VFIO_NOT_VIABLE',
+      summary: 'IOMMU group 12 is not viable',
+    });
+    expect(finding.hint).toContain('0000:01:00.1 is bound to e1000e');
+    expect(finding.hint).toContain('0000:01:00.2 is bound to snd_hda_intel');
+    expect(finding.hint).not.toContain('pcieport');
+    expect(finding.hint).toContain("bindDevice('0000:01:00.1')");
+  });
+
+  test('a process holds the group', async () => {
+    using tree = readyTree();
+    tree.process(41, 'qemu-system-x86', ['/dev/null', '/dev/vfio/12']);
+    tree.process(42, 'innocent', ['/dev/vfio/13', '/dev/vfio/vfio']);
+    const finding = await diagnoseOpen(failed('EBUSY', 'open'), { address }, tree.root);
+    expect(finding.hint).toContain('/dev/vfio/12 is held by process 41 (qemu-system-x86)');
+    expect(finding.hint).not.toContain('42');
+  });
+
+  test('this process holds the group', async () => {
+    using tree = readyTree();
+    tree.process(process.pid, 'node', ['/dev/vfio/12']);
+    const finding = await diagnoseOpen(failed('EBUSY', 'open'), { address }, tree.root);
+    expect(finding.hint).toContain(`held by this process (${process.pid})`);
+  });
+
+  test('someone holds the group who cannot be seen', async () => {
+    using tree = readyTree();
+    const finding = await diagnoseOpen(failed('EBUSY', 'open'), { address }, tree.root);
+    expect(finding.hint).toContain('fuser -v /dev/vfio/12');
+  });
+
+  test('the platform cannot isolate interrupts', async () => {
+    using tree = readyTree();
+    const failure = failed('EPERM', 'VFIO_SET_IOMMU', '/dev/vfio/vfio');
+    const finding = await diagnoseOpen(failure, { address }, tree.root);
+    expect(finding.hint).toContain('allow_unsafe_interrupts=1');
+  });
+
+  test('of something else, about which nothing is made up', async () => {
+    using tree = readyTree();
+    const failure = failed('EIO', 'VFIO_GROUP_GET_DEVICE_FD');
+    expect(await diagnoseOpen(failure, { address }, tree.root)).toEqual({ hint: undefined });
+  });
+});
+
+describe('an error of an open', () => {
+  test('carries what was found', async () => {
+    const failure = failed('ENOENT', 'open', '/dev/vfio/12');
+    const error = await rejectionOf(
+      awaitOpen(() => Promise.reject(failure), { address: '00ff:ff:1f.7' }),
+    );
+    expect(error).toMatchObject({ code: 'ENODEV', address: '00ff:ff:1f.7', path: '/dev/vfio/12' });
+    expect(error.message).toContain("(ENOENT: no such file or directory, open '/dev/vfio/12')");
+  });
+
+  test('that is an error already stays as it is', async () => {
+    const mine = new Error('mine');
+    expect(await rejectionOf(awaitOpen(() => Promise.reject(mine), {}))).toBe(mine);
+  });
+});
+
+describe('mapping fails because', () => {
+  const noMemory = failed('ENOMEM', 'VFIO_IOMMU_MAP_DMA', '/dev/vfio/vfio');
+  const limits = (soft: string) =>
+    `Limit                     Soft Limit           Hard Limit           Units     \n` +
+    `Max locked memory         ${soft.padEnd(20)} ${soft.padEnd(20)} bytes     \n`;
+
+  function tree(soft: string, locked: number): FakeTree {
+    const tree = new FakeTree();
+    tree.file('/proc/self/limits', limits(soft));
+    tree.file('/proc/self/status', `Name:\tnode\nVmLck:\t${locked} kB\nVmPin:\t       0 kB\n`);
+    return tree;
+  }
+
+  test('the limit on locked memory is too small', () => {
+    using machine = tree('8388608', 4096);
+    const { hint } = diagnoseMap(noMemory, 8388608, machine.root);
+    expect(hint).toContain('12582912 bytes are needed (8388608 more than the 4194304 locked now)');
+    expect(hint).toContain('8388608 are allowed (RLIMIT_MEMLOCK)');
+    expect(hint).toContain(`prlimit --pid ${process.pid} --memlock=`);
+    expect(hint).toContain('LimitMEMLOCK=infinity');
+    expect(hint).toContain('/etc/security/limits.d');
+  });
+
+  test.each(['unlimited', '1073741824'])('not the limit, with %s allowed', (soft) => {
+    using machine = tree(soft, 0);
+    const { hint } = diagnoseMap(noMemory, 4096, machine.root);
+    expect(hint).toContain('The limit on locked memory has room');
+  });
+
+  test('something else, where /proc does not say', () => {
+    using machine = new FakeTree();
+    expect(diagnoseMap(noMemory, 4096, machine.root).hint).toContain('out of memory');
+  });
+
+  test.each([
+    ['EEXIST', 'mapped already'],
+    ['EINVAL', 'container.info.iovaRanges'],
+    ['ENOSPC', '65535'],
+  ] as const)('%s has its hint', (name, text) => {
+    const failure = failed(name, 'VFIO_IOMMU_MAP_DMA', '/dev/vfio/vfio');
+    expect(diagnoseMap(failure, 4096).hint).toContain(text);
+  });
+
+  test('anything, told as an error with that hint', () => {
+    const failure = failed('ENOSPC', 'VFIO_IOMMU_MAP_DMA', '/dev/vfio/vfio');
+    const map = () => {
+      throw failure;
+    };
+    expect(thrownBy(() => mapMemory(map, 4096))).toMatchObject({
+      code: 'ENOSPC',
+      request: 'VFIO_IOMMU_MAP_DMA',
+      hint: expect.stringContaining('65535'),
+    });
+  });
+});

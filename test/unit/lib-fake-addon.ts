@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+// A module in the shape of the addon, for VFIO_BINARY to name.
+import type { Native } from '../../lib/native.js';
+import { FakeNative } from './lib-fake-native.js';
+
+let fake = new FakeNative();
+
+/** Begins anew, and gives what stands behind the functions below. */
+export function renew(): FakeNative {
+  fake = new FakeNative();
+  return fake;
+}
+
+export const openContainer: Native['openContainer'] = () => fake.openContainer();
+export const openDevice: Native['openDevice'] = (address) => fake.openDevice(address);
+export const read8: Native['read8'] = (handle, offset) => fake.read8(handle, offset);
+export const read16: Native['read16'] = (handle, offset) => fake.read16(handle, offset);
+export const read32: Native['read32'] = (handle, offset) => fake.read32(handle, offset);
