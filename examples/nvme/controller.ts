@@ -26,6 +26,7 @@ import type { QueuePair } from './queue.js';
 import { Queues } from './queues.js';
 import { Registers } from './registers.js';
 import { ABORTED_BY_HOST, type Status, SUCCESS } from './status.js';
+import { Watchdog } from './watchdog.js';
 
 export interface ControllerOptions {
   /** How the controller announces completions; MSI-X unless said otherwise. */
@@ -42,8 +43,6 @@ export interface ControllerOptions {
 const MAX_TRANSFER_BYTES = 0x10000 * 512;
 /** For controllers that do not report RTD3E. */
 const SHUTDOWN_TIMEOUT = 10_000;
-/** The watchdog looks this often within one command timeout. */
-const TICKS_PER_TIMEOUT = 4;
 
 type State = 'starting' | 'live' | 'resetting' | 'failed' | 'closing';
 
@@ -66,18 +65,15 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
   #interrupts = 0;
   #identity: ControllerIdentity | undefined;
   #namespaces: readonly Namespace[] = [];
-  readonly #watchdog: NodeJS.Timeout;
+  readonly #watchdog: Watchdog;
+  #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
-  readonly #onLost = () => this.#abandon('the device is gone');
-  readonly #onReset = () => this.#abandon('the device was reset');
-  readonly #onClose = () => this.#abandon('the device was closed');
 
   private constructor(device: Device, options: ControllerOptions) {
     this.device = device;
     this.registers = new Registers(device.bar(0));
     this.#queues = new Queues(device, this.registers);
-    device.on('lost', this.#onLost).on('reset', this.#onReset).on('close', this.#onClose);
     this.#options = {
       interrupts: 'msix',
       queueEntries: 64,
@@ -85,8 +81,10 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
       commandTimeout: 30_000,
       ...options,
     };
-    const tick = this.#options.commandTimeout / TICKS_PER_TIMEOUT;
-    this.#watchdog = setInterval(() => this.#watch(), tick).unref();
+    const { commandTimeout } = this.#options;
+    this.#watchdog = new Watchdog(device, this.#queues, commandTimeout, (failure) =>
+      this.#failed(failure),
+    );
   }
 
   /** Resets and enables the controller and makes one I/O queue pair. */
@@ -161,8 +159,9 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
     if (this.#state !== 'live' && this.#state !== 'failed') throw this.#refusal();
     this.#state = 'resetting';
     this.#failure = undefined;
+    this.#starting = this.#start();
     try {
-      await this.#start();
+      await this.#starting;
     } catch (error) {
       this.#state = 'failed';
       throw error;
@@ -195,6 +194,8 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    // A reset that is under way would go on with memory that is gone.
+    await this.#starting?.catch(() => {});
     try {
       if (this.#state === 'live') await this.shutdown();
       this.#state = 'closing';
@@ -203,8 +204,7 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
       // Who used the controller was told of this failure already.
       if (this.#failure === undefined) throw error;
     } finally {
-      clearInterval(this.#watchdog);
-      this.device.off('lost', this.#onLost).off('reset', this.#onReset).off('close', this.#onClose);
+      this.#watchdog.close();
       this.#vectors?.close();
       this.#queues.close();
     }
@@ -277,27 +277,12 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
     });
   }
 
-  #watch(): void {
-    const queueId = this.#queues.overdue(TICKS_PER_TIMEOUT);
-    if (queueId !== undefined) this.#fail(queueId);
-  }
-
-  /** A command had no answer: the controller cannot be trusted any more. */
-  #fail(queueId: number): void {
+  /** The commands in flight end when the controller has stopped: until then it has their memory. */
+  #failed(failure: NvmeError): void {
     if (this.#failure !== undefined) return;
-    const limit = `${this.#options.commandTimeout} ms`;
-    const message = `no completion on queue ${queueId} for ${limit}`;
-    this.#failure = new NvmeError('ERR_NVME_TIMEOUT', message);
-    this.#state = 'failed';
-    // The command's memory is the controller's until it is disabled: #stop ends the command then.
-    this.#stop().catch(() => {});
-  }
-
-  /** The device under the controller has changed: it does nothing any more, and knows no queue. */
-  #abandon(why: string): void {
-    this.#failure ??= new NvmeError('ERR_NVME_FATAL', why);
+    this.#failure = failure;
     if (this.#state !== 'closing') this.#state = 'failed';
-    this.#queues.end();
+    this.#stop().catch(() => {});
   }
 
   #refusal(): NvmeError {
@@ -311,6 +296,7 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
     for (const nsid of ids) {
       const identity = parseNamespace(nsid, await this.identify(Cns.NAMESPACE, nsid));
       const known = this.#namespaces.find((each) => each.nsid === nsid);
+      if (known !== undefined) known.identity = identity;
       namespaces.push(known ?? new Namespace(this, identity));
     }
     return namespaces;

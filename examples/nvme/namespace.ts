@@ -33,7 +33,8 @@ export interface NamespaceOwner {
  * The memory of a command belongs to the controller until the command has ended.
  */
 export class Namespace {
-  readonly identity: NamespaceIdentity;
+  /** As the controller reported it when it was last started. */
+  identity: NamespaceIdentity;
   readonly #owner: NamespaceOwner;
   readonly #pointer = emptyDataPointer();
 

@@ -306,6 +306,14 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'nvme', () => {
       await expect(controller.reset()).rejects.toMatchObject(closed);
     });
 
+    test('close waits for a reset that is under way', async () => {
+      const controller = await Controller.open(device);
+      const reset = controller.reset();
+      await controller.close();
+      await reset;
+      expect(controller.registers.get('CC', CC.EN)).toBe(0);
+    });
+
     test('close waits for the commands in flight', async () => {
       using memory = device.allocDma(2 ** 20);
       const controller = await Controller.open(device);

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// Notices that a controller cannot be relied on any more.
+import type { Device } from 'vfio';
+import { NvmeError } from './errors.js';
+import type { Queues } from './queues.js';
+
+/** It looks this often within one command timeout. */
+const TICKS_PER_TIMEOUT = 4;
+
+/** Watches the age of commands, and the device under the controller. Keeps no process alive. */
+export class Watchdog {
+  readonly #device: Device;
+  readonly #failed: (failure: NvmeError) => void;
+  readonly #timer: NodeJS.Timeout;
+  readonly #onLost = () => this.#deviceChanged('is gone');
+  readonly #onReset = () => this.#deviceChanged('was reset');
+  readonly #onClose = () => this.#deviceChanged('was closed');
+
+  /** Calls `failed` when a command had no answer for `timeout` ms, and when the device changes. */
+  constructor(
+    device: Device,
+    queues: Queues,
+    timeout: number,
+    failed: (failure: NvmeError) => void,
+  ) {
+    this.#device = device;
+    this.#failed = failed;
+    device.on('lost', this.#onLost).on('reset', this.#onReset).on('close', this.#onClose);
+    const look = () => {
+      const queueId = queues.overdue(TICKS_PER_TIMEOUT);
+      if (queueId === undefined) return;
+      const message = `no completion on queue ${queueId} for ${timeout} ms`;
+      failed(new NvmeError('ERR_NVME_TIMEOUT', message));
+    };
+    this.#timer = setInterval(look, timeout / TICKS_PER_TIMEOUT).unref();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#device.off('lost', this.#onLost).off('reset', this.#onReset).off('close', this.#onClose);
+  }
+
+  /** It has forgotten the controller's state, or there is none any more. */
+  #deviceChanged(how: string): void {
+    this.#failed(new NvmeError('ERR_NVME_FATAL', `the device ${how}`));
+  }
+}
