@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: MIT
+#include "fake_kernel.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "syscalls_hook.h"
+#include "uapi/vfio.h"
+
+namespace vfio::testing {
+
+namespace {
+
+constexpr std::uint32_t kRegions = 10;
+FakeKernel* current = nullptr;
+
+/// A system call's way to fail.
+int fail(int error) {
+  errno = error;
+  return -1;
+}
+
+template <typename T>
+T read(const void* argument) {
+  T value;
+  std::memcpy(&value, argument, sizeof value);
+  return value;
+}
+
+template <typename T>
+void append(std::vector<std::uint8_t>& bytes, const T& value) {
+  bytes.resize(bytes.size() + sizeof value);
+  std::memcpy(bytes.data() + bytes.size() - sizeof value, &value, sizeof value);
+}
+
+/// What each link of sysfs says; the devices themselves are links too.
+const std::map<std::string, std::string>& links() {
+  static const std::map<std::string, std::string> kLinks{
+      {"/sys/bus/pci/devices/0000:01:00.0", "../../../devices/pci0000:00/0000:01:00.0"},
+      {"/sys/bus/pci/devices/0000:01:00.0/iommu_group", "../../../../kernel/iommu_groups/12"},
+      {"/sys/bus/pci/devices/0000:01:00.1/iommu_group", "../../../../kernel/iommu_groups/12"},
+      {"/sys/bus/pci/devices/0000:02:00.0/iommu_group", "../../../../kernel/iommu_groups/13"},
+      {"/sys/bus/pci/devices/0000:03:00.0", "../../../devices/pci0000:00/0000:03:00.0"},
+  };
+  return kLinks;
+}
+
+}  // namespace
+
+FakeKernel::FakeKernel() {
+  current = this;
+  forward_syscalls_to(table());
+}
+
+FakeKernel::~FakeKernel() {
+  disarm_all();
+  reset_syscalls();
+  current = nullptr;
+}
+
+FakeKernel& FakeKernel::instance() { return *current; }
+
+const sys::Syscalls& FakeKernel::table() {
+  static const sys::Syscalls kTable = [] {
+    sys::Syscalls calls = sys::kernel_syscalls();
+    calls.open = [](const char* path, int flags) { return instance().open(path, flags); };
+    calls.close = [](int fd) { return instance().close(fd); };
+    calls.ioctl = [](int fd, unsigned long request, void* argument) {
+      return instance().ioctl(fd, request, argument);
+    };
+    calls.readlink = [](const char* path, char* buffer, std::size_t size) {
+      return instance().readlink(path, buffer, size);
+    };
+    calls.poll = [](pollfd*, nfds_t, int) { return 0; };  // nobody waits for the passing of time
+    return calls;
+  }();
+  return kTable;
+}
+
+void FakeKernel::raise(std::uint32_t irq_index) {
+  const std::uint64_t one = 1;
+  if (::write(armed.at(irq_index), &one, sizeof one) < 0) std::abort();
+}
+
+void FakeKernel::poke(std::uint64_t offset, std::uint32_t value) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [fd, file] : files_) {
+    if (file.kind != Kind::kDevice) continue;
+    if (::pwrite(fd, &value, sizeof value, static_cast<off_t>(offset)) < 0) std::abort();
+  }
+}
+
+// ---- Files
+// -----------------------------------------------------------------------------------------
+
+int FakeKernel::add(Kind kind, int group) {
+  const int fd = ::memfd_create("fake", MFD_CLOEXEC);
+  if (fd < 0 || ::ftruncate(fd, static_cast<off_t>(region_offset(kRegions))) != 0) std::abort();
+  files_[fd] = {.kind = kind, .group = group};
+  return fd;
+}
+
+int FakeKernel::open(const std::string& path, int flags) {
+  const std::lock_guard lock(mutex_);
+  if ((flags & O_CLOEXEC) == 0) return fail(EPROTO);
+  if (path == "/dev/vfio/vfio") return add(Kind::kContainer, 0);
+  const bool group = path == "/dev/vfio/12" || path == "/dev/vfio/13";
+  if (!group || !bound) return fail(ENOENT);
+  if (opens_too_early > 0) {
+    --opens_too_early;
+    return fail(ENOENT);
+  }
+  const int number = std::stoi(path.substr(path.rfind('/') + 1));
+  for (const auto& [fd, file] : files_) {
+    if (file.kind == Kind::kGroup && file.group == number) return fail(EBUSY);
+  }
+  return add(Kind::kGroup, number);
+}
+
+int FakeKernel::close(int fd) {
+  const std::lock_guard lock(mutex_);
+  if (const auto file = files_.find(fd); file != files_.end()) {
+    leave(file->second);
+    if (file->second.kind == Kind::kDevice) disarm_all();
+    files_.erase(file);
+  }
+  return ::close(fd);
+}
+
+ssize_t FakeKernel::readlink(const std::string& path, char* buffer, std::size_t size) {
+  std::string target;
+  if (const auto link = links().find(path); link != links().end()) {
+    target = link->second;
+  } else if (bound && path.starts_with("/sys/class/vfio/1")) {
+    target = "../../devices/virtual/vfio";
+  } else {
+    return fail(ENOENT);
+  }
+  const std::size_t copied = std::min(size, target.size());
+  std::memcpy(buffer, target.data(), copied);
+  return static_cast<ssize_t>(copied);
+}
+
+bool FakeKernel::has_groups() const {
+  return std::any_of(files_.begin(), files_.end(), [](const auto& file) {
+    return file.second.kind == Kind::kGroup && file.second.container >= 0;
+  });
+}
+
+/// The container forgets its IOMMU and mappings with the last group.
+void FakeKernel::leave(File& group) {
+  if (group.kind != Kind::kGroup) return;
+  group.container = -1;
+  if (has_groups()) return;
+  iommu_set_ = false;
+  mappings.clear();
+}
+
+int FakeKernel::ioctl(int fd, unsigned long request, void* argument) {
+  const std::lock_guard lock(mutex_);
+  const auto file = files_.find(fd);
+  if (file == files_.end()) return fail(ENOTTY);
+  switch (file->second.kind) {
+    case Kind::kContainer:
+      return container_ioctl(request, argument);
+    case Kind::kGroup:
+      return group_ioctl(fd, file->second, request, argument);
+    case Kind::kDevice:
+      break;
+  }
+  return device_ioctl(request, argument);
+}
+
+/// Copies an answer as far as there is space for it, and says how much it takes.
+int FakeKernel::answer(void* argument, std::vector<std::uint8_t> bytes) const {
+  const auto space = read<std::uint32_t>(argument);
+  const auto wanted = asks_for_more ? space + 8 : static_cast<std::uint32_t>(bytes.size());
+  std::memcpy(bytes.data(), &wanted, sizeof wanted);
+  std::memcpy(argument, bytes.data(), std::min<std::size_t>(space, bytes.size()));
+  return 0;
+}
+
+// ---- Containers and groups
+// -------------------------------------------------------------------------
+
+int FakeKernel::container_ioctl(unsigned long request, void* argument) {
+  const auto number = reinterpret_cast<std::uintptr_t>(argument);
+  if (request == VFIO_GET_API_VERSION) return api_version;
+  if (request == VFIO_CHECK_EXTENSION) {
+    return (number == VFIO_TYPE1_IOMMU && has_type1) ||
+           (number == VFIO_TYPE1v2_IOMMU && has_type1v2);
+  }
+  if (request == VFIO_SET_IOMMU) {
+    if (!has_groups() || iommu_set_ || number != VFIO_TYPE1v2_IOMMU) return fail(EINVAL);
+    iommu_set_ = true;
+    ++set_iommus;
+    return 0;
+  }
+  if (!iommu_set_) return fail(EINVAL);
+  if (request == VFIO_IOMMU_GET_INFO) return iommu_info(argument);
+  if (request == VFIO_IOMMU_MAP_DMA) {
+    const auto map = read<vfio_iommu_type1_dma_map>(argument);
+    if (!mappings.emplace(map.iova, map.size).second) return fail(EEXIST);
+    last_map_flags = map.flags;
+    return 0;
+  }
+  if (request == VFIO_IOMMU_UNMAP_DMA) {
+    auto unmap = read<vfio_iommu_type1_dma_unmap>(argument);
+    if (unmap.flags != 0) return fail(EINVAL);
+    if (mappings.erase(unmap.iova) == 0) unmap.size = 0;
+    unmap.size = unmapped.value_or(unmap.size);
+    std::memcpy(argument, &unmap, sizeof unmap);
+    return 0;
+  }
+  return fail(ENOTTY);
+}
+
+int FakeKernel::iommu_info(void* argument) const {
+  constexpr std::uint32_t kFirst = sizeof(vfio_iommu_type1_info);
+  constexpr std::uint32_t kSecond = kFirst + sizeof(vfio_iommu_type1_info_dma_avail) + 4;
+  std::vector<std::uint8_t> bytes;
+  append(bytes, vfio_iommu_type1_info{.argsz = 0,
+                                      .flags = VFIO_IOMMU_INFO_PGSIZES | VFIO_IOMMU_INFO_CAPS,
+                                      .iova_pgsizes = 0x40201000,
+                                      .cap_offset = kFirst,
+                                      .pad = 0});
+  append(bytes, vfio_iommu_type1_info_dma_avail{
+                    .header = {.id = VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL,
+                               .version = 1,
+                               .next = has_ranges ? kSecond : 0},
+                    .avail = 65535 - static_cast<std::uint32_t>(mappings.size())});
+  bytes.resize(kSecond);
+  if (has_ranges) {
+    append(bytes,
+           vfio_iommu_type1_info_cap_iova_range{
+               .header = {.id = VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE, .version = 1, .next = 0},
+               .nr_iovas = 2,
+               .reserved = 0});
+    append(bytes, vfio_iova_range{.start = 0, .end = 0xfedfffff});
+    append(bytes, vfio_iova_range{.start = 0xfef00000, .end = (std::uint64_t{1} << 39) - 1});
+  }
+  return answer(argument, std::move(bytes));
+}
+
+int FakeKernel::group_ioctl(int fd, File& group, unsigned long request, void* argument) {
+  if (request == VFIO_GROUP_GET_STATUS) {
+    auto status = read<vfio_group_status>(argument);
+    status.flags = (viable ? VFIO_GROUP_FLAGS_VIABLE : 0) |
+                   (group.container >= 0 ? VFIO_GROUP_FLAGS_CONTAINER_SET : 0);
+    std::memcpy(argument, &status, sizeof status);
+    return 0;
+  }
+  if (request == VFIO_GROUP_SET_CONTAINER) {
+    const int container = read<int>(argument);
+    const auto file = files_.find(container);
+    if (file == files_.end() || file->second.kind != Kind::kContainer) return fail(EINVAL);
+    group.container = container;
+    return 0;
+  }
+  if (group.container < 0) return fail(EINVAL);
+  if (request == VFIO_GROUP_UNSET_CONTAINER) {
+    const bool in_use = std::any_of(files_.begin(), files_.end(), [&](const auto& file) {
+      return file.first != fd && file.second.kind == Kind::kDevice &&
+             file.second.group == group.group;
+    });
+    if (in_use) return fail(EBUSY);
+    leave(group);
+    return 0;
+  }
+  if (request == VFIO_GROUP_GET_DEVICE_FD) {
+    const auto link = links().find(
+        "/sys/bus/pci/devices/" + std::string(static_cast<const char*>(argument)) + "/iommu_group");
+    const std::string own = "/" + std::to_string(group.group);
+    if (link == links().end() || !link->second.ends_with(own)) return fail(ENODEV);
+    return iommu_set_ ? add(Kind::kDevice, group.group) : fail(EINVAL);
+  }
+  return fail(ENOTTY);
+}
+
+// ---- Devices
+// ---------------------------------------------------------------------------------------
+
+int FakeKernel::device_ioctl(unsigned long request, void* argument) {
+  if (request == VFIO_DEVICE_GET_INFO) {
+    std::vector<std::uint8_t> bytes;
+    append(bytes, vfio_device_info{.argsz = 0,
+                                   .flags = VFIO_DEVICE_FLAGS_PCI | VFIO_DEVICE_FLAGS_RESET,
+                                   .num_regions = kRegions,
+                                   .num_irqs = VFIO_PCI_NUM_IRQS,
+                                   .cap_offset = 0,
+                                   .pad = 0});
+    return answer(argument, std::move(bytes));
+  }
+  if (request == VFIO_DEVICE_GET_REGION_INFO) return region_info(argument);
+  if (request == VFIO_DEVICE_GET_IRQ_INFO) return irq_info(argument);
+  if (request == VFIO_DEVICE_SET_IRQS) return set_irqs(argument);
+  if (request == VFIO_DEVICE_RESET) {
+    ++resets;
+    return 0;
+  }
+  return fail(ENOTTY);
+}
+
+/// BAR 0 with an MSI-X table in it, BAR 2 to be mapped in two parts, BAR 4 not to be mapped,
+/// configuration space, no VGA, and a region of the device's own.
+int FakeKernel::region_info(void* argument) const {
+  constexpr std::uint32_t kReadWrite = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
+  constexpr std::uint32_t kChained = VFIO_REGION_INFO_FLAG_CAPS;
+  constexpr std::uint32_t kCap = sizeof(vfio_region_info);
+  const auto index = read<vfio_region_info>(argument).index;
+  vfio_region_info info{.argsz = 0,
+                        .flags = 0,
+                        .index = index,
+                        .cap_offset = 0,
+                        .size = 0,
+                        .offset = region_offset(index)};
+  std::vector<std::uint8_t> chain;
+  switch (index) {
+    case 0:
+      info.flags = kReadWrite | VFIO_REGION_INFO_FLAG_MMAP | kChained;
+      info.size = 0x4000;
+      append(chain, vfio_info_cap_header{
+                        .id = VFIO_REGION_INFO_CAP_MSIX_MAPPABLE, .version = 1, .next = 0});
+      break;
+    case 2:
+      info.flags = kReadWrite | VFIO_REGION_INFO_FLAG_MMAP | kChained;
+      info.size = 0x8000;
+      append(chain, vfio_region_info_cap_sparse_mmap{
+                        .header = {.id = VFIO_REGION_INFO_CAP_SPARSE_MMAP, .version = 1, .next = 0},
+                        .nr_areas = 2,
+                        .reserved = 0});
+      append(chain, vfio_region_sparse_mmap_area{.offset = 0, .size = 0x2000});
+      append(chain, vfio_region_sparse_mmap_area{.offset = 0x4000, .size = 0x4000});
+      break;
+    case 4:
+      info.flags = kReadWrite;
+      info.size = 0x100;
+      break;
+    case VFIO_PCI_CONFIG_REGION_INDEX:
+      info.flags = kReadWrite;
+      info.size = 0x1000;
+      break;
+    case VFIO_PCI_VGA_REGION_INDEX:
+      return fail(EINVAL);
+    case VFIO_PCI_NUM_REGIONS:
+      info.flags = VFIO_REGION_INFO_FLAG_READ | kChained;
+      info.size = 0x2000;
+      append(chain, vfio_region_info_cap_type{
+                        .header = {.id = VFIO_REGION_INFO_CAP_TYPE, .version = 1, .next = 0},
+                        .type = 0x80008086,
+                        .subtype = 1});
+      break;
+    default:
+      break;
+  }
+  // As the kernel does it: the chain only comes when there is space for all of it.
+  const bool fits = read<std::uint32_t>(argument) >= kCap + chain.size();
+  if (!chain.empty() && fits) info.cap_offset = kCap;
+  std::vector<std::uint8_t> bytes;
+  append(bytes, info);
+  bytes.insert(bytes.end(), chain.begin(), chain.end());
+  return answer(argument, std::move(bytes));
+}
+
+int FakeKernel::irq_info(void* argument) const {
+  auto info = read<vfio_irq_info>(argument);
+  constexpr std::uint32_t kCounts[]{1, 4, 8, 1, 1};
+  if (info.index == VFIO_PCI_ERR_IRQ_INDEX && !has_err) return fail(EINVAL);
+  info.flags = VFIO_IRQ_INFO_EVENTFD;
+  info.count = kCounts[info.index];
+  std::vector<std::uint8_t> bytes;
+  append(bytes, info);
+  return answer(argument, std::move(bytes));
+}
+
+int FakeKernel::set_irqs(const void* argument) {
+  const auto set = read<vfio_irq_set>(argument);
+  const auto* bytes = static_cast<const std::uint8_t*>(argument);
+  last_irq_set.assign(bytes, bytes + set.argsz);
+  if (set.index < VFIO_PCI_ERR_IRQ_INDEX) return set_irqs_result;
+  disarm(set.index);
+  if (set.count == 0) return 0;
+  const int eventfd = read<std::int32_t>(bytes + sizeof set);
+  armed[set.index] = ::fcntl(eventfd, F_DUPFD_CLOEXEC, 0);
+  return 0;
+}
+
+void FakeKernel::disarm_all() {
+  while (!armed.empty()) disarm(armed.begin()->first);
+}
+
+void FakeKernel::disarm(std::uint32_t irq_index) {
+  const auto found = armed.find(irq_index);
+  if (found == armed.end()) return;
+  ::close(found->second);
+  armed.erase(found);
+}
+
+}  // namespace vfio::testing

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+// VFIO as the kernel offers it, below the table of system calls: /dev/vfio/vfio, groups 12 and 13,
+// the devices 0000:01:00.0 and .1 (group 12), 0000:02:00.0 (group 13), and 0000:03:00.0 without an
+// IOMMU. Its descriptors are real ones, so that leaks show, and a device's is a sparse memfd, so
+// that reading and mapping regions works. Stands from construction to destruction. Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sys/syscalls.h"
+
+namespace vfio::testing {
+
+class FakeKernel final {
+ public:
+  FakeKernel();
+  ~FakeKernel();
+  FakeKernel(const FakeKernel&) = delete;
+  FakeKernel& operator=(const FakeKernel&) = delete;
+
+  // ---- How it behaves. Set before the call that it is about.
+  int api_version = 0;
+  bool has_type1 = true;
+  bool has_type1v2 = true;
+  bool viable = true;
+  bool bound = true;             // to vfio-pci: the groups have nodes
+  unsigned opens_too_early = 0;  // so many opens of a group find no node yet
+  bool has_ranges = true;        // IOVA_RANGE, as from Linux 5.4
+  bool asks_for_more = false;    // argsz never settles
+  bool has_err = true;
+  int set_irqs_result = 0;                // of MSI and MSI-X
+  std::optional<std::uint64_t> unmapped;  // what UNMAP says it did
+
+  // ---- What was done to it.
+  std::map<std::uint64_t, std::uint64_t> mappings;  // IOVA -> size
+  std::uint32_t last_map_flags = 0;
+  unsigned set_iommus = 0;
+  unsigned resets = 0;
+  std::vector<std::uint8_t> last_irq_set;
+  std::map<std::uint32_t, int> armed;  // the eventfds of ERR and REQ, by index
+
+  void raise(std::uint32_t irq_index);
+  /// Contents of a device's file.
+  void poke(std::uint64_t offset, std::uint32_t value);
+
+  // Where the regions of every device are in its file.
+  static constexpr std::uint64_t region_offset(std::uint32_t index) {
+    return std::uint64_t{index} << 40;
+  }
+
+ private:
+  enum class Kind { kContainer, kGroup, kDevice };
+  struct File {
+    Kind kind;
+    int group = 0;       // of a group, and of a device
+    int container = -1;  // of a group
+  };
+
+  static const sys::Syscalls& table();
+  static FakeKernel& instance();
+
+  int open(const std::string& path, int flags);
+  int close(int fd);
+  int ioctl(int fd, unsigned long request, void* argument);
+  ssize_t readlink(const std::string& path, char* buffer, std::size_t size);
+
+  int add(Kind kind, int group);
+  bool has_groups() const;
+  void leave(File& group);
+  int container_ioctl(unsigned long request, void* argument);
+  int group_ioctl(int fd, File& group, unsigned long request, void* argument);
+  int device_ioctl(unsigned long request, void* argument);
+  int iommu_info(void* argument) const;
+  int region_info(void* argument) const;
+  int irq_info(void* argument) const;
+  int set_irqs(const void* argument);
+  void disarm_all();
+  void disarm(std::uint32_t irq_index);
+  int answer(void* argument, std::vector<std::uint8_t> bytes) const;
+
+  std::mutex mutex_;
+  std::map<int, File> files_;
+  bool iommu_set_ = false;
+};
+
+}  // namespace vfio::testing
