@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+// A BAR that does not answer: memory decode off, or the device asleep. It is an error of that access, the
+// process lives on, and the BAR heals by itself. While another thread reads: test/process/workers.test.ts.
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { type Device, openDevice } from '../../lib/index.js';
+import { type MemoryDevice, useMachine } from '../support/testing.js';
+import { command, withCode } from './support.js';
+
+const address = '0000:06:00.0';
+const bars = [
+  { size: 0x3000 },
+  { size: 0x3000, mappable: false },
+  { size: 0x3000, sparse: [[0x1000, 0x1000] as [number, number]] },
+];
+
+let device: Device;
+let hardware: MemoryDevice;
+
+beforeAll(async () => {
+  hardware = useMachine({ address, group: 60, bars }).device(address);
+  device = await openDevice(address);
+});
+afterEach(() => hardware.setDecode(true));
+afterAll(() => device.close());
+
+const failure = withCode('ERR_VFIO_BUS', { address, hint: expect.stringContaining('decode') });
+
+describe.each([
+  ['mapped', 0],
+  ['not mappable', 1],
+  ['mapped in part', 2],
+])('a BAR that is %s', (_, bar) => {
+  test('fails every access while the device does not decode, and heals', () => {
+    const region = device.bar(bar);
+    for (const offset of [0, 0x1000, 0x2ff8]) {
+      region.write32(offset, offset + 1);
+      hardware.setDecode(false);
+      expect(() => region.read8(offset)).toThrow(failure);
+      expect(() => region.read16(offset)).toThrow(failure);
+      expect(() => region.read32(offset)).toThrow(failure);
+      expect(() => region.read64(offset)).toThrow(failure);
+      expect(() => region.write8(offset, 0)).toThrow(failure);
+      expect(() => region.write16(offset, 0)).toThrow(failure);
+      expect(() => region.write32(offset, 0)).toThrow(failure);
+      expect(() => region.write64(offset, 0n)).toThrow(failure);
+      hardware.setDecode(true);
+      expect(region.read32(offset)).toBe(offset + 1);
+    }
+  });
+
+  test('fails while the command register has memory decode off, and heals', () => {
+    const region = device.bar(bar);
+    const on = device.config.command;
+    device.config.command = on & ~command.memory;
+    expect(() => region.read32(0)).toThrow(failure);
+    expect(() => region.write32(0, 1)).toThrow(failure);
+    device.config.command = on;
+    region.write32(0, 2);
+    expect(region.read32(0)).toBe(2);
+  });
+
+  test('survives that a thousand times', () => {
+    const region = device.bar(bar);
+    region.write32(0x1000, 0x1234);
+    let failures = 0;
+    for (let i = 0; i < 1000; i++) {
+      hardware.setDecode(i % 2 === 1);
+      try {
+        expect(region.read32(0x1000)).toBe(0x1234);
+      } catch (error) {
+        expect(error).toEqual(failure);
+        failures++;
+      }
+    }
+    expect(failures).toBe(500);
+  });
+});
+
+test('config space answers all the while', () => {
+  hardware.setDecode(false);
+  expect(device.config.vendorId).toBe(0x1234);
+});
+
+test('wrong arguments are told from a bus error', () => {
+  hardware.setDecode(false);
+  expect(() => device.bar(0).read32(2)).toThrow(withCode('ERR_VFIO_ALIGN'));
+  expect(() => device.bar(0).read32(0x3000)).toThrow(withCode('ERR_VFIO_RANGE'));
+});
+
+test('a device that does not decode closes and opens as any other', async () => {
+  hardware.setDecode(false);
+  await device.close();
+  hardware.setDecode(true);
+  device = await openDevice(address);
+  expect(device.bar(0).read32(0)).toBe(2);
+});

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: MIT
+// Opening a device: the state it is found in afterwards, what an open refuses, and opens that nobody waits for.
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { Container, openDevice } from '../../lib/index.js';
+import { useMachine } from '../support/testing.js';
+import { command, expectNothingOpen, notNumbers, turn, until, withCode } from './support.js';
+
+const address = '0000:03:00.0';
+const other = '0000:03:01.0';
+const running = '0000:03:02.0';
+const sleeping = '0000:03:03.0';
+const gone = '0000:03:04.0';
+const all = [address, other, running, sleeping, gone];
+
+const machine = useMachine(
+  { address, group: 30, bars: [{ size: 0x1000 }, { size: 0 }, { size: 0x2000 }], msi: 4, msix: 8 },
+  { address: other, group: 31 },
+  { address: running, group: 32, command: 0x0007 },
+  { address: sleeping, group: 33, command: 0x0000 },
+  { address: gone, group: 34 },
+);
+const hardware = machine.device(address);
+
+afterEach(() => expectNothingOpen(machine, ...all));
+
+describe('an open device', () => {
+  test.each([
+    ['as the kernel leaves it', address],
+    ['that was running', running],
+    ['with memory decode off', sleeping],
+  ])('is quiet when it was found %s', async (_, found) => {
+    await using device = await openDevice(found);
+    const { memory, busMaster, intxDisable } = command;
+    const bits = machine.device(found).command() & (memory | busMaster | intxDisable);
+    expect(bits).toBe(memory | intxDisable);
+    expect(device.busMaster).toBe(false);
+    expect(machine.device(found).counts().eventfds).toBe(0);
+    expect(device.bar(0).read32(0)).toBe(0);
+  });
+
+  test('is told from others by its info, which stays readable after close', async () => {
+    const device = await openDevice(address);
+    await device.close();
+    expect(device.info).toMatchObject({
+      vendorId: 0x1234,
+      deviceId: 0x11e8,
+      classCode: 0xff0000,
+      resettable: true,
+      group: 30,
+    });
+    expect(device.info.regions.map(({ index }) => index)).toEqual([0, 2, 7]);
+    expect(device.address).toBe(address);
+  });
+
+  test('has the interrupts that it has, and none of the others', async () => {
+    await using device = await openDevice(address);
+    expect(device.interruptInfo('intx')).toMatchObject({
+      count: 1,
+      maskable: true,
+      autoMasked: true,
+    });
+    expect(device.interruptInfo('msi')).toMatchObject({ count: 4, resizable: false });
+    expect(device.interruptInfo('msix')).toMatchObject({ count: 8, resizable: false });
+    await using plain = await openDevice(other);
+    expect(plain.interruptInfo('msix').count).toBe(0);
+  });
+
+  test('may leave out domain 0000', async () => {
+    await using device = await openDevice('03:00.0');
+    expect(device.address).toBe(address);
+  });
+
+  test('has a container of its own, which closes with it', async () => {
+    const device = await openDevice(address);
+    const { container } = device;
+    expect(container.devices).toEqual([device]);
+    expect(container.backend).toBe('memory');
+    expect(machine.counts()).toMatchObject({ containers: 1, groups: 1 });
+    await device.close();
+    expect(container.closed).toBe(true);
+  });
+
+  test('lives in the container it was given, which stays open', async () => {
+    await using container = await Container.open();
+    const device = await openDevice(address, { container });
+    expect(device.container).toBe(container);
+    await device.close();
+    expect(container.closed).toBe(false);
+    expect(container.devices).toEqual([]);
+  });
+
+  test('has bus master off again after close', async () => {
+    const device = await openDevice(address);
+    device.busMaster = true;
+    expect(hardware.command() & command.busMaster).toBe(command.busMaster);
+    await device.close();
+    expect(hardware.command() & command.busMaster).toBe(0);
+  });
+
+  test('can be opened again', async () => {
+    for (let i = 0; i < 3; i++) await (await openDevice(address)).close();
+  });
+});
+
+describe('an open is refused', () => {
+  test.each([
+    ['a path', '../../etc'],
+    ['a path behind an address', `${address}/../..`],
+    ['a NUL', `${address}\0`],
+    ['a new line', `${address}\n`],
+    ['a space', ` ${address}`],
+    ['digits of another script', '０000:03:00.0'],
+    ['upper case', '0000:0A:00.0'],
+    ['too few digits', '0000:3:00.0'],
+    ['a device that PCI cannot have', '0000:03:20.0'],
+    ['a function that PCI cannot have', '0000:03:00.8'],
+    ['nothing', ''],
+    ['a million characters', '0'.repeat(1_000_000)],
+    ['a list of one', [address]],
+    ['an object that becomes one', { toString: () => address }],
+    ...notNumbers.filter(([, value]) => typeof value !== 'string'),
+  ])('for an address that is %s', async (_, wrong) => {
+    const failure = withCode('ERR_VFIO_ADDRESS');
+    await expect(openDevice(wrong as never)).rejects.toEqual(failure);
+    await using container = await Container.open();
+    await expect(container.openDevice(wrong as never)).rejects.toEqual(failure);
+  });
+
+  test.each([
+    ['an option that does not exist', { sginal: undefined }, 'ERR_INVALID_ARG_VALUE'],
+    ['a signal that is none', { signal: {} }, 'ERR_INVALID_ARG_TYPE'],
+    ['a negative grace time', { requestGrace: -1 }, 'ERR_VFIO_RANGE'],
+    ['a grace time no timer has', { requestGrace: 2 ** 31 }, 'ERR_VFIO_RANGE'],
+    ['a grace time in words', { requestGrace: '1s' }, 'ERR_INVALID_ARG_TYPE'],
+    ['a container that is none', { container: {} }, 'ERR_INVALID_ARG_TYPE'],
+    ['options that are none', 'container', 'ERR_INVALID_ARG_TYPE'],
+    ['null', null, 'ERR_INVALID_ARG_TYPE'],
+  ])('for %s', async (_, options, code) => {
+    await expect(openDevice(address, options as never)).rejects.toEqual(withCode(code));
+  });
+
+  test('for a device that is not there, with what shows those that are', async () => {
+    const missing = '0000:03:1f.7';
+    const failure = withCode('ENODEV', {
+      address: missing,
+      hint: expect.stringContaining('lspci'),
+    });
+    await expect(openDevice(missing)).rejects.toEqual(failure);
+    await using container = await Container.open();
+    await expect(container.openDevice(missing)).rejects.toEqual(failure);
+  });
+
+  test('for a device that is open in this process', async () => {
+    await using device = await openDevice(address);
+    const failure = withCode('ERR_VFIO_BUSY', { address });
+    await expect(openDevice(address)).rejects.toEqual(failure);
+    await expect(device.container.openDevice(address)).rejects.toEqual(failure);
+    expect(device.bar(0).read32(0)).toBe(0);
+  });
+
+  test('for all but one of those who want a device at once', async () => {
+    const opens = await Promise.allSettled([1, 2, 3, 4].map(() => openDevice(address)));
+    const failures = opens.filter(({ status }) => status === 'rejected');
+    expect(failures.map((failure) => (failure as PromiseRejectedResult).reason)).toEqual(
+      Array(3).fill(withCode('ERR_VFIO_BUSY')),
+    );
+    for (const open of opens) if (open.status === 'fulfilled') await open.value.close();
+  });
+
+  test('for a closed container', async () => {
+    const container = await Container.open();
+    await container.close();
+    const failure = withCode('ERR_VFIO_CLOSED');
+    await expect(openDevice(address, { container })).rejects.toEqual(failure);
+  });
+
+  test('for a device that was lost', async () => {
+    machine.device(gone).lose();
+    await expect(openDevice(gone)).rejects.toEqual(withCode('ENODEV'));
+  });
+});
+
+describe('an open that takes its time', () => {
+  afterEach(() => hardware.opening.release());
+
+  test('leaves the loop free, and other devices to be opened', async () => {
+    hardware.opening.hold();
+    const slow = openDevice(address);
+    hardware.opening.awaitArrival();
+    await turn();
+    await (await openDevice(other)).close();
+    hardware.opening.release();
+    await (await slow).close();
+  });
+
+  test('does not begin when its signal was aborted before', async () => {
+    hardware.opening.hold();
+    const reason = new Error('not wanted');
+    await expect(openDevice(address, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    expect(machine.counts().containers).toBe(0);
+  });
+
+  test.each([
+    ['alone', () => openDevice],
+    ['in a container', (container: Container) => container.openDevice.bind(container)],
+  ])('is abandoned by its signal at once, and closed when it arrives (%s)', async (_, how) => {
+    await using container = await Container.open();
+    hardware.opening.hold();
+    const abort = new AbortController();
+    const opening = how(container)(address, { signal: abort.signal });
+    hardware.opening.awaitArrival();
+    const reason = new Error('not wanted');
+    abort.abort(reason);
+    await expect(opening).rejects.toBe(reason);
+    expect(container.devices).toEqual([]);
+    hardware.opening.release();
+    await until(() => hardware.counts().functions === 0 && machine.counts().groups === 0);
+    await (await openDevice(address)).close();
+  });
+
+  test('is abandoned when its time is up', async () => {
+    hardware.opening.hold();
+    const opening = openDevice(address, { signal: AbortSignal.timeout(1) });
+    hardware.opening.awaitArrival();
+    await expect(opening).rejects.toMatchObject({ name: 'TimeoutError' });
+    hardware.opening.release();
+    await until(() => machine.counts().containers === 0);
+  });
+
+  test('is not touched by its signal any more once it is open', async () => {
+    const abort = new AbortController();
+    await using device = await openDevice(address, { signal: abort.signal });
+    abort.abort();
+    await turn();
+    expect(device.closed).toBe(false);
+    expect(device.bar(0).read32(0)).toBe(0);
+  });
+
+  test('is refused when its container closes meanwhile, which waits for it', async () => {
+    const container = await Container.open();
+    hardware.opening.hold();
+    const opening = container.openDevice(address);
+    hardware.opening.awaitArrival();
+    const refused = expect(opening).rejects.toEqual(withCode('ERR_VFIO_CLOSED'));
+    let closed = false;
+    const closing = container.close().then(() => {
+      closed = true;
+    });
+    await turn();
+    expect(closed).toBe(false);
+    hardware.opening.release();
+    await Promise.all([refused, closing]);
+  });
+
+  test('takes place behind a close of the same device', async () => {
+    const container = await Container.open();
+    const device = await container.openDevice(address);
+    await device.close();
+    const again = await container.openDevice(address);
+    expect(again.closed).toBe(false);
+    await container.close();
+  });
+});
