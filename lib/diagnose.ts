@@ -44,6 +44,7 @@ export async function diagnoseOpen(
 ): Promise<FailureContext> {
   return (
     deviceFinding(failure, target.address, root) ??
+    groupFinding(failure, target.group, root) ??
     viabilityFinding(failure, target, root) ??
     (await nodeFinding(failure, root)) ?? { hint: hints.hintFor(failure) }
   );
@@ -72,7 +73,7 @@ function deviceFinding(
   address: string | undefined,
   root: string,
 ): FailureContext | undefined {
-  const code = 'errno' in failure ? errnoName(failure.errno) : failure.code;
+  const code = codeOf(failure);
   const missing = notThere.includes(code);
   if (address === undefined || !(missing || notOurs.includes(code))) return undefined;
   const device = readDevice(address, root);
@@ -91,6 +92,22 @@ function deviceFinding(
   return { code: 'ERR_VFIO_NOT_BOUND', summary, hint: hints.bindCommands(device) };
 }
 
+/** The group is not one that VFIO could open. */
+function groupFinding(
+  failure: NativeFailure,
+  group: number | undefined,
+  root: string,
+): FailureContext | undefined {
+  if (group === undefined || !notThere.includes(codeOf(failure))) return undefined;
+  const members = readGroup(group, root);
+  if (members === undefined) {
+    return { summary: `There is no IOMMU group ${group}`, hint: hints.noSuchGroup };
+  }
+  if (members.some(({ driver }) => isVfioDriver(driver))) return undefined;
+  const summary = `No device of IOMMU group ${group} is bound to vfio-pci`;
+  return { code: 'ERR_VFIO_NOT_BOUND', summary, hint: hints.bindMembers(members) };
+}
+
 /** Another device of the group keeps it in the kernel's hands. */
 function viabilityFinding(
   failure: NativeFailure,
@@ -107,6 +124,10 @@ function viabilityFinding(
   if (blockers.length === 0) return undefined;
   const summary = `IOMMU group ${group} is not viable`;
   return { code: 'ERR_VFIO_NOT_VIABLE', summary, hint: hints.notViable(blockers) };
+}
+
+function codeOf(failure: NativeFailure): string {
+  return 'errno' in failure ? errnoName(failure.errno) : failure.code;
 }
 
 function groupOf(address: string | undefined, root: string): number | undefined {

@@ -30,9 +30,6 @@ const table: Record<string, Record<string, string>> = {
   VFIO_DEVICE_RESET: {
     EINVAL: 'The device has no reset that touches nothing else (info.resettable).',
   },
-  VFIO_GET_API_VERSION: {
-    ENOTTY: 'The file is not a VFIO container.',
-  },
   open: {
     EMFILE: 'The process has too many open files: raise `ulimit -n` or close some.',
     ENFILE: 'The system has too many open files.',
@@ -64,6 +61,16 @@ const ownHints: Record<string, string> = {
 
 /** Nothing answers to this address. */
 export const noSuchDevice = '`lspci -D`, or listDevices(), shows the devices there are.';
+
+/** There is no group of this number. */
+export const noSuchGroup =
+  '`ls /sys/kernel/iommu_groups` shows the groups there are; none means that no IOMMU is on.';
+
+/** No device of the group has been handed over. */
+export function bindMembers(members: readonly PciDevice[]): string {
+  const calls = members.map(({ address }) => `bindDevice('${address}')`).join(', ');
+  return `Bind one that is to be used, and any that a kernel driver has: ${calls}.`;
+}
 
 /** The device is bound elsewhere, or to nothing. */
 export function bindCommands({ address, driver }: PciDevice): string {

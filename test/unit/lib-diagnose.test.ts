@@ -133,6 +133,33 @@ describe('opening fails because', () => {
     expect(finding.hint).toContain("bindDevice('0000:01:00.1')");
   });
 
+  test('there is no such group', async () => {
+    using tree = readyTree();
+    const failure = failed('ENOENT', 'open', '/dev/vfio/99');
+    const finding = await diagnoseOpen(failure, { group: 99 }, tree.root);
+    expect(finding).toMatchObject({
+      summary: 'There is no IOMMU group 99',
+      hint: expect.stringContaining('/sys/kernel/iommu_groups'),
+    });
+    expect(finding.code).toBeUndefined();
+  });
+
+  test('no device of the group is bound to VFIO', async () => {
+    using tree = readyTree();
+    tree.bind(address, 'nvme');
+    const finding = await diagnoseOpen(failed('ENOENT', 'open'), { group: 12 }, tree.root);
+    expect(finding).toMatchObject({
+      code: 'ERR_VFIO_NOT_BOUND',
+      hint: expect.stringContaining(`bindDevice('${address}')`),
+    });
+  });
+
+  test('the node of a group that is bound is missing', async () => {
+    using tree = readyTree();
+    const finding = await diagnoseOpen(failed('ENOENT', 'open'), { group: 12 }, tree.root);
+    expect(finding.hint).toContain('/dev/vfio/12 does not exist');
+  });
+
   test('a process holds the group', async () => {
     using tree = readyTree();
     tree.process(41, 'qemu-system-x86', ['/dev/null', '/dev/vfio/12']);
