@@ -8,6 +8,7 @@ import type { Namespace } from '../../examples/nvme/namespace.js';
 import { CAP, CC, CSTS, SHST_COMPLETE, VS } from '../../examples/nvme/registers.js';
 import { type Binding, bindDevice, type Device, openDevice } from '../../lib/index.js';
 import { nvme } from '../../vm/devices.js';
+import { throttle } from '../../vm/host.js';
 import { describeOn } from '../support/subject.js';
 
 const DISK_BYTES = 2 ** 30;
@@ -248,15 +249,24 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'nvme', () => {
     });
 
     test('ends commands in flight when it is reset', async () => {
-      using memory = device.allocDma(2 ** 20);
-      const reads = Array.from({ length: 8 }, () => namespace.read(0, memory));
-      const reset = controller.reset();
-      const outcomes = await Promise.allSettled(reads);
-      await reset;
-      for (const outcome of outcomes) {
-        if (outcome.status === 'rejected') {
-          expect(outcome.reason).toMatchObject({ statusName: 'Command Aborted By Host' });
+      using memory = device.allocDma(8 * 4096);
+      // Of eight reads, a slow disk has most still to do when the reset comes.
+      await throttle(nvme.id, { operationsPerSecond: 4 });
+      try {
+        const reads = Array.from({ length: 8 }, (_, i) =>
+          namespace.read(i, memory, i * 4096, 4096),
+        );
+        const outcomes = Promise.allSettled(reads);
+        await controller.reset();
+        const reasons = (await outcomes)
+          .filter((outcome) => outcome.status === 'rejected')
+          .map(({ reason }) => reason as Error);
+        expect(reasons.length).toBeGreaterThan(0);
+        for (const reason of reasons) {
+          expect(reason).toMatchObject({ statusName: 'Command Aborted By Host' });
         }
+      } finally {
+        await throttle(nvme.id, {});
       }
       await namespace.read(0, memory);
     });
