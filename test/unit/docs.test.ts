@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// What the documents claim about the tree is true.
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
+
+const root = join(__dirname, '../..');
+const read = (path: string) => readFileSync(join(root, path), 'utf8');
+
+test("README's snippet is examples/first.ts", () => {
+  const marked = /<!-- begin examples\/first\.ts -->\n```ts\n([^]*?)```\n<!-- end/.exec(
+    read('README.md'),
+  );
+  const code = read('examples/first.ts').replace(/^(\/\/.*\n)+/, '');
+  expect(marked?.[1]).toBe(code);
+});
+
+test('every npm script that README and CONTRIBUTING name is there', () => {
+  const { scripts } = JSON.parse(read('package.json'));
+  const text = read('README.md') + read('CONTRIBUTING.md');
+  const named = [...text.matchAll(/npm run (?:-s )?([a-z:]+)/g)].map(([, name]) => name as string);
+  expect(named.filter((name) => !(name in scripts))).toEqual([]);
+});
+
+test('ARCHITECTURE.md has a line on every source file', () => {
+  const folders = [
+    'src-native',
+    'lib',
+    'vm',
+    'examples',
+    'scripts',
+    'test/harness',
+    'test/support',
+  ];
+  const files = execFileSync('git', ['ls-files', ...folders, 'test/native'], { cwd: root })
+    .toString()
+    .split('\n')
+    .filter((file) => /\.(ts|mjs|cc|h|c|config)$/.test(file) && !file.endsWith('_test.cc'));
+  const text = read('ARCHITECTURE.md');
+  const missing = files.filter((file) => {
+    // A pair of header and source is one line: `function.{h,cc}` or its stem.
+    const stem = file.replace(/^.*\//, '').replace(/\.(h|cc)$/, '');
+    return !new RegExp(`(^|[\\s\`{,/])${stem.replaceAll('.', '\\.')}`, 'm').test(text);
+  });
+  expect(missing).toEqual([]);
+});
