@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+// INTx: a level, which the kernel masks at each interrupt until those who listen have served the device.
+import { afterAll, afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { type Device, type Interrupt, openDevice } from '../../lib/index.js';
+import { useMachine } from '../support/testing.js';
+import { command, expectNothingOpen, turn, until, withCode } from './support.js';
+
+const address = '0000:09:00.0';
+const machine = useMachine({ address, group: 90 });
+const hardware = machine.device(address);
+
+let device: Device;
+let vector: Interrupt;
+
+beforeEach(async () => {
+  device = await openDevice(address);
+  vector = device.enableInterrupts('intx').vector(0);
+});
+afterEach(async () => {
+  hardware.lowerIntx();
+  await device.close();
+});
+afterAll(() => expectNothingOpen(machine, address));
+
+/** The device asserts its line; whether that reached us. */
+function assertLine(): boolean {
+  return hardware.raise(0, 0);
+}
+
+/** Long enough for whatever would come. */
+async function quiet(): Promise<void> {
+  for (let i = 0; i < 5; i++) await turn();
+}
+
+test('is let through by the command register while it is armed', () => {
+  expect(hardware.command() & command.intxDisable).toBe(0);
+});
+
+test('needs no bus master', async () => {
+  expect(device.busMaster).toBe(false);
+  expect(assertLine()).toBe(true);
+  expect(await vector.once()).toBe(1);
+});
+
+test('arrives once for a listener that lowers the line', async () => {
+  const heard = jest.fn(() => hardware.lowerIntx());
+  vector.on(heard);
+  assertLine();
+  await until(() => heard.mock.calls.length > 0);
+  await quiet();
+  expect(heard).toHaveBeenCalledTimes(1);
+  assertLine();
+  await until(() => heard.mock.calls.length > 1);
+});
+
+test('comes again for a listener that does not lower the line', async () => {
+  let calls = 0;
+  vector.on(() => {
+    if (++calls === 5) hardware.lowerIntx();
+  });
+  assertLine();
+  await until(() => calls === 5);
+  await quiet();
+  expect(calls).toBe(5);
+});
+
+test('stays masked until the promise of the listener has settled', async () => {
+  let served = () => {};
+  let calls = 0;
+  vector.on(() => {
+    calls++;
+    return new Promise<void>((resolve) => {
+      served = resolve;
+    });
+  });
+  assertLine();
+  await until(() => calls === 1);
+  expect(assertLine()).toBe(false);
+  await quiet();
+  expect(calls).toBe(1);
+  served();
+  await until(() => calls === 2);
+  hardware.lowerIntx();
+  served();
+});
+
+test('stays masked until the slowest of its listeners is done', async () => {
+  let served = () => {};
+  const quick = jest.fn();
+  vector.on(quick);
+  vector.on(
+    () =>
+      new Promise<void>((resolve) => {
+        served = resolve;
+      }),
+  );
+  assertLine();
+  await until(() => quick.mock.calls.length === 1);
+  await quiet();
+  expect(quick).toHaveBeenCalledTimes(1);
+  served();
+  await until(() => quick.mock.calls.length === 2);
+  hardware.lowerIntx();
+  served();
+});
+
+test('is unmasked after once() by the next wait', async () => {
+  assertLine();
+  expect(await vector.once()).toBe(1);
+  expect(assertLine()).toBe(false);
+  expect(await vector.once()).toBe(1);
+});
+
+test('is unmasked after once() by unmask()', async () => {
+  assertLine();
+  await vector.once();
+  hardware.lowerIntx();
+  vector.unmask();
+  expect(assertLine()).toBe(true);
+});
+
+test('is unmasked by an iteration when its body is done', async () => {
+  let steps = 0;
+  assertLine();
+  for await (const count of vector) {
+    expect(count).toBe(1);
+    expect(assertLine()).toBe(false);
+    await quiet();
+    if (++steps === 3) break;
+  }
+  expect(steps).toBe(3);
+});
+
+test('stays masked when the user masked it, whatever the listeners do', async () => {
+  const heard = jest.fn(() => vector.mask());
+  vector.on(heard);
+  assertLine();
+  await until(() => heard.mock.calls.length === 1);
+  await quiet();
+  expect(assertLine()).toBe(false);
+  vector.unmask();
+  await until(() => heard.mock.calls.length === 2);
+});
+
+test('is not unmasked behind the back of who closed it', async () => {
+  let served = () => {};
+  let calls = 0;
+  vector.on(() => {
+    calls++;
+    return new Promise<void>((resolve) => {
+      served = resolve;
+    });
+  });
+  assertLine();
+  await until(() => calls === 1);
+  await device.close();
+  served();
+  await quiet();
+  expect(calls).toBe(1);
+});
+
+test('is not let through any more once its set is closed', async () => {
+  await device.close();
+  device = await openDevice(address);
+  const set = device.enableInterrupts('intx');
+  set.close();
+  expect(hardware.command() & command.intxDisable).toBe(command.intxDisable);
+  expect(assertLine()).toBe(false);
+  expect(() => set.vector(0)).toThrow(withCode('ERR_VFIO_CLOSED'));
+});
+
+test('that was asserted before arrives when it is armed', async () => {
+  await device.close();
+  assertLine();
+  device = await openDevice(address);
+  vector = device.enableInterrupts('intx').vector(0);
+  expect(await vector.once()).toBe(1);
+});
+
+test('can be triggered without the device', async () => {
+  vector.trigger();
+  expect(await vector.once()).toBe(1);
+});
