@@ -228,7 +228,7 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
     if (!this.info.resettable) {
       throw unsupportedError(`${this.address} has no reset of its own`, this.address);
     }
-    this.#interrupts?.close();
+    this.#interrupts?.end();
     await awaitNative(() => this.#native.reset(), this.address);
     callUser(() => this.emit('reset'));
   }
@@ -253,7 +253,7 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
     clearTimeout(this.#grace);
     stopWatching(this);
     return inOrder(
-      () => this.#interrupts?.close(),
+      () => this.#interrupts?.end(),
       () => awaitNative(() => this.#native.close(), this.address),
       () => this.#parts.onClosed(this),
       () => this.#closeOwnContainer(),

@@ -79,12 +79,17 @@ export class InterruptSet implements Disposable {
    * Closing twice does nothing.
    */
   close(): void {
-    const onClose = this.#onClose;
-    if (onClose === undefined) return;
-    this.#onClose = undefined;
-    onClose();
-    for (const vector of this.#vectors) vector.end();
+    if (this.closed) return;
+    this.end();
     callNative(() => this.#native.close());
+  }
+
+  /** @internal The device disarms them itself, as it is reset or closed. */
+  end(): void {
+    const onClose = this.#onClose;
+    this.#onClose = undefined;
+    onClose?.();
+    for (const vector of this.#vectors) vector.end();
   }
 
   [Symbol.dispose](): void {

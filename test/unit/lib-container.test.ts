@@ -260,7 +260,6 @@ describe('closing', () => {
     await container.close();
     expect(native.log).toEqual([
       'close 0000:01:00.1',
-      'close interrupts',
       'close 0000:01:00.0',
       'closed 0000:01:00.1',
       'closed 0000:01:00.0',

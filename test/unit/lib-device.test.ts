@@ -155,14 +155,14 @@ describe('bus master', () => {
 });
 
 describe('a reset', () => {
-  test('closes the interrupts first, and tells when it is done', async () => {
+  test('ends the interrupt set first, and tells when it is done', async () => {
     const names = events(device);
     const set = device.enableInterrupts('intx');
     native.log.length = 0;
     const reset = device.reset();
     expect(set.closed).toBe(true);
     await reset;
-    expect(native.log).toEqual(['close interrupts', 'reset']);
+    expect(native.log).toEqual(['reset']);
     expect(names).toEqual(['reset']);
   });
 
@@ -223,6 +223,16 @@ describe('closing', () => {
       message: `BAR0 of ${address} is closed`,
     });
     expect(thrownBy(() => config.vendorId).code).toBe('ERR_VFIO_CLOSED');
+  });
+
+  test('ends the interrupt set, which the addon disarms', async () => {
+    const set = device.enableInterrupts('intx');
+    const waiting = rejectionOf(set.vector(0).once());
+    native.log.length = 0;
+    await device.close();
+    expect(set.closed).toBe(true);
+    expect(await waiting).toMatchObject({ code: 'ERR_VFIO_CLOSED' });
+    expect(native.log).toEqual([`close ${address}`, `closed ${address}`]);
   });
 
   test('leaves the container and its buffers open', async () => {
