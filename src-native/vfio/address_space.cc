@@ -72,7 +72,12 @@ void AddressSpace::unmap(std::uint64_t iova) {
     throw Error(ErrorCode::kRange, "nothing is mapped at IOVA " + hex(iova));
   }
   // Without a device the kernel has forgotten the mapping already; only the books are left.
-  if (limits_.attached) backend_->unmap(iova, found->second.size);
+  try {
+    if (limits_.attached) backend_->unmap(iova, found->second.size);
+  } catch (...) {
+    found->second.memory = nullptr;
+    throw;
+  }
   mappings_.erase(found);
   allocator_.free(iova);
 }
@@ -122,7 +127,10 @@ void AddressSpace::attach(const std::function<void()>& step, const std::function
 void AddressSpace::adopt_limits(bool replay) {
   limits_ = backend_->limits();
   allocator_.set_ranges(limits_.ranges);
-  if (!limits_.attached) return;
+  if (!limits_.attached) {
+    forget_abandoned();
+    return;
+  }
   for (const auto& [iova, mapping] : mappings_) {
     if (!allocator_.inside(iova, mapping.size)) {
       throw Error(ErrorCode::kRange,
@@ -130,6 +138,19 @@ void AddressSpace::adopt_limits(bool replay) {
                       " lies outside the ranges that are left with the new device attached");
     }
     if (replay) backend_->map(iova, mapping.memory, mapping.size, mapping.direction);
+  }
+}
+
+/// With the last device the kernel has let go of everything, also of what it would not unmap.
+void AddressSpace::forget_abandoned() {
+  for (auto entry = mappings_.begin(); entry != mappings_.end();) {
+    const auto& [iova, mapping] = *entry;
+    if (mapping.memory != nullptr) {
+      ++entry;
+      continue;
+    }
+    allocator_.free(iova);
+    entry = mappings_.erase(entry);
   }
 }
 

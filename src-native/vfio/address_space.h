@@ -28,7 +28,7 @@ class AddressSpace final {
                     std::optional<std::uint64_t> fixed);
 
   /// When this throws, the mapping is still there as far as anybody knows: its IOVA is not used
-  /// again.
+  /// again before the last device has gone. It is not replayed, so the memory need not stay.
   void unmap(std::uint64_t iova);
 
   std::optional<int> group_of(const Address& address) { return backend_->group_of(address); }
@@ -44,7 +44,7 @@ class AddressSpace final {
 
  private:
   struct Mapping {
-    void* memory;
+    void* memory;  // null when its owner has let go of it, and the kernel has not
     std::uint64_t size;
     Direction direction;
   };
@@ -52,6 +52,7 @@ class AddressSpace final {
   Attach attacher();
   void attach(const std::function<void()>& step, const std::function<void()>& undo);
   void adopt_limits(bool replay);
+  void forget_abandoned();
   std::uint64_t page_size_for(std::uint64_t size) const;
 
   std::mutex mutex_;
