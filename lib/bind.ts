@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Handing a device over to vfio-pci, and back. By driver_override, which names this one device; writing
-// its IDs to new_id would take every device of its kind.
+// Handing a device over to vfio-pci, and back. By driver_override, which names this one device;
+// writing its IDs to new_id would take every device of its kind.
 import { constants, existsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { errnoName, errorFromNative, VfioError } from './errors.js';
@@ -25,8 +25,9 @@ export interface Binding extends AsyncDisposable {
   /** What was done, or would be, as lines for a root shell; empty when it was bound already. */
   readonly steps: readonly string[];
   /**
-   * Gives the device back to the driver it had. Close it first: the kernel waits for that. Rejects with
-   * `ERR_VFIO_BUSY` when someone bound it elsewhere meanwhile. Restoring twice gives the same promise.
+   * Gives the device back to the driver it had. Close it first: the kernel waits for that. Rejects
+   * with `ERR_VFIO_BUSY` when someone bound it elsewhere meanwhile. Restoring twice gives the same
+   * promise.
    */
   restore(): Promise<void>;
 }
@@ -45,9 +46,9 @@ interface Before {
 }
 
 /**
- * Binds a device to vfio-pci by driver_override. Needs root, and the module vfio-pci loaded. Checks the
- * outcome, and puts everything back when a step fails. Refuses with `ERR_VFIO_BUSY` a device with a disk
- * in use: mounted, swap space, or held by dm, md or another file system.
+ * Binds a device to vfio-pci by driver_override. Needs root, and the module vfio-pci loaded. Checks
+ * the outcome, and puts everything back when a step fails. Refuses with `ERR_VFIO_BUSY` a device
+ * with a disk in use: mounted, swap space, or held by dm, md or another file system.
  */
 export async function bindDevice(address: string, options: BindOptions = {}): Promise<Binding> {
   const full = parseAddress(address);
@@ -123,7 +124,9 @@ async function restore(sysfs: Sysfs, before: Before): Promise<void> {
   await giveBack(sysfs, before);
 }
 
-/** Puts override and driver back as they were; another driver that came in between is left alone. */
+/**
+ * Puts override and driver back as they were; another driver that came in between is left alone.
+ */
 async function giveBack(sysfs: Sysfs, before: Before): Promise<void> {
   const { address, driver } = before.device;
   const now = lookAgain(sysfs, before);
@@ -196,7 +199,8 @@ function mustBeBoundTo(driver: string | undefined, sysfs: Sysfs, before: Before)
   const now = lookAgain(sysfs, before);
   if (now === driver) return;
   const message = `${address} is bound to ${now ?? 'no driver'}, not to ${driver ?? 'none'}`;
-  const hint = `${iommuGroup === undefined ? 'It is in no IOMMU group. ' : ''}The kernel log (dmesg) says why.`;
+  const group = iommuGroup === undefined ? 'It is in no IOMMU group. ' : '';
+  const hint = `${group}The kernel log (dmesg) says why.`;
   throw new VfioError('ERR_VFIO_NOT_BOUND', message, { address, hint });
 }
 

@@ -20,9 +20,9 @@ const standard = { start: 0x34, statusBit: 0x10, first: 0x40, last: 0xfc };
 const extended = { first: 0x100, last: 0xffc };
 
 /**
- * A device's config space (`VFIO_PCI_CONFIG_REGION_INDEX`), 256 or 4096 bytes, in accesses of 8, 16 and
- * 32 bits. The kernel keeps what must stay its own: BARs are virtual, IDs and the MSI and MSI-X enable
- * bits are not written. Obtained from {@link Device.config}.
+ * A device's config space (`VFIO_PCI_CONFIG_REGION_INDEX`), 256 or 4096 bytes, in accesses of 8, 16
+ * and 32 bits. The kernel keeps what must stay its own: BARs are virtual, IDs and the MSI and MSI-X
+ * enable bits are not written. Obtained from {@link Device.config}.
  */
 export class ConfigSpace extends Region {
   /** Vendor ID, 00h. All-ones when the device is gone. */
@@ -69,7 +69,10 @@ export class ConfigSpace extends Region {
     return this.read16(0x2e);
   }
 
-  /** The standard capabilities in the order of their list. Throws ERR_VFIO_PROTOCOL on a broken list. */
+  /**
+   * The standard capabilities in the order of their list. Throws ERR_VFIO_PROTOCOL on a broken
+   * list.
+   */
   capabilities(): Capability[] {
     return [...this.#standard()];
   }

@@ -28,7 +28,9 @@ export interface ContainerInfo {
   readonly iovaRanges: readonly IovaRange[];
   /** The sizes of page the IOMMU maps, in bytes, ascending. */
   readonly pageSizes: readonly number[];
-  /** How many more mappings there can be, where the kernel says (`VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL`). */
+  /**
+   * How many more mappings there can be, where the kernel says (`VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL`).
+   */
   readonly mappingsAvailable: number | undefined;
 }
 
@@ -123,8 +125,9 @@ export class Container implements AsyncDisposable {
   }
 
   /**
-   * Opens an IOMMU group and holds it until it is closed. Rejects with `ENOENT`, `ERR_VFIO_NOT_BOUND`,
-   * `ERR_VFIO_NOT_VIABLE`, `ERR_VFIO_BUSY`, or the errno of the step that failed, with a hint.
+   * Opens an IOMMU group and holds it until it is closed. Rejects with `ENOENT`,
+   * `ERR_VFIO_NOT_BOUND`, `ERR_VFIO_NOT_VIABLE`, `ERR_VFIO_BUSY`, or the errno of the step that
+   * failed, with a hint.
    */
   async openGroup(id: number): Promise<Group> {
     integer('the group', id, 0, 2 ** 31 - 1);
@@ -133,10 +136,11 @@ export class Container implements AsyncDisposable {
   }
 
   /**
-   * Allocates memory, zeroed, and maps it for the container's devices (`VFIO_IOMMU_MAP_DMA`). `bytes` is a
-   * multiple of the smallest page size in {@link info}. Throws `ERR_VFIO_NO_DEVICE` before the first device
-   * is open; a RangeError `ERR_VFIO_RANGE` or `ERR_VFIO_ALIGN`; `ENOMEM` with the limit on locked memory in
-   * its hint; `EEXIST` when `iova` overlaps; `ENOSPC` when there are too many mappings.
+   * Allocates memory, zeroed, and maps it for the container's devices (`VFIO_IOMMU_MAP_DMA`).
+   * `bytes` is a multiple of the smallest page size in {@link info}. Throws `ERR_VFIO_NO_DEVICE`
+   * before the first device is open; a RangeError `ERR_VFIO_ALIGN`, or `ERR_VFIO_RANGE`, also for
+   * an `iova` that is mapped already or outside the ranges; `ENOMEM` with the limit on locked
+   * memory in its hint; `ENOSPC` when there are too many mappings.
    */
   allocDma(bytes: number, options: DmaOptions = {}): DmaBuffer {
     const { direction, iova } = checkDmaOptions(options);
@@ -149,8 +153,9 @@ export class Container implements AsyncDisposable {
   }
 
   /**
-   * Closes its devices, the newest first, then its buffers, its groups and itself. Nothing works from this
-   * call on; the promise resolves when the kernel has let go. Closing twice gives the same promise.
+   * Closes its devices, the newest first, then its buffers, its groups and itself. Nothing works
+   * from this call on; the promise resolves when the kernel has let go. Closing twice gives the
+   * same promise.
    */
   close(): Promise<void> {
     if (this.#closing === undefined) {

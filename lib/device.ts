@@ -39,10 +39,14 @@ export interface DeviceInfo {
 
 /** How a device is opened. */
 export interface OpenDeviceOptions {
-  /** Abandons the open: the promise rejects with the signal's reason, and what opens later is closed. */
+  /**
+   * Abandons the open: the promise rejects with the signal's reason, and what opens later is
+   * closed.
+   */
   signal?: AbortSignal | undefined;
   /**
-   * How long the `request` event leaves, in milliseconds, before the device is closed. 10 000 unless said.
+   * How long the `request` event leaves, in milliseconds, before the device is closed. 10 000
+   * unless said.
    */
   requestGrace?: number | undefined;
 }
@@ -56,13 +60,16 @@ export interface InterruptOptions {
 /** The events of a {@link Device}. Watching for them does not keep the process alive. */
 export interface DeviceEvents {
   /**
-   * The kernel wants the device back, to unbind or to unplug it (`VFIO_PCI_REQ_IRQ_INDEX`). Close the
-   * device; after a grace time it is closed. Without a listener it is closed at once, with a warning.
+   * The kernel wants the device back, to unbind or to unplug it (`VFIO_PCI_REQ_IRQ_INDEX`). Close
+   * the device; after a grace time it is closed. Without a listener it is closed at once, with a
+   * warning.
    */
   request: [];
   /** The device or its link reported an uncorrectable error (AER, `VFIO_PCI_ERR_IRQ_INDEX`). */
   fault: [];
-  /** A reset ended: the device has forgotten its state, bus master is off, no interrupt is armed. */
+  /**
+   * A reset ended: the device has forgotten its state, bus master is off, no interrupt is armed.
+   */
   reset: [];
   /** The device is gone. */
   lost: [];
@@ -101,11 +108,12 @@ export function checkOpenOptions<T extends OpenDeviceOptions>(
 }
 
 /**
- * A device: one PCI function, opened (`VFIO_GROUP_GET_DEVICE_FD`). Obtained from {@link openDevice},
- * {@link Container.openDevice} and {@link Group.openDevice}; closed with its container or group, or before.
+ * A device: one PCI function, opened (`VFIO_GROUP_GET_DEVICE_FD`). Obtained from
+ * {@link openDevice}, {@link Container.openDevice} and {@link Group.openDevice}; closed with its container
+ * or group, or before.
  *
- * After open and after reset memory decode is on, bus master is off and no interrupt is armed.
- * What it does after {@link close} throws or rejects with `ERR_VFIO_CLOSED`; during {@link reset}, with
+ * After open and after reset memory decode is on, bus master is off and no interrupt is armed. What
+ * it does after {@link close} throws or rejects with `ERR_VFIO_CLOSED`; during {@link reset}, with
  * `ERR_VFIO_BUSY`.
  */
 export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposable {
@@ -144,8 +152,9 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
   }
 
   /**
-   * The region `index` (`VFIO_PCI_*_REGION_INDEX`); the same object every time. Throws a RangeError for a
-   * number that no region can have, `ERR_VFIO_UNSUPPORTED` for a region that this device does not have.
+   * The region `index` (`VFIO_PCI_*_REGION_INDEX`); the same object every time. Throws a RangeError
+   * for a number that no region can have, `ERR_VFIO_UNSUPPORTED` for a region that this device does
+   * not have.
    */
   region(index: number): Region {
     integer('the region', index, 0, this.#native.info.numRegions - 1);
@@ -197,9 +206,10 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
   }
 
   /**
-   * Arms interrupt vectors (`VFIO_DEVICE_SET_IRQS`). One set is armed at a time: throws `ERR_VFIO_BUSY`
-   * while another is; `ERR_VFIO_UNSUPPORTED` when the device has none of this type; a RangeError when it
-   * has fewer; `ERR_VFIO_BUS_MASTER` for MSI and MSI-X while bus master is off, as they would never arrive.
+   * Arms interrupt vectors (`VFIO_DEVICE_SET_IRQS`). One set is armed at a time: throws
+   * `ERR_VFIO_BUSY` while another is; `ERR_VFIO_UNSUPPORTED` when the device has none of this type;
+   * a RangeError when it has fewer; `ERR_VFIO_BUS_MASTER` for MSI and MSI-X while bus master is
+   * off, as they would never arrive.
    */
   enableInterrupts(type: InterruptType, options: InterruptOptions = {}): InterruptSet {
     const count = checkCount(options);
@@ -219,9 +229,9 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
   }
 
   /**
-   * Resets the device (`VFIO_DEVICE_RESET`). Closes its interrupt set first; regions and DMA buffers stay
-   * valid. Accesses meanwhile throw `ERR_VFIO_BUSY`. Rejects with `ERR_VFIO_UNSUPPORTED` when the device
-   * has no reset of its own.
+   * Resets the device (`VFIO_DEVICE_RESET`). Closes its interrupt set first; regions and DMA
+   * buffers stay valid. Accesses meanwhile throw `ERR_VFIO_BUSY`. Rejects with
+   * `ERR_VFIO_UNSUPPORTED` when the device has no reset of its own.
    */
   async reset(): Promise<void> {
     this.#mustBeOpen();
@@ -234,8 +244,9 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
   }
 
   /**
-   * Closes the device: at once as far as anyone can see, with its interrupt set; the promise resolves when
-   * the kernel has it back, and its private container too. Closing twice gives the same promise.
+   * Closes the device: at once as far as anyone can see, with its interrupt set; the promise
+   * resolves when the kernel has it back, and its private container too. Closing twice gives the
+   * same promise.
    */
   close(): Promise<void> {
     if (this.#closing === undefined) {

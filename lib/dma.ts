@@ -18,14 +18,14 @@ export interface DmaOptions {
 }
 
 /**
- * Memory mapped for the devices of a container (`VFIO_IOMMU_MAP_DMA`).
- * Obtained from {@link Container.allocDma} or {@link Device.allocDma}; the container owns it and closes it
- * after its devices. A device that uses it must be quiet before it is closed: later accesses of the device
+ * Memory mapped for the devices of a container (`VFIO_IOMMU_MAP_DMA`). Obtained from
+ * {@link Container.allocDma} or {@link Device.allocDma}; the container owns it and closes it after its
+ * devices. A device that uses it must be quiet before it is closed: later accesses of the device
  * are stopped by the IOMMU, and its IOVA rests before it is given out again.
  *
- * It is ordinary memory that the device changes at any time: read a word that the device writes once,
- * with `Atomics.load`, before what it announces. After close our members throw `ERR_VFIO_CLOSED`, and
- * arrays taken from it before read zeros.
+ * It is ordinary memory that the device changes at any time: read a word that the device writes
+ * once, with `Atomics.load`, before what it announces. After close our members throw
+ * `ERR_VFIO_CLOSED`, and arrays taken from it before read zeros.
  */
 export class DmaBuffer implements Disposable {
   /** Where devices see its first byte. */
@@ -83,8 +83,8 @@ export class DmaBuffer implements Disposable {
   }
 
   /**
-   * Where the device sees the byte at `offset`. Throws a RangeError `ERR_VFIO_RANGE` outside the buffer
-   * and where the address passes 2^53; {@link low} and {@link high} always work.
+   * Where the device sees the byte at `offset`. Throws a RangeError `ERR_VFIO_RANGE` outside the
+   * buffer and where the address passes 2^53; {@link low} and {@link high} always work.
    */
   address(offset = 0): number {
     const address = this.#base + this.#inside(offset);
@@ -110,8 +110,8 @@ export class DmaBuffer implements Disposable {
   }
 
   /**
-   * Copies `length` bytes from `offset` out to the start of `target`, as many as it has room for unless
-   * said otherwise. Throws a RangeError when either does not have them.
+   * Copies `length` bytes from `offset` out to the start of `target`, as many as it has room for
+   * unless said otherwise. Throws a RangeError when either does not have them.
    */
   copyTo(target: ArrayBuffer | ArrayBufferView, offset = 0, length?: number): void {
     const bytes = bytesOf('target', target);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The errors of the package: one family for what the kernel or the library refuses, and TypeError and
-// RangeError for wrong arguments. Each carries a `code`; match that, not the class.
+// The errors of the package: one family for what the kernel or the library refuses, and TypeError
+// and RangeError for wrong arguments. Each carries a `code`; match that, not the class.
 import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 import type { NativeFailure } from './native.js';
@@ -61,15 +61,18 @@ interface ErrorFields {
 }
 
 /**
- * What the kernel or this library refused to do. Shaped like Node's system errors, plus what to do next.
- * `message` ends with the hint on a line of its own.
+ * What the kernel or this library refused to do. Shaped like Node's system errors, plus what to do
+ * next. `message` ends with the hint on a line of its own.
  */
 export class VfioError extends Error {
   static {
     VfioError.prototype.name = 'VfioError';
   }
 
-  /** The errno's name of a failed system call (`'EBUSY'`), else one of the library's (`'ERR_VFIO_…'`). */
+  /**
+   * The errno's name of a failed system call (`'EBUSY'`), else one of the library's
+   * (`'ERR_VFIO_…'`).
+   */
   readonly code: ErrorCode;
   /** The negative errno, as in Node's errors. Only after a failed system call. */
   declare readonly errno?: number;

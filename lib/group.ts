@@ -21,8 +21,8 @@ export interface GroupParts {
 
 /**
  * A VFIO group: the smallest set of devices the IOMMU can isolate (`/dev/vfio/N`). Obtained from
- * {@link Container.openGroup}; closed with its container, or before. Devices can be opened without it;
- * it is there to see who shares a group, and to hold one while its devices come and go.
+ * {@link Container.openGroup}; closed with its container, or before. Devices can be opened without
+ * it; it is there to see who shares a group, and to hold one while its devices come and go.
  */
 export class Group implements AsyncDisposable {
   /** The number of the group, as in `/sys/kernel/iommu_groups`. */
@@ -63,8 +63,8 @@ export class Group implements AsyncDisposable {
   }
 
   /**
-   * Opens a device of this group; the group owns it. Rejects as {@link Container.openDevice} does, and with
-   * a RangeError `ERR_VFIO_ADDRESS` when the device is not in this group.
+   * Opens a device of this group; the group owns it. Rejects as {@link Container.openDevice} does,
+   * and with a RangeError `ERR_VFIO_ADDRESS` when the device is not in this group.
    */
   async openDevice(address: string, options: OpenDeviceOptions = {}): Promise<Device> {
     const full = parseAddress(address);

@@ -12,19 +12,21 @@ const table: Record<string, Record<string, string>> = {
     EINVAL:
       'The IOVA lies outside container.info.iovaRanges, or is not a multiple of the IOMMU page size.',
     ENOSPC:
-      'The container has no mapping left (65535 by default, vfio_iommu_type1.dma_entry_limit): map fewer, larger buffers.',
+      'The container has no mapping left (65535 by default, vfio_iommu_type1.dma_entry_limit): ' +
+      'map fewer, larger buffers.',
     EFAULT: 'The kernel could not pin the memory.',
   },
   VFIO_SET_IOMMU: {
     EPERM:
-      'The platform has no interrupt remapping, so an isolated device could still raise any interrupt. If you accept that: modprobe vfio_iommu_type1 allow_unsafe_interrupts=1',
+      'The platform has no interrupt remapping, so an isolated device could still raise any ' +
+      'interrupt. If you accept that: modprobe vfio_iommu_type1 allow_unsafe_interrupts=1',
   },
   VFIO_GROUP_SET_CONTAINER: {
     EBUSY: 'The group is in another container already: close that one first.',
   },
   VFIO_DEVICE_SET_IRQS: {
     EINVAL:
-      'The vectors lie outside what the device has (interruptInfo), or another type of interrupt is armed.',
+      'The vectors lie outside what the device has (interruptInfo), or another type is armed.',
     ENOSPC: 'The system has no interrupt vectors left: ask for fewer.',
   },
   VFIO_DEVICE_RESET: {
@@ -48,7 +50,8 @@ export function hintFor(failure: NativeFailure): string | undefined {
 
 /** Message-signalled interrupts are DMA writes. */
 export const busMasterHint =
-  'Set `device.busMaster = true` first: message-signalled interrupts are DMA writes and would never arrive.';
+  'Set `device.busMaster = true` first: message-signalled interrupts are DMA writes and would ' +
+  'never arrive.';
 
 /** A container has no address space before its first device. */
 export const noDeviceHint =
@@ -68,9 +71,12 @@ export const noSuchGroup =
 
 /** No device of the group has been handed over. */
 export function bindMembers(members: readonly PciDevice[]): string {
-  const calls = members.map(({ address }) => `bindDevice('${address}')`).join(', ');
-  return `Bind one that is to be used, and any that a kernel driver has: ${calls}.`;
+  const endpoints = members.filter(({ classCode }) => classCode >>> 16 !== bridgeClass);
+  const calls = endpoints.map(({ address }) => `bindDevice('${address}')`).join(', ');
+  return `Bind the one to use, and every other that a kernel driver has: ${calls}.`;
 }
+
+const bridgeClass = 0x06;
 
 /** The device is bound elsewhere, or to nothing. */
 export function bindCommands({ address, driver }: PciDevice): string {
@@ -148,7 +154,7 @@ export interface Holder {
 /** Someone has the group's node open; it opens only once. */
 export function heldBy(path: string, holders: readonly Holder[]): string {
   if (holders.length === 0) {
-    return `Another process holds ${path}; none that this user may look into. As root: fuser -v ${path}`;
+    return `${path} is held by a process this user may not look into. As root: fuser -v ${path}`;
   }
   const names = holders.map(({ pid, name }) =>
     pid === process.pid ? `this process (${pid})` : `process ${pid} (${name})`,
@@ -166,8 +172,8 @@ export interface Memlock {
 export function memlock(bytes: number, { allowed, locked }: Memlock): string {
   const needed = locked + bytes;
   return [
-    `DMA memory is locked memory: ${needed} bytes are needed (${bytes} more than the ${locked} locked ` +
-      `now), ${allowed} are allowed (RLIMIT_MEMLOCK). Raise it:`,
+    `DMA memory is locked memory: ${needed} bytes are needed (${bytes} more than the ${locked} ` +
+      `locked now), ${allowed} are allowed (RLIMIT_MEMLOCK). Raise it:`,
     `this process, as root: prlimit --pid ${process.pid} --memlock=unlimited`,
     'a systemd unit: LimitMEMLOCK=infinity',
     'a login, in /etc/security/limits.d/vfio.conf: @vfio - memlock unlimited',

@@ -9,8 +9,8 @@ import { callable, integer, maxMilliseconds, options, signal } from './internal/
 import type { NativeInterrupts } from './native.js';
 
 /**
- * Called with how often the vector was raised since the last call. What it throws, and what its promise
- * rejects with, is an uncaught exception.
+ * Called with how often the vector was raised since the last call. What it throws, and what its
+ * promise rejects with, is an uncaught exception.
  */
 export type InterruptListener = (count: number) => unknown;
 
@@ -22,13 +22,15 @@ export interface OnceOptions {
 }
 
 /**
- * One vector of an {@link InterruptSet}. Its listeners share one watcher of the vector's eventfd, which
- * keeps the process alive while anyone listens, unless {@link unref} was called. Interrupts that arrive
- * while nobody listens wait in the eventfd and are delivered, as one count, to the first listener.
+ * One vector of an {@link InterruptSet}. Its listeners share one watcher of the vector's eventfd,
+ * which keeps the process alive while anyone listens, unless {@link unref} was called. Interrupts
+ * that arrive while nobody listens wait in the eventfd and are delivered, as one count, to the
+ * first listener.
  *
- * INTx is a level that the kernel masks at each interrupt. It is unmasked when all listeners, and the
- * promises they returned, have settled; of an iteration, when its body is done; after once(), when the
- * next wait begins or unmask() is called. Until then the device must have been told to lower the line.
+ * INTx is a level that the kernel masks at each interrupt. It is unmasked when all listeners, and
+ * the promises they returned, have settled; of an iteration, when its body is done; after once(),
+ * when the next wait begins or unmask() is called. Until then the device must have been told to
+ * lower the line.
  */
 export class Interrupt implements AsyncIterable<number> {
   readonly #native: NativeInterrupts;
@@ -77,8 +79,8 @@ export class Interrupt implements AsyncIterable<number> {
   }
 
   /**
-   * Waits for the next interrupt and gives its count. Rejects with `ERR_VFIO_TIMEOUT`, with the signal's
-   * reason, or with `ERR_VFIO_CLOSED` when the set is closed meanwhile.
+   * Waits for the next interrupt and gives its count. Rejects with `ERR_VFIO_TIMEOUT`, with the
+   * signal's reason, or with `ERR_VFIO_CLOSED` when the set is closed meanwhile.
    */
   async once(waiting: OnceOptions = {}): Promise<number> {
     const checked = options('once', waiting, ['timeout', 'signal']);
@@ -91,8 +93,8 @@ export class Interrupt implements AsyncIterable<number> {
   }
 
   /**
-   * Iterates over the counts: each step gives how often it was raised since the step before. Ends when the
-   * set is closed; breaking out unsubscribes. Listens from this call on.
+   * Iterates over the counts: each step gives how often it was raised since the step before. Ends
+   * when the set is closed; breaking out unsubscribes. Listens from this call on.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<number, undefined, undefined> {
     this.#mustBeOpen();
@@ -111,7 +113,9 @@ export class Interrupt implements AsyncIterable<number> {
     return this.#keepAlive(false);
   }
 
-  /** Makes the kernel raise it (`VFIO_IRQ_SET_ACTION_TRIGGER` with `DATA_NONE`), without the device. */
+  /**
+   * Makes the kernel raise it (`VFIO_IRQ_SET_ACTION_TRIGGER` with `DATA_NONE`), without the device.
+   */
   trigger(): void {
     this.#mustBeOpen();
     callNative(() => this.#native.trigger(this.#index));

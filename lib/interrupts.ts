@@ -38,8 +38,8 @@ export function interruptInfo(irq: NativeIrqInfo | undefined): InterruptInfo {
 }
 
 /**
- * The armed vectors of a device (`VFIO_DEVICE_SET_IRQS`). Obtained from {@link Device.enableInterrupts};
- * closed by itself, by a reset of the device, or with it.
+ * The armed vectors of a device (`VFIO_DEVICE_SET_IRQS`). Obtained from
+ * {@link Device.enableInterrupts}; closed by itself, by a reset of the device, or with it.
  */
 export class InterruptSet implements Disposable {
   readonly type: InterruptType;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The addon's exact shape, and the one place that loads it. Native code throws and rejects with plain
-// data (NativeFailure); lib/errors.ts makes errors of it. Nothing else imports the addon.
+// The addon's exact shape, and the one place that loads it. Native code throws and rejects with
+// plain data (NativeFailure); lib/errors.ts makes errors of it. Nothing else imports the addon.
 import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import { VfioError } from './errors.js';
@@ -14,8 +14,9 @@ export type NativeFailure =
 export type Handle = number;
 
 /**
- * Accessors do not throw: a read gives a number >= 0 (64 bits: a bigint), a write gives undefined, and
- * either gives one of these when it failed. Below `SYSTEM` lies a system call's errno: SYSTEM - errno.
+ * Accessors do not throw: a read gives a number >= 0 (64 bits: a bigint), a write gives undefined,
+ * and either gives one of these when it failed. Below `SYSTEM` lies a system call's errno: SYSTEM -
+ * errno.
  */
 export const AccessFailure = {
   CLOSED: -1,
@@ -90,7 +91,10 @@ export interface NativeDevice {
   setBusMaster(on: boolean): void;
   /** Arms `count` vectors of VFIO_PCI_INTX/MSI/MSIX_IRQ_INDEX (0, 1, 2). */
   enableInterrupts(index: number, count: number): NativeInterrupts;
-  /** Calls back when the kernel wants the device back, or it faulted, or is gone. Keeps no process alive. */
+  /**
+   * Calls back when the kernel wants the device back, or it faulted, or is gone. Keeps no process
+   * alive.
+   */
   onChange(callback: (change: NativeChange) => void): void;
   reset(): Promise<void>;
   /** Cuts at once, then releases in the background. Idempotent: the same promise. */

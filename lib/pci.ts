@@ -38,7 +38,9 @@ export interface DeviceFilter {
 // Linux prints the domain with at least four digits, and without leading zeros beyond them.
 const addressPattern = /^(?:([0-9a-f]{4}|[1-9a-f][0-9a-f]{4,7}):)?[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/;
 
-/** The full form of a PCI address: `01:00.0` gets domain 0000. Throws ERR_VFIO_ADDRESS otherwise. */
+/**
+ * The full form of a PCI address: `01:00.0` gets domain 0000. Throws ERR_VFIO_ADDRESS otherwise.
+ */
 export function parseAddress(value: unknown): string {
   const match = typeof value === 'string' ? addressPattern.exec(value) : null;
   if (match === null) {
@@ -116,17 +118,23 @@ export function readGroup(id: number, root = ''): PciDevice[] | undefined {
     .filter((device) => device !== undefined);
 }
 
-/** Whether a kernel driver hands devices to userspace: vfio-pci and its variants (mlx5_vfio_pci …). */
+/**
+ * Whether a kernel driver hands devices to userspace: vfio-pci and its variants (mlx5_vfio_pci …).
+ */
 export function isVfioDriver(driver: string | undefined): boolean {
   return driver?.includes('vfio') ?? false;
 }
 
-/** The devices that keep a group from being viable: those bound to a driver that does DMA of its own. */
+/**
+ * The devices that keep a group from being viable: those bound to a driver that does DMA of its
+ * own.
+ */
 export function blockersOf(members: readonly PciDevice[]): PciDevice[] {
   return members.filter(({ driver }) => driver !== undefined && !leavesDmaAlone(driver));
 }
 
-// The kernel lets bridges under pcieport, and pci-stub, share a group with userspace: neither does DMA.
+// The kernel lets bridges under pcieport, and pci-stub, share a group with userspace: neither does
+// DMA.
 function leavesDmaAlone(driver: string): boolean {
   return isVfioDriver(driver) || driver === 'pcieport' || driver === 'pci-stub';
 }

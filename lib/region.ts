@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
-// A region of a device and its exact accessors. The checks stand in line because this is the hot path;
-// everything about failing is elsewhere.
+// A region of a device and its exact accessors. The checks stand in line because this is the hot
+// path; everything about failing is elsewhere.
 import { type Access, accessError, offsetError, valueError } from './internal/access.js';
 import type { Handle, Native, NativeRegionInfo } from './native.js';
 
 /** What the kernel says about a region (`VFIO_DEVICE_GET_REGION_INFO`). */
 export interface RegionInfo {
-  /** Its number: 0 to 5 are the BARs, 6 the ROM, 7 config space, 8 VGA (`VFIO_PCI_*_REGION_INDEX`). */
+  /**
+   * Its number: 0 to 5 are the BARs, 6 the ROM, 7 config space, 8 VGA (`VFIO_PCI_*_REGION_INDEX`).
+   */
   readonly index: number;
   /** `BAR0` to `BAR5`, `ROM`, `CONFIG`, `VGA`, else `REGION` and its number. */
   readonly name: string;
@@ -41,18 +43,19 @@ export function regionInfo({ index, size, flags }: NativeRegionInfo): RegionInfo
 }
 
 /**
- * A region of a device: a BAR, the ROM or config space.
- * Obtained from {@link Device.region}, {@link Device.bar}, {@link Device.config} and {@link Device.rom};
- * it lives as long as its device and stays valid over a reset.
+ * A region of a device: a BAR, the ROM or config space. Obtained from {@link Device.region},
+ * {@link Device.bar}, {@link Device.config} and {@link Device.rom}; it lives as long as its device and
+ * stays valid over a reset.
  *
- * Every access is exactly one load or store of the width in its name, in program order, never merged or
- * left out. Offsets are bytes from the region's start, `number`s, multiples of the width. An access may
- * block (a vfio-user device answers over a socket) and then throw `ERR_VFIO_TIMEOUT`.
+ * Every access is exactly one load or store of the width in its name, in program order, never
+ * merged or left out. Offsets are bytes from the region's start, `number`s, multiples of the width.
+ * An access may block (a vfio-user device answers over a socket) and then throw `ERR_VFIO_TIMEOUT`.
  *
- * All accessors throw: a TypeError when an argument has the wrong type; a RangeError `ERR_VFIO_RANGE`
- * (offset not an integer or outside the region, value wider than the access) or `ERR_VFIO_ALIGN`; a
- * {@link VfioError} `ERR_VFIO_CLOSED`, `ERR_VFIO_BUSY` (a reset or close is in flight), `ERR_VFIO_BUS`
- * (memory decode off, D3), `ERR_VFIO_LOST`, `ERR_VFIO_UNSUPPORTED` (the region has no such access).
+ * All accessors throw: a TypeError when an argument has the wrong type; a RangeError
+ * `ERR_VFIO_RANGE` (offset not an integer or outside the region, value wider than the access) or
+ * `ERR_VFIO_ALIGN`; a {@link VfioError} `ERR_VFIO_CLOSED`, `ERR_VFIO_BUSY` (a reset or close is in
+ * flight), `ERR_VFIO_BUS` (memory decode off, D3), `ERR_VFIO_LOST`, `ERR_VFIO_UNSUPPORTED` (the
+ * region has no such access).
  */
 export class Region implements RegionInfo {
   readonly index: number;
@@ -161,7 +164,9 @@ export class Region implements RegionInfo {
     if (failure !== undefined) throw this.#failed('write', 16, offset, failure);
   }
 
-  /** Writes 32 bits: an integer from 0 to 0xffff_ffff (`value >>> 0` makes one of a signed number). */
+  /**
+   * Writes 32 bits: an integer from 0 to 0xffff_ffff (`value >>> 0` makes one of a signed number).
+   */
   write32(offset: number, value: number): void {
     if (
       typeof offset !== 'number' ||

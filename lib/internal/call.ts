@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Every call into the addon goes through here, except register accesses: what it throws becomes an error.
+// Every call into the addon goes through here, except register accesses: what it throws becomes an
+// error.
 import { errorFromNative, type FailureContext, isNativeFailure } from '../errors.js';
 import { hintFor } from '../hints.js';
 

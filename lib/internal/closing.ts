@@ -7,8 +7,8 @@ export interface Closable {
 }
 
 /**
- * Runs every step, each after the one before has ended, and only then throws what failed first. All up to
- * the first that gives a promise run at once, in the caller's turn.
+ * Runs every step, each after the one before has ended, and only then throws what failed first. All
+ * up to the first that gives a promise run at once, in the caller's turn.
  */
 export async function inOrder(...steps: (() => unknown)[]): Promise<void> {
   const failures: unknown[] = [];

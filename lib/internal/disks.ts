@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Whether a device carries a disk that someone uses: taking its driver away would pull it from under them.
+// Whether a device carries a disk that someone uses: taking its driver away would pull it from
+// under them.
 import { closeSync, constants, existsSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { listNames, readText, realPath } from './files.js';
@@ -65,8 +66,8 @@ function usesOf({ name, path }: Part, mounts: Mount[], swaps: string[], root: st
 }
 
 /**
- * An exclusive open fails while anyone claims the disk or a part of it, in other mount namespaces and in
- * ways that sysfs does not show (btrfs of several disks, ZFS).
+ * An exclusive open fails while anyone claims the disk or a part of it, in other mount namespaces
+ * and in ways that sysfs does not show (btrfs of several disks, ZFS).
  */
 function claimOf(disk: string, root: string): DiskUse[] {
   try {
@@ -88,7 +89,8 @@ interface Mount {
   source: string | undefined;
 }
 
-// proc(5): the third field is major:minor, the fifth the mount point, the second after " - " the source.
+// proc(5): the third field is major:minor, the fifth the mount point, the second after " - " the
+// source.
 function readMounts(root: string): Mount[] {
   const lines = (readText(`${root}/proc/self/mountinfo`) ?? '').split('\n');
   return lines.map((line) => {

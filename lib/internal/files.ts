@@ -22,7 +22,9 @@ export function readNumber(path: string): number | undefined {
   return text === undefined || text === '' || Number.isNaN(Number(text)) ? undefined : Number(text);
 }
 
-/** The last name of what a link points to: the driver of `…/driver`, the group of `…/iommu_group`. */
+/**
+ * The last name of what a link points to: the driver of `…/driver`, the group of `…/iommu_group`.
+ */
 export function readLinkName(path: string): string | undefined {
   return orNothing(() => basename(readlinkSync(path)));
 }

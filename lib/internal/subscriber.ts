@@ -12,8 +12,8 @@ export interface Subscriber {
 }
 
 /**
- * Calls a subscriber and gives a promise of the end of its work, if it does not end at once. That promise
- * never rejects: what the subscriber throws or rejects with is an uncaught exception.
+ * Calls a subscriber and gives a promise of the end of its work, if it does not end at once. That
+ * promise never rejects: what the subscriber throws or rejects with is an uncaught exception.
  */
 export function callSubscriber(subscriber: Subscriber, count: number): Promise<void> | undefined {
   try {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a user's program may write, and what the compiler stops. Only compiled, never run: an expected
-// error that is none fails the type check.
+// What a user's program may write, and what the compiler stops. Only compiled, never run: an
+// expected error that is none fails the type check.
 import {
   bindDevice,
   Container,

@@ -145,6 +145,11 @@ describe('a group', () => {
     expect(container.devices).toEqual([other]);
   });
 
+  test('that sysfs does not know has no members, and nothing that blocks it', async () => {
+    const group = await container.openGroup(2 ** 31 - 1);
+    expect([group.members, group.blockers, group.viable]).toEqual([[], [], true]);
+  });
+
   test('opens no device of another group', async () => {
     const group = await container.openGroup(12);
     const error = await rejectionOf(group.openDevice('0000:02:00.0'));

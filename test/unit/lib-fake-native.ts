@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A hand-written stand-in for the addon, for the logic of lib/ alone: it keeps a log of what it was asked,
-// and answers what a test tells it to.
+// A hand-written stand-in for the addon, for the logic of lib/ alone: it keeps a log of what it was
+// asked, and answers what a test tells it to.
 import { jest } from '@jest/globals';
 import type {
   Native,
