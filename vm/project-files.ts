@@ -7,8 +7,11 @@ import type { CpioEntry } from './cpio.js';
 import { cpioFile } from './cpio.js';
 import { projectRoot } from './paths.js';
 
-/** Directories that are copied whole, apart from {@link LEFT_OUT}; the rest is seen over 9p. */
-const DIRECTORIES = ['dist', 'build'];
+/**
+ * Directories that are copied whole, apart from {@link LEFT_OUT}; the rest is seen over 9p, such as the
+ * developer builds, which are a hundred times as large.
+ */
+const DIRECTORIES = ['dist', 'build/Release', 'build/guest'];
 
 /** What a build leaves behind and nothing runs from. */
 const LEFT_OUT = /^(obj\.target|obj|\.deps|CMakeFiles|_deps|results|.*\.(o|o\.d|a|d|d\.ts|mk))$/;
