@@ -9,7 +9,7 @@ import { isExpectedSkip, parseExpectedSkips } from './harness/expected-skips.js'
 import { ProgressLine, print, printFailure, printOther } from './harness/output.js';
 import { type CaseRecord, type FinishedCase, Recorder } from './harness/recorder.js';
 import type { Suite } from './harness/suite.js';
-import { unitSuite, vmSuite } from './harness/suites.js';
+import { nativeSuites, unitSuite, vmSuite } from './harness/suites.js';
 import { count, countsLine, exitStatus, groupLines } from './harness/summary.js';
 
 interface Options {
@@ -28,7 +28,7 @@ const inCi = Boolean(process.env.CI);
 function selectSuites({ suite, kernel }: Options): Suite[] {
   const kernels = kernel === undefined ? (['distro', 'lab'] as const) : [kernel];
   return [
-    ...(suite === 'vm' ? [] : [unitSuite]),
+    ...(suite === 'vm' ? [] : [unitSuite, ...nativeSuites()]),
     ...(suite === 'unit' ? [] : kernels.map(vmSuite)),
   ];
 }

@@ -1,22 +1,26 @@
 // SPDX-License-Identifier: MIT
 // The suites there are.
+import { type ExecFileException, execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { release } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
+import { promisify } from 'node:util';
 import { VmError } from '../../vm/errors.js';
 import { runInVm } from '../../vm/machine.js';
 import { projectRoot } from '../../vm/paths.js';
+import { describeEnd, runJest, runReporting, SUITE_LIMIT_SECONDS } from './child.js';
 import { compileForGuest } from './compile.js';
+import { DoctestReader } from './doctest.js';
 import { parseEvent } from './events.js';
 import { guestJestArguments } from './guest-jest.js';
-import { describeEnd, runJest } from './jest-child.js';
 import type { Ending } from './recorder.js';
 import type { Listener, Suite } from './suite.js';
 
-/** Far more than any of them takes: ends what hangs where no test's own time-out can. */
-const SUITE_LIMIT_SECONDS = 300;
 /** No name matches: every file is loaded and nothing is run. */
 const NOTHING = '(?!)';
 
+const execute = promisify(execFile);
 const guestRoot = join(projectRoot, 'build/guest');
 
 /** The tests that need no VFIO, on the host. */
@@ -26,14 +30,52 @@ export const unitSuite: Suite = {
   run: (pattern, listener) => runUnit('reporter', pattern, listener),
 };
 
+function runUnit(reporter: string, pattern: string | undefined, listener: Listener) {
+  const path = join(projectRoot, `dist/test/harness/${reporter}.js`);
+  const config = join(projectRoot, 'test/jest.config.mjs');
+  const select = pattern === undefined ? [] : ['--testNamePattern', pattern];
+  return runJest(['--config', config, '--reporters', path, ...select], listener);
+}
+
+/** The C++ tests of those developer builds that have been made (npm run build:debug, build:asan). */
+export function nativeSuites(): Suite[] {
+  const builds = { native: 'build/debug', 'native-asan': 'build/asan' };
+  return Object.entries(builds)
+    .map(([name, directory]) => ({ name, directory: join(projectRoot, directory) }))
+    .filter(({ directory }) => existsSync(join(directory, 'vfio_native_tests')))
+    .map(({ name, directory }) => ({
+      name,
+      list: (listener) => runNative(directory, undefined, ['--list-test-cases'], listener),
+      run: (pattern, listener) => runNative(directory, pattern, ['--duration=true'], listener),
+    }));
+}
+
+/** Builds what has changed since, then runs it. */
+async function runNative(
+  directory: string,
+  pattern: string | undefined,
+  args: readonly string[],
+  { event, output }: Listener,
+): Promise<Ending> {
+  try {
+    await execute('cmake', ['--build', directory, '--target', 'vfio_native_tests']);
+  } catch (error) {
+    const { message, stdout } = error as ExecFileException;
+    return { how: `${message}\n${stdout}`, crashed: true, kernelLog: [] };
+  }
+  event({ event: 'run', kernel: release() });
+  const reader = new DoctestReader(event, new RegExp(pattern ?? '', 'i'));
+  const command = [join(directory, 'vfio_native_tests'), '--reporters=xml', ...args];
+  return runReporting(command, output, (line) => reader.push(line));
+}
+
 /** The tests inside the test machine, on one of its kernels. */
 export function vmSuite(kernel: 'distro' | 'lab'): Suite {
   return {
     name: `vm-${kernel}`,
     async list(listener) {
       await compileForGuest(projectRoot, guestRoot);
-      const args = guestJestArguments(guestRoot, 'list-reporter', NOTHING);
-      return runJest(args, SUITE_LIMIT_SECONDS, listener);
+      return runJest(guestJestArguments(guestRoot, 'list-reporter', NOTHING), listener);
     },
     async run(pattern, listener) {
       await compileForGuest(projectRoot, guestRoot);
@@ -42,27 +84,14 @@ export function vmSuite(kernel: 'distro' | 'lab'): Suite {
   };
 }
 
-function runUnit(reporter: string, pattern: string | undefined, listener: Listener) {
-  const path = join(projectRoot, `dist/test/harness/${reporter}.js`);
-  const select = pattern === undefined ? [] : ['--testNamePattern', pattern];
-  const args = [
-    '--config',
-    join(projectRoot, 'test/jest.config.mjs'),
-    '--reporters',
-    path,
-    ...select,
-  ];
-  return runJest(args, SUITE_LIMIT_SECONDS, listener);
-}
-
 async function runGuest(
   kernel: string,
   pattern: string | undefined,
-  listener: Listener,
+  { event, output }: Listener,
 ): Promise<Ending> {
-  const output = new Writable({
+  const printed = new Writable({
     write(chunk: Buffer, _encoding, done) {
-      listener.output(chunk.toString());
+      output(chunk.toString());
       done();
     },
   });
@@ -74,12 +103,11 @@ async function runGuest(
       // build/guest is no package that has binaries.
       env: { VFIO_BINARY: join(projectRoot, 'build/Release/vfio.node') },
       time: SUITE_LIMIT_SECONDS,
-      stdout: output,
-      stderr: output,
-      onResult: (line) => listener.event(parseEvent(line)),
+      stdout: printed,
+      stderr: printed,
+      onResult: (line) => event(parseEvent(line)),
     });
-    const crashed = signal !== null || (status ?? 0) > 1;
-    return { how: describeEnd(status, signal), crashed, kernelLog: kernelLog.split('\n') };
+    return { ...describeEnd(status, signal), kernelLog: kernelLog.split('\n') };
   } catch (error) {
     if (!(error instanceof VmError)) throw error;
     return { how: error.message, crashed: true, kernelLog: error.kernelLog.split('\n') };

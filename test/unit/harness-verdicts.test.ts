@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { projectRoot } from '../../vm/paths.js';
-import { runJest } from '../harness/jest-child.js';
+import { runJest } from '../harness/child.js';
 import { type CaseRecord, Recorder } from '../harness/recorder.js';
 
 /** Runs fixtures as a suite is run; gives each case's record by its name. */
@@ -17,7 +17,7 @@ async function verdicts(files: string, ...more: string[]): Promise<Map<string, C
     ...['--reporters', join(projectRoot, 'dist/test/harness/reporter.js'), ...more],
   ];
   const listener = { event: recorder.handle.bind(recorder), output: () => {} };
-  recorder.finish(await runJest(args, 60, listener));
+  recorder.finish(await runJest(args, listener));
   return new Map(recorder.cases.map((record) => [record.name, record]));
 }
 

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+// A suite's process on the host: a crash of native code ends it, not the process that reports.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { undoOnExit } from '../../vm/cleanup.js';
+import { projectRoot } from '../../vm/paths.js';
+import { CHANNEL_VARIABLE, parseEvent } from './events.js';
+import type { Ending } from './recorder.js';
+import type { Listener } from './suite.js';
+
+/** Far more than any suite takes: ends what hangs where no test's own time-out can. */
+export const SUITE_LIMIT_SECONDS = 300;
+
+const STDOUT = 1;
+const CHANNEL = 3;
+
+/** Runs jest with these arguments. */
+export function runJest(args: readonly string[], listener: Listener): Promise<Ending> {
+  const jest = join(projectRoot, 'node_modules/jest/bin/jest.js');
+  return runChild([process.execPath, jest, ...args], listener.output, CHANNEL, (line) =>
+    listener.event(parseEvent(line)),
+  );
+}
+
+/** Runs a program that reports on its standard output, a line at a time. */
+export function runReporting(
+  command: readonly string[],
+  output: Listener['output'],
+  report: (line: string) => void,
+): Promise<Ending> {
+  return runChild(command, output, STDOUT, report);
+}
+
+/** Passes the lines of one descriptor to `report` and all else to `output`. */
+async function runChild(
+  [program = '', ...args]: readonly string[],
+  output: Listener['output'],
+  reporting: typeof STDOUT | typeof CHANNEL,
+  report: (line: string) => void,
+): Promise<Ending> {
+  const child = spawn(program, args, {
+    cwd: projectRoot,
+    env: { ...process.env, [CHANNEL_VARIABLE]: String(CHANNEL) },
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    // A group of its own, so that jest's workers end with it.
+    detached: true,
+  });
+  const done = undoOnExit(() => killGroup(child));
+  let timedOut = false;
+  const timer = setTimeout(() => {
+    timedOut = true;
+    killGroup(child);
+  }, SUITE_LIMIT_SECONDS * 1000);
+  for (const fd of [STDOUT, 2, CHANNEL]) {
+    const stream = child.stdio[fd] as Readable;
+    if (fd === reporting) createInterface({ input: stream }).on('line', report);
+    else stream.on('data', (chunk: Buffer) => output(chunk.toString()));
+  }
+  const [status, signal] = (await once(child, 'close')) as [number | null, string | null];
+  clearTimeout(timer);
+  done();
+  const ending = describeEnd(status, signal);
+  return timedOut ? { ...ending, how: `killed after ${SUITE_LIMIT_SECONDS} s` } : ending;
+}
+
+/** Test programs end with 0 or 1. */
+export function describeEnd(status: number | null, signal: string | null): Ending {
+  const how =
+    signal === null ? `its process ended with status ${status}` : `its process ended by ${signal}`;
+  return { how, crashed: signal !== null || (status ?? 0) > 1, kernelLog: [] };
+}
+
+function killGroup(child: ChildProcess): void {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  process.kill(-child.pid, 'SIGKILL');
+}
