@@ -21,8 +21,6 @@ export function formatKernelRecord(record: KernelRecord): string {
   return `[${record.seconds.toFixed(6).padStart(12)}] ${record.text}`;
 }
 
-const ERROR = 3;
-
 export class KernelLog {
   readonly #records: KernelRecord[] = [];
   #bootRecords = Number.POSITIVE_INFINITY;
@@ -44,11 +42,9 @@ export class KernelLog {
     return format(this.#records);
   }
 
-  /** Of the boot only its first line, which names the kernel, and errors. */
+  /** Of the boot only its first line, which names the kernel. */
   brief(): string {
-    const matters = (level: number, index: number) =>
-      index === 0 || level <= ERROR || index >= this.#bootRecords;
-    return format(this.#records.filter(({ level }, index) => matters(level, index)));
+    return format(this.#records.filter((_, index) => index === 0 || index >= this.#bootRecords));
   }
 }
 

@@ -50,7 +50,7 @@ export interface VmResult {
   readonly signal: NodeJS.Signals | null;
   /** The guest's kernel log, as dmesg prints it. */
   readonly kernelLog: string;
-  /** What of it matters when a command failed: all since it started, and errors of the boot. */
+  /** What of it matters when a command failed: all since it started. */
   readonly briefKernelLog: string;
 }
 
