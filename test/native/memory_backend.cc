@@ -184,7 +184,11 @@ class MemoryAddressSpace final : public AddressSpaceBackend {
 
   void join(int number) {
     const std::lock_guard lock(machine_.mutex_);
-    Machine::Group& group = machine_.groups_[number];
+    const auto known = machine_.groups_.find(number);
+    if (known == machine_.groups_.end()) {
+      throw sys::SysError(ENOENT, "open", {}, group_path(number));
+    }
+    Machine::Group& group = known->second;
     if (group.busy_elsewhere || (group.holder != nullptr && group.holder != this)) {
       throw sys::SysError(EBUSY, "open", {}, group_path(number));
     }
