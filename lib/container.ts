@@ -58,7 +58,6 @@ export class Container implements AsyncDisposable {
   readonly #native: NativeContainer;
   readonly #devices = new Children<Device>('Container');
   readonly #groups = new Children<Group>('Container');
-  readonly #groupIds = new Set<number>();
   readonly #buffers = new Set<DmaBuffer>();
   #closed = false;
   #closing: Promise<void> | undefined;
@@ -126,17 +125,13 @@ export class Container implements AsyncDisposable {
   }
 
   /**
-   * Opens an IOMMU group and holds it until it is closed. Rejects with `ERR_VFIO_BUSY` while this
-   * container has it open, with `ENOENT`, `ERR_VFIO_NOT_BOUND`, `ERR_VFIO_NOT_VIABLE`, or the errno
-   * of the step that failed, with a hint.
+   * Opens an IOMMU group and holds it until it is closed. Rejects with `ENOENT`,
+   * `ERR_VFIO_NOT_BOUND`, `ERR_VFIO_NOT_VIABLE`, `ERR_VFIO_BUSY`, or the errno of the step that
+   * failed, with a hint.
    */
   async openGroup(id: number): Promise<Group> {
     integer('the group', id, 0, 2 ** 31 - 1);
     this.#mustBeOpen();
-    if (this.#groupIds.has(id)) {
-      throw new VfioError('ERR_VFIO_BUSY', `Group ${id} is open in this container already`);
-    }
-    this.#groupIds.add(id);
     return this.#groups.open(() => this.#holdGroup(id));
   }
 
@@ -176,16 +171,8 @@ export class Container implements AsyncDisposable {
 
   async #holdGroup(id: number): Promise<Group> {
     const native = this.#native;
-    try {
-      await awaitOpen(() => native.holdGroup(id), { group: id });
-    } catch (failure) {
-      this.#groupIds.delete(id);
-      throw failure;
-    }
-    const onClosed = (group: Group) => {
-      this.#groups.delete(group);
-      this.#groupIds.delete(id);
-    };
+    await awaitOpen(() => native.holdGroup(id), { group: id });
+    const onClosed = (group: Group) => this.#groups.delete(group);
     return new Group({ id, container: this, native, onClosed });
   }
 
