@@ -9,6 +9,10 @@ export interface TestId {
   readonly name: string;
 }
 
+export function testKey({ file, name }: TestId): string {
+  return `${file}\0${name}`;
+}
+
 export type TestStatus = 'passed' | 'failed' | 'skipped';
 
 export interface CaseEvent extends TestId {

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Turns the events of one suite into its cases, whatever way the suite ends.
-import type { CaseEvent, StartEvent, TestEvent, TestId, TestStatus } from './events.js';
+import {
+  type CaseEvent,
+  type StartEvent,
+  type TestEvent,
+  type TestStatus,
+  testKey,
+} from './events.js';
 import { since } from './kernel-log.js';
 
 /** One line of `build/results/SUITE.jsonl`. */
@@ -63,7 +69,7 @@ export class Recorder {
         this.#kernel = event.kernel;
         break;
       case 'start':
-        this.#running.set(key(event), { ...event, startedAt: this.#now(), kernelLog: [] });
+        this.#running.set(testKey(event), { ...event, startedAt: this.#now(), kernelLog: [] });
         break;
       case 'kernel-log':
         for (const test of this.#running.values()) test.kernelLog.push(...event.lines);
@@ -87,7 +93,7 @@ export class Recorder {
     const unfinished = [...this.#running.values()].map((test) => {
       const reason = `started and never finished: ${how}`;
       const ms = this.#now() - test.startedAt;
-      return this.#add(key(test), {
+      return this.#add(testKey(test), {
         ...this.#record({ ...test, status: 'failed', reason, ms }),
         kernelLog: since(test.uptime, kernelLog),
       });
@@ -109,14 +115,14 @@ export class Recorder {
   }
 
   #settle(event: CaseEvent): FinishedCase {
-    const kernelLog = this.#running.get(key(event))?.kernelLog ?? [];
-    this.#running.delete(key(event));
+    const kernelLog = this.#running.get(testKey(event))?.kernelLog ?? [];
+    this.#running.delete(testKey(event));
     const unexpected = event.status === 'skipped' ? this.#judgeSkip(event.name) : undefined;
     const judged =
       unexpected === undefined
         ? event
         : { ...event, status: 'failed' as const, reason: `${event.reason}: ${unexpected}` };
-    return this.#add(key(event), { ...this.#record(judged), kernelLog });
+    return this.#add(testKey(event), { ...this.#record(judged), kernelLog });
   }
 
   #record(fields: Omit<CaseRecord, 'suite' | 'kernel'>): CaseRecord {
@@ -128,8 +134,4 @@ export class Recorder {
     this.#cases.set(id, finished);
     return finished;
   }
-}
-
-function key({ file, name }: TestId): string {
-  return `${file}\0${name}`;
 }

@@ -3,7 +3,8 @@
 // that is used here.
 import { release, uptime } from 'node:os';
 import { relative } from 'node:path';
-import { type CaseEvent, openChannel, type TestStatus } from './events.js';
+import { type CaseEvent, openChannel, type TestStatus, testKey } from './events.js';
+import { Numbering } from './numbering.js';
 import { parseTitles } from './titles.js';
 
 interface JestConfig {
@@ -45,6 +46,7 @@ export default class EventReporter {
   readonly #pattern: RegExp | undefined;
   /** What was sent about the tests of the files that run, by file and name. */
   readonly #sent = new Map<string, TestStatus>();
+  readonly #started = new Numbering();
 
   constructor(config: JestConfig) {
     this.#root = config.rootDir;
@@ -57,29 +59,25 @@ export default class EventReporter {
   }
 
   onTestCaseStart(file: JestFile, test: JestCase): void {
-    const { name, backend, device } = parseTitles([...test.ancestorTitles, test.title]);
-    const id = { file: this.#name(file), name };
+    const { name, ...subject } = parseTitles([...test.ancestorTitles, test.title]);
+    const id = this.#started.next({ file: this.#name(file), name });
+    const { backend, device } = subject;
     this.#send({ event: 'start', ...id, backend, device, uptime: uptime() });
   }
 
   onTestCaseResult(file: JestFile, result: JestCaseResult): void {
     const event = caseEvent(this.#name(file), result);
-    this.#sent.set(key(event), event.status);
-    this.#send(event);
+    this.#report({ ...event, ...this.#started.last(event) });
   }
 
-  /** Jest tells about skips, and about failures that an afterAll adds, only here. */
+  /** Jest tells about skips, and about what made a whole file fail, only here. */
   onTestResult(file: JestFile, result: JestFileResult): void {
     const name = this.#name(file);
-    const seen = new Set<string>();
+    const numbering = new Numbering();
     for (const test of result.testResults) {
       if (this.#pattern?.test(test.fullName) === false) continue;
       const event = caseEvent(name, test);
-      if (this.#sent.get(key(event)) !== event.status) this.#send(event);
-      if (seen.has(key(event))) {
-        this.#broken(name, `two tests of one file have the name: ${event.name}`);
-      }
-      seen.add(key(event));
+      this.#report({ ...event, ...numbering.next(event) });
     }
     const error = result.testExecError;
     if (error !== undefined) this.#broken(name, error.stack || error.message);
@@ -88,6 +86,13 @@ export default class EventReporter {
 
   onRunComplete(): void {
     this.#send({ event: 'end' });
+  }
+
+  /** Sends what is new. */
+  #report(event: CaseEvent): void {
+    if (this.#sent.get(testKey(event)) === event.status) return;
+    this.#sent.set(testKey(event), event.status);
+    this.#send(event);
   }
 
   #broken(what: string, reason: string): void {
@@ -103,10 +108,6 @@ export default class EventReporter {
   #name(file: JestFile): string {
     return relative(this.#root, file.path).replace(/\.js$/, '.ts');
   }
-}
-
-function key(event: CaseEvent): string {
-  return `${event.file}\0${event.name}`;
 }
 
 function caseEvent(file: string, result: JestCaseResult): CaseEvent {

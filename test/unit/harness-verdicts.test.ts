@@ -38,7 +38,8 @@ describe('a run of tests', () => {
     ['verdicts is not written', 'failed', 'skipped without a reason'],
     ['test/fixtures/verdicts/ordinary.test.ts', 'failed', 'left something behind'],
     ['test/fixtures/verdicts/broken.test.ts', 'failed', 'this file does not load'],
-    ['test/fixtures/verdicts/twins.test.ts', 'failed', 'have the name: twin'],
+    ['twin', 'passed', ''],
+    ['twin (2)', 'failed', 'the second twin'],
   ])('reports: %s', (name, status, reason) => {
     expect(cases.get(name)).toMatchObject({ status, reason: expect.stringContaining(reason) });
   });
