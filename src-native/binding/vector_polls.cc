@@ -3,6 +3,7 @@
 
 #include <string>
 #include <tuple>
+#include <utility>
 
 #include "sys/file.h"
 #include "vfio/errors.h"
@@ -10,7 +11,7 @@
 namespace vfio::binding {
 
 void VectorPolls::check_open() const {
-  if (closed_) throw Error(ErrorCode::kClosed, "the interrupt set is closed");
+  if (irqs_ == nullptr) throw Error(ErrorCode::kClosed, "the interrupt set is closed");
 }
 
 void VectorPolls::check_vector(std::uint32_t vector) const {
@@ -44,9 +45,10 @@ void VectorPolls::unref(std::uint32_t vector) {
 }
 
 void VectorPolls::close() {
-  if (std::exchange(closed_, true)) return;
+  if (irqs_ == nullptr) return;
   polls_.clear();
-  irqs_->close();
+  const std::shared_ptr<IrqSet> irqs = std::exchange(irqs_, nullptr);
+  irqs->close();
 }
 
 }  // namespace vfio::binding

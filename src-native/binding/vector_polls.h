@@ -17,9 +17,10 @@ namespace vfio::binding {
 class VectorPolls final {
  public:
   VectorPolls(Environment& environment, std::shared_ptr<IrqSet> irqs)
-      : environment_(environment), irqs_(std::move(irqs)) {}
+      : environment_(environment), count_(irqs->count()), irqs_(std::move(irqs)) {}
 
-  std::uint32_t count() const noexcept { return irqs_->count(); }
+  std::uint32_t count() const noexcept { return count_; }
+  /// After check_open().
   IrqSet& irqs() noexcept { return *irqs_; }
 
   /// `on_interrupt` gets how often the vector was raised. Takes the place of an earlier listener.
@@ -28,7 +29,8 @@ class VectorPolls final {
   void ref(std::uint32_t vector);
   void unref(std::uint32_t vector);
 
-  /// Stops all watchers, then disarms. Throws Error kClosed from everything afterwards but close.
+  /// Stops all watchers, then disarms; the eventfds close with the last watcher. Throws Error
+  /// kClosed from everything afterwards but close.
   void close();
   void check_open() const;
 
@@ -36,9 +38,9 @@ class VectorPolls final {
   void check_vector(std::uint32_t vector) const;
 
   Environment& environment_;
-  const std::shared_ptr<IrqSet> irqs_;
+  const std::uint32_t count_;
+  std::shared_ptr<IrqSet> irqs_;  // empty once closed; watchers hold it too
   std::map<std::uint32_t, Poll> polls_;
-  bool closed_ = false;
 };
 
 }  // namespace vfio::binding
