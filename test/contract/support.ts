@@ -18,7 +18,7 @@ export function turn(): Promise<void> {
 
 /** Waits for what the hardware or another thread does; five seconds are far more than any of it takes. */
 export async function until(what: () => boolean): Promise<void> {
-  const deadline = Date.now() + 5000;
+  const deadline = Date.now() + 2000;
   while (!what()) {
     if (Date.now() > deadline) throw new Error(`It did not come to pass: ${what}`);
     await sleep(1);
