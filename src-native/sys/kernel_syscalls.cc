@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The table that goes straight to the C library. Lambdas where that has variadic functions.
-#include "sys/syscalls.h"
-
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "sys/syscalls.h"
 
 namespace vfio::sys {
 

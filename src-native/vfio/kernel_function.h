@@ -28,6 +28,7 @@ class KernelFunction final : public FunctionBackend {
   std::optional<IrqInfo> irq(std::uint32_t index) override;
 
   /// Naturally aligned only, since the kernel tears what is not; config space has no 8-byte access.
+  /// Before Linux 6.11 the kernel makes two of an 8-byte access to a BAR, lower half first.
   std::uint64_t read(std::uint32_t region, std::uint64_t offset, unsigned width) override;
   void write(std::uint32_t region, std::uint64_t offset, unsigned width,
              std::uint64_t value) override;

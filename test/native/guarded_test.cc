@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <cstring>
 #include <functional>
+#include <iostream>
 #include <thread>
 #include <vector>
 
@@ -53,6 +54,7 @@ class Page final {
 
 /// Runs `body` in a child; how that ended, as waitpid says it.
 int run_child(const std::function<void()>& body) {
+  std::cout.flush();  // or the child may say it again
   const pid_t child = ::fork();
   REQUIRE(child >= 0);
   if (child == 0) {
@@ -280,20 +282,25 @@ TEST_CASE("a handler that passes signals on to us does not get them back for eve
   })));
 }
 
-#if defined(__x86_64__)
+// Not under sanitizers: the undefined behaviour one is rightly against a crooked pointer.
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 TEST_CASE("a guarded access that fails for another reason is not ours to hide") {
-  CHECK(exited_with(run_child([] {
+  constexpr unsigned long long kAlignmentCheck = 0x40000;
+  const auto aligned_only = [](bool on) {
+    const auto flags = __builtin_ia32_readeflags_u64() & ~kAlignmentCheck;
+    __builtin_ia32_writeeflags_u64(flags | (on ? kAlignmentCheck : 0));
+  };
+  CHECK(exited_with(run_child([&] {
                       set_info_handler([](int, siginfo_t* info, void*) {
-                        asm volatile("pushfq\n andq $~0x40000, (%%rsp)\n popfq" ::: "cc", "memory");
                         ::_exit(info->si_code == BUS_ADRALN ? 45 : 1);
                       });
                       install_bus_error_handler();
                       Page page;
                       std::uint32_t value = 0;
                       const auto* crooked = page.at<std::uint32_t>(1);
-                      // The alignment check flag.
-                      asm volatile("pushfq\n orq $0x40000, (%%rsp)\n popfq" ::: "cc", "memory");
+                      aligned_only(true);
                       const bool done = guarded_load(crooked, value);
+                      aligned_only(false);
                       ::_exit(done ? 1 : 2);
                     }),
                     45));

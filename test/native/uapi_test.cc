@@ -4,41 +4,69 @@
 // constants.
 #include "uapi/vfio.h"
 
-#define FOR_EACH_NUMBER(X)                                                                         \
-  X(VFIO_API_VERSION)                                                                              \
-  X(VFIO_GET_API_VERSION)                                                                          \
-  X(VFIO_CHECK_EXTENSION)                                                                          \
-  X(VFIO_SET_IOMMU)                                                                                \
-  X(VFIO_TYPE1_IOMMU) X(VFIO_TYPE1v2_IOMMU) X(VFIO_IOMMU_GET_INFO) X(VFIO_IOMMU_MAP_DMA) X(        \
-      VFIO_IOMMU_UNMAP_DMA) X(VFIO_IOMMU_INFO_PGSIZES) X(VFIO_IOMMU_INFO_CAPS)                     \
-      X(VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE) X(VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL) X(                \
-          VFIO_DMA_MAP_FLAG_READ) X(VFIO_DMA_MAP_FLAG_WRITE) X(VFIO_GROUP_GET_STATUS)              \
-          X(VFIO_GROUP_SET_CONTAINER) X(VFIO_GROUP_UNSET_CONTAINER) X(VFIO_GROUP_GET_DEVICE_FD) X( \
-              VFIO_GROUP_FLAGS_VIABLE) X(VFIO_GROUP_FLAGS_CONTAINER_SET) X(VFIO_DEVICE_GET_INFO)   \
-              X(VFIO_DEVICE_GET_REGION_INFO) X(VFIO_DEVICE_GET_IRQ_INFO) X(VFIO_DEVICE_SET_IRQS)   \
-                  X(VFIO_DEVICE_RESET) X(VFIO_DEVICE_FLAGS_RESET) X(VFIO_DEVICE_FLAGS_PCI) X(      \
-                      VFIO_REGION_INFO_FLAG_READ) X(VFIO_REGION_INFO_FLAG_WRITE)                   \
-                      X(VFIO_REGION_INFO_FLAG_MMAP) X(VFIO_REGION_INFO_FLAG_CAPS) X(               \
-                          VFIO_REGION_INFO_CAP_SPARSE_MMAP) X(VFIO_REGION_INFO_CAP_TYPE)           \
-                          X(VFIO_REGION_INFO_CAP_MSIX_MAPPABLE) X(VFIO_IRQ_INFO_EVENTFD) X(        \
-                              VFIO_IRQ_INFO_MASKABLE) X(VFIO_IRQ_INFO_AUTOMASKED)                  \
-                              X(VFIO_IRQ_INFO_NORESIZE) X(VFIO_IRQ_SET_DATA_NONE) X(               \
-                                  VFIO_IRQ_SET_DATA_EVENTFD) X(VFIO_IRQ_SET_ACTION_MASK)           \
-                                  X(VFIO_IRQ_SET_ACTION_UNMASK) X(VFIO_IRQ_SET_ACTION_TRIGGER) X(  \
-                                      VFIO_PCI_BAR0_REGION_INDEX) X(VFIO_PCI_BAR1_REGION_INDEX)    \
-                                      X(VFIO_PCI_BAR2_REGION_INDEX) X(VFIO_PCI_BAR3_REGION_INDEX)  \
-                                          X(VFIO_PCI_BAR4_REGION_INDEX)                            \
-                                              X(VFIO_PCI_BAR5_REGION_INDEX)                        \
-                                                  X(VFIO_PCI_ROM_REGION_INDEX)                     \
-                                                      X(VFIO_PCI_CONFIG_REGION_INDEX)              \
-                                                          X(VFIO_PCI_VGA_REGION_INDEX)             \
-                                                              X(VFIO_PCI_NUM_REGIONS) X(           \
-                                                                  VFIO_PCI_INTX_IRQ_INDEX)         \
-                                                                  X(VFIO_PCI_MSI_IRQ_INDEX) X(     \
-                                                                      VFIO_PCI_MSIX_IRQ_INDEX)     \
-                                                                      X(VFIO_PCI_ERR_IRQ_INDEX) X( \
-                                                                          VFIO_PCI_REQ_IRQ_INDEX)  \
-                                                                          X(VFIO_PCI_NUM_IRQS)
+// clang-format off
+#define FOR_EACH_NUMBER(X) \
+  X(VFIO_API_VERSION) \
+  X(VFIO_GET_API_VERSION) \
+  X(VFIO_CHECK_EXTENSION) \
+  X(VFIO_SET_IOMMU) \
+  X(VFIO_TYPE1_IOMMU) \
+  X(VFIO_TYPE1v2_IOMMU) \
+  X(VFIO_IOMMU_GET_INFO) \
+  X(VFIO_IOMMU_MAP_DMA) \
+  X(VFIO_IOMMU_UNMAP_DMA) \
+  X(VFIO_IOMMU_INFO_PGSIZES) \
+  X(VFIO_IOMMU_INFO_CAPS) \
+  X(VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE) \
+  X(VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL) \
+  X(VFIO_DMA_MAP_FLAG_READ) \
+  X(VFIO_DMA_MAP_FLAG_WRITE) \
+  X(VFIO_GROUP_GET_STATUS) \
+  X(VFIO_GROUP_SET_CONTAINER) \
+  X(VFIO_GROUP_UNSET_CONTAINER) \
+  X(VFIO_GROUP_GET_DEVICE_FD) \
+  X(VFIO_GROUP_FLAGS_VIABLE) \
+  X(VFIO_GROUP_FLAGS_CONTAINER_SET) \
+  X(VFIO_DEVICE_GET_INFO) \
+  X(VFIO_DEVICE_GET_REGION_INFO) \
+  X(VFIO_DEVICE_GET_IRQ_INFO) \
+  X(VFIO_DEVICE_SET_IRQS) \
+  X(VFIO_DEVICE_RESET) \
+  X(VFIO_DEVICE_FLAGS_RESET) \
+  X(VFIO_DEVICE_FLAGS_PCI) \
+  X(VFIO_REGION_INFO_FLAG_READ) \
+  X(VFIO_REGION_INFO_FLAG_WRITE) \
+  X(VFIO_REGION_INFO_FLAG_MMAP) \
+  X(VFIO_REGION_INFO_FLAG_CAPS) \
+  X(VFIO_REGION_INFO_CAP_SPARSE_MMAP) \
+  X(VFIO_REGION_INFO_CAP_TYPE) \
+  X(VFIO_REGION_INFO_CAP_MSIX_MAPPABLE) \
+  X(VFIO_IRQ_INFO_EVENTFD) \
+  X(VFIO_IRQ_INFO_MASKABLE) \
+  X(VFIO_IRQ_INFO_AUTOMASKED) \
+  X(VFIO_IRQ_INFO_NORESIZE) \
+  X(VFIO_IRQ_SET_DATA_NONE) \
+  X(VFIO_IRQ_SET_DATA_EVENTFD) \
+  X(VFIO_IRQ_SET_ACTION_MASK) \
+  X(VFIO_IRQ_SET_ACTION_UNMASK) \
+  X(VFIO_IRQ_SET_ACTION_TRIGGER) \
+  X(VFIO_PCI_BAR0_REGION_INDEX) \
+  X(VFIO_PCI_BAR1_REGION_INDEX) \
+  X(VFIO_PCI_BAR2_REGION_INDEX) \
+  X(VFIO_PCI_BAR3_REGION_INDEX) \
+  X(VFIO_PCI_BAR4_REGION_INDEX) \
+  X(VFIO_PCI_BAR5_REGION_INDEX) \
+  X(VFIO_PCI_ROM_REGION_INDEX) \
+  X(VFIO_PCI_CONFIG_REGION_INDEX) \
+  X(VFIO_PCI_VGA_REGION_INDEX) \
+  X(VFIO_PCI_NUM_REGIONS) \
+  X(VFIO_PCI_INTX_IRQ_INDEX) \
+  X(VFIO_PCI_MSI_IRQ_INDEX) \
+  X(VFIO_PCI_MSIX_IRQ_INDEX) \
+  X(VFIO_PCI_ERR_IRQ_INDEX) \
+  X(VFIO_PCI_REQ_IRQ_INDEX) \
+  X(VFIO_PCI_NUM_IRQS)
+// clang-format on
 
 namespace {
 #define TAKE_DOWN(name) constexpr auto ours_##name = vfio::uapi::name;
