@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+// What the programs of the process suites begin with, in the main thread and in workers: the package as it
+// is shipped (dist/lib), on a machine of memory.
+import { createRequire } from 'node:module';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+
+export { once } from 'node:events';
+export { parentPort, workerData } from 'node:worker_threads';
+export { Container, openDevice } from 'vfio';
+export { sleep };
+
+/** @typedef {import('../support/testing.js').DeviceSpec} DeviceSpec */
+/** @typedef {import('../support/testing.js').Machine} Machine */
+
+const require = createRequire(import.meta.url);
+const { testing } = require(process.env.VFIO_BINARY ?? 'VFIO_BINARY is not set');
+
+/** @type {(...devices: DeviceSpec[]) => Machine} */
+export const useMachine = (...devices) => testing.useMachine(devices);
+/** @type {(id: number) => Machine} */
+export const joinMachine = testing.joinMachine;
+
+export const address = '0000:01:00.0';
+export const mate = '0000:01:00.1';
+/** @type {DeviceSpec[]} */
+export const specs = [
+  {
+    address,
+    group: 1,
+    bars: [{ size: 0x1000 }, { size: 0x1000, mappable: false }],
+    msix: 4,
+    err: true,
+  },
+  { address: mate, group: 1 },
+];
+
+/**
+ * A thread with this program; what it exports is in scope there as here.
+ * @param {string} body
+ * @param {unknown} [data]
+ */
+export function startWorker(body, data) {
+  const names =
+    '{ address, mate, specs, useMachine, joinMachine, openDevice, Container, once, sleep, until, parentPort, workerData }';
+  const source = `import(${JSON.stringify(import.meta.url)}).then(async (${names}) => {${body}})`;
+  return new Worker(source, { eval: true, workerData: data });
+}
+
+/**
+ * Waits for what another thread does.
+ * @param {() => boolean} what
+ */
+export async function until(what) {
+  const deadline = Date.now() + 10_000;
+  while (!what()) {
+    if (Date.now() > deadline) throw new Error(`It did not come to pass: ${what}`);
+    await sleep(1);
+  }
+}
+
+/** What nothing may stay open of. @param {Machine} machine */
+export function counts(machine) {
+  const { containers, groups } = machine.counts();
+  const { functions, eventfds } = machine.device(address).counts();
+  return { containers, groups, functions, eventfds };
+}
+
+/** @param {Machine} machine */
+export function isFree(machine) {
+  return Object.values(counts(machine)).every((count) => count === 0);
+}

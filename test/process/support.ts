@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+// Runs programs in processes of their own: how they end is what is tested. They use dist/lib, which
+// `npm run build` makes, and the developer binary.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+/** Ends what hangs; no program takes a tenth of it. */
+const LIMIT_MS = 30_000;
+
+const prelude = `
+  import { spawnSync } from 'node:child_process';
+  import * as fs from 'node:fs';
+  import * as program from './test/process/program.mjs';
+  const { address, mate, specs, useMachine, openDevice, Container, startWorker } = program;
+  const { until, once, sleep, counts, isFree } = program;
+  const machine = useMachine(...specs);
+  const hardware = machine.device(address);
+`;
+
+/** Opens everything there is of a device, with interrupts armed. */
+export const everythingOpen = `
+  const container = await Container.open();
+  const group = await container.openGroup(1);
+  const device = await group.openDevice(address);
+  device.busMaster = true;
+  const set = device.enableInterrupts('msix', { count: 4 });
+  const buffer = device.allocDma(2 ** 21);
+  buffer.u32[0] = device.bar(0).read32(0) + device.bar(1).read32(0);
+`;
+
+export interface Ended {
+  status: number | null;
+  signal: string | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs a program of its own making. */
+export async function runSource(source: string, flags: string[] = [], env = {}): Promise<Ended> {
+  const args = [...flags, '--input-type=module', '--eval', source];
+  const child = spawn(process.execPath, args, {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: LIMIT_MS,
+    killSignal: 'SIGKILL',
+  });
+  const [stdout, stderr, [status, signal]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close'),
+  ]);
+  return { status, signal, stdout: stdout.trim(), stderr };
+}
+
+/** Runs a program with a machine of memory: \`machine\`, its device as \`hardware\`, and all of program.mjs. */
+export function run(body: string, ...flags: string[]): Promise<Ended> {
+  return runSource(`${prelude}${body}`, flags);
+}
