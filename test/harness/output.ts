@@ -34,16 +34,17 @@ export function printFailure(failed: FinishedCase): void {
   );
 }
 
-/** How far each suite is, on one line of a terminal. */
+/** How many cases of each suite are done, and the one that runs, on one line of a terminal. */
 export class ProgressLine {
   readonly #done = new Map<string, number>();
+  #current = '';
 
   update(suite: string, event: TestEvent): void {
     const done = (this.#done.get(suite) ?? 0) + (event.event === 'case' ? 1 : 0);
     this.#done.set(suite, done);
+    if (event.event === 'start') this.#current = event.name;
     const counts = [...this.#done].map(([name, cases]) => `${name} ${cases}`).join('  ');
-    const current = event.event === 'start' ? `  ${event.name}` : '';
-    progress(`${counts}${current}`.slice(0, (process.stderr.columns ?? 80) - 1));
+    progress(`${counts}  ${this.#current}`.slice(0, (process.stderr.columns || 80) - 1));
   }
 }
 
