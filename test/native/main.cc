@@ -8,8 +8,8 @@
 #include "sys/errors.h"
 #include "vfio/errors.h"
 
-// A sanitizer that handles SIGBUS would be the handler that was there before ours. It looks these up by
-// name, and our flags hide names.
+// A sanitizer that handles SIGBUS would be the handler that was there before ours. It looks these
+// up by name, and our flags hide names.
 #define VISIBLE __attribute__((visibility("default")))
 extern "C" VISIBLE const char* __asan_default_options() { return "handle_sigbus=0"; }
 extern "C" VISIBLE const char* __tsan_default_options() { return "handle_sigbus=0"; }
