@@ -7,7 +7,8 @@
       'src-native',
       '<!(node -p "require(\'node-addon-api\').include_dir")',
     ],
-    'defines': ['NAPI_VERSION=9'],
+    # An environment that is ending takes no exception any more; without this, throwing one ends the process.
+    'defines': ['NAPI_VERSION=9', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'],
     'dependencies': ['<!(node -p "require(\'node-addon-api\').targets"):node_addon_api_except_all'],
     'cflags!': ['-fno-exceptions'],
     'cflags_cc!': ['-fno-exceptions', '-fno-rtti', '-std=gnu++17', '-std=gnu++20'],

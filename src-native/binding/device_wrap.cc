@@ -133,7 +133,6 @@ Napi::Value DeviceWrap::close(const Napi::CallbackInfo& info) {
   if (!closed_.IsEmpty()) return closed_.Value();
   auto& environment = Environment::of(info.Env());
   device_->cut();
-  environment.devices.erase(device_);
   const Napi::Value promise = environment.run<Done>(
       device_->service(),
       [device = device_] {
@@ -141,6 +140,8 @@ Napi::Value DeviceWrap::close(const Napi::CallbackInfo& info) {
         return Done{};
       },
       undefined);
+  // Only now: an env that is ending gives no promise, and then releases what it finds here.
+  environment.devices.erase(device_);
   device_->end_service();
   closed_ = Napi::Persistent(promise.As<Napi::Promise>());
   return promise;

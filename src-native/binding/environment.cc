@@ -134,8 +134,13 @@ Poll::Poll(Environment& environment, int fd, std::shared_ptr<void> keep,
   }
   environment_.polls_.insert(this);
   ++environment_.open_handles_;
-  uv_poll_start(&handle_->poll, UV_READABLE,
-                [](uv_poll_t* poll, int, int) { static_cast<Handle*>(poll->data)->on_readable(); });
+  uv_poll_start(&handle_->poll, UV_READABLE, [](uv_poll_t* poll, int, int) {
+    try {
+      static_cast<Handle*>(poll->data)->on_readable();
+    } catch (const Napi::Error&) {
+      // Only an env that is ending refuses to make a value, and then nobody is waiting for it.
+    }
+  });
 }
 
 void Poll::ref() noexcept {
