@@ -332,7 +332,7 @@ void MemoryDevice::apply_decode() {
     const int memory = bar.memory.get();
     if (size == 0) continue;
     if (decode) {
-      check(::ftruncate(memory, static_cast<off_t>(size)) == 0, "ftruncate");
+      // The write makes it longer page by page, so that nobody sees one before its contents.
       check(::pwrite(memory, bar.kept.data(), size, 0) == static_cast<ssize_t>(size), "pwrite");
     } else {
       bar.kept.resize(size);
