@@ -42,9 +42,22 @@ export const specs = [
  */
 export function startWorker(body, data) {
   const names =
-    '{ address, mate, specs, useMachine, joinMachine, openDevice, Container, once, sleep, until, parentPort, workerData }';
-  const source = `import(${JSON.stringify(import.meta.url)}).then(async (${names}) => {${body}})`;
-  return new Worker(source, { eval: true, workerData: data });
+    'address, mate, specs, useMachine, joinMachine, openDevice, Container, once, sleep, until, parentPort, workerData';
+  const source = `import { ${names} } from ${JSON.stringify(import.meta.url)};\n${body}`;
+  return new Worker(source, {
+    eval: true,
+    workerData: data,
+    execArgv: ['--input-type=module'],
+  });
+}
+
+/**
+ * The end of a thread, however it comes.
+ * @param {Worker} worker
+ * @returns {Promise<number>}
+ */
+export function ended(worker) {
+  return new Promise((resolve) => worker.once('exit', resolve));
 }
 
 /**

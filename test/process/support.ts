@@ -15,7 +15,7 @@ const prelude = `
   import * as fs from 'node:fs';
   import * as program from './test/process/program.mjs';
   const { address, mate, specs, useMachine, openDevice, Container, startWorker } = program;
-  const { until, once, sleep, counts, isFree } = program;
+  const { until, once, sleep, counts, isFree, ended } = program;
   const machine = useMachine(...specs);
   const hardware = machine.device(address);
 `;

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: MIT
+// Workers: each is an environment of its own over the one registry of the process. However one ends, what it
+// had open is given back and nobody else is disturbed.
+import { expect, test } from '@jest/globals';
+import { run, runSource } from './support.js';
+
+const ended = { status: 0, signal: null, stderr: '' };
+
+/** Descriptors and threads of the process. */
+const footprint = `
+  const footprint = () => {
+    const links = fs.readdirSync('/proc/self/fd').map((fd) => {
+      try { return fs.readlinkSync('/proc/self/fd/' + fd); } catch { return ''; }
+    });
+    const ours = links.filter((link) => /anon_inode|memfd/.test(link));
+    return ours.length + ' descriptors, ' + fs.readdirSync('/proc/self/task').length + ' threads';
+  };
+`;
+
+/** A worker that uses everything there is of a device, for ever. */
+const busyWorker = `
+  const { id, own } = workerData;
+  const hardware = joinMachine(id).device(own);
+  parentPort.postMessage('started');
+  for (;;) {
+    // Busy while the abandoned open of the turn before has it.
+    const device = await openDevice(own).catch(() => undefined);
+    if (device === undefined) continue;
+    device.busMaster = true;
+    const set = device.enableInterrupts('msix', { count: 4 });
+    set.vector(0).on(() => device.bar(0).read32(0));
+    const buffers = [device.allocDma(4096), device.allocDma(2 ** 21)];
+    buffers[1].u32.fill(1, 0, 1024);
+    for (let i = 0; i < 20; i++) {
+      hardware.raise(2, 0);
+      if (i % 4 === 0) await new Promise(setImmediate);
+    }
+    const abort = new AbortController();
+    openDevice(own, { signal: abort.signal }).catch(() => {});
+    abort.abort();
+    hardware.notify({ fault: true });
+    await device.reset();
+    device.close();
+    buffers[0].close();
+    await device.close();
+  }
+`;
+
+test('a worker can be terminated at any moment, fifty times', async () => {
+  const source = `${footprint}
+    const lanes = 5;
+    const turns = 10;
+    const addresses = Array.from({ length: lanes }, (_, i) => '0000:0' + (i + 1) + ':00.0');
+    const many = useMachine(...addresses.map((address, i) => ({ address, group: i + 1, msix: 4 })));
+    const allFree = () =>
+      many.counts().containers === 0 && many.counts().groups === 0 &&
+      addresses.every((address) => {
+        const { functions, eventfds } = many.device(address).counts();
+        return functions === 0 && eventfds === 0;
+      });
+    const body = ${JSON.stringify(busyWorker)};
+    async function lane(address, number) {
+      for (let turn = 0; turn < turns; turn++) {
+        const worker = startWorker(body, { id: many.id, own: address });
+        worker.on('error', (error) => console.error(error));
+        // From its very start to well into its work.
+        if (turn > 0) await once(worker, 'message');
+        await sleep((turn - 1) * 3 + number / 2);
+        await worker.terminate();
+        await until(() => many.device(address).counts().functions === 0);
+      }
+    }
+    // Once before, for what Node keeps of its first worker.
+    await Promise.all(addresses.map(() => ended(startWorker(''))));
+    await fs.promises.readFile('/proc/self/stat');
+    const before = footprint();
+    await Promise.all(addresses.map(lane));
+    await until(allFree);
+    await until(() => footprint() === before).catch(() => console.log(before, 'became', footprint()));
+    const device = await openDevice(addresses[0]);
+    device.bar(0).write32(0, 1);
+    await device.close();
+    console.log('alive');
+  `;
+  expect(await run(source)).toMatchObject({ ...ended, stdout: 'alive' });
+}, 60_000);
+
+const endings: [string, string][] = [
+  ['at its end', ''],
+  ['by process.exit', 'process.exit(0);'],
+  ['by an exception', "throw new Error('of the worker');"],
+  ['by terminate', "parentPort.postMessage('end me'); await once(parentPort, 'message');"],
+];
+
+test.concurrent.each(endings)('what a worker has open is given back %s', async (_, end) => {
+  const source = `
+    const worker = startWorker(\`
+      joinMachine(workerData);
+      const container = await Container.open();
+      const group = await container.openGroup(1);
+      const device = await container.openDevice(address);
+      device.busMaster = true;
+      const set = device.enableInterrupts('msix', { count: 4 });
+      const buffer = container.allocDma(4096);
+      buffer.u8.fill(1);
+      device.bar(0).write32(0, 1);
+      ${end}
+    \`, machine.id);
+    worker.on('error', (error) => console.log(error.message));
+    worker.on('message', () => worker.terminate());
+    await ended(worker);
+    await until(() => isFree(machine));
+    const device = await openDevice(address);
+    console.log(device.busMaster, machine.mappings(1).length);
+    await device.close();
+  `;
+  const { stdout, ...rest } = await run(source);
+  expect(rest).toEqual(ended);
+  expect(stdout.replace('of the worker', '').trim()).toBe('false 0');
+});
+
+test.concurrent.each([
+  ['an open', 'opening', 'openDevice(address).catch(() => {});'],
+  [
+    'an abandoned open',
+    'opening',
+    'openDevice(address, { signal: AbortSignal.timeout(1) }).catch(() => {});',
+  ],
+  ['a reset', 'resetting', '(await openDevice(address)).reset();'],
+  ['a close', 'closing', '(await openDevice(address)).close();'],
+])(
+  'a worker ends while %s is stuck, and the rest follows when it is over',
+  async (_, stage, work) => {
+    const source = `
+    hardware.${stage}.hold();
+    const worker = startWorker(\`
+      const { ${stage} } = joinMachine(workerData).device(address);
+      ${work}
+      ${stage}.awaitArrival();
+      parentPort.postMessage('stuck');
+      await once(parentPort, 'message');
+    \`, machine.id);
+    await once(worker, 'message');
+    await worker.terminate();
+    console.log(isFree(machine));
+    hardware.${stage}.release();
+    await until(() => isFree(machine));
+    await (await openDevice(address)).close();
+    console.log('free');
+  `;
+    expect(await run(source)).toMatchObject({ ...ended, stdout: 'false\nfree' });
+  },
+);
+
+test.concurrent('a BAR stops and starts to answer while a worker reads it, and nobody crashes', async () => {
+  const source = `
+    const flag = new Int32Array(new SharedArrayBuffer(4));
+    const worker = startWorker(\`
+      const { id, flag } = workerData;
+      joinMachine(id);
+      const device = await openDevice(address);
+      const [mapped, other] = [device.bar(0), device.bar(1)];
+      mapped.write32(0, 0x1234);
+      other.write32(0, 0x1234);
+      parentPort.postMessage('reads');
+      const tally = { values: 0, failures: 0, others: 0 };
+      while (Atomics.load(flag, 0) === 0) {
+        for (const region of [mapped, mapped, mapped, mapped, other]) {
+          try {
+            if (region.read32(0) === 0x1234) tally.values++;
+            else tally.others++;
+          } catch ({ code }) {
+            if (code === 'ERR_VFIO_BUS') tally.failures++;
+            else tally.others++;
+          }
+        }
+      }
+      await device.close();
+      parentPort.postMessage(tally);
+    \`, { id: machine.id, flag });
+    await once(worker, 'message');
+    for (let i = 0; i < 10_000; i++) hardware.setDecode(i % 2 === 1);
+    Atomics.store(flag, 0, 1);
+    const [{ values, failures, others }] = await once(worker, 'message');
+    console.log(values > 0, failures > 0, others);
+  `;
+  expect(await run(source)).toMatchObject({ ...ended, stdout: 'true true 0' });
+});
+
+test.concurrent('an interrupt reaches a worker while the main thread is busy', async () => {
+  const source = `
+    const flag = new Int32Array(new SharedArrayBuffer(4));
+    const worker = startWorker(\`
+      joinMachine(workerData.id);
+      const device = await openDevice(address);
+      device.busMaster = true;
+      const vector = device.enableInterrupts('msix').vector(0);
+      parentPort.postMessage('listens');
+      const count = await vector.once();
+      Atomics.store(workerData.flag, 0, count);
+      Atomics.notify(workerData.flag, 0);
+      await device.close();
+    \`, { id: machine.id, flag });
+    await once(worker, 'message');
+    hardware.raise(2, 0);
+    console.log(Atomics.wait(flag, 0, 0, 5000), flag[0]);
+    await once(worker, 'exit');
+  `;
+  const { stdout, ...rest } = await run(source);
+  expect(rest).toEqual(ended);
+  expect(['ok 1', 'not-equal 1']).toContain(stdout);
+});
+
+test.concurrent('threads share the registry: a device opens once, its group has one address space', async () => {
+  const source = `
+    const worker = startWorker(\`
+      joinMachine(workerData);
+      const device = await openDevice(address);
+      const buffer = device.allocDma(4096);
+      buffer.u8[0] = 7;
+      parentPort.postMessage(buffer.iova);
+      await once(parentPort, 'message');
+    \`, machine.id);
+    const [iova] = await once(worker, 'message');
+    const codeOf = (work) => work.then(() => 'none', ({ code }) => code);
+    console.log(await codeOf(openDevice(address)));
+    const container = await Container.open();
+    console.log(await codeOf(container.openDevice(mate)));
+    await container.close();
+    const device = await openDevice(mate);
+    device.busMaster = true;
+    console.log(machine.device(mate).dmaRead(iova, 1)[0]);
+    const kept = device.allocDma(4096);
+    await worker.terminate();
+    await until(() => machine.device(address).counts().functions === 0);
+    console.log(machine.device(mate).dmaRead(iova, 1), machine.device(mate).dmaRead(kept.iova, 1)[0]);
+    await device.close();
+  `;
+  const stdout = 'ERR_VFIO_BUSY\nERR_VFIO_BUSY\n7\nundefined 0';
+  expect(await run(source)).toMatchObject({ ...ended, stdout });
+});
+
+test.concurrent('a handle of another thread is refused by native accessors', async () => {
+  const source = `
+    import { createRequire } from 'node:module';
+    const addon = createRequire(import.meta.url)(process.env.VFIO_BINARY);
+    const { device } = await addon.openDevice(address);
+    const handle = device.acquire(0);
+    addon.write32(handle, 0, 5);
+    const worker = startWorker(\`
+      import { createRequire } from 'node:module';
+      const addon = createRequire(import.meta.url)(process.env.VFIO_BINARY);
+      parentPort.postMessage([addon.read32(workerData, 0), addon.write32(workerData, 0, 6)]);
+    \`, handle);
+    const [failures] = await once(worker, 'message');
+    console.log(failures.join(), addon.read32(handle, 0));
+    device.release(handle);
+    console.log(addon.read32(handle, 0));
+    await device.close();
+  `;
+  expect(await run(source)).toMatchObject({ ...ended, stdout: '-7,-7 5\n-1' });
+});
+
+test.concurrent('an addon that only workers loaded outlives them, with its handler of bus errors', async () => {
+  const source = `
+    import { Worker } from 'node:worker_threads';
+    import { once } from 'node:events';
+    const body = \`
+      import { writeSync } from 'node:fs';
+      import { useMachine, specs, openDevice, address } from './test/process/program.mjs';
+      const hardware = useMachine(...specs).device(address);
+      const device = await openDevice(address);
+      device.bar(0).write32(0, 1);
+      hardware.setDecode(false);
+      try {
+        device.bar(0).read32(0);
+      } catch ({ code }) {
+        writeSync(1, code + ' ');
+      }
+    \`;
+    for (let i = 0; i < 3; i++) await once(new Worker(body, { eval: true }), 'exit');
+    process.kill(process.pid, 'SIGBUS');
+    setTimeout(() => {}, 10_000);
+  `;
+  expect(await runSource(source)).toMatchObject({
+    status: null,
+    signal: 'SIGBUS',
+    stdout: 'ERR_VFIO_BUS ERR_VFIO_BUS ERR_VFIO_BUS',
+  });
+});
