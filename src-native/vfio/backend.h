@@ -41,7 +41,8 @@ struct RegionInfo {
   std::uint32_t index;
   std::uint32_t flags;  // VFIO_REGION_INFO_FLAG_*
   std::uint64_t size;   // bytes; 0: the device does not implement it
-  /// What may be mapped; empty when only read and write work. Page-aligned, ascending, disjoint.
+  /// What may be mapped; empty when only read and write work. Ascending, disjoint, whole pages, but
+  /// the last may end with the region, since a BAR can be smaller than a page.
   std::vector<Area> mappable;
   /// VFIO_REGION_INFO_CAP_TYPE, of device-specific regions.
   std::optional<std::uint32_t> type;
@@ -117,7 +118,8 @@ enum class Direction { kBoth, kToDevice, kFromDevice };
 
 /// Runs the step by which a device or group joins, under the lock of the address space, which then
 /// reads the limits anew and makes the mappings again that the kernel forgot, or undoes the step
-/// and throws.
+/// and throws. A join that came to nothing afterwards leaves again through it, with nothing to
+/// undo.
 using Attach =
     std::function<void(const std::function<void()>& step, const std::function<void()>& undo)>;
 

@@ -3,8 +3,6 @@
 
 #include <doctest/doctest.h>
 
-#include <cstring>
-
 #include "support.h"
 #include "uapi/vfio.h"
 
@@ -20,8 +18,8 @@ class Buffer final {
  public:
   template <typename T>
   Buffer& add(const T& value) {
-    bytes_.resize(bytes_.size() + sizeof value);
-    std::memcpy(bytes_.data() + bytes_.size() - sizeof value, &value, sizeof value);
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(&value);
+    for (std::size_t i = 0; i < sizeof value; ++i) bytes_.push_back(bytes[i]);
     return *this;
   }
   Bytes bytes() const { return bytes_; }

@@ -141,9 +141,7 @@ ssize_t FakeKernel::readlink(const std::string& path, char* buffer, std::size_t 
   } else {
     return fail(ENOENT);
   }
-  const std::size_t copied = std::min(size, target.size());
-  std::memcpy(buffer, target.data(), copied);
-  return static_cast<ssize_t>(copied);
+  return static_cast<ssize_t>(target.copy(buffer, size));
 }
 
 bool FakeKernel::has_groups() const {
@@ -275,7 +273,7 @@ int FakeKernel::group_ioctl(int fd, File& group, unsigned long request, void* ar
   if (request == VFIO_GROUP_GET_DEVICE_FD) {
     const auto link = links().find(
         "/sys/bus/pci/devices/" + std::string(static_cast<const char*>(argument)) + "/iommu_group");
-    const std::string own = "/" + std::to_string(group.group);
+    const std::string own = std::to_string(group.group);
     if (link == links().end() || !link->second.ends_with(own)) return fail(ENODEV);
     return iommu_set_ ? add(Kind::kDevice, group.group) : fail(EINVAL);
   }

@@ -77,7 +77,7 @@ TEST_CASE("a mapping ends with its value, and moves") {
     address = mapping.data();
     const Mapping moved = std::move(mapping);
     CHECK(moved.data() == address);
-    CHECK(mapping.data() == nullptr);
+    CHECK(mapping.data() == nullptr);  // NOLINT(bugprone-use-after-move): that is the question
     CHECK_FALSE(vm_flags(address).empty());
   }
   reset_syscalls();

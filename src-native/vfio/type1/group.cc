@@ -16,8 +16,10 @@ namespace vfio::type1 {
 
 namespace {
 
+// Not for long: the address space is locked meanwhile, and in a container of the other kind, which
+// sees the host's sysfs but not its nodes, none will ever come.
 constexpr int kRetryMs = 10;
-constexpr int kRetries = 100;
+constexpr int kRetries = 20;
 
 /// Whether the kernel has a node for the group, so that a missing file is only late.
 bool has_node(int number) {
