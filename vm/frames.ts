@@ -3,7 +3,7 @@
 // u32 kind, u32 size, then the bytes. vm/init/init.h has the same list of kinds.
 
 export const Frame = {
-  /** The command is about to run. */
+  /** The guest is up, commands follow. */
   started: 1,
   stdout: 2,
   stderr: 3,

@@ -75,7 +75,7 @@ await new Command('npm run vm --')
     [],
   )
   .option('--user <uid>', 'run as this uid, without capabilities', wholeNumber)
-  .option('--time <seconds>', 'kill the guest after this time', wholeNumber)
+  .option('--time <seconds>', 'kill the guest when the command takes longer', wholeNumber)
   .addHelpText('after', `\nStatus ${MACHINE_FAILED}: the machine failed, not the command.`)
   .passThroughOptions()
   .action(main)

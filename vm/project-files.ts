@@ -11,10 +11,10 @@ import { projectRoot } from './paths.js';
  * Directories that are copied whole, apart from {@link LEFT_OUT}; the rest is seen over 9p, such as the
  * developer builds, which are a hundred times as large.
  */
-const DIRECTORIES = ['dist', 'build/Release', 'build/guest'];
+const DIRECTORIES = ['dist', 'build/guest', 'build/Release'];
 
 /** What a build leaves behind and nothing runs from. */
-const LEFT_OUT = /^(obj\.target|obj|\.deps|CMakeFiles|_deps|results|.*\.(o|o\.d|a|d|d\.ts|mk))$/;
+const LEFT_OUT = /^(obj\.target|\.deps|.*\.(o|a|d\.ts))$/;
 
 /** Where the guest's init finds them before it puts them in place. */
 export const PROJECT_IN_INITRD = 'project';

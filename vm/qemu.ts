@@ -38,6 +38,9 @@ const KERNEL_ARGUMENTS = [
   'iommu=nopt',
   // Without it a busy host panics the guest ("timer doesn't work through Interrupt-remapped IO-APIC").
   'no_timer_check',
+  // A busy host makes clocks look wrong: the kernel's check of them gives up the good one and, in 7.3,
+  // sometimes waits for ever for a processor that waits for it.
+  'tsc=reliable',
   'panic=-1',
 ];
 

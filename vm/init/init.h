@@ -9,7 +9,7 @@
 
 // Kinds of frame on the port to the host; vm/frames.ts has the same list.
 enum frame {
-  FRAME_STARTED = 1,  // the command is about to run
+  FRAME_STARTED = 1,  // the guest is up, commands follow
   FRAME_STDOUT = 2,
   FRAME_STDERR = 3,
   FRAME_RESULT = 4,      // bytes written to the results FIFO

@@ -44,13 +44,14 @@ int main(void) {
   modules_load("/modules");
   port_open();
   kernel_log_open();
+  kernel_log_send();  // the host has it when one of the next steps hangs
   job_read("/job", &job);
   root_enter(&job);
   relay_open();
   requests_listen();
-  run_prepare(&job);
-  kernel_log_send();  // what the command causes comes after
+  kernel_log_send();  // what the commands cause comes after
   port_send(FRAME_STARTED, NULL, 0);
+  run_prepare(&job);
   report_exit(relay_run(&job, job.command, job.uid, FRAME_STDOUT));
 }
 
