@@ -61,7 +61,18 @@ void release_groups(OpenContainer& container) noexcept {
   container.groups.clear();
 }
 
+/// On its service thread. Closes the descriptor, if nobody else has this space.
+void release(OpenContainer& container) noexcept {
+  release_groups(container);
+  container.space.reset();
+}
+
 }  // namespace
+
+void abandon(std::shared_ptr<OpenContainer> container) {
+  ServiceThread& service = *container->service;
+  service.post([container = std::move(container)] { release(*container); });
+}
 
 Napi::Value open_container(const Napi::CallbackInfo& info) {
   return across(info.Env(), [&]() -> Napi::Value {
@@ -125,17 +136,20 @@ Napi::Object ContainerWrap::make(Environment& environment, std::shared_ptr<Addre
   const Napi::Object object = environment.container_class.New({});
   ContainerWrap* wrap = Unwrap(object);
   wrap->backend_ = space->backend_name();
-  wrap->container_ = std::make_shared<OpenContainer>();
-  wrap->container_->space = std::move(space);
-  wrap->service_ = std::move(service);
+  auto container = std::make_shared<OpenContainer>();
+  container->space = std::move(space);
+  container->service = std::move(service);
+  wrap->container_ = container;
+  environment.containers.insert(std::move(container));
   return object;
 }
 
 ContainerWrap::ContainerWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
 
-AddressSpace& ContainerWrap::space() const {
-  if (container_ == nullptr) throw Error(ErrorCode::kClosed, "the container is closed");
-  return *container_->space;
+std::shared_ptr<OpenContainer> ContainerWrap::container() const {
+  auto container = container_.lock();
+  if (container == nullptr) throw Error(ErrorCode::kClosed, "the container is closed");
+  return container;
 }
 
 Napi::Value ContainerWrap::backend(const Napi::CallbackInfo& info) {
@@ -143,24 +157,25 @@ Napi::Value ContainerWrap::backend(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value ContainerWrap::limits(const Napi::CallbackInfo& info) {
-  return across(info.Env(),
-                [&]() -> Napi::Value { return limits_data(info.Env(), space().limits()); });
+  return across(info.Env(), [&]() -> Napi::Value {
+    return limits_data(info.Env(), container()->space->limits());
+  });
 }
 
 Napi::Value ContainerWrap::group_of(const Napi::CallbackInfo& info) {
   return across(info.Env(), [&]() -> Napi::Value {
-    return number_or_undefined(info.Env(), space().group_of(address_from(info[0])));
+    return number_or_undefined(info.Env(), container()->space->group_of(address_from(info[0])));
   });
 }
 
 Napi::Value ContainerWrap::hold_group(const Napi::CallbackInfo& info) {
   return across(info.Env(), [&]() -> Napi::Value {
-    space();
+    const auto container = this->container();
     const int group = static_cast<int>(index_from(info[0]));
     return Environment::of(info.Env())
         .run<Done>(
-            *service_,
-            [container = container_, group] {
+            *container->service,
+            [container, group] {
               auto claim = Registry::instance().claim_group(container->space, group);
               container->space->hold_group(group);
               container->groups[group].push_back(std::move(claim));
@@ -172,12 +187,12 @@ Napi::Value ContainerWrap::hold_group(const Napi::CallbackInfo& info) {
 
 Napi::Value ContainerWrap::release_group(const Napi::CallbackInfo& info) {
   return across(info.Env(), [&]() -> Napi::Value {
-    space();
+    const auto container = this->container();
     const int group = static_cast<int>(index_from(info[0]));
     return Environment::of(info.Env())
         .run<Done>(
-            *service_,
-            [container = container_, group] {
+            *container->service,
+            [container, group] {
               const auto held = container->groups.find(group);
               if (held == container->groups.end()) return Done{};
               const auto claim = std::move(held->second.back());
@@ -192,14 +207,14 @@ Napi::Value ContainerWrap::release_group(const Napi::CallbackInfo& info) {
 
 Napi::Value ContainerWrap::open_device(const Napi::CallbackInfo& info) {
   return across(info.Env(), [&]() -> Napi::Value {
-    space();
+    const auto container = this->container();
     auto& environment = Environment::of(info.Env());
     const Address address = address_from(info[0]);
     const auto service = std::make_shared<ServiceThread>();
     using Result = std::shared_ptr<Function>;
     return environment.run<Result>(
         *service,
-        [space = container_->space, address] {
+        [space = container->space, address] {
           return Function::open(Registry::instance().claim_device(space, address), address);
         },
         [&environment, service](Napi::Env, Result& function) -> Napi::Value {
@@ -210,8 +225,7 @@ Napi::Value ContainerWrap::open_device(const Napi::CallbackInfo& info) {
 
 Napi::Value ContainerWrap::alloc_dma(const Napi::CallbackInfo& info) {
   return across(info.Env(), [&]() -> Napi::Value {
-    space();
-    auto buffer = std::make_shared<DmaBuffer>(container_->space, size_from(info[0]),
+    auto buffer = std::make_shared<DmaBuffer>(container()->space, size_from(info[0]),
                                               direction_from(info[1]), iova_from(info[2]));
     return DmaWrap::make(Environment::of(info.Env()), std::move(buffer));
   });
@@ -219,19 +233,18 @@ Napi::Value ContainerWrap::alloc_dma(const Napi::CallbackInfo& info) {
 
 Napi::Value ContainerWrap::close(const Napi::CallbackInfo& info) {
   if (!closed_.IsEmpty()) return closed_.Value();
-  auto container =
-      std::make_shared<std::shared_ptr<OpenContainer>>(std::exchange(container_, nullptr));
-  const Napi::Value promise = Environment::of(info.Env())
-                                  .run<Done>(
-                                      *service_,
-                                      [container] {
-                                        release_groups(**container);
-                                        // Closes the descriptor, if nobody else has this space.
-                                        container->reset();
-                                        return Done{};
-                                      },
-                                      undefined);
-  service_.reset();  // the thread ends with that job
+  auto& environment = Environment::of(info.Env());
+  const auto container = container_.lock();
+  const Napi::Value promise = environment.run<Done>(
+      *container->service,
+      [container] {
+        release(*container);
+        return Done{};
+      },
+      undefined);
+  // Only now: an env that is ending gives no promise, and then releases what it finds here.
+  environment.containers.erase(container);
+  container_.reset();
   closed_ = Napi::Persistent(promise.As<Napi::Promise>());
   return promise;
 }

@@ -24,9 +24,13 @@ Napi::Value open_device(const Napi::CallbackInfo& info);
 /// envs.
 struct OpenContainer {
   std::shared_ptr<AddressSpace> space;
+  std::shared_ptr<ServiceThread> service;
   /// Held by openGroup, by number. Touched on the service thread only, whose jobs run one by one.
   std::map<int, std::vector<Registry::Claim>> groups;
 };
+
+/// The env ends: releases it in the background.
+void abandon(std::shared_ptr<OpenContainer> container);
 
 class ContainerWrap final : public Napi::ObjectWrap<ContainerWrap> {
  public:
@@ -46,10 +50,10 @@ class ContainerWrap final : public Napi::ObjectWrap<ContainerWrap> {
   Napi::Value alloc_dma(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
-  AddressSpace& space() const;
+  /// Throws Error kClosed.
+  std::shared_ptr<OpenContainer> container() const;
 
-  std::shared_ptr<OpenContainer> container_;  // empty once closed
-  std::shared_ptr<ServiceThread> service_;
+  std::weak_ptr<OpenContainer> container_;  // the env owns it, until it is closed
   const char* backend_ = "";
   Napi::Reference<Napi::Promise> closed_;
 };

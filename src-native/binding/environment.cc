@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "binding/environment.h"
 
+#include "binding/container_wrap.h"
 #include "binding/open_device.h"
 #include "sys/errors.h"
 #include "vfio/type1/address_space.h"
@@ -96,6 +97,8 @@ void Environment::end() {
   auto held = std::make_shared<std::set<std::shared_ptr<DmaBuffer>>>(std::move(buffers));
   buffers.clear();
   for (const auto& device : std::exchange(devices, {})) device->abandon(held);
+  held.reset();
+  for (const auto& container : std::exchange(containers, {})) abandon(container);
   for (Poll* poll : std::exchange(polls_, {})) poll->close();
 
   container_class.Reset();

@@ -27,6 +27,7 @@ namespace vfio::binding {
 class Environment;
 class OpenDevice;
 class Poll;
+struct OpenContainer;
 
 /// Takes results from other threads to the env's loop. Thread-safe; shared with jobs that may
 /// outlive the env.
@@ -63,6 +64,7 @@ class Environment final {
   // What is open, so that it can be closed in the right order when the env ends.
   std::set<std::shared_ptr<OpenDevice>> devices;
   std::set<std::shared_ptr<DmaBuffer>> buffers;
+  std::set<std::shared_ptr<OpenContainer>> containers;
 
   /// How containers are made: over type1, unless a test says otherwise.
   std::function<std::unique_ptr<AddressSpaceBackend>()> make_backend;
