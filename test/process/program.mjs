@@ -18,6 +18,8 @@ const { testing } = require(process.env.VFIO_BINARY ?? 'VFIO_BINARY is not set')
 
 /** @type {(...devices: DeviceSpec[]) => Machine} */
 export const useMachine = (...devices) => testing.useMachine(devices);
+/** @type {import('../support/testing.js').Syscalls} */
+export const syscalls = testing.syscalls;
 /** @type {(id: number) => Machine} */
 export const joinMachine = testing.joinMachine;
 

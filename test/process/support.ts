@@ -5,17 +5,19 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { jest } from '@jest/globals';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 /** Ends what hangs; no program takes a tenth of it. */
 const LIMIT_MS = 30_000;
+jest.setTimeout(2 * LIMIT_MS);
 
 const prelude = `
   import { spawnSync } from 'node:child_process';
   import * as fs from 'node:fs';
   import * as program from './test/process/program.mjs';
   const { address, mate, specs, useMachine, openDevice, Container, startWorker } = program;
-  const { until, once, sleep, counts, isFree, ended } = program;
+  const { until, once, sleep, counts, isFree, ended, syscalls } = program;
   const machine = useMachine(...specs);
   const hardware = machine.device(address);
 `;
@@ -39,7 +41,11 @@ export interface Ended {
 }
 
 /** Runs a program of its own making. */
-export async function runSource(source: string, flags: string[] = [], env = {}): Promise<Ended> {
+export async function runSource(
+  source: string,
+  flags: string[] = [],
+  env: NodeJS.ProcessEnv = {},
+): Promise<Ended> {
   const args = [...flags, '--input-type=module', '--eval', source];
   const child = spawn(process.execPath, args, {
     cwd: root,

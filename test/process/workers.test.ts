@@ -83,7 +83,7 @@ test('a worker can be terminated at any moment, fifty times', async () => {
     console.log('alive');
   `;
   expect(await run(source)).toMatchObject({ ...ended, stdout: 'alive' });
-}, 60_000);
+});
 
 const endings: [string, string][] = [
   ['at its end', ''],

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+// Loading the package: it can be imported everywhere, in both ways, and says what is missing when it is used.
+import { accessSync, constants } from 'node:fs';
+import { expect, test } from '@jest/globals';
+import { runSource } from './support.js';
+
+const ended = { status: 0, signal: null, stderr: '' };
+/** Without the developer binary. */
+const product = { VFIO_BINARY: undefined };
+
+/** Prints how an open failed. */
+const tryToOpen = `
+  const failure = await Container.open().then((c) => c.close(), (failure) => failure);
+  const { name, code, hint, path } = failure ?? {};
+  console.log(JSON.stringify({ name, code, hint, path }));
+`;
+
+const names = 'Container,VfioError,bindDevice,listDevices,openDevice';
+
+test.concurrent('import and require give the same package', async () => {
+  const source = `
+    import { createRequire } from 'node:module';
+    import * as imported from 'vfio';
+    const required = createRequire(import.meta.url)('vfio');
+    const names = Object.keys(imported).filter((name) => name !== 'module.exports');
+    console.log(names.sort().join());
+    console.log(names.every((name) => imported[name] === required[name]));
+  `;
+  const { stdout, ...rest } = await runSource(source, [], product);
+  expect(rest).toEqual(ended);
+  const [exported, same] = stdout.split('\n');
+  expect(exported?.split(',')).toEqual(expect.arrayContaining(names.split(',')));
+  expect(same).toBe('true');
+});
+
+test.concurrent('nothing native is loaded before something is opened', async () => {
+  const source = `
+    import { readFileSync } from 'node:fs';
+    import { listDevices, openDevice } from 'vfio';
+    await listDevices();
+    await openDevice('../../etc').catch(({ code }) => console.log(code));
+    console.log(/vfio[^/]*\\.node/.test(readFileSync('/proc/self/maps', 'utf8')));
+  `;
+  const stdout = 'ERR_VFIO_ADDRESS\nfalse';
+  expect(await runSource(source, [], product)).toMatchObject({ ...ended, stdout });
+});
+
+test.concurrent('on another system it imports, and opening says that VFIO is a part of Linux', async () => {
+  const source = `
+    Object.defineProperty(process, 'platform', { value: 'darwin' });
+    const { Container } = await import('vfio');
+    ${tryToOpen}
+  `;
+  const { stdout, ...rest } = await runSource(source, [], product);
+  expect(rest).toEqual(ended);
+  expect(JSON.parse(stdout)).toEqual({
+    name: 'VfioError',
+    code: 'ERR_VFIO_PLATFORM',
+    hint: expect.stringContaining('Linux'),
+  });
+});
+
+test.concurrent('without native code it imports, and opening says how to get it', async () => {
+  const source = `import { Container } from 'vfio'; ${tryToOpen}`;
+  const { stdout, ...rest } = await runSource(source, [], { VFIO_BINARY: '/nonexistent.node' });
+  expect(rest).toEqual(ended);
+  expect(JSON.parse(stdout)).toEqual({
+    name: 'VfioError',
+    code: 'ERR_VFIO_PLATFORM',
+    hint: expect.stringContaining('npm run build'),
+  });
+});
+
+test.concurrent('the product opens VFIO, or says what to do about it', async () => {
+  const source = `import { Container } from 'vfio'; ${tryToOpen}`;
+  const { stdout, ...rest } = await runSource(source, [], product);
+  expect(rest).toEqual(ended);
+  const { code, hint, path } = JSON.parse(stdout);
+  const node = '/dev/vfio/vfio';
+  if (may(constants.R_OK | constants.W_OK, node)) return expect(code).toBeUndefined();
+  expect(path).toBe(node);
+  expect({ code, hint }).toEqual(
+    may(constants.F_OK, node)
+      ? { code: 'EACCES', hint: expect.stringContaining('chgrp vfio') }
+      : { code: 'ENOENT', hint: expect.stringContaining('modprobe vfio-pci') },
+  );
+});
+
+test.concurrent('the product has no hook into its system calls, and no machine of memory', async () => {
+  const source = `
+    import { createRequire } from 'node:module';
+    const addon = createRequire(import.meta.url)('node-gyp-build')(process.cwd());
+    console.log(Object.keys(addon).sort().join());
+  `;
+  const { stdout, ...rest } = await runSource(source, [], product);
+  expect(rest).toEqual(ended);
+  expect(stdout.split(',')).toEqual(expect.arrayContaining(['openContainer', 'read32', 'write64']));
+  expect(stdout).not.toContain('testing');
+});
+
+function may(mode: number, path: string): boolean {
+  try {
+    accessSync(path, mode);
+    return true;
+  } catch {
+    return false;
+  }
+}
