@@ -9,7 +9,7 @@ const root = join(__dirname, '../..');
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
 
 test("README's snippet is examples/first.ts", () => {
-  const marked = /<!-- begin examples\/first\.ts -->\n```ts\n([^]*?)```\n<!-- end/.exec(
+  const marked = /<!-- begin examples\/first\.ts -->\n```ts\n([\s\S]*?)```\n<!-- end/.exec(
     read('README.md'),
   );
   const code = read('examples/first.ts').replace(/^(\/\/.*\n)+/, '');
