@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The suites there are.
-import { type ExecFileException, execFile } from 'node:child_process';
+import { type ExecFileException, execFile, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { promisify } from 'node:util';
 import { VmError } from '../../vm/errors.js';
+import { hasLabKernel } from '../../vm/lab-kernel.js';
 import { runInVm } from '../../vm/machine.js';
 import { projectRoot } from '../../vm/paths.js';
 import { describeEnd, runJest, runReporting, SUITE_LIMIT_SECONDS } from './child.js';
@@ -79,9 +80,17 @@ export function vmSuite(kernel: 'distro' | 'lab'): Suite {
     },
     async run(pattern, listener) {
       await compileForGuest(projectRoot, guestRoot);
+      if (kernel === 'lab') buildLabKernelIfMissing();
       return runGuest(kernel, pattern, listener);
     },
   };
+}
+
+/** Part of the set-up, once. When it fails it says why, and the machine then says that there is no kernel. */
+function buildLabKernelIfMissing(): void {
+  if (hasLabKernel()) return;
+  process.stderr.write('There is no lab kernel yet: building it takes about 11 CPU minutes.\n');
+  spawnSync('npm', ['run', '-s', 'vm:kernel'], { cwd: projectRoot, stdio: ['ignore', 2, 2] });
 }
 
 async function runGuest(
