@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+// One register of a map, checked and completed. Whatever its specification leaves open is decided
+// here.
+import { rangeError, typeError } from '../errors.js';
+import { expected, integer, oneOf, options, show } from '../internal/validate.js';
+import { type Arithmetic, bigints, numbers, type Word } from './arithmetic.js';
+import { docOf, type Field, fieldsOf, type Owner } from './field.js';
+import { checkRegisterName } from './names.js';
+import type { RegisterSpec, RegisterWidth } from './specification.js';
+
+/** A register, or an array of them. */
+export interface Layout extends Owner {
+  /** Bytes from the start of the map. */
+  readonly at: number;
+  /** Its width in bytes. */
+  readonly bytes: number;
+  /** Where it ends; of an array, where the last one does. */
+  readonly end: number;
+  /** undefined: no array. */
+  readonly count: number | undefined;
+  readonly stride: number | undefined;
+  readonly doc: string | undefined;
+  readonly fields: ReadonlyMap<string, Field>;
+}
+
+const keys = ['at', 'width', 'access', 'fields', 'doc', 'count', 'stride'];
+const kinds = ['rw', 'ro', 'wo', 'w1c', 'rc'] as const;
+
+/** Checks a specification, which is read once. Errors name the register and the field. */
+export function layoutOf(name: string, given: RegisterSpec): Layout {
+  checkRegisterName(name);
+  const spec: RegisterSpec = { ...options(`register ${name}`, given, keys) };
+  const width = widthOf(name, spec.width ?? 32);
+  const owner: Owner = {
+    name,
+    width,
+    access: oneOf(`the access of ${name}`, spec.access ?? 'rw', kinds),
+    arithmetic: (width === 64 ? bigints : numbers) as Arithmetic<Word>,
+  };
+  return {
+    ...owner,
+    ...placeOf(name, spec, width / 8),
+    doc: docOf(name, spec.doc),
+    fields: fieldsOf(owner, spec.fields ?? {}),
+  };
+}
+
+function widthOf(name: string, value: unknown): RegisterWidth {
+  const width = `the width of ${name}`;
+  if (typeof value !== 'number') throw expected('a number', width, value);
+  if (value === 8 || value === 16 || value === 32 || value === 64) return value;
+  throw rangeError(`Expected 8, 16, 32 or 64 for ${width} but received ${show(value)}`);
+}
+
+/** The limits are far past any region's, and such that the end is exact. */
+function placeOf(name: string, { at, count, stride }: RegisterSpec, bytes: number) {
+  const start = multiple(`the offset of ${name}`, at, { min: 0, max: 2 ** 48 }, bytes);
+  if (count === undefined) {
+    if (stride === undefined) return { at: start, bytes, end: start + bytes, count, stride };
+    throw typeError(`${name} has a stride but no count`, 'ERR_INVALID_ARG_VALUE');
+  }
+  const many = integer(`the count of ${name}`, count, 1, 2 ** 20);
+  const distances = { min: bytes, max: 2 ** 32 };
+  const distance = multiple(`the stride of ${name}`, stride ?? bytes, distances, bytes);
+  const end = start + (many - 1) * distance + bytes;
+  return { at: start, bytes, end, count: many, stride: distance };
+}
+
+function multiple(
+  name: string,
+  value: unknown,
+  { min, max }: { min: number; max: number },
+  bytes: number,
+): number {
+  const checked = integer(name, value, min, max);
+  if (checked % bytes === 0) return checked;
+  const message = `Expected a multiple of ${bytes} for ${name} but received ${show(value)}`;
+  throw rangeError(message, 'ERR_VFIO_ALIGN');
+}
