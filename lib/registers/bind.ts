@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// Registers of a device: a template with its two accesses. Each is a closure that calls the region
+// once and makes no object.
+import { integer } from '../internal/validate.js';
+import { type Word, wordError } from './arithmetic.js';
+import type { Template } from './template.js';
+import type { RegisterSpace } from './types.js';
+
+/** Binds one register. `name` is the layout's, or that of one of an array. */
+export function bind(
+  { layout, prototype }: Template,
+  space: RegisterSpace,
+  name: string,
+  offset: number,
+) {
+  const { access, width } = layout;
+  const register: Record<string, unknown> = Object.create(prototype);
+  register.name = name;
+  register.offset = offset;
+  if (access !== 'wo') register.read = readerOf(space, width, offset);
+  if (access !== 'ro' && access !== 'rc') register.write = writerOf(space, width, offset, name);
+  return Object.freeze(register);
+}
+
+/** Binds an array: each register at its first use, so that thousands of doorbells cost nothing. */
+export function bindArray(template: Template, space: RegisterSpace, offset: number) {
+  const { name, count = 0, stride = 0 } = template.layout;
+  const registers: object[] = [];
+  return Object.freeze({
+    count,
+    at(index: number): object {
+      const known = typeof index === 'number' ? registers[index] : undefined;
+      if (known !== undefined) return known;
+      integer(`the index of ${name}`, index, 0, count - 1);
+      const register = bind(template, space, `${name}[${index}]`, offset + index * stride);
+      registers[index] = register;
+      return register;
+    },
+  });
+}
+
+function readerOf(space: RegisterSpace, width: number, offset: number): () => Word {
+  switch (width) {
+    case 8:
+      return () => space.read8(offset);
+    case 16:
+      return () => space.read16(offset);
+    case 32:
+      return () => space.read32(offset);
+    default:
+      return () => space.read64(offset);
+  }
+}
+
+/** The region would check the value, too, but does not know what the register is called. */
+function writerOf(space: RegisterSpace, width: number, offset: number, name: string) {
+  switch (width) {
+    case 8:
+      return (value: number) => {
+        if (typeof value !== 'number' || (value & 0xff) !== value) throw wordError(name, value, 8);
+        space.write8(offset, value);
+      };
+    case 16:
+      return (value: number) => {
+        if (typeof value !== 'number' || (value & 0xffff) !== value)
+          throw wordError(name, value, 16);
+        space.write16(offset, value);
+      };
+    case 32:
+      return (value: number) => {
+        if (typeof value !== 'number' || value >>> 0 !== value) throw wordError(name, value, 32);
+        space.write32(offset, value);
+      };
+    default:
+      return (value: bigint) => {
+        if (typeof value !== 'bigint' || BigInt.asUintN(64, value) !== value)
+          throw wordError(name, value, 64);
+        space.write64(offset, value);
+      };
+  }
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+// What the registers of a map can do, made once a map with masks and shifts closed over. Fields and
+// methods stand in a prototype and are not enumerable, so nothing that looks at a register
+// (console.log, a spread, JSON) reads the device.
+import type { Word } from './arithmetic.js';
+import type { Field } from './field.js';
+import type { Layout } from './layout.js';
+import type { RegisterAccess } from './specification.js';
+import { compose, decompose, maskOf, textOf, union } from './values.js';
+
+/** A register of a device, as its methods see it. */
+interface BoundRegister {
+  readonly name: string;
+  readonly read: () => Word;
+  readonly write: (value: Word) => void;
+}
+
+/** A register that can be bound. */
+export interface Template {
+  readonly layout: Layout;
+  readonly prototype: object;
+}
+
+/** What registers of this layout have beside their place and their two accesses. */
+export function templateOf(layout: Layout): Template {
+  const prototype = {};
+  for (const [name, value] of Object.entries(methodsOf(layout))) {
+    Object.defineProperty(prototype, name, { value });
+  }
+  for (const { name, extract } of shownFields(layout)) {
+    Object.defineProperty(prototype, name, {
+      get(this: BoundRegister) {
+        return extract(this.read());
+      },
+    });
+  }
+  return { layout, prototype: Object.freeze(prototype) };
+}
+
+/** The fields that are properties: none of a register that a read clears. */
+function shownFields(layout: Layout): Field[] {
+  return layout.access === 'rc' ? [] : fieldsThat(layout, ['rw', 'ro', 'w1c']);
+}
+
+function methodsOf(layout: Layout): Record<string, unknown> {
+  const { access, fields } = layout;
+  const methods: Record<string, unknown> = {};
+  if (access === 'wo') return methods;
+  if (fields.size > 0) methods.get = getter(layout);
+  if (access === 'rc') return methods;
+  methods.describe = describer(layout);
+  if (access === 'ro') return methods;
+  const settable = fieldsThat(layout, ['rw', 'wo']);
+  if (settable.length > 0) methods.set = setter(layout, settable);
+  const clearable = fieldsThat(layout, ['w1c']);
+  if (clearable.length > 0) methods.clear = clearer(layout, clearable);
+  return methods;
+}
+
+function getter(layout: Layout) {
+  const readable = fieldsThat(layout, ['rw', 'ro', 'w1c', 'rc']);
+  return function get(this: BoundRegister) {
+    return decompose(readable, this.read());
+  };
+}
+
+function describer(layout: Layout) {
+  const readable = shownFields(layout);
+  return function describe(this: BoundRegister) {
+    return textOf(this.name, layout, readable, this.read());
+  };
+}
+
+function setter(layout: Layout, fields: readonly Field[]) {
+  const { or, and, without } = layout.arithmetic;
+  const settable = byName(fields);
+  const kept = keptBits(layout);
+  return function set(this: BoundRegister, values: unknown) {
+    const { mask, value } = compose(layout, values, settable, 'set');
+    this.write(or(without(and(this.read(), kept), mask), value));
+  };
+}
+
+function clearer(layout: Layout, fields: readonly Field[]) {
+  const { or, and, without, zero } = layout.arithmetic;
+  const clearable = byName(fields);
+  const kept = keptBits(layout);
+  // For bits that are `ro` it needs no read: they take no write.
+  const blind = without(kept, union(layout, fieldsThat(layout, ['ro']))) === zero;
+  return function clear(this: BoundRegister, ...names: unknown[]) {
+    const mask = maskOf(layout, names, clearable, 'clear');
+    this.write(blind ? mask : or(and(this.read(), kept), mask));
+  };
+}
+
+/**
+ * What a read-modify-write writes back as it was read. The rest is written as 0: a `w1c` bit read
+ * as 1 would be cleared, and what a `wo` bit reads as means nothing.
+ */
+function keptBits(layout: Layout): Word {
+  const { arithmetic, access, width } = layout;
+  if (access === 'w1c') return union(layout, fieldsThat(layout, ['rw', 'ro']));
+  const dropped = union(layout, fieldsThat(layout, ['w1c', 'wo']));
+  return arithmetic.without(arithmetic.ones(width - 1, 0), dropped);
+}
+
+function fieldsThat({ fields }: Layout, kinds: readonly RegisterAccess[]): Field[] {
+  return [...fields.values()].filter(({ access }) => kinds.includes(access));
+}
+
+function byName(fields: readonly Field[]): ReadonlyMap<string, Field> {
+  return new Map(fields.map((field) => [field.name, field]));
+}
