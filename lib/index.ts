@@ -24,3 +24,23 @@ export type { InterruptInfo, InterruptSet, InterruptType } from './interrupts.js
 export { type OpenOptions, openDevice } from './open.js';
 export { type DeviceFilter, listDevices, type PciDevice } from './pci.js';
 export type { Region, RegionInfo } from './region.js';
+export {
+  bindRegisters,
+  defineRegisters,
+  type FieldAccess,
+  type FieldBits,
+  type FieldDefinition,
+  type FieldSpec,
+  type Register,
+  type RegisterAccess,
+  type RegisterArray,
+  type RegisterDefinition,
+  type RegisterFields,
+  type RegisterMap,
+  type RegisterSpace,
+  type RegisterSpec,
+  type RegisterSpecs,
+  type Registers,
+  type RegisterValue,
+  type RegisterWidth,
+} from './registers.js';

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 // What the compiler makes of a register map. Only compiled, never run: an expected error that is
 // none fails the type check.
-import type { Device } from 'vfio';
 import {
   bindRegisters,
+  type Device,
   defineRegisters,
   type RegisterMap,
   type RegisterSpecs,
   type Registers,
-} from '../../lib/registers.js';
+} from 'vfio';
 
 /** A value of exactly this type. */
 function exactly<T>(): <U>(value: U & ([U, T] extends [T, U] ? unknown : never)) => void {
