@@ -22,6 +22,8 @@ export default {
   roots: ['<rootDir>/lib', '<rootDir>/examples', '<rootDir>/vm', '<rootDir>/test'],
   testMatch: ['<rootDir>/test/{unit,contract,process}/**/*.test.ts'],
   testEnvironment: 'node',
+  // Seconds on an idle machine are many on one that builds something else.
+  testTimeout: 20_000,
   transform: { '\\.ts$': ['@swc/jest', { ...swc, swcrc: false }] },
   moduleNameMapper: {
     '^vfio$': '<rootDir>/lib/index.ts',
