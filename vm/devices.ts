@@ -19,7 +19,10 @@ const EDU = { vendor: 0x1234, device: 0x11e8, driver: undefined } as const;
 /** `edu` alone in its group; its DMA reaches 64 bits (the others: 28, its default). No reset method. */
 export const edu: VmDevice = { id: 'edu0', address: '0000:00:01.0', ...EDU };
 
-/** Root port above {@link nvme}: AER is injected here. It shares the NVMe controller's group. */
+/**
+ * Root port above {@link nvme}: AER is injected here. A kernel without access to its extended config
+ * space, which says that it isolates, puts it into the NVMe controller's group.
+ */
 export const rootPort: VmDevice = {
   id: 'rp0',
   address: '0000:00:02.0',

@@ -17,7 +17,7 @@ const LEFT_OUT = /^(@biomejs|@swc|@types|typescript|cmake-js|node-gyp|node-addon
 export async function nodeImage(): Promise<string> {
   const { size, mtimeMs } = statSync(process.execPath);
   const key = hash(process.execPath, `${size}`, `${mtimeMs}`);
-  return image(`images/node-${key}.ext4`, (directory) => {
+  return image('node', key, (directory) => {
     cpSync(process.execPath, join(directory, 'node'));
   });
 }
@@ -28,7 +28,7 @@ export async function modulesImage(): Promise<string | undefined> {
   const installed = readIfThere(join(source, '.package-lock.json'));
   if (installed === undefined) return undefined;
   const key = hash(installed, String(LEFT_OUT));
-  return image(`images/modules-${key}.ext4`, (directory) => {
+  return image('node_modules', key, (directory) => {
     for (const name of readdirSync(source)) {
       if (LEFT_OUT.test(name)) continue;
       cpSync(join(source, name), join(directory, name), {
@@ -43,10 +43,14 @@ function readIfThere(path: string): Buffer | undefined {
   return statSync(path, { throwIfNoEntry: false }) && readFileSync(path);
 }
 
-async function image(name: string, fill: (directory: string) => void): Promise<string> {
-  const path = await cached(name, (output) =>
+async function image(
+  what: string,
+  key: string,
+  fill: (directory: string) => void,
+): Promise<string> {
+  const path = await cached(`images/${what}-${key}.ext4`, (output) =>
     withScratch(async (directory) => {
-      progress(`packing ${name}`);
+      progress(`packing ${what} for the guest`);
       fill(directory);
       await makeExt4(directory, output);
     }),

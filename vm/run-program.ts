@@ -21,7 +21,7 @@ export function runProgram(
   if (path === undefined) {
     throw new VmError(
       'ERR_VM_MISSING',
-      `${name} is not installed; npm run setup -- vm names what to install`,
+      `${name} is not installed; "npm run setup" installs or names what is missing`,
     );
   }
   return new Promise((resolve, reject) => {

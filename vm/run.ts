@@ -13,6 +13,8 @@ import type { Qemu } from './qemu.js';
 
 /** QEMU flushes its disks when asked to end; this long is more than enough. */
 const QUIT_LIMIT_MS = 5000;
+/** A longer one would end at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export class Run {
   readonly finished: Promise<VmResult>;
@@ -64,7 +66,8 @@ export class Run {
   /** Replaces the limit before. */
   #limit(seconds: number, code: VmError['code'], message: string): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#fail(code, message), seconds * 1000);
+    const delay = Math.min(seconds * 1000, LONGEST_TIMER_MS);
+    this.#timer = setTimeout(() => this.#fail(code, message), delay);
   }
 
   /** The guest is up; what runs in it from now on may take as long as it is allowed. */
