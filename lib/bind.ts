@@ -2,11 +2,10 @@
 // Handing a device over to vfio-pci, and back. By driver_override, which names this one device;
 // writing its IDs to new_id would take every device of its kind.
 import { constants, existsSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { errnoName, errorFromNative, VfioError } from './errors.js';
 import { bindSteps, echo, noSuchDevice, type SysfsWrite } from './hints.js';
 import { findDiskUses } from './internal/disks.js';
-import { readText } from './internal/files.js';
 import { boolean, options as checkOptions } from './internal/validate.js';
 import { devicePath, isVfioDriver, type PciDevice, parseAddress, readDevice } from './pci.js';
 
@@ -58,7 +57,7 @@ export async function bindDevice(address: string, options: BindOptions = {}): Pr
 
 /** {@link bindDevice} on any sysfs. */
 export async function bindAt(sysfs: Sysfs, address: string, dryRun: boolean): Promise<Binding> {
-  const before = look(sysfs, address);
+  const before = await lookBefore(sysfs, address);
   const { driver } = before.device;
   if (isVfioDriver(driver)) return makeBinding(address, driver, [], async () => {});
   mustHaveVfioPci(sysfs, address);
@@ -150,20 +149,26 @@ function isStranger(now: string | undefined, before: string | undefined): boolea
   return now !== undefined && now !== before && !isVfioDriver(now);
 }
 
-function look({ root }: Sysfs, address: string): Before {
+function look({ root }: Sysfs, address: string): PciDevice {
   const device = readDevice(address, root);
-  if (device === undefined) {
-    const fields = { address, hint: noSuchDevice };
-    throw new VfioError('ENODEV', `There is no PCI device ${address}`, fields);
-  }
-  const override = readText(`${root}${devicePath(address)}/driver_override`) ?? '';
+  if (device !== undefined) return device;
+  const fields = { address, hint: noSuchDevice };
+  throw new VfioError('ENODEV', `There is no PCI device ${address}`, fields);
+}
+
+async function lookBefore(sysfs: Sysfs, address: string): Promise<Before> {
+  const device = look(sysfs, address);
+  // Never synchronously: the kernel answers only when it is done unbinding the device, and while this
+  // process has it open that is when this thread has closed it.
+  const path = `${sysfs.root}${devicePath(address)}/driver_override`;
+  const override = (await readFile(path, 'utf8').catch(() => '')).trim();
   return { device, override: override === '(null)' ? '' : override };
 }
 
 /** The driver that the device has now. */
 function lookAgain(sysfs: Sysfs, { device }: Before): string | undefined {
   const { address } = device;
-  const now = look(sysfs, address).device;
+  const now = look(sysfs, address);
   if (sameDevice(now, device)) return now.driver;
   throw new VfioError('ENODEV', `Another device is at ${address} now`, { address });
 }
