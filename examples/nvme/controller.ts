@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // An NVMe controller over PCIe: bringing it up, its queues, and taking it down in order.
-import type { Device, InterruptSet } from 'vfio';
+import type { Device, InterruptSet, InterruptType } from 'vfio';
 import {
   Cns,
   type Command,
@@ -19,6 +19,7 @@ import {
   parseNamespace,
   parseNamespaceList,
 } from './identify.js';
+import { armVectors } from './interrupts.js';
 import { disable, enable, shutdown } from './lifecycle.js';
 import { type IoPath, Namespace, type NamespaceOwner } from './namespace.js';
 import { type DeviceMemory, emptyDataPointer, PAGE_BYTES } from './prp.js';
@@ -29,8 +30,8 @@ import { ABORTED_BY_HOST, type Status, SUCCESS } from './status.js';
 import { Watchdog } from './watchdog.js';
 
 export interface ControllerOptions {
-  /** How the controller announces completions; MSI-X unless said otherwise. */
-  readonly interrupts?: 'msix' | 'msi' | 'intx';
+  /** How the controller announces completions. Default: the first it has of MSI-X, MSI and INTx. */
+  readonly interrupts?: InterruptType;
   /** Slots of the I/O queue; 64 of them fill one page. The controller may have fewer. */
   readonly queueEntries?: number;
   /** The longest read or write that is one command. The controller may allow less (MDTS). */
@@ -57,7 +58,8 @@ type State = 'starting' | 'live' | 'resetting' | 'failed' | 'closing';
 export class Controller implements NamespaceOwner, AsyncDisposable {
   readonly device: Device;
   readonly registers: Registers;
-  readonly #options: Required<ControllerOptions>;
+  readonly #interruptType: InterruptType | undefined;
+  readonly #options: Required<Omit<ControllerOptions, 'interrupts'>>;
   readonly #queues: Queues;
   #state: State = 'starting';
   #failure: NvmeError | undefined;
@@ -74,8 +76,8 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
     this.device = device;
     this.registers = new Registers(device.bar(0));
     this.#queues = new Queues(device, this.registers);
+    this.#interruptType = options.interrupts;
     this.#options = {
-      interrupts: 'msix',
       queueEntries: 64,
       maxTransferBytes: 1024 * 1024,
       commandTimeout: 30_000,
@@ -246,9 +248,7 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
   #listen(): void {
     // A reset of the device closes them, a controller level reset does not.
     if (this.#vectors?.closed === false) return;
-    const { interrupts } = this.#options;
-    const count = Math.min(2, this.device.interruptInfo(interrupts).count);
-    this.#vectors = this.device.enableInterrupts(interrupts, { count });
+    this.#vectors = armVectors(this.device, this.#interruptType);
     for (let vector = 0; vector < this.#vectors.count; vector++) {
       this.#vectors.vector(vector).on((raised) => {
         this.#interrupts += raised;
