@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Shows: the second half of `npm run demo`: reads the 64 MiB back into zeroed memory and compares.
 // Needs: what demo-write.js wrote with the same seed, and root.
-// Run:   node dist/examples/nvme/demo-read.js [--seed N] [--address ADDRESS]
+// Run:   node dist/examples/nvme/demo-read.js --address ADDRESS [--seed N]
 // Prints `read BYTES bytes sha256=HEX`; ends with 1, naming the place, when a byte differs.
 import { firstDifference, isZero, sha256 } from './demo-data.js';
 import { runStep, timePieces } from './demo-step.js';

@@ -26,6 +26,9 @@ export interface DemoProgress {
 /** The environment variable that names the file the host listens to. */
 const LISTENER = process.env.VFIO_VM_RESULTS;
 
+/** Whether this runs in the test machine, whose disk is there to be overwritten. */
+export const inTestMachine = LISTENER !== undefined;
+
 export function report(step: DemoStep): void {
   if (LISTENER === undefined) console.log(summary([step]).join('\n'));
   else appendFileSync(LISTENER, `${JSON.stringify(step)}\n`);
@@ -33,6 +36,11 @@ export function report(step: DemoStep): void {
 
 export function reportProgress(progress: DemoProgress): void {
   if (LISTENER !== undefined) appendFileSync(LISTENER, `${JSON.stringify(progress)}\n`);
+}
+
+/** Whether both processes reported, and what was read is not what was written. */
+export function differ([written, read]: readonly DemoStep[]): boolean {
+  return written !== undefined && read !== undefined && written.sha256 !== read.sha256;
 }
 
 /** The lines that follow what the processes printed themselves. */

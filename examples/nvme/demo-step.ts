@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { bindDevice, type Device, type DmaBuffer, listDevices, openDevice } from 'vfio';
 import { Controller } from './controller.js';
 import { DEMO_BYTES, PIECE_BYTES } from './demo-data.js';
-import { type DemoStep, report, reportProgress } from './demo-report.js';
+import { type DemoStep, inTestMachine, report, reportProgress } from './demo-report.js';
 import type { Namespace } from './namespace.js';
 import { identityTable } from './table.js';
 
@@ -25,8 +25,7 @@ export async function runStep(step: DemoStep['step'], transfer: Transfer): Promi
   const { values } = parseArgs({
     options: { seed: { type: 'string', default: '1' }, address: { type: 'string' } },
   });
-  const address = values.address ?? (await listDevices({ classCode: NVME_CLASS }))[0]?.address;
-  if (address === undefined) throw new Error('There is no NVMe controller on this machine');
+  const address = values.address ?? (await testController());
 
   await using _binding = await bindDevice(address);
   await using device = await openDevice(address);
@@ -42,6 +41,19 @@ export async function runStep(step: DemoStep['step'], transfer: Transfer): Promi
     interrupts: controller.interrupts,
     ...hostOf(device),
   });
+}
+
+/** The test machine's controller. Anywhere else nobody's disk is overwritten unasked. */
+export async function testController(): Promise<string> {
+  if (!inTestMachine) {
+    throw new Error(
+      'Name a controller whose content may be lost, with --address: ' +
+        'the demo overwrites the first 64 MiB of its namespace',
+    );
+  }
+  const [controller] = await listDevices({ classCode: NVME_CLASS });
+  if (controller === undefined) throw new Error('There is no NVMe controller on this machine');
+  return controller.address;
 }
 
 /** Calls `move` for each piece of the data and says how far it is; gives the seconds it took. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Shows: the first half of `npm run demo`: 64 MiB from a seed, written to the start of a namespace.
 // Needs: an NVMe controller whose content may be lost, behind an IOMMU, and root.
-// Run:   node dist/examples/nvme/demo-write.js [--seed N] [--address ADDRESS]
+// Run:   node dist/examples/nvme/demo-write.js --address ADDRESS [--seed N]
 // Prints the controller's identity and `wrote BYTES bytes sha256=HEX`.
 import { DEMO_BYTES, seededPieces, sha256 } from './demo-data.js';
 import { reportProgress } from './demo-report.js';

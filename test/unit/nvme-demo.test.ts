@@ -8,7 +8,8 @@ import {
   PIECE_BYTES,
   seededPieces,
 } from '../../examples/nvme/demo-data.js';
-import { type DemoStep, summary } from '../../examples/nvme/demo-report.js';
+import { type DemoStep, differ, summary } from '../../examples/nvme/demo-report.js';
+import { testController } from '../../examples/nvme/demo-step.js';
 
 function dataOf(seed: number): Buffer {
   return Buffer.concat([...seededPieces(seed)]);
@@ -50,6 +51,20 @@ test('memory is zero when every byte is', () => {
   expect(isZero(memory)).toBe(true);
   memory[memory.length - 1] = 1;
   expect(isZero(memory)).toBe(false);
+});
+
+test('outside the test machine no controller is taken unasked', async () => {
+  await expect(testController()).rejects.toThrow('--address');
+});
+
+test('data differs when both processes have reported and their hashes are not the same', () => {
+  const step = { bytes: 0, seconds: 1, interrupts: 1, kernel: '', driver: '', group: 2 };
+  const written: DemoStep = { ...step, step: 'write', sha256: 'a' };
+  const read: DemoStep = { ...step, step: 'read', sha256: 'a' };
+  expect(differ([])).toBe(false);
+  expect(differ([written])).toBe(false);
+  expect(differ([written, read])).toBe(false);
+  expect(differ([written, { ...read, sha256: 'b' }])).toBe(true);
 });
 
 test('the summary adds the interrupts and says what drove the device', () => {
