@@ -231,7 +231,8 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
   /**
    * Resets the device (`VFIO_DEVICE_RESET`). Closes its interrupt set first; regions and DMA
    * buffers stay valid. Accesses meanwhile throw `ERR_VFIO_BUSY`. Rejects with
-   * `ERR_VFIO_UNSUPPORTED` when the device has no reset of its own.
+   * `ERR_VFIO_UNSUPPORTED` when the device has no reset of its own, with `ERR_VFIO_CLOSED` when it
+   * was closed meanwhile.
    */
   async reset(): Promise<void> {
     this.#mustBeOpen();
@@ -240,6 +241,7 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
     }
     this.#interrupts?.end();
     await awaitNative(() => this.#native.reset(), this.address);
+    this.#mustBeOpen();
     callUser(() => this.emit('reset'));
   }
 
@@ -323,6 +325,7 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
     native.onChange((change) => {
       const alive = device.deref();
       if (alive !== undefined) alive.#changed(change);
+      else if (change.requested) closeForgotten(native);
     });
   }
 
@@ -335,20 +338,33 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
 
   #giveBack(): void {
     this.#requested = true;
-    const failed = (failure: unknown) => warn(`Closing ${this.address} failed`, failure);
-    const closeUnasked = () => this.close().catch(failed);
+    const closeUnasked = () => closeInBackground(this.address, () => this.close());
     if (this.listenerCount('request') === 0) {
-      process.emitWarning(`The kernel wants ${this.address} back: closing it`, {
-        type: 'VfioWarning',
-        code: 'VFIO_REQUEST',
-        detail: "Listen to the device's 'request' event to stop it in order first.",
-      });
+      warnOfRequest(
+        this.address,
+        "Listen to the device's 'request' event to stop it in order first.",
+      );
       closeUnasked();
       return;
     }
     this.#grace = setTimeout(closeUnasked, this.#parts.requestGrace ?? defaultGrace).unref();
     callUser(() => this.emit('request'));
   }
+}
+
+/** Nobody has the Device any more, though perhaps a Region of it: the kernel would wait for ever. */
+function closeForgotten(native: NativeDevice): void {
+  warnOfRequest(native.address, 'It was garbage collected without close().');
+  closeInBackground(native.address, () => native.close());
+}
+
+function warnOfRequest(address: string, detail: string): void {
+  const warning = { type: 'VfioWarning', code: 'VFIO_REQUEST', detail };
+  process.emitWarning(`The kernel wants ${address} back: closing it`, warning);
+}
+
+function closeInBackground(address: string, close: () => Promise<void>): void {
+  close().catch((failure: unknown) => warn(`Closing ${address} failed`, failure));
 }
 
 function noRegion(index: number, address: string): VfioError {

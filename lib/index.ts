@@ -23,7 +23,7 @@ export type { Interrupt, InterruptListener, OnceOptions } from './interrupt.js';
 export type { InterruptInfo, InterruptSet, InterruptType } from './interrupts.js';
 export { type OpenOptions, openDevice } from './open.js';
 export { type DeviceFilter, listDevices, type PciDevice } from './pci.js';
-export type { Region, RegionInfo } from './region.js';
+export type { MappableArea, Region, RegionInfo } from './region.js';
 export {
   bindRegisters,
   defineRegisters,

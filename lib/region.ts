@@ -18,8 +18,19 @@ export interface RegionInfo {
   readonly readable: boolean;
   /** `VFIO_REGION_INFO_FLAG_WRITE` */
   readonly writable: boolean;
-  /** `VFIO_REGION_INFO_FLAG_MMAP`: accesses are loads and stores, not system calls. */
+  /** `VFIO_REGION_INFO_FLAG_MMAP`: accesses in {@link mappableAreas} are loads and stores. */
   readonly mappable: boolean;
+  /** What of it can be mapped, ascending (`VFIO_REGION_INFO_CAP_SPARSE_MMAP`; else all or nothing). */
+  readonly mappableAreas: readonly MappableArea[];
+  /** Of a device-specific region, what it is (`VFIO_REGION_INFO_CAP_TYPE`). */
+  readonly type: number | undefined;
+  readonly subtype: number | undefined;
+}
+
+/** A part of a region, in bytes. */
+export interface MappableArea {
+  readonly offset: number;
+  readonly byteLength: number;
 }
 
 const names = ['BAR0', 'BAR1', 'BAR2', 'BAR3', 'BAR4', 'BAR5', 'ROM', 'CONFIG', 'VGA'];
@@ -31,7 +42,8 @@ export function regionName(index: number): string {
 }
 
 /** A region's facts from the kernel's flags. */
-export function regionInfo({ index, size, flags }: NativeRegionInfo): RegionInfo {
+export function regionInfo(native: NativeRegionInfo): RegionInfo {
+  const { index, size, flags, mappable, type, subtype } = native;
   return Object.freeze({
     index,
     name: regionName(index),
@@ -39,6 +51,11 @@ export function regionInfo({ index, size, flags }: NativeRegionInfo): RegionInfo
     readable: (flags & flag.read) !== 0,
     writable: (flags & flag.write) !== 0,
     mappable: (flags & flag.mmap) !== 0,
+    mappableAreas: Object.freeze(
+      mappable.map(([offset, byteLength]) => Object.freeze({ offset, byteLength })),
+    ),
+    type,
+    subtype,
   });
 }
 
@@ -48,7 +65,8 @@ export function regionInfo({ index, size, flags }: NativeRegionInfo): RegionInfo
  * stays valid over a reset.
  *
  * Every access is exactly one load or store of the width in its name, in program order, never
- * merged or left out. Offsets are bytes from the region's start, `number`s, multiples of the width.
+ * merged or left out; where the region is not mapped, one read or write of the kernel's (which
+ * before Linux 6.11 makes two of a 64-bit one). Offsets are bytes from the region's start, `number`s, multiples of the width.
  * An access may block (a vfio-user device answers over a socket) and then throw `ERR_VFIO_TIMEOUT`.
  *
  * All accessors throw: a TypeError when an argument has the wrong type; a RangeError
@@ -64,6 +82,9 @@ export class Region implements RegionInfo {
   readonly readable: boolean;
   readonly writable: boolean;
   readonly mappable: boolean;
+  readonly mappableAreas: readonly MappableArea[];
+  readonly type: number | undefined;
+  readonly subtype: number | undefined;
   readonly #native: Native;
   readonly #handle: Handle;
   readonly #address: string;
@@ -76,6 +97,9 @@ export class Region implements RegionInfo {
     this.readable = info.readable;
     this.writable = info.writable;
     this.mappable = info.mappable;
+    this.mappableAreas = info.mappableAreas;
+    this.type = info.type;
+    this.subtype = info.subtype;
     this.#native = native;
     this.#handle = handle;
     this.#address = address;

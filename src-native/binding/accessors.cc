@@ -39,6 +39,10 @@ std::int32_t failure_of(const Error& error) noexcept {
       return kLost;
     case ErrorCode::kBus:
       return kBus;
+    case ErrorCode::kRange:
+      return kRange;
+    case ErrorCode::kAlign:
+      return kAlign;
     default:
       return kUnsupported;
   }

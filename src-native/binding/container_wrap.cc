@@ -13,10 +13,6 @@ namespace vfio::binding {
 
 namespace {
 
-struct Done {};
-
-Napi::Value undefined(Napi::Env env, Done& /*result*/) { return env.Undefined(); }
-
 Address address_from(const Napi::Value& value) {
   return Address::parse(value.ToString().Utf8Value());
 }
@@ -96,6 +92,7 @@ Napi::Value open_device(const Napi::CallbackInfo& info) {
     struct Opened {
       std::shared_ptr<AddressSpace> space;
       std::shared_ptr<Function> function;
+      std::shared_ptr<ServiceThread> container_service;
     };
     return environment.run<Opened>(
         *service,
@@ -103,12 +100,14 @@ Napi::Value open_device(const Napi::CallbackInfo& info) {
           auto claim = Registry::instance().claim_device_anywhere(
               std::make_shared<AddressSpace>(make()), address);
           auto space = claim.space();
-          return Opened{std::move(space), Function::open(std::move(claim), address)};
+          auto container_service = std::make_shared<ServiceThread>();
+          return Opened{std::move(space), Function::open(std::move(claim), address),
+                        std::move(container_service)};
         },
         [&environment, service](Napi::Env env, Opened& opened) -> Napi::Value {
           auto object = Napi::Object::New(env);
           object.Set("container", ContainerWrap::make(environment, std::move(opened.space),
-                                                      std::make_shared<ServiceThread>()));
+                                                      std::move(opened.container_service)));
           object.Set("device", DeviceWrap::make(environment, std::move(opened.function), service));
           return object;
         });
@@ -172,16 +171,11 @@ Napi::Value ContainerWrap::hold_group(const Napi::CallbackInfo& info) {
   return across(info.Env(), [&]() -> Napi::Value {
     const auto container = this->container();
     const int group = static_cast<int>(index_from(info[0]));
-    return Environment::of(info.Env())
-        .run<Done>(
-            *container->service,
-            [container, group] {
-              auto claim = Registry::instance().claim_group(container->space, group);
-              container->space->hold_group(group);
-              container->groups[group].push_back(std::move(claim));
-              return Done{};
-            },
-            undefined);
+    return Environment::of(info.Env()).run(*container->service, [container, group] {
+      auto claim = Registry::instance().claim_group(container->space, group);
+      container->space->hold_group(group);
+      container->groups[group].push_back(std::move(claim));
+    });
   });
 }
 
@@ -189,19 +183,14 @@ Napi::Value ContainerWrap::release_group(const Napi::CallbackInfo& info) {
   return across(info.Env(), [&]() -> Napi::Value {
     const auto container = this->container();
     const int group = static_cast<int>(index_from(info[0]));
-    return Environment::of(info.Env())
-        .run<Done>(
-            *container->service,
-            [container, group] {
-              const auto held = container->groups.find(group);
-              if (held == container->groups.end()) return Done{};
-              const auto claim = std::move(held->second.back());
-              held->second.pop_back();
-              if (held->second.empty()) container->groups.erase(held);
-              container->space->release_group(group);
-              return Done{};
-            },
-            undefined);
+    return Environment::of(info.Env()).run(*container->service, [container, group] {
+      const auto held = container->groups.find(group);
+      if (held == container->groups.end()) return;
+      const auto claim = std::move(held->second.back());
+      held->second.pop_back();
+      if (held->second.empty()) container->groups.erase(held);
+      container->space->release_group(group);
+    });
   });
 }
 
@@ -235,13 +224,8 @@ Napi::Value ContainerWrap::close(const Napi::CallbackInfo& info) {
   if (!closed_.IsEmpty()) return closed_.Value();
   auto& environment = Environment::of(info.Env());
   const auto container = container_.lock();
-  const Napi::Value promise = environment.run<Done>(
-      *container->service,
-      [container] {
-        release(*container);
-        return Done{};
-      },
-      undefined);
+  const Napi::Value promise =
+      environment.run(*container->service, [container] { release(*container); });
   // Only now: an env that is ending gives no promise, and then releases what it finds here.
   environment.containers.erase(container);
   container_.reset();

@@ -8,15 +8,6 @@
 
 namespace vfio::binding {
 
-namespace {
-
-/// What a job gives back when there is nothing to give back.
-struct Done {};
-
-Napi::Value undefined(Napi::Env env, Done& /*result*/) { return env.Undefined(); }
-
-}  // namespace
-
 void DeviceWrap::define(Environment& environment) {
   const auto constructor =
       DefineClass(environment.env(), "NativeDevice",
@@ -118,14 +109,7 @@ Napi::Value DeviceWrap::reset(const Napi::CallbackInfo& info) {
     const auto function = device_->function();
     device_->close_interrupts();
     function->begin_reset();
-    return Environment::of(info.Env())
-        .run<Done>(
-            device_->service(),
-            [function] {
-              function->reset();
-              return Done{};
-            },
-            undefined);
+    return Environment::of(info.Env()).run(device_->service(), [function] { function->reset(); });
   });
 }
 
@@ -133,13 +117,8 @@ Napi::Value DeviceWrap::close(const Napi::CallbackInfo& info) {
   if (!closed_.IsEmpty()) return closed_.Value();
   auto& environment = Environment::of(info.Env());
   device_->cut();
-  const Napi::Value promise = environment.run<Done>(
-      device_->service(),
-      [device = device_] {
-        device->function()->release();
-        return Done{};
-      },
-      undefined);
+  const Napi::Value promise =
+      environment.run(device_->service(), [device = device_] { device->function()->release(); });
   // Only now: an env that is ending gives no promise, and then releases what it finds here.
   environment.devices.erase(device_);
   device_->end_service();

@@ -34,6 +34,21 @@ bool Mailbox::post(Delivery delivery) {
   return true;
 }
 
+namespace {
+
+/// Destroys results that nobody will get, which can take as long as closing a device does.
+void drop_elsewhere(std::vector<Mailbox::Delivery> undelivered) {
+  if (undelivered.empty()) return;
+  try {
+    auto dropped = std::make_shared<std::vector<Mailbox::Delivery>>(std::move(undelivered));
+    ServiceThread().post([dropped] { dropped->clear(); });
+  } catch (const std::exception&) {
+    // No thread to be had: then here.
+  }
+}
+
+}  // namespace
+
 Environment& Environment::of(napi_env env) {
   void* self = nullptr;
   napi_get_instance_data(env, &self);
@@ -84,6 +99,16 @@ void Environment::on_end(napi_async_cleanup_hook_handle /*handle*/, void* self) 
   static_cast<Environment*>(self)->end();
 }
 
+Napi::Value Environment::run(ServiceThread& thread, std::function<void()> job) {
+  return run<Done>(
+      thread,
+      [job = std::move(job)] {
+        job();
+        return Done{};
+      },
+      [](Napi::Env env, Done&) { return env.Undefined(); });
+}
+
 void Environment::end() {
   ending_ = true;
   uv_async_t* wake = nullptr;
@@ -100,6 +125,7 @@ void Environment::end() {
   held.reset();
   for (const auto& container : std::exchange(containers, {})) abandon(container);
   for (Poll* poll : std::exchange(polls_, {})) poll->close();
+  drop_elsewhere(std::move(undelivered));
 
   container_class.Reset();
   device_class.Reset();

@@ -54,12 +54,18 @@ class Environment final {
   napi_env env() const noexcept { return env_; }
   uv_loop_t* loop() const noexcept { return loop_; }
 
+  /// What a job gives back when there is nothing to give back.
+  struct Done {};
+
   /// Runs `job` on a service thread and settles a promise with what `convert` makes of its result.
   /// A pending promise keeps the process alive. When the env ends meanwhile, the result is
   /// destroyed on the service thread.
   template <typename Result>
   Napi::Value run(ServiceThread& thread, std::function<Result()> job,
                   std::function<Napi::Value(Napi::Env, Result&)> convert);
+
+  /// The same for a job whose promise resolves with nothing.
+  Napi::Value run(ServiceThread& thread, std::function<void()> job);
 
   // What is open, so that it can be closed in the right order when the env ends.
   std::set<std::shared_ptr<OpenDevice>> devices;
@@ -139,8 +145,14 @@ Napi::Value Environment::run(ServiceThread& thread, std::function<Result()> job,
       const Napi::Env env(environment.env());
       if (failure) {
         deferred.Reject(failure_data(env, failure));
-      } else {
+        return;
+      }
+      try {
         deferred.Resolve(convert(env, **result));
+      } catch (const Napi::Error&) {
+        throw;  // only an env that is ending
+      } catch (...) {
+        deferred.Reject(failure_data(env, std::current_exception()));
       }
     });
   });

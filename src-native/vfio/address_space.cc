@@ -90,16 +90,24 @@ std::unique_ptr<FunctionBackend> AddressSpace::open(const Address& address,
 void AddressSpace::close(std::unique_ptr<FunctionBackend> function, const Address& address,
                          std::optional<int> group) {
   function.reset();
-  const std::lock_guard lock(mutex_);
-  backend_->detach(address, group);
-  adopt_limits(false);
+  leave([&] { backend_->detach(address, group); });
 }
 
 void AddressSpace::hold_group(int group) { backend_->hold_group(group, attacher()); }
 
 void AddressSpace::release_group(int group) {
+  leave([&] { backend_->release_group(group); });
+}
+
+/// A back end that fails to leave in order has left all the same, and what is left is to be known.
+void AddressSpace::leave(const std::function<void()>& step) {
   const std::lock_guard lock(mutex_);
-  backend_->release_group(group);
+  try {
+    step();
+  } catch (...) {
+    adopt_limits(false);
+    throw;
+  }
   adopt_limits(false);
 }
 

@@ -51,6 +51,7 @@ class AddressSpace final {
 
   Attach attacher();
   void attach(const std::function<void()>& step, const std::function<void()>& undo);
+  void leave(const std::function<void()>& step);
   void adopt_limits(bool replay);
   void forget_abandoned();
   std::uint64_t page_size_for(std::uint64_t size) const;

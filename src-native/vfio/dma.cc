@@ -9,7 +9,6 @@ namespace vfio {
 
 namespace {
 
-constexpr std::uint64_t kPage = 4096;
 constexpr std::uint64_t kHugePage = std::uint64_t{2} << 20;
 /// More than any machine has, and well inside what arithmetic on sizes can bear.
 constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 46;
@@ -20,7 +19,7 @@ std::shared_ptr<sys::Mapping> allocate(std::uint64_t size) {
     throw Error(ErrorCode::kRange, std::to_string(size) + " bytes are more than can be mapped");
   }
   return std::make_shared<sys::Mapping>(
-      sys::Mapping::of_memory(size, size >= kHugePage ? kHugePage : kPage));
+      sys::Mapping::of_memory(size, size >= kHugePage ? kHugePage : sys::page_size()));
 }
 
 }  // namespace

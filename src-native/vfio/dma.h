@@ -26,8 +26,9 @@ class DmaBuffer final {
   std::uint64_t size() const noexcept { return size_; }
   const std::shared_ptr<sys::Mapping>& memory() const noexcept { return memory_; }
 
-  /// Unmaps from the devices, then puts zeros where the memory was. When the kernel does not unmap,
-  /// this throws and the pages stay where the device may still write, out of anybody's reach.
+  /// Puts zeros where the memory was, then unmaps it from the devices. When the kernel does not
+  /// unmap, this throws and the pages stay where the device may still write, out of anybody's
+  /// reach.
   void release();
 
  private:

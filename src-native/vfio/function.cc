@@ -73,7 +73,10 @@ const std::optional<IrqInfo>& Function::irq(std::uint32_t index) const {
 }
 
 /// What every driver finds after open and after reset, on every back end.
-void Function::quiet() { change_command(kCommandMemory | kCommandIntxDisable, kCommandBusMaster); }
+void Function::quiet() {
+  change_command(kCommandMemory, kCommandBusMaster);
+  mask_intx_line();
+}
 
 void Function::check_live() const {
   switch (state_.load(std::memory_order_acquire)) {
@@ -98,7 +101,9 @@ Window Function::window(std::uint32_t index) {
   check_live();
   if (const auto found = windows_.find(index); found != windows_.end()) return found->second.window;
   const auto& info = region(index);
-  if (!info || info->mappable.empty()) return {};
+  // A store to memory mapped for reading only would be a signal of another kind.
+  constexpr std::uint32_t kBothWays = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
+  if (!info || info->mappable.empty() || (info->flags & kBothWays) != kBothWays) return {};
 
   const Area area =
       *std::max_element(info->mappable.begin(), info->mappable.end(),
@@ -197,8 +202,14 @@ void Function::arm(std::uint32_t index, const std::vector<sys::UniqueFd>& eventf
                                              " vectors could be had; ask for no more than that");
   }
   armed_ = index;
-  // INTx stays masked in the command register until somebody listens.
-  if (index == VFIO_PCI_INTX_IRQ_INDEX) change_command(0, kCommandIntxDisable);
+  if (index != VFIO_PCI_INTX_IRQ_INDEX) return;
+  // INTx has been masked in the command register since open.
+  try {
+    change_command(0, kCommandIntxDisable);
+  } catch (...) {
+    attempt([&] { disarm_now(index); });
+    throw;
+  }
 }
 
 void Function::disarm(std::uint32_t index) {
@@ -210,7 +221,6 @@ void Function::disarm(std::uint32_t index) {
 }
 
 void Function::disarm_now(std::uint32_t index) {
-  armed_.reset();
   if (index == VFIO_PCI_INTX_IRQ_INDEX) change_command(kCommandIntxDisable, 0);
   backend_->set_irqs({.index = index,
                       .start = 0,
@@ -218,6 +228,15 @@ void Function::disarm_now(std::uint32_t index) {
                       .data = IrqRequest::Data::kNone,
                       .action = IrqRequest::Action::kTrigger,
                       .fds = {}});
+  armed_.reset();
+  if (index != VFIO_PCI_INTX_IRQ_INDEX) mask_intx_line();
+}
+
+/// The kernel enables INTx in the device when it disables MSI, behind the register that it shows;
+/// and it carries out changes of that register only.
+void Function::mask_intx_line() {
+  change_command(0, kCommandIntxDisable);
+  change_command(kCommandIntxDisable, 0);
 }
 
 void Function::trigger(std::uint32_t index, std::uint32_t vector) {

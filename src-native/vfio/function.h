@@ -93,6 +93,7 @@ class Function final {
   void set_command(std::uint16_t value);
   void change_command(std::uint16_t set, std::uint16_t clear);
   void disarm_now(std::uint32_t index);
+  void mask_intx_line();
 
   std::optional<Registry::Claim> claim_;  // outlives backend_
   const Address address_;

@@ -218,7 +218,20 @@ Change KernelFunction::take_change() {
   const auto raised = [](const sys::UniqueFd& eventfd) {
     return eventfd.valid() && sys::drain_eventfd(eventfd.get()) > 0;
   };
-  return {.lost = false, .requested = raised(requests_), .fault = raised(errors_)};
+  Change change{.lost = false, .requested = raised(requests_), .fault = raised(errors_)};
+  // The kernel has no interrupt for "gone": it asks for the device back, or reports the error.
+  if (change.requested || change.fault) change.lost = !answers();
+  return change;
+}
+
+/// A function that is gone reads as all-ones, which is nobody's vendor ID.
+bool KernelFunction::answers() noexcept {
+  constexpr std::uint64_t kNobody = 0xffff;
+  try {
+    return read(VFIO_PCI_CONFIG_REGION_INDEX, 0, 2) != kNobody;
+  } catch (const std::exception&) {
+    return false;
+  }
 }
 
 }  // namespace vfio

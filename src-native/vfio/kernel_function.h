@@ -53,6 +53,7 @@ class KernelFunction final : public FunctionBackend {
   std::uint64_t file_offset(std::uint32_t region, std::uint64_t offset, unsigned width) const;
   sys::UniqueFd watch(std::uint32_t irq_index);
   void disarm(std::uint32_t irq_index) noexcept;
+  bool answers() noexcept;
 
   const sys::UniqueFd device_;  // closed last
   const std::string name_;

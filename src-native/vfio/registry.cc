@@ -46,7 +46,9 @@ Registry::Claim Registry::claim(const std::shared_ptr<AddressSpace>& space,
                                 bool join) {
   const std::lock_guard lock(mutex_);
   if (address && devices_.contains(*address)) {
-    throw Error(ErrorCode::kBusy, address->text() + " is already open in this process");
+    throw Error(
+        ErrorCode::kBusy,
+        address->text() + " is open in this process already, or its close() has not ended yet");
   }
   std::shared_ptr<AddressSpace> chosen = space;
   if (group) {

@@ -93,7 +93,7 @@ describe('request', () => {
     hardware.notify({ requested: true });
     await until(() => device.closed);
     hardware.resetting.release();
-    await reset;
+    await expect(reset).rejects.toEqual(withCode('ERR_VFIO_CLOSED'));
     await device.close();
     expect(heard.at(-1)).toBe('close');
   });

@@ -103,7 +103,7 @@ describe('during a reset', () => {
   });
   afterEach(async () => {
     hardware.resetting.release();
-    await resetting;
+    await Promise.allSettled([resetting]);
   });
 
   const calls: [string, () => unknown][] = [
@@ -164,7 +164,8 @@ describe('during a reset', () => {
     expect(() => device.bar(0)).toThrow(withCode('ERR_VFIO_CLOSED'));
     expect(() => device.config.vendorId).toThrow(withCode('ERR_VFIO_CLOSED'));
     hardware.resetting.release();
-    await Promise.all([resetting, closing]);
+    await expect(resetting).rejects.toEqual(withCode('ERR_VFIO_CLOSED'));
+    await closing;
     expectNothingOpen(machine, address);
   });
 });

@@ -13,7 +13,7 @@ function open(size: number): ConfigSpace {
   const device = new FakeDevice('0000:01:00.0', native.log);
   native.container.devices.push(device);
   header = new DataView(device.config.buffer);
-  const info = regionInfo({ index: 7, flags: 3, size } as never);
+  const info = regionInfo({ index: 7, flags: 3, size, mappable: [] } as never);
   return new ConfigSpace(native, 7, info, device.address);
 }
 

@@ -147,26 +147,40 @@ test('says what to look at after a bus error', () => {
 });
 
 test('no access fits a region smaller than it', () => {
-  const info = regionInfo({ index: 2, flags: 3, size: 2 } as never);
+  const info = regionInfo({ index: 2, flags: 3, size: 2, mappable: [] } as never);
   const small = new Region(native, 0, info, address);
   expect(small.read16(0)).toBe(0);
   expect(thrownBy(() => small.read32(0)).code).toBe('ERR_VFIO_RANGE');
 });
 
 test('a region tells its facts', () => {
-  const flags = { index: 6, flags: 1, size: 65536 } as never;
-  expect(regionInfo(flags)).toEqual({
+  const rom = { index: 6, flags: 1, size: 65536, mappable: [] } as never;
+  expect(regionInfo(rom)).toEqual({
     index: 6,
     name: 'ROM',
     byteLength: 65536,
     readable: true,
     writable: false,
     mappable: false,
+    mappableAreas: [],
+    type: undefined,
+    subtype: undefined,
   });
-  expect(regionInfo({ index: 9, flags: 6, size: 1 } as never)).toMatchObject({
+  const own = {
+    index: 9,
+    flags: 6,
+    size: 0x3000,
+    mappable: [[0x1000, 0x2000]],
+    type: 5,
+    subtype: 7,
+  };
+  expect(regionInfo(own as never)).toMatchObject({
     name: 'REGION9',
     readable: false,
     writable: true,
     mappable: true,
+    mappableAreas: [{ offset: 0x1000, byteLength: 0x2000 }],
+    type: 5,
+    subtype: 7,
   });
 });

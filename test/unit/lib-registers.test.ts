@@ -475,7 +475,7 @@ describe('with any fields', () => {
 test('the registers of a region throw what it throws', () => {
   const native = new FakeNative();
   native.container.devices.push(new FakeDevice('0000:01:00.0', native.log));
-  const info = regionInfo({ index: 0, flags: 7, size: 0x2000 } as never);
+  const info = regionInfo({ index: 0, flags: 7, size: 0x2000, mappable: [] } as never);
   const { CC } = bindRegisters(new Region(native, 0, info, '0000:01:00.0'), MAP);
   CC.set({ EN: 1 });
   expect(CC.EN).toBe(1);
