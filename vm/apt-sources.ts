@@ -66,18 +66,38 @@ function stanzaFields(stanza: string): Record<string, string> {
   );
 }
 
+/** What a release is called while it is in that state: Debian's own words, which others use, too. */
+const ALIASES = ['stable', 'oldstable', 'oldoldstable'];
+
 /**
- * What of these sources is the distribution itself: its releases by codename, component main.
- * Others (and their possible failures) do not concern us.
+ * What of these sources is the distribution itself: its releases by codename, component main; where
+ * none says the codename, Debian's by their alias. Others (and their possible failures) do not
+ * concern us.
  */
 export function ofDistribution(sources: readonly AptSource[], codename: string): AptSource[] {
+  const named = releases(sources, [codename]);
+  if (named.some(({ suites }) => suites.includes(codename))) return named;
+  return [...named, ...releases(sources.filter(isDebian), ALIASES)];
+}
+
+/** Whether a source has a release itself, not only updates of it. */
+export function hasRelease({ suites }: AptSource): boolean {
+  return suites.some((suite) => !/[-/]/.test(suite));
+}
+
+function releases(sources: readonly AptSource[], names: readonly string[]): AptSource[] {
   const suffixes = ['', '-updates', '-security', '/updates'];
-  const wanted = new Set(suffixes.map((suffix) => codename + suffix));
+  const wanted = new Set(names.flatMap((name) => suffixes.map((suffix) => name + suffix)));
   return sources.flatMap((source) => {
     const suites = source.suites.filter((suite) => wanted.has(suite));
     const fits = suites.length > 0 && source.components.includes('main');
     return fits ? [{ ...source, suites, components: ['main'] }] : [];
   });
+}
+
+/** By its address: `http://security.debian.org/`, `http://mirror.example/debian/`. */
+function isDebian({ uris }: AptSource): boolean {
+  return uris.every((uri) => /\.debian\.org\b|\/debian(-security)?\/?$/.test(uri));
 }
 
 /** As a `.sources` file. */

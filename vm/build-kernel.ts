@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { distribution, hostSources, PrivateApt } from './apt.js';
 import type { AptSource } from './apt-sources.js';
-import { ofDistribution } from './apt-sources.js';
+import { hasRelease, ofDistribution } from './apt-sources.js';
 import { cached, withScratch } from './cache.js';
 import { VmError } from './errors.js';
 import { labCacheName, labConfigPath, labSource } from './lab-kernel.js';
@@ -20,7 +20,7 @@ const DEBIAN_KEYS = '/usr/share/keyrings/debian-archive-keyring.gpg';
 function sourceMirrors(): AptSource[] {
   const { id, codename } = distribution('the source of the lab kernel');
   const own = id === 'debian' ? ofDistribution(hostSources(), codename) : [];
-  const mirrors = own.filter(({ suites }) => suites.includes(codename)).slice(0, 1);
+  const mirrors = own.filter(hasRelease).slice(0, 1);
   const fields = mirrors[0]?.fields ?? { 'signed-by': DEBIAN_KEYS };
   if (mirrors.length === 0 && !existsSync(DEBIAN_KEYS)) {
     throw new VmError(

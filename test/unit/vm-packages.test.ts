@@ -2,6 +2,7 @@
 import { expect, test } from '@jest/globals';
 import {
   formatSources,
+  hasRelease,
   ofDistribution,
   parseSourceLines,
   parseSourceStanzas,
@@ -72,6 +73,30 @@ deb http://cloud.example sdk-bookworm main`);
   const used = ofDistribution(sources, 'bookworm');
   expect(used.map(({ suites }) => suites[0])).toEqual(['bookworm', 'bookworm-security']);
   expect(used.map(({ components }) => components)).toEqual([['main'], ['main']]);
+});
+
+test("Debian's own sources may name the release by its alias", () => {
+  const sources = parseSourceLines(`deb http://deb.debian.org/debian stable main contrib
+deb http://deb.debian.org/debian stable-updates main
+deb http://deb.debian.org/debian stable-backports main
+deb http://security.debian.org/debian-security stable-security main
+deb http://mirror.example/debian/ oldstable main
+deb http://browser.example/linux/deb stable main`);
+  const used = ofDistribution(sources, 'trixie');
+  expect(used.map(({ suites }) => suites[0])).toEqual([
+    'stable',
+    'stable-updates',
+    'stable-security',
+    'oldstable',
+  ]);
+  expect(used.filter(hasRelease).map(({ suites }) => suites[0])).toEqual(['stable', 'oldstable']);
+});
+
+test('an alias counts only where no source names the release itself', () => {
+  const sources = parseSourceLines(`deb http://deb.debian.org/debian bookworm main
+deb http://deb.debian.org/debian stable main`);
+  const used = ofDistribution(sources, 'bookworm');
+  expect(used.map(({ suites }) => suites[0])).toEqual(['bookworm']);
 });
 
 test('sources survive being written and read again', () => {
