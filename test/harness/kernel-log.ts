@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What the kernel log of the test machine must not say unless a test announced it.
 
-/** A record of /dev/kmsg: `level,sequence,microseconds,flags;text`, then lines of properties. */
-const RECORD = /^\d+,\d+,(\d+),[^;]*;(.*)/;
-
 const SUSPICIOUS = [
   // "DMAR: DRHD: handling fault status reg 2", "DMAR: [DMA Read NO_PASID] Request device … fault addr …"
   /DMAR:.*(fault|\[(DMA|INTR))/i,
@@ -14,13 +11,6 @@ const SUSPICIOUS = [
   // "Device is currently in use, task "…" (…) blocked until device is released"
   /blocked until/,
 ];
-
-/** The text of a record as people know it from dmesg, or undefined for what is none. */
-export function formatRecord(record: string): string | undefined {
-  const match = RECORD.exec(record);
-  if (match === null) return undefined;
-  return `[${(Number(match[1]) / 1e6).toFixed(6).padStart(12)}] ${match[2]}`;
-}
 
 export function isSuspicious(line: string): boolean {
   return SUSPICIOUS.some((pattern) => pattern.test(line));

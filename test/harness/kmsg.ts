@@ -2,7 +2,7 @@
 // Reads /dev/kmsg of the test machine. It is opened once for a whole run, while still root; the position
 // lives in the descriptor, so every line is read by exactly one reader.
 import { constants, openSync, readSync } from 'node:fs';
-import { formatRecord } from './kernel-log.js';
+import { formatKernelRecord, parseKernelRecord } from '../../vm/kernel-log.js';
 
 /** Names the descriptor for the test files. */
 const VARIABLE = 'VFIO_TEST_KERNEL_LOG';
@@ -24,8 +24,9 @@ export function readKernelLog(): string[] {
   for (;;) {
     const record = readRecord(fd);
     if (record === undefined) return lines;
-    const line = formatRecord(record);
-    if (line !== undefined) lines.push(line);
+    // The lines after the first are properties of the device.
+    const parsed = parseKernelRecord(record.split('\n', 1)[0] ?? '');
+    if (parsed !== undefined) lines.push(formatKernelRecord(parsed));
   }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, test } from '@jest/globals';
-import { formatRecord, isSuspicious, judgeKernelLog, since } from '../harness/kernel-log.js';
+import { isSuspicious, judgeKernelLog, since } from '../harness/kernel-log.js';
 
 describe('the kernel log gate', () => {
   test.each([
@@ -36,12 +36,6 @@ describe('the kernel log gate', () => {
     expect(judgeKernelLog([], [{ pattern: /x/, optional: false }])).toContain('never came');
     expect(judgeKernelLog([], [{ pattern: /x/, optional: true }])).toBeUndefined();
   });
-});
-
-test('a record of /dev/kmsg becomes a line as dmesg has it', () => {
-  const record = '6,405,1978922,-;clocksource: Switched\n SUBSYSTEM=pci\n';
-  expect(formatRecord(record)).toBe('[    1.978922] clocksource: Switched');
-  expect(formatRecord('no record')).toBeUndefined();
 });
 
 test('the log since a time has the lines after it, and those without a time', () => {

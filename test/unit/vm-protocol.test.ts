@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { expect, test } from '@jest/globals';
 import { encodeFrame, FrameReader } from '../../vm/frames.js';
-import { KernelLog, parseKernelRecord } from '../../vm/kernel-log.js';
+import { formatKernelRecord, KernelLog, parseKernelRecord } from '../../vm/kernel-log.js';
 import { splitArguments } from '../../vm/split-arguments.js';
 
 test('frames arrive whole however the stream is cut', () => {
@@ -22,6 +22,11 @@ test('a record of the kernel log is read without its facility', () => {
   const record = parseKernelRecord('30,12,5140900,-;systemd: a;b');
   expect(record).toEqual({ level: 6, seconds: 5.1409, text: 'systemd: a;b' });
   expect(parseKernelRecord(' SUBSYSTEM=pci')).toBeUndefined();
+});
+
+test('a record of the kernel log is printed as dmesg does', () => {
+  const record = { level: 6, seconds: 1.978922, text: 'clocksource: Switched' };
+  expect(formatKernelRecord(record)).toBe('[    1.978922] clocksource: Switched');
 });
 
 test('the brief kernel log names the kernel, and has all since the boot', () => {
