@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cached, hash } from './cache.js';
+import { VmError } from './errors.js';
 import { projectRoot } from './paths.js';
 import { runProgram } from './run-program.js';
 
@@ -16,7 +17,15 @@ export async function buildInit(): Promise<Buffer> {
   const key = hash(FLAGS.join(' '), ...paths.map((path) => readFileSync(path)));
   const sources = paths.filter((path) => path.endsWith('.c'));
   const path = await cached(`init/${key}`, async (output) => {
-    await runProgram('gcc', [...FLAGS, '-o', output, ...sources]);
+    await runProgram('gcc', [...FLAGS, '-o', output, ...sources]).catch(explain);
   });
   return readFileSync(path);
+}
+
+function explain(error: Error): never {
+  if (!/cannot find -lc\b/.test(error.message)) throw error;
+  throw new VmError(
+    'ERR_VM_MISSING',
+    "the guest's init is linked statically and there is no static C library; install glibc-static (Fedora) or libc6-dev (Debian)",
+  );
 }
