@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Where things are on the host.
-import { existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,5 +25,14 @@ export function findProgram(name: string): string | undefined {
   return directories
     .filter((directory) => directory !== '')
     .map((directory) => join(directory, name))
-    .find((path) => existsSync(path));
+    .find(isProgram);
+}
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
 }

@@ -2,7 +2,7 @@
 // Runs other programs, quietly: on a terminal one line says what is going on, and the output of a
 // program is shown when it fails.
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './files.mjs';
 
@@ -26,14 +26,14 @@ export function findProgram(name) {
   return [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin']
     .filter((directory) => directory !== '')
     .map((directory) => join(directory, name))
-    .find(isExecutable);
+    .find(isProgram);
 }
 
 /** @param {string} path */
-function isExecutable(path) {
+function isProgram(path) {
   try {
     accessSync(path, constants.X_OK);
-    return true;
+    return statSync(path).isFile();
   } catch {
     return false;
   }
