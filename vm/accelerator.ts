@@ -9,7 +9,10 @@ import { cacheDirectory } from './paths.js';
 import type { Accelerator } from './qemu.js';
 import { findQemu } from './qemu.js';
 
-/** `boots` tries the accelerator; what it found is kept for this host, its kernel and this QEMU. */
+/**
+ * `boots` tries the accelerator; what it found is kept for this host, its kernel and this QEMU. It
+ * rejects when it could not try: then nothing was found.
+ */
 export async function chooseAccelerator(
   boots: (accelerator: Accelerator) => Promise<boolean>,
 ): Promise<Accelerator> {

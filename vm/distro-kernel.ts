@@ -4,10 +4,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { distribution, hostSources, PrivateApt } from './apt.js';
 import { ofDistribution } from './apt-sources.js';
-import { cached, withScratch } from './cache.js';
+import { cached, hash, withScratch } from './cache.js';
 import { VmError } from './errors.js';
-import { pickModules } from './kernel-modules.js';
-import type { Kernel } from './kernels.js';
+import type { Kernel } from './kernel.js';
+import { pickModules, WANTED_MODULES } from './kernel-modules.js';
 import { progress } from './progress.js';
 import { unpackKernel } from './vmlinux.js';
 
@@ -16,6 +16,9 @@ const META_PACKAGES: Readonly<Record<string, string>> = {
   debian: 'linux-image-amd64',
   ubuntu: 'linux-image-generic',
 };
+
+/** Counts the ways {@link save} has laid out what it keeps. */
+const LAYOUT = '1';
 
 /** Fetched at first use, then kept: remove the folder from the cache to get a newer one. */
 export async function distroKernel(): Promise<Kernel> {
@@ -27,7 +30,8 @@ export async function distroKernel(): Promise<Kernel> {
       `the distro kernel is known for Debian and Ubuntu, not for "${id}"; use --kernel lab or a path`,
     );
   }
-  const directory = await cached(`distro-kernel/${id}-${codename}`, (output) =>
+  const key = hash(meta, LAYOUT, ...WANTED_MODULES);
+  const directory = await cached(`distro-kernel/${id}-${codename}-${key}`, (output) =>
     fetchKernel(meta, codename, output),
   );
   const modules = join(directory, 'modules');

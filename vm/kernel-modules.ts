@@ -5,11 +5,11 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { VmError } from './errors.js';
-import { findProgram } from './paths.js';
+import type { KernelModule } from './kernel.js';
+import { requireProgram } from './run-program.js';
 
 /** Drivers for the test machine, and the algorithms they ask the kernel for by name. */
-const WANTED = [
+export const WANTED_MODULES: readonly string[] = [
   'virtio_pci',
   'virtio_console',
   'virtio_blk',
@@ -29,16 +29,11 @@ const WANTED = [
 
 const FILE_NAME = /^(.*)\.ko(\.gz|\.xz|\.zst)?$/;
 
-export interface PickedModule {
-  readonly name: string;
-  readonly data: Buffer;
-}
-
 /**
  * The wanted modules below these directories, each after those it depends on. What has no file there
  * is built in, or a part that this kernel does without.
  */
-export function pickModules(directories: readonly string[]): PickedModule[] {
+export function pickModules(directories: readonly string[]): KernelModule[] {
   const paths = new Map(directories.flatMap(moduleFiles));
   const contents = new Map<string, Buffer>();
   const read = (name: string): Buffer => {
@@ -46,7 +41,7 @@ export function pickModules(directories: readonly string[]): PickedModule[] {
     contents.set(name, data);
     return data;
   };
-  const present = WANTED.filter((name) => paths.has(name));
+  const present = WANTED_MODULES.filter((name) => paths.has(name));
   const order = loadOrder(present, (name) => dependencies(read(name)));
   return order.map((name) => ({ name, data: read(name) }));
 }
@@ -93,13 +88,6 @@ function readModule(path: string): Buffer {
   const suffix = FILE_NAME.exec(basename(path))?.[2];
   if (suffix === undefined) return readFileSync(path);
   if (suffix === '.gz') return gunzipSync(readFileSync(path));
-  const program = suffix === '.xz' ? 'xz' : 'zstd';
-  const found = findProgram(program);
-  if (found === undefined) {
-    throw new VmError(
-      'ERR_VM_MISSING',
-      `${program} is not installed; this kernel's modules are packed with it`,
-    );
-  }
-  return execFileSync(found, ['-dc', path], { maxBuffer: 2 ** 28 });
+  const program = requireProgram(suffix === '.xz' ? 'xz' : 'zstd');
+  return execFileSync(program, ['-dc', path], { maxBuffer: 2 ** 28 });
 }

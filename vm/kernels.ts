@@ -4,23 +4,8 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { distroKernel } from './distro-kernel.js';
 import { VmError } from './errors.js';
+import type { Kernel } from './kernel.js';
 import { findLabKernel, hasLabKernel } from './lab-kernel.js';
-
-export interface Kernel {
-  readonly image: string;
-  /** Modules to load, in the order of their names; none where everything is built in. */
-  readonly modules: readonly KernelModule[];
-  /**
-   * Who removes and adds devices: the firmware's ACPI code at once, or PCIe's own way with the slot's
-   * button and its five seconds.
-   */
-  readonly hotplug: 'acpi' | 'pcie';
-}
-
-export interface KernelModule {
-  readonly name: string;
-  readonly data: Buffer;
-}
 
 /** What to boot when nobody says: the lab kernel, or the one that is there without a build. */
 export function defaultKernel(): 'lab' | 'distro' {

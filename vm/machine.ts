@@ -3,7 +3,8 @@
 import type { Writable } from 'node:stream';
 import { chooseAccelerator } from './accelerator.js';
 import { VmError } from './errors.js';
-import { findKernel, type Kernel } from './kernels.js';
+import type { Kernel } from './kernel.js';
+import { findKernel } from './kernels.js';
 import { clearProgress, progress } from './progress.js';
 import { type Accelerator, startQemu } from './qemu.js';
 import { Run } from './run.js';
@@ -93,8 +94,11 @@ function start(
 
 async function comesUp(kernel: Kernel, accelerator: Accelerator): Promise<boolean> {
   const options = { kernel: kernel.image, command: ['true'] };
-  const result = await start(kernel, accelerator, options, PROBE_LIMIT_SECONDS).catch(
-    () => undefined,
-  );
-  return result?.status === 0;
+  try {
+    return (await start(kernel, accelerator, options, PROBE_LIMIT_SECONDS)).status === 0;
+  } catch (error) {
+    // What is missing or full on the host says nothing about the accelerator.
+    if (!(error instanceof VmError) || error.code === 'ERR_VM_MISSING') throw error;
+    return false;
+  }
 }

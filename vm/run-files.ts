@@ -16,7 +16,7 @@ import { cpio, cpioFile } from './cpio.js';
 import { modulesImage, nodeImage } from './images.js';
 import { buildInit } from './init.js';
 import { encodeJob } from './job.js';
-import type { Kernel } from './kernels.js';
+import type { Kernel } from './kernel.js';
 import type { VmOptions } from './machine.js';
 import { cacheDirectory, projectRoot } from './paths.js';
 import { PROJECT_IN_INITRD, projectFiles } from './project-files.js';

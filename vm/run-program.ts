@@ -11,19 +11,23 @@ export interface RunOptions {
   readonly onLine?: (line: string) => void;
 }
 
+/** Where a program is. */
+export function requireProgram(name: string): string {
+  const path = findProgram(name);
+  if (path !== undefined) return path;
+  throw new VmError(
+    'ERR_VM_MISSING',
+    `${name} is not installed; "npm run setup" installs or names what is missing`,
+  );
+}
+
 /** Resolves with what it wrote to stdout. */
 export function runProgram(
   name: string,
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<string> {
-  const path = findProgram(name);
-  if (path === undefined) {
-    throw new VmError(
-      'ERR_VM_MISSING',
-      `${name} is not installed; "npm run setup" installs or names what is missing`,
-    );
-  }
+  const path = requireProgram(name);
   return new Promise((resolve, reject) => {
     const child = spawn(path, args, {
       cwd: options.cwd,

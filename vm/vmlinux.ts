@@ -3,7 +3,7 @@
 // and a half seconds of each boot to unpack it; QEMU starts a plain ELF kernel as well (PVH).
 import { execFileSync } from 'node:child_process';
 import { gunzipSync } from 'node:zlib';
-import { findProgram } from './paths.js';
+import { requireProgram } from './run-program.js';
 
 /** Offsets of the x86 boot protocol's header. */
 const SETUP_SECTORS = 0x1f1;
@@ -34,7 +34,9 @@ function unpack(payload: Buffer): Buffer | undefined {
   const head = payload.toString('hex', 0, 8);
   if (head.startsWith('1f8b')) return gunzipSync(payload);
   const packing = PACKINGS.find(({ magic }) => head.startsWith(magic));
-  const program = packing && findProgram(packing.program);
-  if (program === undefined) return undefined;
-  return execFileSync(program, ['-dc'], { input: payload, maxBuffer: 2 ** 30 });
+  if (packing === undefined) return undefined;
+  return execFileSync(requireProgram(packing.program), ['-dc'], {
+    input: payload,
+    maxBuffer: 2 ** 30,
+  });
 }
