@@ -3,21 +3,22 @@
 // npm script starts with it, so it costs next to nothing when there is nothing to do.
 //   node scripts/setup.mjs build     what the host needs
 //   node scripts/setup.mjs [vm]      and what the test machine needs
-//   node scripts/setup.mjs kernel    or what building the lab kernel needs
+//   node scripts/setup.mjs kernel    or what building the lab kernel needs; so debug, format and lint
 import { buildAddon } from './setup/addon.mjs';
 import { root } from './setup/files.mjs';
 import { installModules } from './setup/modules.mjs';
-import { installPackages } from './setup/packages.mjs';
+import { installPackages, targets } from './setup/packages.mjs';
 import { clearStatus, runUnderLock, SetupError } from './setup/run.mjs';
 import { compileTypeScript } from './setup/typescript.mjs';
 
 /** @typedef {{ name: string, pending: () => boolean, run: () => void }} Step */
 
 function main() {
-  const target = process.argv[2] ?? 'vm';
+  const name = process.argv[2] ?? 'vm';
   const locked = process.argv[3] === '--locked';
-  if (target !== 'build' && target !== 'vm' && target !== 'kernel') {
-    throw new SetupError(`there is no set-up "${target}": build, vm or kernel`);
+  const target = targets.find((each) => each === name);
+  if (target === undefined) {
+    throw new SetupError(`there is no set-up "${name}": ${targets.join(', ')}`);
   }
   /** @type {readonly Step[]} */
   const steps = [installPackages(target), installModules, buildAddon, compileTypeScript];

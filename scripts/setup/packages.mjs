@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Programs that come from the distribution: installed where we may, else named.
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { readStamp, writeStamp } from './files.mjs';
 import { findProgram, run, SetupError } from './run.mjs';
 
-/** @typedef {{ program: string, package: string, optional?: boolean }} Need `program`: or a header's path */
+/** @typedef {{ program: string, package: string }} Need `program`: or a header's path */
+
+/** Which of {@link OPTIONAL} were tried: one try, since a machine without network would pay for each. */
+const STAMP = 'build/.optional-packages-stamp';
 
 /** @type {readonly Need[]} */
 const BUILD = [
@@ -16,9 +20,11 @@ const BUILD = [
 const MACHINE = [
   { program: 'qemu-system-x86_64', package: 'qemu-system-x86' },
   { program: 'mkfs.ext4', package: 'e2fsprogs' },
-  // Only for looking around in the guest: no reason to refuse an ordinary user.
-  { program: 'lspci', package: 'pciutils', optional: true },
+  ...unpackers(),
 ];
+
+/** Only for looking around in the guest: no reason to refuse. @type {readonly Need[]} */
+const OPTIONAL = [{ program: 'lspci', package: 'pciutils' }];
 
 /** To build the lab kernel. @type {readonly Need[]} */
 const KERNEL = [
@@ -29,7 +35,32 @@ const KERNEL = [
   { program: '/usr/include/gelf.h', package: 'libelf-dev' },
 ];
 
-const NEEDS = { build: BUILD, vm: [...BUILD, ...MACHINE], kernel: [...BUILD, ...KERNEL] };
+/** The developer builds, by cmake-js. @type {readonly Need[]} */
+const DEBUG = [
+  { program: 'cmake', package: 'cmake' },
+  { program: '/usr/include/doctest/doctest.h', package: 'doctest-dev' },
+];
+
+const NEEDS = {
+  build: BUILD,
+  vm: [...BUILD, ...MACHINE],
+  kernel: [...BUILD, ...KERNEL],
+  debug: [...BUILD, ...DEBUG],
+  format: [...BUILD, { program: 'clang-format', package: 'clang-format' }],
+  lint: [...BUILD, ...DEBUG, { program: 'clang-tidy', package: 'clang-tidy' }],
+};
+
+export const targets = /** @type {(keyof typeof NEEDS)[]} */ (Object.keys(NEEDS));
+
+/**
+ * What the distribution packs its kernel and modules with.
+ * @returns {readonly Need[]}
+ */
+function unpackers() {
+  const id = /^ID="?(\w+)/m.exec(osRelease())?.[1];
+  if (id === 'debian') return [{ program: 'xz', package: 'xz-utils' }];
+  return id === 'ubuntu' ? [{ program: 'zstd', package: 'zstd' }] : [];
+}
 
 /**
  * @param {keyof typeof NEEDS} target
@@ -37,18 +68,40 @@ const NEEDS = { build: BUILD, vm: [...BUILD, ...MACHINE], kernel: [...BUILD, ...
  */
 export function installPackages(target) {
   const needs = NEEDS[target];
+  const extras = () => (target === 'vm' && mayInstall() ? untriedExtras() : []);
   return {
     name: 'packages',
-    pending: () => missing(needs).length > 0,
-    run: () => install(missing(needs)),
+    pending: () => missing(needs).length + extras().length > 0,
+    run() {
+      if (missing(needs).length > 0) install(missing(needs));
+      if (extras().length > 0) tryInstall(extras());
+    },
   };
+}
+
+function untriedExtras() {
+  return readStamp(STAMP) === packagesOf(OPTIONAL).join(' ') ? [] : missing(OPTIONAL);
+}
+
+/** @param {readonly Need[]} needs */
+function tryInstall(needs) {
+  try {
+    install(needs);
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+  }
+  writeStamp(STAMP, packagesOf(OPTIONAL).join(' '));
+}
+
+/** @param {readonly Need[]} needs */
+function packagesOf(needs) {
+  return needs.map((need) => need.package);
 }
 
 /** @param {readonly Need[]} needs */
 function missing(needs) {
-  const wanted = mayInstall() ? needs : needs.filter((need) => !need.optional);
   const chosenQemu = process.env.VFIO_VM_QEMU;
-  return wanted.filter(
+  return needs.filter(
     ({ program }) => !isPresent(program) && !(chosenQemu && program.startsWith('qemu-')),
   );
 }
@@ -63,25 +116,45 @@ function mayInstall() {
 }
 
 function isDebianLike() {
-  if (findProgram('apt-get') === undefined) return false;
-  const release = statSync('/etc/os-release', { throwIfNoEntry: false });
-  return (
-    release !== undefined &&
-    /^ID(_LIKE)?=.*(debian|ubuntu)/m.test(readFileSync('/etc/os-release', 'utf8'))
-  );
+  return findProgram('apt-get') !== undefined && /^ID(_LIKE)?=.*(debian|ubuntu)/m.test(osRelease());
+}
+
+function osRelease() {
+  const path = '/etc/os-release';
+  return existsSync(path) ? readFileSync(path, 'utf8') : '';
 }
 
 /** @param {readonly Need[]} needs */
 function install(needs) {
-  const packages = needs.map((need) => need.package);
+  const packages = packagesOf(needs);
   const programs = needs.map((need) => need.program).join(', ');
   if (!mayInstall()) throw new SetupError(`not installed: ${programs}. ${advice(packages)}`);
-  const env = { DEBIAN_FRONTEND: 'noninteractive' };
-  if (!hasPackageLists()) run('updating the package lists', ['apt-get', 'update'], env);
+  if (!hasPackageLists()) {
+    updateLists();
+    return installNow(packages);
+  }
+  try {
+    installNow(packages);
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    // Lists that are too old name versions that the mirror no longer has.
+    updateLists();
+    installNow(packages);
+  }
+}
+
+const APT_ENV = { DEBIAN_FRONTEND: 'noninteractive' };
+
+function updateLists() {
+  run('updating the package lists', ['apt-get', 'update'], APT_ENV);
+}
+
+/** @param {readonly string[]} packages */
+function installNow(packages) {
   run(
     `installing ${packages.join(', ')}`,
     ['apt-get', 'install', '-y', '--no-install-recommends', ...packages],
-    env,
+    APT_ENV,
   );
 }
 
