@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Shows: a device's registers, its DMA memory and an interrupt, in twenty lines; it is README's snippet.
 // Needs: an NVMe controller behind an IOMMU that nobody uses, and the rights to bind it (root).
-// Run:   node dist/examples/first.js ADDRESS     or, in the test machine: npm run example:first
+// Run:   node dist/examples/first.js [ADDRESS]     or, in the test machine: npm run example:first
 // Prints the NVMe version, where the DMA memory is mapped, and the interrupt's count.
-import { bindDevice, openDevice } from 'vfio';
+import { bindDevice, listDevices, openDevice } from 'vfio';
 
-const address = process.argv[2] ?? '0000:01:00.0';
+const [nvme] = await listDevices({ classCode: 0x010802 }); // the first NVMe controller
+const address = process.argv[2] ?? nvme?.address;
+if (address === undefined) throw new Error('There is no NVMe controller on this machine');
 await using binding = await bindDevice(address); // to vfio-pci, and back at the end
 await using device = await openDevice(address); // its container, its group and the device
 
