@@ -35,19 +35,16 @@ const KERNEL = [
   { program: '/usr/include/gelf.h', package: 'libelf-dev' },
 ];
 
-/** The developer builds, by cmake-js. @type {readonly Need[]} */
-const DEBUG = [
-  { program: 'cmake', package: 'cmake' },
-  { program: '/usr/include/doctest/doctest.h', package: 'doctest-dev' },
-];
+/** For cmake-js. */
+const CMAKE = { program: 'cmake', package: 'cmake' };
 
 const NEEDS = {
   build: BUILD,
   vm: [...BUILD, ...MACHINE],
   kernel: [...BUILD, ...KERNEL],
-  debug: [...BUILD, ...DEBUG],
+  debug: [...BUILD, CMAKE, { program: '/usr/include/doctest/doctest.h', package: 'doctest-dev' }],
   format: [...BUILD, { program: 'clang-format', package: 'clang-format' }],
-  lint: [...BUILD, ...DEBUG, { program: 'clang-tidy', package: 'clang-tidy' }],
+  lint: [...BUILD, CMAKE, { program: 'clang-tidy', package: 'clang-tidy' }],
 };
 
 export const targets = /** @type {(keyof typeof NEEDS)[]} */ (Object.keys(NEEDS));
