@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { everythingOpen, run } from './support.js';
 
 /** Ends the process with 42 when it is alive after a while, without keeping it alive for that. */
-const aliveMeans42 = 'setTimeout(() => process.exit(42), 150).unref();';
+const aliveMeans42 = 'setTimeout(() => process.exit(42), 500).unref();';
 const ended = { status: 0, signal: null, stderr: '' };
 
 describe('a process ends by itself', () => {
