@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The public API.
+
+export type { Batch, BatchCommand } from './batch.js';
 export { type Binding, type BindOptions, bindDevice } from './bind.js';
 export type { Capability, ConfigSpace } from './config-space.js';
 export { Container, type ContainerInfo, type IovaRange } from './container.js';
@@ -23,7 +25,7 @@ export type { Interrupt, InterruptListener, OnceOptions } from './interrupt.js';
 export type { InterruptInfo, InterruptSet, InterruptType } from './interrupts.js';
 export { type OpenOptions, openDevice } from './open.js';
 export { type DeviceFilter, listDevices, type PciDevice } from './pci.js';
-export type { MappableArea, Region, RegionInfo } from './region.js';
+export type { AccessArray, MappableArea, PollOptions, Region, RegionInfo } from './region.js';
 export {
   bindRegisters,
   defineRegisters,

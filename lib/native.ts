@@ -27,6 +27,8 @@ export const AccessFailure = {
   ALIGN: -6,
   WRONG_THREAD: -7,
   UNSUPPORTED: -8,
+  /** A poll's time was up: only from poll32. */
+  NOT_YET: -9,
   SYSTEM: -1000,
 } as const;
 
@@ -125,6 +127,9 @@ export interface NativeDmaBuffer {
   close(): void;
 }
 
+/** An array whose elements have the width of the accesses. */
+export type AccessArray = Uint8Array | Uint16Array | Uint32Array | BigUint64Array;
+
 export interface Native {
   openContainer(): Promise<NativeContainer>;
   /** Joins the address space that holds the device's group in this process, or makes one. */
@@ -138,6 +143,21 @@ export interface Native {
   write16(handle: Handle, offset: number, value: number): number | undefined;
   write32(handle: Handle, offset: number, value: number): number | undefined;
   write64(handle: Handle, offset: number, value: bigint): number | undefined;
+
+  /** Writes, then reads at `readOffset`, so that the write has reached the device. */
+  write32Flush(
+    handle: Handle,
+    offset: number,
+    value: number,
+    readOffset: number,
+  ): number | undefined;
+  /** Reads until (read & mask) === value, for about that long; NOT_YET when it did not come to that. */
+  poll32(handle: Handle, offset: number, mask: number, value: number, microseconds: number): number;
+  /** A batch as lib/batch.ts lays it out; the first word counts the commands done. */
+  run(handle: Handle, program: Uint32Array): number | undefined;
+  /** Accesses of `width` bytes each, ascending, to or from memory. */
+  readArray(handle: Handle, offset: number, width: number, array: AccessArray): number | undefined;
+  writeArray(handle: Handle, offset: number, width: number, array: AccessArray): number | undefined;
 }
 
 let loaded: Native | undefined;

@@ -1,8 +1,23 @@
 // SPDX-License-Identifier: MIT
 // A region of a device and its exact accessors. The checks stand in line because this is the hot
 // path; everything about failing is elsewhere.
-import { type Access, accessError, offsetError, valueError } from './internal/access.js';
-import type { Handle, Native, NativeRegionInfo } from './native.js';
+import { Batch, type BatchCommand } from './batch.js';
+import {
+  type Access,
+  accessError,
+  type CheckedAccess,
+  fits,
+  hex,
+  isAccessArray,
+  offsetError,
+  valueError,
+} from './internal/access.js';
+import { type PollOptions, poll } from './internal/polling.js';
+import { expected, integer } from './internal/validate.js';
+import type { AccessArray, Handle, Native, NativeRegionInfo } from './native.js';
+
+export type { PollOptions } from './internal/polling.js';
+export type { AccessArray } from './native.js';
 
 /** What the kernel says about a region (`VFIO_DEVICE_GET_REGION_INFO`). */
 export interface RegionInfo {
@@ -220,6 +235,124 @@ export class Region implements RegionInfo {
     }
     const failure = this.#native.write64(this.#handle, offset, value);
     if (failure !== undefined) throw this.#failed('write', 64, offset, failure);
+  }
+
+  /**
+   * Writes 32 bits and waits until the write has reached the device: it is posted, so it has when a read
+   * after it comes back. Reads at `readOffset`, the same register unless said otherwise.
+   */
+  write32Flush(offset: number, value: number, readOffset: number = offset): void {
+    this.#check({ offset, width: 32, write: value });
+    this.#check({ offset: readOffset, width: 32 });
+    const failure = this.#native.write32Flush(this.#handle, offset, value, readOffset);
+    if (failure !== undefined) throw this.#failed('write', 32, offset, failure);
+  }
+
+  /**
+   * Reads 32 bits until `(read & mask) === value` and gives what was read. Spins for tens of microseconds at a
+   * time and lets the event loop turn in between. Rejects with `ERR_VFIO_TIMEOUT`, with the signal's reason,
+   * or as {@link read32} throws.
+   */
+  async poll32(
+    offset: number,
+    mask: number,
+    value: number,
+    options: PollOptions = {},
+  ): Promise<number> {
+    this.#check({ offset, width: 32 });
+    integer('the mask', mask, 0, 0xffff_ffff);
+    integer('the value', value, 0, 0xffff_ffff);
+    return poll(
+      options,
+      (microseconds) => this.#native.poll32(this.#handle, offset, mask, value, microseconds),
+      (failure) => this.#failed('read', 32, offset, failure),
+      () =>
+        `${this.name} of ${this.#address} at ${hex(offset)} was not ${hex(value)} under the mask ${hex(mask)}`,
+    );
+  }
+
+  /** Reads 64 bits as two accesses of 32, the low half (at `offset`) first. */
+  read64LowFirst(offset: number): bigint {
+    this.#checkPair(offset);
+    const low = this.read32(offset);
+    return (BigInt(this.read32(offset + 4)) << 32n) | BigInt(low);
+  }
+
+  /** Reads 64 bits as two accesses of 32, the high half (at `offset` + 4) first. */
+  read64HighFirst(offset: number): bigint {
+    this.#checkPair(offset);
+    const high = this.read32(offset + 4);
+    return (BigInt(high) << 32n) | BigInt(this.read32(offset));
+  }
+
+  /** Writes 64 bits as two accesses of 32, the low half (at `offset`) first. */
+  write64LowFirst(offset: number, value: bigint): void {
+    this.#checkPair(offset, value);
+    this.write32(offset, Number(value & 0xffff_ffffn));
+    this.write32(offset + 4, Number(value >> 32n));
+  }
+
+  /** Writes 64 bits as two accesses of 32, the high half (at `offset` + 4) first. */
+  write64HighFirst(offset: number, value: bigint): void {
+    this.#checkPair(offset, value);
+    this.write32(offset + 4, Number(value >> 32n));
+    this.write32(offset, Number(value & 0xffff_ffffn));
+  }
+
+  /**
+   * Fills `array` from registers at ascending offsets, one access of the array's element width each. An
+   * error leaves what was read before it.
+   */
+  readArray(offset: number, array: AccessArray): void {
+    const width = this.#checkArray(offset, array);
+    const failure = this.#native.readArray(this.#handle, offset, width / 8, array);
+    if (failure !== undefined) throw this.#failed('read', width, offset, failure);
+  }
+
+  /** Writes `array` to registers at ascending offsets, one access of the array's element width each. */
+  writeArray(offset: number, array: AccessArray): void {
+    const width = this.#checkArray(offset, array);
+    const failure = this.#native.writeArray(this.#handle, offset, width / 8, array);
+    if (failure !== undefined) throw this.#failed('write', width, offset, failure);
+  }
+
+  /** Prepares accesses to be run in one call. Throws as the accessors do for bad offsets and values. */
+  batch(commands: readonly BatchCommand[]): Batch {
+    const region = {
+      native: this.#native,
+      handle: this.#handle,
+      failed: (access: Pick<Access, 'verb' | 'width' | 'offset'>, failure: number) =>
+        this.#failed(access.verb, access.width, access.offset, failure),
+      check: (command: CheckedAccess) => this.#check(command),
+    };
+    return new Batch(region, commands);
+  }
+
+  /** The checks of the accessors, for calls that are not the hot path. */
+  #check({ offset, width, write }: CheckedAccess): void {
+    const verb = write === undefined ? 'read' : 'write';
+    if (!Number.isInteger(offset) || offset < 0 || offset > this.byteLength - width / 8) {
+      throw this.#badOffset(verb, width, offset);
+    }
+    if (offset % (width / 8) !== 0) throw this.#badOffset(verb, width, offset);
+    if (write !== undefined && !fits(write, width)) throw this.#badValue(width, offset, write);
+  }
+
+  #checkPair(offset: number, value?: bigint): void {
+    this.#check({ offset, width: 32 });
+    this.#check({ offset: offset + 4, width: 32 });
+    if (value !== undefined && !fits(value, 64)) throw this.#badValue(64, offset, value);
+  }
+
+  #checkArray(offset: number, array: AccessArray): number {
+    if (!isAccessArray(array)) {
+      throw expected('a Uint8Array, Uint16Array, Uint32Array or BigUint64Array', 'array', array);
+    }
+    const width = array.BYTES_PER_ELEMENT * 8;
+    if (array.length === 0) return width;
+    this.#check({ offset, width });
+    this.#check({ offset: offset + array.byteLength - width / 8, width });
+    return width;
   }
 
   #badOffset(verb: 'read' | 'write', width: number, offset: number): Error {

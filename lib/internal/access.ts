@@ -1,8 +1,36 @@
 // SPDX-License-Identifier: MIT
 // What a failed register access means. Cold: the accessors come here only after a failure.
+import { types } from 'node:util';
 import { errorFromNative, rangeError, VfioError, type VfioErrorCode } from '../errors.js';
-import { AccessFailure } from '../native.js';
+import { type AccessArray, AccessFailure } from '../native.js';
 import { expected, show } from './validate.js';
+
+/** An access to be checked: width in bits, with a value when it writes. */
+export interface CheckedAccess {
+  offset: number;
+  width: number;
+  write?: number | bigint | undefined;
+}
+
+/** Whether a value has no more than `width` bits, as a bigint for 64 and as a number for less. */
+export function fits(value: number | bigint, width: number): boolean {
+  if (width === 64) return typeof value === 'bigint' && value >= 0n && value < 2n ** 64n;
+  return Number.isInteger(value) && value >= 0 && value < 2 ** width;
+}
+
+/** Whether it is an array whose elements have the width of an access. */
+export function isAccessArray(array: unknown): array is AccessArray {
+  return (
+    types.isUint8Array(array) ||
+    types.isUint16Array(array) ||
+    types.isUint32Array(array) ||
+    types.isBigUint64Array(array)
+  );
+}
+
+export function hex(value: number): string {
+  return `0x${value.toString(16)}`;
+}
 
 /** The access that failed. */
 export interface Access {
@@ -85,5 +113,5 @@ export function valueError(value: unknown, access: Access): Error {
 }
 
 function describe({ verb, width, region, offset }: Access): string {
-  return `${verb}${width} of ${region} at 0x${offset.toString(16)}`;
+  return `${verb}${width} of ${region} at ${hex(offset)}`;
 }

@@ -9,6 +9,7 @@
 #include "binding/dma_wrap.h"
 #include "binding/environment.h"
 #include "binding/interrupts_wrap.h"
+#include "binding/sequences.h"
 
 static_assert(sizeof(void*) == 8 && std::endian::native == std::endian::little,
               "vfio is for 64-bit little-endian machines");
@@ -25,6 +26,7 @@ void init_addon(Napi::Env env, Napi::Object exports) {
   exports.Set("openContainer", Napi::Function::New<open_container>(env, "openContainer"));
   exports.Set("openDevice", Napi::Function::New<open_device>(env, "openDevice"));
   define_accessors(exports);
+  define_sequences(exports);
 }
 
 }  // namespace vfio::binding

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+// Register accesses prepared once and run in one call, as often as wanted: dumps, set-up tables.
+import type { Access, CheckedAccess } from './internal/access.js';
+import { expected, integer, options } from './internal/validate.js';
+import type { Handle, Native } from './native.js';
+
+/** One access of a {@link Batch}. */
+export interface BatchCommand {
+  /** Bytes from the region's start, a multiple of the width. */
+  offset: number;
+  /** In bits: 8, 16, 32 (unless said otherwise) or 64. */
+  width?: 8 | 16 | 32 | 64 | undefined;
+  /** What to write: a number, or a bigint for 64 bits. Without it the command reads. */
+  write?: number | bigint | undefined;
+}
+
+/** @internal What a batch needs of its region. */
+export interface BatchRegion {
+  native: Native;
+  handle: Handle;
+  /** The error for a command that failed. */
+  failed: (access: Pick<Access, 'verb' | 'width' | 'offset'>, failure: number) => unknown;
+  /** Checks an offset and a value as the accessors do. */
+  check: (command: CheckedAccess) => void;
+}
+
+// The layout that src-native/binding/sequences.cc reads: two words of head, six words a command.
+const head = 2;
+const words = 6;
+const at = { write: 0, width: 1, offsetLow: 2, offsetHigh: 3, valueLow: 4, valueHigh: 5 };
+
+/**
+ * A prepared sequence of register accesses, in order, each exactly one load or store of its width, in one
+ * call (a few nanoseconds an access instead of thirty). Obtained from {@link Region.batch}. It stops at the
+ * first access that fails; those before it have been done.
+ */
+export class Batch {
+  /** How many accesses it has. */
+  readonly length: number;
+  readonly #region: BatchRegion;
+  readonly #commands: readonly CheckedAccess[];
+  readonly #program: Uint32Array;
+
+  /** @internal Use {@link Region.batch}. */
+  constructor(region: BatchRegion, commands: readonly BatchCommand[]) {
+    if (!Array.isArray(commands)) throw expected('an array', 'the commands', commands);
+    const checked = commands.map((command) => checkCommand(region, command));
+    this.length = checked.length;
+    this.#region = region;
+    this.#commands = checked;
+    this.#program = new Uint32Array(head + words * checked.length);
+    checked.forEach((command, index) => {
+      this.#encode(command, index);
+    });
+  }
+
+  /**
+   * Does all accesses. Throws what the accessor of the access that failed would throw; the values read
+   * before it are there.
+   */
+  run(): this {
+    const failure = this.#region.native.run(this.#region.handle, this.#program);
+    if (failure !== undefined) throw this.#failed(failure);
+    return this;
+  }
+
+  /** The value that access `index` (from 0) read last, or writes, in 32 bits or less. */
+  value(index: number): number {
+    return this.#word(index, at.valueLow);
+  }
+
+  /** The same in 64 bits. */
+  value64(index: number): bigint {
+    return (BigInt(this.#word(index, at.valueHigh)) << 32n) | BigInt(this.value(index));
+  }
+
+  #word(index: number, which: number): number {
+    integer('the index', index, 0, this.length - 1);
+    return this.#program[head + words * index + which] as number;
+  }
+
+  #encode({ offset, width, write }: CheckedAccess, index: number): void {
+    const value = BigInt(write ?? 0);
+    const base = head + words * index;
+    this.#program[base + at.write] = write === undefined ? 0 : 1;
+    this.#program[base + at.width] = width / 8;
+    this.#program[base + at.offsetLow] = offset % 2 ** 32;
+    this.#program[base + at.offsetHigh] = Math.floor(offset / 2 ** 32);
+    this.#program[base + at.valueLow] = Number(value & 0xffff_ffffn);
+    this.#program[base + at.valueHigh] = Number(value >> 32n);
+  }
+
+  #failed(failure: number): unknown {
+    const done = this.#program[0] as number;
+    const command = this.#commands[done];
+    if (command === undefined)
+      return this.#region.failed({ verb: 'read', width: 32, offset: 0 }, failure);
+    const isWrite = this.#program[head + words * done + at.write] === 1;
+    const { offset, width } = command;
+    return this.#region.failed({ verb: isWrite ? 'write' : 'read', width, offset }, failure);
+  }
+}
+
+function checkCommand(region: BatchRegion, command: BatchCommand): CheckedAccess {
+  const { offset, width = 32, write } = options('batch', command, ['offset', 'width', 'write']);
+  if (width !== 8 && width !== 16 && width !== 32 && width !== 64) {
+    throw expected('8, 16, 32 or 64', 'the width', width);
+  }
+  const checked = { offset, width, write };
+  region.check(checked);
+  return checked;
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+// One access of a register behind a handle, checked and guarded: what the accessors and the
+// sequences of accesses are made of. No JavaScript runs here and nothing throws.
+#pragma once
+
+#include <node_api.h>
+
+#include <cstdint>
+
+#include "binding/slots.h"
+#include "sys/guarded.h"
+
+namespace vfio::binding {
+
+/// AccessFailure of lib/native.ts. Below kSystem lies a system call's errno.
+enum Failure : std::int32_t {
+  kNone = 0,
+  kClosed = -1,
+  kBusy = -2,
+  kLost = -3,
+  kBus = -4,
+  kRange = -5,
+  kAlign = -6,
+  kWrongThread = -7,
+  kUnsupported = -8,
+  kNotYet = -9,
+  kSystem = -1000,
+};
+
+/// A handle of this env, or why not.
+struct SlotRef {
+  std::int32_t failure;
+  Slot* slot;
+};
+
+/// A checked access: where it goes, or why not.
+struct Target {
+  std::int32_t failure = kNone;
+  Slot* slot = nullptr;
+  std::uint64_t offset = 0;
+  /// Not null when the register is mapped.
+  volatile std::uint8_t* address = nullptr;
+};
+
+inline std::int32_t failure_of(State state) noexcept {
+  switch (state) {
+    case State::kLive:
+      return kNone;
+    case State::kBusy:
+      return kBusy;
+    case State::kLost:
+      return kLost;
+    case State::kClosed:
+      return kClosed;
+  }
+  return kClosed;
+}
+
+inline std::int32_t state_failure(const Slot& slot) noexcept {
+  return failure_of(slot.function->state().load(std::memory_order_acquire));
+}
+
+// The order matters: a slot's contents may be read only once its generation and env match.
+inline SlotRef find_slot(napi_env env, Handle handle) noexcept {
+  Slot& slot = slot_at(handle);
+  if (slot.generation.load(std::memory_order_relaxed) != generation_of(handle)) {
+    return {kClosed, nullptr};
+  }
+  if (slot.env.load(std::memory_order_relaxed) != env) return {kWrongThread, nullptr};
+  return {kNone, &slot};
+}
+
+inline SlotRef find_slot(napi_env env, napi_value value) noexcept {
+  Handle handle = 0;
+  napi_get_value_uint32(env, value, &handle);
+  return find_slot(env, handle);
+}
+
+/// Checks the function's state, then the offset; repeated before each access of a sequence.
+inline Target target_in(const SlotRef& ref, std::uint64_t offset, std::uint64_t width) noexcept {
+  Target target;
+  target.failure = ref.failure;
+  if (ref.slot == nullptr) return target;
+  Slot& slot = *ref.slot;
+  target.slot = &slot;
+  target.offset = offset;
+  target.failure = state_failure(slot);
+  if (target.failure != kNone) return target;
+  if (width > slot.size || offset > slot.size - width) {
+    target.failure = kRange;
+  } else if (offset % width != 0) {
+    target.failure = kAlign;
+  } else if (offset >= slot.window.begin && offset + width <= slot.window.end) {
+    target.address = slot.window.base + offset;
+  }
+  return target;
+}
+
+/// A whole number in [0, 2^53]; false for anything else.
+inline bool offset_from(napi_env env, napi_value value, std::uint64_t& offset) noexcept {
+  double number = -1;
+  if (napi_get_value_double(env, value, &number) != napi_ok) return false;
+  if (!(number >= 0 && number <= 9007199254740992.0)) return false;
+  offset = static_cast<std::uint64_t>(number);
+  return static_cast<double>(offset) == number;
+}
+
+/// A bus error, unless the function was reset or closed under the access.
+inline std::int32_t bus_failure(const Slot& slot) noexcept {
+  const std::int32_t failure = state_failure(slot);
+  return failure != kNone ? failure : kBus;
+}
+
+// What is not mapped goes through the back end, with the same failures.
+std::int32_t backend_read(const Target& target, unsigned width, std::uint64_t& value) noexcept;
+std::int32_t backend_write(const Target& target, unsigned width, std::uint64_t value) noexcept;
+
+template <typename Value>
+std::int32_t load(const Target& target, Value& value) noexcept {
+  if (target.failure != kNone) return target.failure;
+  if (target.address != nullptr) {
+    const auto* address = reinterpret_cast<const volatile Value*>(target.address);
+    return sys::guarded_load(address, value) ? kNone : bus_failure(*target.slot);
+  }
+  std::uint64_t wide = 0;
+  const std::int32_t failure = backend_read(target, sizeof(Value), wide);
+  if (failure == kNone) value = static_cast<Value>(wide);
+  return failure;
+}
+
+template <typename Value>
+std::int32_t store(const Target& target, Value value) noexcept {
+  if (target.failure != kNone) return target.failure;
+  if (target.address != nullptr) {
+    auto* address = reinterpret_cast<volatile Value*>(target.address);
+    return sys::guarded_store(address, value) ? kNone : bus_failure(*target.slot);
+  }
+  return backend_write(target, sizeof(Value), value);
+}
+
+}  // namespace vfio::binding

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+// Several register accesses in one call from JavaScript: a posted write with its flush, a poll, a
+// prepared batch, arrays of one width. Each access is checked and guarded as a single one is.
+#pragma once
+
+#include <napi.h>
+
+namespace vfio::binding {
+
+void define_sequences(Napi::Object exports);
+
+}  // namespace vfio::binding
