@@ -18,6 +18,10 @@ namespace {
 /// The size of a transparent huge page, and so the alignment it wants.
 constexpr size_t kHugePage = size_t{2} << 20;
 
+#ifndef MADV_POPULATE_WRITE
+constexpr int MADV_POPULATE_WRITE = 23;
+#endif
+
 constexpr std::uintptr_t round_up(std::uintptr_t value, size_t alignment) {
   return (value + alignment - 1) & ~(alignment - 1);
 }
@@ -77,6 +81,16 @@ Mapping Mapping::of_memory(size_t size, size_t alignment) {
   syscalls().madvise(mapping.data_, size, MADV_DONTDUMP);
   if (huge) syscalls().madvise(mapping.data_, size, MADV_HUGEPAGE);
   return mapping;
+}
+
+void Mapping::populate() {
+  if (syscalls().madvise(data_, size_, MADV_POPULATE_WRITE) == 0) return;
+  if (errno != EINVAL) throw SysError(errno, "madvise", "MADV_POPULATE_WRITE");
+  // Before Linux 5.14. What is there stays: the read is a part of the write.
+  for (size_t offset = 0; offset < size_; offset += page_size()) {
+    auto* const byte = static_cast<volatile std::uint8_t*>(data_ + offset);
+    *byte = *byte;
+  }
 }
 
 void Mapping::advise(int advice, const char* name) const {

@@ -31,6 +31,11 @@ class Mapping final {
   /// inherited over fork, left out of core dumps, huge pages advised from 2 MiB on.
   static Mapping of_memory(size_t size, size_t alignment);
 
+  /// Gives each page memory of its own, for who pins it without writing: kernels before 6.2 pin the
+  /// shared page of zeros in place of one that was never written, and what is written later goes
+  /// elsewhere.
+  void populate();
+
   std::uint8_t* data() const noexcept { return data_; }
   size_t size() const noexcept { return size_; }
 

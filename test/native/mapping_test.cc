@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "support.h"
 #include "sys/unique_fd.h"
@@ -48,6 +49,19 @@ std::string vm_flags(const void* address) {
 
 bool has_flag(const void* address, const std::string& flag) {
   return vm_flags(address).find(" " + flag + " ") != std::string::npos;
+}
+
+/// Whether each page is there and is no one else's, as the shared page of zeros is.
+bool has_own_pages(const Mapping& mapping) {
+  const UniqueFd file(::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
+  std::vector<std::uint64_t> entries(mapping.size() / page_size());
+  const auto first = reinterpret_cast<std::uintptr_t>(mapping.data()) / page_size();
+  const std::size_t size = entries.size() * sizeof(std::uint64_t);
+  REQUIRE(::pread(file.get(), entries.data(), size,
+                  static_cast<off_t>(first * sizeof(std::uint64_t))) == static_cast<ssize_t>(size));
+  constexpr std::uint64_t kOwn = std::uint64_t{1} << 63 | std::uint64_t{1} << 56;
+  return std::all_of(entries.begin(), entries.end(),
+                     [](std::uint64_t entry) { return (entry & kOwn) == kOwn; });
 }
 
 bool is_zero(const Mapping& mapping) {
@@ -125,6 +139,26 @@ TEST_CASE("DMA memory does without advice, but not without DONTFORK") {
   CHECK(syscall_failed());
   fail_syscall(1, EINVAL, "madvise");
   CHECK(errno_of([] { Mapping::of_memory(page_size(), page_size()); }) == EINVAL);
+  reset_syscalls();
+}
+
+TEST_CASE("memory that is populated has a page of its own everywhere, and keeps what is in it") {
+  for (const int error : {0, EINVAL}) {
+    CAPTURE(error);
+    Mapping mapping = Mapping::of_memory(4 * page_size(), page_size());
+    mapping.data()[page_size()] = 42;
+    CHECK(mapping.data()[0] == 0);  // read, so that the page of zeros is there
+    CHECK_FALSE(has_own_pages(mapping));
+    reset_syscalls();
+    if (error != 0) fail_syscall(1, error, "madvise");  // as before Linux 5.14
+    mapping.populate();
+    reset_syscalls();
+    CHECK(mapping.data()[page_size()] == 42);
+    CHECK(has_own_pages(mapping));
+  }
+  Mapping mapping = Mapping::of_memory(page_size(), page_size());
+  fail_syscall(1, ENOMEM, "madvise");
+  CHECK(errno_of([&] { mapping.populate(); }) == ENOMEM);
   reset_syscalls();
 }
 
