@@ -30,7 +30,8 @@ export async function withScratch<T>(use: (directory: string) => Promise<T>): Pr
   mkdirSync(parent, { recursive: true });
   removeOlder(parent, DAY_MS);
   const directory = mkdtempSync(join(parent, 'scratch-'));
-  const remove = () => rmSync(directory, { recursive: true, force: true });
+  // What is still being written to may need a second try.
+  const remove = () => rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
   const done = undoOnExit(remove);
   try {
     return await use(directory);
@@ -51,17 +52,29 @@ export async function cached(name: string, make: (path: string) => Promise<void>
     const made = join(scratch, 'made');
     await make(made);
     mkdirSync(dirname(path), { recursive: true });
-    // Another run may have made the same meanwhile: as good as ours.
-    if (!existsSync(path)) renameSync(made, path);
+    publish(made, path);
   });
   return path;
+}
+
+/** Another run may have made the same meanwhile: as good as ours. */
+function publish(made: string, path: string): void {
+  try {
+    renameSync(made, path);
+  } catch (error) {
+    if (!existsSync(path)) throw error;
+  }
 }
 
 /** Marks a file as used now, and removes those beside it that nobody used for a week. */
 export function keepFresh(path: string): void {
   const now = new Date();
-  utimesSync(path, now, now);
-  removeOlder(dirname(path), 7 * DAY_MS);
+  try {
+    utimesSync(path, now, now);
+    removeOlder(dirname(path), 7 * DAY_MS);
+  } catch {
+    // A cache that another user filled is still good to read.
+  }
 }
 
 /** Also what a killed run left: nobody cleans up after SIGKILL. */

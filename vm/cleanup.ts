@@ -41,6 +41,7 @@ function endBySignal(signal: Signal): void {
   process.exit(128 + SIGNALS[signal]);
 }
 
+/** The newest first: a program before the directory it works in. */
 function undoAll(): void {
-  for (const undo of pending) undo();
+  for (const undo of [...pending].reverse()) undo();
 }

@@ -52,6 +52,8 @@ async function image(
     withScratch(async (directory) => {
       progress(`packing ${what} for the guest`);
       fill(directory);
+      // Whoever the command runs as, also after an install with a strict umask.
+      await runProgram('chmod', ['-R', 'a+rX', directory]);
       await makeExt4(directory, output);
     }),
   );

@@ -17,19 +17,21 @@ export interface Job {
 }
 
 export function encodeJob(job: Job): Buffer {
-  const pairs: [key: string, value: string][] = [
-    ...job.images.map((serial) => ['image', serial] as [string, string]),
-    ...job.binds.flat().map((path) => ['bind', path] as [string, string]),
-    ...job.trees.map((path) => ['tree', path] as [string, string]),
-    ...job.prepare.map((arg) => ['prepare', arg] as [string, string]),
-    ...job.command.map((arg) => ['arg', arg] as [string, string]),
-    ...Object.entries(job.env).map(
-      ([name, value]) => ['env', `${name}=${value}`] as [string, string],
-    ),
-    ['cwd', job.cwd],
-    ['uid', String(job.user)],
-  ];
-  return Buffer.from(pairs.flat().map(terminated).join(''));
+  const variables = Object.entries(job.env).map(([name, value]) => `${name}=${value}`);
+  const lists: Record<string, readonly string[]> = {
+    image: job.images,
+    bind: job.binds.flat(),
+    tree: job.trees,
+    prepare: job.prepare,
+    arg: job.command,
+    env: variables,
+    cwd: [job.cwd],
+    uid: [String(job.user)],
+  };
+  const pairs = Object.entries(lists).flatMap(([key, values]) =>
+    values.flatMap((value) => [key, value]),
+  );
+  return Buffer.from(pairs.map(terminated).join(''));
 }
 
 function terminated(text: string): string {

@@ -9,10 +9,11 @@ import {
   mkdirSync,
   openSync,
   unlinkSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { cpio, cpioFile } from './cpio.js';
+import { VmError } from './errors.js';
 import { modulesImage, nodeImage } from './images.js';
 import { buildInit } from './init.js';
 import { encodeJob } from './job.js';
@@ -100,15 +101,22 @@ function environment(options: VmOptions): Record<string, string> {
 
 function openInitrd(data: Buffer): number {
   const fd = openUnnamed();
-  writeSync(fd, data);
+  writeFileSync(fd, data);
   return fd;
 }
 
 function openDisk(path: string | undefined): number {
-  const fd =
-    path === undefined ? openUnnamed() : openSync(path, constants.O_RDWR | constants.O_CREAT);
+  const fd = path === undefined ? openUnnamed() : openNamedDisk(path);
   if (fstatSync(fd).size === 0) ftruncateSync(fd, DISK_SIZE);
   return fd;
+}
+
+function openNamedDisk(path: string): number {
+  try {
+    return openSync(path, constants.O_RDWR | constants.O_CREAT);
+  } catch (error) {
+    throw new VmError('ERR_VM_MISSING', `the disk cannot be opened: ${(error as Error).message}`);
+  }
 }
 
 /** A file without a name: gone when the last descriptor is closed, whatever happens to us. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Runs a program of the host to its end, quietly; its output appears only in the error.
 import { spawn } from 'node:child_process';
+import { undoOnExit } from './cleanup.js';
 import { VmError } from './errors.js';
 import { findProgram } from './paths.js';
 
@@ -34,6 +35,10 @@ export function runProgram(
       env: { ...process.env, ...options.env, LC_ALL: 'C' },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    child.on(
+      'close',
+      undoOnExit(() => void child.kill()),
+    );
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -46,12 +51,12 @@ export function runProgram(
     child.on('error', reject);
     child.on('close', (status, signal) => {
       if (status === 0) resolve(stdout);
-      else reject(new Error(failure(name, args, status ?? signal, stderr || stdout)));
+      else reject(new Error(failure(name, status ?? signal, stderr || stdout)));
     });
   });
 }
 
-function failure(name: string, args: readonly string[], how: unknown, output: string): string {
+function failure(name: string, how: unknown, output: string): string {
   const tail = output.trim().split('\n').slice(-20).join('\n');
-  return `${[name, ...args].join(' ')} ended with ${how}${tail ? `:\n${tail}` : ''}`;
+  return `${name} ended with ${how}${tail ? `:\n${tail}` : ''}`;
 }
