@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+// Devices of the test machine in the hands of vfio-pci for the tests of a file, and what sysfs says
+// about them meanwhile.
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll } from '@jest/globals';
+import { type Binding, bindDevice, type Device, openDevice } from '../../lib/index.js';
+import { readDevice } from '../../lib/pci.js';
+import { nvme, type VmDevice } from '../../vm/devices.js';
+
+/** Binds these to vfio-pci before the tests of this group and gives them back after. */
+export function useBound(...devices: VmDevice[]): void {
+  const bindings: Binding[] = [];
+
+  beforeAll(async () => {
+    for (const { address } of devices) bindings.push(await bindDevice(address));
+  });
+
+  afterAll(async () => {
+    for (const binding of bindings.reverse()) await binding.restore();
+    if (devices.includes(nvme)) await nvmeDisk();
+  });
+}
+
+/** Binds and opens a device before the tests of this group; closes it and gives it back after. */
+export function useDevice(which: VmDevice): Held {
+  const held = new Held(which);
+  let binding: Binding;
+
+  beforeAll(async () => {
+    binding = await bindDevice(which.address);
+    await held.reopen();
+  });
+
+  afterAll(async () => {
+    await held.device.close();
+    await binding.restore();
+    if (which === nvme) await nvmeDisk();
+  });
+
+  return held;
+}
+
+/** What {@link useDevice} opened. */
+export class Held {
+  device!: Device;
+  readonly #which: VmDevice;
+
+  constructor(which: VmDevice) {
+    this.#which = which;
+  }
+
+  /** Closes the device, if it is open, and opens it anew. */
+  async reopen(): Promise<void> {
+    await this.device?.close();
+    this.device = await openDevice(this.#which.address);
+  }
+}
+
+/** The node of the NVMe disk, which appears some time after the kernel's driver has the controller. */
+export async function nvmeDisk(): Promise<string> {
+  const name = () => readdirSync('/sys/block').find((disk) => /^nvme\d+n1$/.test(disk));
+  await until(() => name() !== undefined && existsSync(`/dev/${name()}`), 'the NVMe disk is there');
+  return `/dev/${name()}`;
+}
+
+/** The IOMMU group of a device. */
+export function groupOf({ address }: VmDevice): number {
+  const group = readDevice(address)?.iommuGroup;
+  if (group === undefined) throw new Error(`${address} is in no IOMMU group`);
+  return group;
+}
+
+/** The node of a device's group, `/dev/vfio/N`. */
+export function groupNode(device: VmDevice): string {
+  return `/dev/vfio/${groupOf(device)}`;
+}
+
+/** The kernel driver that has a device. */
+export function driverOf({ address }: VmDevice): string | undefined {
+  return readDevice(address)?.driver;
+}
+
+/** A file of a device in sysfs. */
+export function sysfs({ address }: VmDevice, name: string): string {
+  return `/sys/bus/pci/devices/${address}/${name}`;
+}
+
+/** 16 bits of a device's config space as the kernel sees it, past all that VFIO virtualizes. */
+export function realConfig16(device: VmDevice, offset: number): number {
+  const fd = openSync(sysfs(device, 'config'), 'r');
+  try {
+    const bytes = Buffer.alloc(2);
+    readSync(fd, bytes, 0, 2, offset);
+    return bytes.readUInt16LE();
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Waits, for 5 s at most, until something holds. */
+export async function until(holds: () => boolean, what: string): Promise<void> {
+  const deadline = Date.now() + 5000;
+  while (!holds()) {
+    if (Date.now() > deadline) throw new Error(`not within 5 s: ${what}`);
+    await sleep(5);
+  }
+}
+
+/** How many descriptors this process has open. */
+export function openDescriptors(): string[] {
+  return readdirSync('/proc/self/fd');
+}
+
+/** The mappings of devices in this process. */
+export function deviceMappings(): string[] {
+  return readFileSync('/proc/self/maps', 'utf8')
+    .split('\n')
+    .filter((line) => line.includes('vfio'));
+}
+
+/** How much memory this process has locked, in bytes. */
+export function lockedMemory(): number {
+  const kilobytes = /^VmLck:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
+  return Number(kilobytes) * 1024;
+}

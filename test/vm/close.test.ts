@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: MIT
+// Closing: in which order, that it is whole, and that whoever comes next finds nothing in the way, also when
+// nothing was closed because the process was killed.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { constants, readlinkSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import {
+  Container,
+  type Device,
+  type DmaBuffer,
+  type Group,
+  type Interrupt,
+  type InterruptSet,
+  openDevice,
+  type Region,
+} from '../../lib/index.js';
+import { edu, nvme, pair } from '../../vm/devices.js';
+import {
+  deviceMappings,
+  groupNode,
+  groupOf,
+  lockedMemory,
+  openDescriptors,
+  useBound,
+} from '../support/bound.js';
+import { Edu, eduIdentification } from '../support/edu.js';
+import { Holder } from '../support/holder.js';
+import { Peer } from '../support/peer.js';
+import { describeOn } from '../support/subject.js';
+
+const closed = { code: 'ERR_VFIO_CLOSED' };
+
+/** What VFIO's files are called that this process has open. */
+function vfioDescriptors(): string[] {
+  return openDescriptors().flatMap((fd) => {
+    try {
+      const target = readlinkSync(`/proc/self/fd/${fd}`);
+      return target.includes('vfio') && !target.includes('vfio-vm') ? [target] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** The mappings of `/dev/vfio` and of devices; the addon's own file is called vfio too. */
+function vfioMappings(): string[] {
+  return deviceMappings().filter((line) => !line.endsWith('.node'));
+}
+
+/** Uses a device in every way that takes something from the kernel. */
+async function use(device: Device): Promise<void> {
+  device.bar(0).read32(0);
+  device.busMaster = true;
+  const set = device.enableInterrupts(device.info.resettable ? 'msix' : 'msi');
+  set.vector(0).on(() => {});
+  set.vector(0).trigger();
+  device.allocDma(2 ** 21).u8.fill(1);
+  device.allocDma(4096).u8.fill(2);
+}
+
+/** One of everything, opened and then closed by its container. */
+interface Parts {
+  container: Container;
+  group: Group;
+  device: Device;
+  bar: Region;
+  buffer: DmaBuffer;
+  set: InterruptSet;
+  vector: Interrupt;
+}
+
+async function openParts(): Promise<Parts> {
+  const container = await Container.open();
+  const group = await container.openGroup(groupOf(pair[0]));
+  const device = await container.openDevice(edu.address);
+  device.busMaster = true;
+  const set = device.enableInterrupts('msi');
+  const bar = device.bar(0);
+  return {
+    container,
+    group,
+    device,
+    bar,
+    set,
+    vector: set.vector(0),
+    buffer: device.allocDma(4096),
+  };
+}
+
+describeOn({ backend: 'type1' }, 'closing', () => {
+  useBound(edu, nvme, ...pair);
+
+  describe('a container', () => {
+    test('closes its devices, the newest first, then its buffers and groups', async () => {
+      const container = await Container.open();
+      const group = await container.openGroup(groupOf(pair[0]));
+      const order: string[] = [];
+      const note = (device: Device) => device.on('close', () => order.push(device.address));
+      note(await container.openDevice(edu.address));
+      note(await group.openDevice(pair[0].address));
+      note(await container.openDevice(nvme.address));
+      const buffer = container.allocDma(4096);
+      await container.close();
+      expect(order.sort()).toEqual([edu, pair[0], nvme].map(({ address }) => address).sort());
+      expect([container.closed, group.closed, buffer.closed]).toEqual([true, true, true]);
+      expect([container.devices, container.groups]).toEqual([[], []]);
+    });
+
+    test('cuts everything in the turn in which it is called', async () => {
+      const container = await Container.open();
+      const device = await container.openDevice(edu.address);
+      const bar = device.bar(0);
+      const closing = container.close();
+      expect(() => bar.read32(0)).toThrow(expect.objectContaining(closed));
+      expect(() => device.busMaster).toThrow(expect.objectContaining(closed));
+      expect(() => container.info).toThrow(expect.objectContaining(closed));
+      expect(() => container.allocDma(4096)).toThrow(expect.objectContaining(closed));
+      await closing;
+    });
+
+    test('gives the same promise when it is asked again, before and after', async () => {
+      const container = await Container.open();
+      const device = await container.openDevice(edu.address);
+      const closing = container.close();
+      expect(container.close()).toBe(closing);
+      const deviceClosing = device.close();
+      await closing;
+      await deviceClosing;
+      expect(container.close()).toBe(closing);
+      expect(device.close()).toBe(deviceClosing);
+    });
+
+    test('that was never used works', async () => {
+      const before = vfioDescriptors();
+      await (await Container.open()).close();
+      expect(vfioDescriptors()).toEqual(before);
+    });
+
+    test('while a device opens refuses that device and leaves nothing', async () => {
+      const before = vfioDescriptors();
+      const container = await Container.open();
+      const opening = container.openDevice(nvme.address);
+      const closing = container.close();
+      await expect(opening).rejects.toMatchObject(closed);
+      await closing;
+      expect(vfioDescriptors()).toEqual(before);
+      await (await openDevice(nvme.address)).close();
+    });
+  });
+
+  describe('a container', () => {
+    let parts: Parts;
+    beforeAll(async () => {
+      parts = await openParts();
+      await parts.container.close();
+    });
+
+    test.each<[string, (parts: Parts) => unknown]>([
+      ['container.openDevice', ({ container }) => container.openDevice(edu.address)],
+      ['container.openGroup', ({ container }) => container.openGroup(groupOf(edu))],
+      ['container.allocDma', ({ container }) => container.allocDma(4096)],
+      ['container.info', ({ container }) => container.info],
+      ['group.openDevice', ({ group }) => group.openDevice(pair[0].address)],
+      ['device.region', ({ device }) => device.region(0)],
+      ['device.busMaster', ({ device }) => device.busMaster],
+      ['device.allocDma', ({ device }) => device.allocDma(4096)],
+      ['device.enableInterrupts', ({ device }) => device.enableInterrupts('msi')],
+      ['device.interruptInfo', ({ device }) => device.interruptInfo('msi')],
+      ['device.reset', ({ device }) => device.reset()],
+      ['config.vendorId', ({ device }) => device.config.vendorId],
+      ['bar.read32', ({ bar }) => bar.read32(0)],
+      ['bar.write32', ({ bar }) => bar.write32(4, 0)],
+      ['buffer.u8', ({ buffer }) => buffer.u8],
+      ['interrupts.vector', ({ set }) => set.vector(0)],
+      ['interrupt.trigger', ({ vector }) => vector.trigger()],
+    ])('leaves %s to throw', async (_what, call) => {
+      const attempt = async () => call(parts);
+      await expect(attempt()).rejects.toMatchObject(closed);
+    });
+  });
+
+  test('is whole: no descriptor, no mapping, no locked memory stays', async () => {
+    const before = [vfioDescriptors(), vfioMappings(), lockedMemory()];
+    for (let round = 0; round < 3; round++) {
+      const container = await Container.open();
+      for (const { address } of [edu, nvme, ...pair]) {
+        await use(await container.openDevice(address));
+      }
+      expect(vfioMappings().length).toBeGreaterThan(0);
+      expect(lockedMemory()).toBeGreaterThan(0);
+      await container.close();
+      expect([vfioDescriptors(), vfioMappings(), lockedMemory()]).toEqual(before);
+    }
+  });
+
+  test('is whole for each order of closing', async () => {
+    const before = [vfioDescriptors(), vfioMappings(), lockedMemory()];
+    const steps = ['buffer', 'set', 'device', 'container'] as const;
+    for (const order of permutations(steps)) {
+      const container = await Container.open();
+      const device = await container.openDevice(edu.address);
+      device.bar(0).read32(0);
+      device.busMaster = true;
+      const buffer = device.allocDma(4096);
+      const set = device.enableInterrupts('msi');
+      set.vector(0).on(() => {});
+      const things = { buffer, set, device, container };
+      const closings = order.map((step) => things[step].close());
+      await Promise.all(closings);
+      expect([vfioDescriptors(), vfioMappings(), lockedMemory()]).toEqual(before);
+    }
+  });
+
+  test('stops DMA before it takes the memory away: no fault', async () => {
+    // The kernel log of this test must have no fault in it, which the gate sees to.
+    for (let round = 0; round < 3; round++) {
+      const device = await openDevice(edu.address);
+      const buffer = device.allocDma(4096);
+      device.busMaster = true;
+      new Edu(device).startStore(buffer.iova, 1024);
+      await device.close();
+      await sleep(120);
+    }
+  });
+
+  test('lets another process open the group at once', async () => {
+    await using peer = new Peer();
+    await peer.call('openDevice', edu.address);
+    await peer.call('closeDevice');
+    for (let round = 0; round < 3; round++) {
+      const device = await openDevice(edu.address);
+      await use(device);
+      await device.close();
+      await peer.call('openDevice', edu.address);
+      await peer.call('closeDevice');
+    }
+  });
+
+  test('is not held up by a program that was started meanwhile', async () => {
+    const device = await openDevice(edu.address);
+    await use(device);
+    const program = spawn('sleep', ['60'], { stdio: 'ignore' });
+    await once(program, 'spawn');
+    try {
+      await device.close();
+      await using _holder = await Holder.of(groupNode(edu), constants.O_RDWR);
+      expect(program.exitCode).toBeNull();
+    } finally {
+      program.kill();
+      await once(program, 'exit');
+    }
+  });
+
+  describe('is done by the kernel', () => {
+    test('for a process that exits with everything open', async () => {
+      await using peer = new Peer();
+      await peer.call('openDevice', edu.address);
+      await peer.call('startDma');
+      await peer.call('exit');
+      expect(await peer.ended).toBe(0);
+      await (await openDevice(edu.address)).close();
+    });
+
+    test('for a process that forgets a device and has nothing else to do', async () => {
+      await using peer = new Peer();
+      await peer.call('openDevice', edu.address);
+      await peer.call('allocDma', 2 ** 21);
+      await peer.call('finish');
+      expect(await peer.ended).toBe(0);
+      await (await openDevice(edu.address)).close();
+    });
+
+    test('for a process that is killed while its device writes to memory, ten times', async () => {
+      // They take a while to start: the next ones do so while one is at work.
+      const peers = [new Peer(), new Peer()];
+      for (let round = 0; round < 10; round++) {
+        const peer = peers.shift() as Peer;
+        await peer.call('openDevice', edu.address);
+        await peer.call('startDma');
+        if (round < 8) peers.push(new Peer());
+        await sleep(round * 12);
+        await peer.kill('SIGKILL');
+        await using device = await openDevice(edu.address);
+        expect(new Edu(device).identification).toBe(eduIdentification);
+        expect(device.busMaster).toBe(false);
+      }
+      await using device = await openDevice(edu.address);
+      device.busMaster = true;
+      const buffer = device.allocDma(4096);
+      buffer.u8.fill(0x44, 0, 512);
+      await new Edu(device).load(buffer.iova, 512);
+      await new Edu(device).store(buffer.iova + 1024n, 512);
+      expect(buffer.u8.slice(1024, 1536).every((byte) => byte === 0x44)).toBe(true);
+    });
+  });
+
+  test('and opening again, twenty times, takes nothing along', async () => {
+    const before = [vfioDescriptors(), vfioMappings(), lockedMemory()];
+    for (let round = 0; round < 20; round++) {
+      const device = await openDevice(edu.address);
+      await use(device);
+      await device.close();
+    }
+    expect([vfioDescriptors(), vfioMappings(), lockedMemory()]).toEqual(before);
+  });
+});
+
+/** All orders of some things. */
+function permutations<T>(things: readonly T[]): T[][] {
+  if (things.length < 2) return [[...things]];
+  return things.flatMap((thing, index) =>
+    permutations(things.toSpliced(index, 1)).map((rest) => [thing, ...rest]),
+  );
+}

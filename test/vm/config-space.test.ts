@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+// Config space through VFIO: what is real, what is virtual, and what is not written at all.
+import { readFileSync } from 'node:fs';
+import { beforeEach, expect, test } from '@jest/globals';
+import type { ConfigSpace, Device } from '../../lib/index.js';
+import { edu, nvme, type VmDevice } from '../../vm/devices.js';
+import { realConfig16, sysfs, useDevice } from '../support/bound.js';
+import { describeOn } from '../support/subject.js';
+
+const command = { register: 0x04, memory: 0x2, busMaster: 0x4 };
+const capabilityId = { powerManagement: 0x01, msi: 0x05, express: 0x10, msix: 0x11 };
+
+function sysfsNumber(device: VmDevice, name: string): number {
+  return Number(readFileSync(sysfs(device, name), 'utf8'));
+}
+
+describeOn({ backend: 'type1' }, 'config space', () => {
+  const heldNvme = useDevice(nvme);
+  const heldEdu = useDevice(edu);
+  let device: Device;
+  let config: ConfigSpace;
+  let plain: Device;
+
+  beforeEach(() => {
+    ({ device } = heldNvme);
+    ({ config } = device);
+    plain = heldEdu.device;
+  });
+
+  test.each([edu, nvme])('has the ids that sysfs has: $id', (which) => {
+    const space = which === nvme ? config : plain.config;
+    expect({
+      vendor: space.vendorId,
+      device: space.deviceId,
+      class: space.classCode,
+      revision: space.revision,
+      subsystem_vendor: space.subsystemVendorId,
+      subsystem_device: space.subsystemId,
+    }).toEqual(
+      Object.fromEntries(
+        ['vendor', 'device', 'class', 'revision', 'subsystem_vendor', 'subsystem_device'].map(
+          (name) => [name, sysfsNumber(which, name)],
+        ),
+      ),
+    );
+  });
+
+  test('reads the same in accesses of 8, 16 and 32 bits', () => {
+    const bytes = Buffer.alloc(256);
+    const halves = Buffer.alloc(256);
+    const words = Buffer.alloc(256);
+    for (let offset = 0; offset < 256; offset++) bytes.writeUInt8(config.read8(offset), offset);
+    for (let offset = 0; offset < 256; offset += 2) {
+      halves.writeUInt16LE(config.read16(offset), offset);
+    }
+    for (let offset = 0; offset < 256; offset += 4) {
+      words.writeUInt32LE(config.read32(offset), offset);
+    }
+    expect(halves).toEqual(bytes);
+    expect(words).toEqual(bytes);
+  });
+
+  test('writes one byte without the ones beside it', () => {
+    // The interrupt line is a scratch register, the pin beside it is not.
+    const before = config.read32(0x3c);
+    config.write8(0x3c, 0x5a);
+    expect(config.read32(0x3c)).toBe(((before & ~0xff) | 0x5a) >>> 0);
+    config.write8(0x3c, before & 0xff);
+    expect(config.read32(0x3c)).toBe(before);
+  });
+
+  test('has no accesses of 64 bits', () => {
+    const unsupported = expect.objectContaining({ code: 'ERR_VFIO_UNSUPPORTED' });
+    expect(() => config.read64(0)).toThrow(unsupported);
+    expect(() => config.write64(0, 0n)).toThrow(unsupported);
+  });
+
+  test('ends where it ends', () => {
+    const last = config.byteLength - 4;
+    expect(config.read32(last)).toBeGreaterThanOrEqual(0);
+    for (const read of [
+      () => config.read8(config.byteLength),
+      () => config.read16(config.byteLength),
+      () => config.read32(config.byteLength),
+    ]) {
+      expect(read).toThrow(expect.objectContaining({ code: 'ERR_VFIO_RANGE' }));
+    }
+    for (const read of [() => config.read16(1), () => config.read32(2)]) {
+      expect(read).toThrow(expect.objectContaining({ code: 'ERR_VFIO_ALIGN' }));
+    }
+  });
+
+  test('has memory decode on and bus master off at open', async () => {
+    await heldNvme.reopen();
+    expect(heldNvme.device.busMaster).toBe(false);
+    expect(heldNvme.device.config.command & command.memory).toBe(command.memory);
+    const real = realConfig16(nvme, command.register);
+    expect(real & (command.memory | command.busMaster)).toBe(command.memory);
+  });
+
+  test('turns bus master on and off in the device', () => {
+    device.busMaster = true;
+    expect(device.busMaster).toBe(true);
+    expect(config.command & command.busMaster).toBe(command.busMaster);
+    expect(realConfig16(nvme, command.register) & command.busMaster).toBe(command.busMaster);
+    device.busMaster = false;
+    expect(device.busMaster).toBe(false);
+    expect(realConfig16(nvme, command.register) & command.busMaster).toBe(0);
+  });
+
+  test('shows a bus master bit that was set through the command register', () => {
+    config.command |= command.busMaster;
+    expect(device.busMaster).toBe(true);
+    config.command &= ~command.busMaster;
+    expect(device.busMaster).toBe(false);
+  });
+
+  test('drops writes to the ids', () => {
+    config.write16(0x00, 0xdead);
+    config.write16(0x02, 0xbeef);
+    config.write32(0x08, 0xffff_ffff);
+    expect([config.vendorId, config.deviceId]).toEqual([nvme.vendor, nvme.device]);
+    expect(config.classCode).toBe(0x01_0802);
+    expect(realConfig16(nvme, 0)).toBe(nvme.vendor);
+  });
+
+  test('keeps BARs virtual: sizing one moves nothing', () => {
+    const bar = 0x10;
+    const before = config.read32(bar);
+    const real = realConfig16(nvme, bar + 2);
+    const version = device.bar(0).read32(0x08);
+    config.write32(bar, 0xffff_ffff);
+    expect(config.read32(bar) & ~0xf).toBe(-device.bar(0).byteLength);
+    expect(realConfig16(nvme, bar + 2)).toBe(real);
+    expect(device.bar(0).read32(0x08)).toBe(version);
+    config.write32(bar, before);
+    expect(config.read32(bar)).toBe(before);
+  });
+
+  test('has the capabilities that lspci would show', () => {
+    const found = config.capabilities();
+    expect(found.map(({ id }) => id).sort()).toEqual(
+      [capabilityId.powerManagement, capabilityId.express, capabilityId.msix].sort(),
+    );
+    for (const { id, offset } of found) {
+      expect(config.read8(offset)).toBe(id);
+      expect(realConfig16(nvme, offset) & 0xff).toBe(id);
+      expect(config.find(id)?.offset).toBe(offset);
+    }
+    expect(plain.config.capabilities()).toMatchObject([{ id: capabilityId.msi }]);
+  });
+
+  test('says when a capability is not there', () => {
+    expect(config.find(capabilityId.msi)).toBeUndefined();
+    expect(config.findExtended(0xffff)).toBeUndefined();
+    expect(plain.config.extendedCapabilities()).toEqual([]);
+  });
+
+  test('does not let MSI-X be enabled behind the back of VFIO', () => {
+    const control = (config.find(capabilityId.msix)?.offset ?? 0) + 2;
+    config.write16(control, config.read16(control) | 0x8000);
+    expect(realConfig16(nvme, control) & 0x8000).toBe(0);
+  });
+});

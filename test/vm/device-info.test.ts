@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+// What a device says about itself, its regions and its interrupts.
+import { readFileSync } from 'node:fs';
+import { expect, test } from '@jest/globals';
+import { edu, nvme, type VmDevice } from '../../vm/devices.js';
+import { groupOf, sysfs, useDevice } from '../support/bound.js';
+import { describeOn } from '../support/subject.js';
+
+const none = { count: 0, maskable: false, autoMasked: false };
+
+/** The sizes of BARs 0 to 5 and the ROM, as the kernel keeps them. */
+function resourceSizes(device: VmDevice): number[] {
+  const lines = readFileSync(sysfs(device, 'resource'), 'utf8').split('\n').slice(0, 7);
+  return lines.map((line) => {
+    const [start, end] = line.split(' ').map(Number) as [number, number];
+    return end === 0 ? 0 : end - start + 1;
+  });
+}
+
+describeOn({ backend: 'type1', device: 'edu' }, 'the info of a device without a reset', () => {
+  const held = useDevice(edu);
+
+  test('has its identity and its group', () => {
+    expect(held.device.info).toMatchObject({
+      vendorId: edu.vendor,
+      deviceId: edu.device,
+      classCode: 0x00_ff00,
+      resettable: false,
+      group: groupOf(edu),
+    });
+  });
+
+  test('lists the regions there are, by their numbers', () => {
+    expect(held.device.info.regions).toMatchObject([
+      {
+        index: 0,
+        name: 'BAR0',
+        byteLength: 2 ** 20,
+        readable: true,
+        writable: true,
+        mappable: true,
+      },
+      {
+        index: 7,
+        name: 'CONFIG',
+        byteLength: 256,
+        readable: true,
+        writable: true,
+        mappable: false,
+      },
+    ]);
+  });
+
+  test.each([1, 2, 3, 4, 5, 6, 8])('keeps the number of region %i, which it lacks', (index) => {
+    expect(() => held.device.region(index)).toThrow(
+      expect.objectContaining({ code: 'ERR_VFIO_UNSUPPORTED', address: edu.address }),
+    );
+    // Config space is still number 7.
+    expect(held.device.region(7)).toBe(held.device.config);
+  });
+
+  test.each([-1, 9, 1.5, 2 ** 32, Number.NaN])('has no region %d', (index) => {
+    expect(() => held.device.region(index)).toThrow(
+      expect.objectContaining({ code: 'ERR_VFIO_RANGE' }),
+    );
+  });
+
+  test('has no ROM', () => {
+    expect(held.device.rom).toBeUndefined();
+  });
+
+  test('knows one INTx and one MSI, and no MSI-X', () => {
+    expect(held.device.interruptInfo('intx')).toMatchObject({
+      count: 1,
+      maskable: true,
+      autoMasked: true,
+    });
+    expect(held.device.interruptInfo('msi')).toEqual({ ...none, count: 1, resizable: false });
+    expect(held.device.interruptInfo('msix')).toMatchObject(none);
+  });
+});
+
+describeOn({ backend: 'type1', device: 'nvme' }, 'the info of a device with MSI-X', () => {
+  const held = useDevice(nvme);
+
+  test('has its identity, and that it can be reset', () => {
+    expect(held.device.info).toMatchObject({
+      vendorId: nvme.vendor,
+      deviceId: nvme.device,
+      classCode: 0x01_0802,
+      resettable: true,
+      group: groupOf(nvme),
+    });
+  });
+
+  test('has BARs of the sizes that the kernel gave them', () => {
+    const sizes = resourceSizes(nvme);
+    const bars = held.device.info.regions.filter(({ index }) => index < 6);
+    expect(bars.map(({ index, byteLength }) => [index, byteLength])).toEqual(
+      sizes.slice(0, 6).flatMap((size, index) => (size > 0 ? [[index, size]] : [])),
+    );
+    for (const { byteLength, readable, writable } of bars) {
+      expect(Math.log2(byteLength) % 1).toBe(0);
+      expect([readable, writable]).toEqual([true, true]);
+    }
+  });
+
+  test('has config space as large as sysfs shows it, never mapped', () => {
+    const size = readFileSync(sysfs(nvme, 'config')).length;
+    expect([256, 4096]).toContain(size);
+    expect(held.device.config).toMatchObject({ byteLength: size, mappable: false, name: 'CONFIG' });
+  });
+
+  test('knows one INTx, no MSI, and as many MSI-X as its capability says', () => {
+    const capability = held.device.config.find(0x11);
+    const count = (held.device.config.read16((capability?.offset ?? 0) + 2) & 0x7ff) + 1;
+    expect(count).toBe(65);
+    expect(held.device.interruptInfo('msix')).toMatchObject({ ...none, count });
+    expect(held.device.interruptInfo('msi')).toMatchObject(none);
+    expect(held.device.interruptInfo('intx').count).toBe(1);
+  });
+
+  test('stays readable after close', async () => {
+    const { info } = held.device;
+    await held.device.close();
+    expect(held.device.info).toBe(info);
+    expect(held.device.info.classCode).toBe(0x01_0802);
+    expect(() => held.device.interruptInfo('msix')).toThrow(
+      expect.objectContaining({ code: 'ERR_VFIO_CLOSED' }),
+    );
+  });
+});

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+// What a device tells whoever has it open: that the kernel wants it back, that it reported an error.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { bindDevice, type Device, openDevice } from '../../lib/index.js';
+import { edu, nvme, nvmeDisk as nvmeDrive, rootPort, type VmDevice } from '../../vm/devices.js';
+import { injectError, plug, unplug, untilUnplugged } from '../../vm/host.js';
+import { driverOf, nvmeDisk, sysfs, until, useBound } from '../support/bound.js';
+import { Edu, eduIdentification } from '../support/edu.js';
+import { expectKernelLog } from '../support/kernel-log.js';
+import { testIf } from '../support/skips.js';
+import { describeOn } from '../support/subject.js';
+
+/** The next time a device emits this. */
+async function event(device: Device, name: 'request' | 'close'): Promise<void> {
+  await once(device, name, { signal: AbortSignal.timeout(10_000) });
+}
+
+/** An administrator takes the device from vfio-pci; ends when the kernel has it back. */
+function unbind({ address }: VmDevice): Promise<unknown> {
+  const path = '/sys/bus/pci/drivers/vfio-pci/unbind';
+  return once(spawn('sh', ['-c', `echo ${address} > ${path}`], { stdio: 'ignore' }), 'exit');
+}
+
+/** Has the kernel look for a driver again, which is vfio-pci by its override. */
+async function bindAgain({ address }: VmDevice): Promise<void> {
+  await writeFile('/sys/bus/pci/drivers_probe', address);
+}
+
+describeOn({ backend: 'type1' }, 'a device that is open', () => {
+  describe('when an administrator unbinds it', () => {
+    useBound(edu, nvme);
+    let warnings: unknown[];
+
+    beforeEach(() => {
+      warnings = [];
+      jest.spyOn(process, 'emitWarning').mockImplementation((warning, options) => {
+        warnings.push([warning, options]);
+      });
+    });
+    afterEach(async () => {
+      jest.restoreAllMocks();
+      for (const device of [edu, nvme]) if (driverOf(device) === undefined) await bindAgain(device);
+    });
+
+    test.each([edu, nvme])('asks for it, and waits until it is closed: $id', async (which) => {
+      await using device = await openDevice(which.address);
+      const requested = event(device, 'request');
+      const unbound = unbind(which);
+      await requested;
+      expect(device.closed).toBe(false);
+      expect(device.config.vendorId).toBe(which.vendor);
+      await device.close();
+      await unbound;
+      expect(driverOf(which)).toBeUndefined();
+      await expect(openDevice(which.address)).rejects.toMatchObject({ code: 'ERR_VFIO_NOT_BOUND' });
+      expect(warnings).toEqual([]);
+    });
+
+    test('asks once', async () => {
+      await using device = await openDevice(edu.address);
+      let requests = 0;
+      device.on('request', () => requests++);
+      const unbound = unbind(edu);
+      await until(() => requests > 0, 'it is asked for');
+      await device.close();
+      await unbound;
+      expect(requests).toBe(1);
+    });
+
+    test('closes it after the grace time when nothing is done about it', async () => {
+      await using device = await openDevice(edu.address, { requestGrace: 100 });
+      const order: string[] = [];
+      device.on('request', () => order.push('request'));
+      device.on('close', () => order.push('close'));
+      await unbind(edu);
+      await until(() => order.length === 2, 'it is closed');
+      expect(order).toEqual(['request', 'close']);
+      expect(device.closed).toBe(true);
+      expect(warnings).toEqual([]);
+    });
+
+    test('closes it at once, with a warning, when nobody listens', async () => {
+      await using device = await openDevice(edu.address);
+      const closed = event(device, 'close');
+      await unbind(edu);
+      await closed;
+      expect(warnings).toEqual([
+        [
+          `The kernel wants ${edu.address} back: closing it`,
+          expect.objectContaining({ type: 'VfioWarning', code: 'VFIO_REQUEST' }),
+        ],
+      ]);
+    });
+
+    test('asks nobody who has closed it', async () => {
+      const device = await openDevice(edu.address);
+      let requests = 0;
+      device.on('request', () => requests++);
+      await device.close();
+      await unbind(edu);
+      expect(requests).toBe(0);
+    });
+
+    test('leaves the others of its container open', async () => {
+      await using device = await openDevice(edu.address);
+      const other = await device.container.openDevice(nvme.address);
+      const requested = event(other, 'request');
+      const unbound = unbind(nvme);
+      await requested;
+      await other.close();
+      await unbound;
+      expect(device.closed).toBe(false);
+      expect(new Edu(device).identification).toBe(eduIdentification);
+    });
+  });
+
+  test('can be given back by who still has it open, while it is asked for', async () => {
+    // The kernel holds the device's lock meanwhile: a look at sysfs that blocks would block for ever.
+    const binding = await bindDevice(edu.address);
+    await using device = await openDevice(edu.address);
+    const restored = once(device, 'request').then(() => {
+      const restoring = binding.restore();
+      setTimeout(() => device.close(), 50);
+      return restoring;
+    });
+    await unbind(edu);
+    await restored;
+    expect(driverOf(edu)).toBeUndefined();
+    expect((await readFile(sysfs(edu, 'driver_override'), 'utf8')).trim()).toBe('(null)');
+  });
+
+  test('is asked for and goes when it is unplugged', async () => {
+    await nvmeDisk();
+    await bindDevice(nvme.address);
+    await using device = await openDevice(nvme.address);
+    device.bar(0).read32(0);
+    const requested = event(device, 'request');
+    await unplug(nvme.id);
+    await requested;
+    expect(device.bar(0).read32(0x08)).toBe(0x0001_0400);
+    await device.close();
+    await untilUnplugged(nvme.id);
+    await until(() => !existsSync(sysfs(nvme, 'vendor')), 'it is gone');
+    await expect(openDevice(nvme.address)).rejects.toMatchObject({ code: 'ENODEV' });
+
+    await plug('nvme', nvme.id, { bus: rootPort.id, serial: 'vfio-nvme-0', drive: nvmeDrive });
+    await until(() => driverOf(nvme) === 'nvme', 'it is back');
+    await nvmeDisk();
+  });
+
+  describe('when it reports an error', () => {
+    useBound(nvme);
+
+    const reports = existsSync(sysfs(rootPort, 'aer_dev_fatal'));
+    const testAer = testIf(reports, 'the kernel does not ask ports for their errors (AER)');
+
+    for (const error of ['COMP_TIME', 'MALF_TLP'] as const) {
+      testAer(`emits fault: ${error}`, async () => {
+        expectKernelLog(/AER|pcieport/, { optional: true });
+        await using device = await openDevice(nvme.address);
+        let faults = 0;
+        device.on('fault', () => faults++);
+        await injectError(rootPort.id, error);
+        await until(() => faults > 0, 'it reports');
+        expect(device.closed).toBe(false);
+      });
+    }
+  });
+});

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT
+// Resetting a device: what is forgotten, what stays, and what is refused meanwhile.
+import { afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { type Device, openDevice } from '../../lib/index.js';
+import { edu, nvme } from '../../vm/devices.js';
+import { realConfig16, useBound, useDevice } from '../support/bound.js';
+import { describeOn } from '../support/subject.js';
+
+const reg = { cap: 0x00, version: 0x08, configuration: 0x14, status: 0x1c, attributes: 0x24 };
+const queues = { submission: 0x28, completion: 0x30 };
+const command = { register: 0x04, memory: 0x2, busMaster: 0x4, intxDisable: 0x400 };
+/** IOCQES 4, IOSQES 6, EN. */
+const enabled = 0x0046_0001;
+const busy = expect.objectContaining({ code: 'ERR_VFIO_BUSY', address: nvme.address });
+
+/** What a call throws. */
+function failureOf(call: () => unknown): unknown {
+  try {
+    call();
+  } catch (failure) {
+    return failure;
+  }
+  return undefined;
+}
+
+describeOn({ backend: 'type1', device: 'nvme' }, 'a reset', () => {
+  useBound(nvme);
+  let device: Device;
+
+  beforeEach(async () => {
+    device = await openDevice(nvme.address);
+  });
+  afterEach(() => device.close());
+
+  /** Enables the controller, with an admin queue pair it never uses. */
+  async function enableController(): Promise<void> {
+    const bar = device.bar(0);
+    const memory = device.allocDma(8192);
+    bar.write32(reg.attributes, 0x001f_001f);
+    bar.write64(queues.submission, BigInt(memory.address(0)));
+    bar.write64(queues.completion, BigInt(memory.address(4096)));
+    bar.write32(reg.configuration, enabled);
+    while ((bar.read32(reg.status) & 1) === 0) await new Promise((turn) => setImmediate(turn));
+  }
+
+  test('takes the device back to where it started', async () => {
+    await enableController();
+    expect(device.bar(0).read32(reg.configuration)).toBe(enabled);
+    await device.reset();
+    expect(device.bar(0).read32(reg.status) & 1).toBe(0);
+    expect(device.bar(0).read32(reg.configuration)).toBe(0);
+    expect(device.bar(0).read32(reg.version)).toBe(0x0001_0400);
+  });
+
+  test('leaves bus master off, memory decode on and INTx masked', async () => {
+    device.busMaster = true;
+    await device.reset();
+    expect(device.busMaster).toBe(false);
+    const bits = command.memory | command.busMaster | command.intxDisable;
+    expect(realConfig16(nvme, command.register) & bits).toBe(command.memory | command.intxDisable);
+  });
+
+  test('leaves the BAR where it was', async () => {
+    const before = device.config.read32(0x10);
+    await device.reset();
+    expect(device.config.read32(0x10)).toBe(before);
+  });
+
+  test('emits the reset event when it is done', async () => {
+    let events = 0;
+    device.on('reset', () => {
+      events++;
+      expect(device.bar(0).read32(reg.version)).toBe(0x0001_0400);
+    });
+    const reset = device.reset();
+    expect(events).toBe(0);
+    await reset;
+    expect(events).toBe(1);
+  });
+
+  test('refuses every access while it lasts', async () => {
+    const { config } = device;
+    const bar = device.bar(0);
+    const accesses = [
+      () => bar.read32(reg.version),
+      () => bar.write32(reg.configuration, 0),
+      () => bar.read64(reg.cap),
+      () => config.read16(0),
+      () => config.write16(command.register, 0),
+      () => device.busMaster,
+      () => {
+        device.busMaster = true;
+      },
+      () => device.enableInterrupts('intx'),
+    ];
+    const reset = device.reset();
+    // At once: the kernel is done in 100 ms, whatever this thread does meanwhile.
+    const failures = accesses.map(failureOf);
+    await reset;
+    expect(failures).toEqual(Array(accesses.length).fill(busy));
+    expect(bar.read32(reg.version)).toBe(0x0001_0400);
+  });
+
+  test('refuses another one while it lasts', async () => {
+    const first = device.reset();
+    await expect(device.reset()).rejects.toMatchObject({ code: 'ERR_VFIO_BUSY' });
+    await first;
+    await device.reset();
+  });
+
+  test('leaves the event loop free', async () => {
+    // The kernel waits 100 ms for a function-level reset.
+    const started = performance.now();
+    let turns = 0;
+    const timer = setInterval(() => turns++, 2);
+    await device.reset();
+    clearInterval(timer);
+    expect(performance.now() - started).toBeGreaterThan(90);
+    expect(turns).toBeGreaterThan(5);
+  });
+
+  test('closes the interrupt set; another can be armed after it', async () => {
+    device.busMaster = true;
+    const set = device.enableInterrupts('msix', { count: 4 });
+    const waiting = set.vector(0).once();
+    const iterator = set.vector(1)[Symbol.asyncIterator]();
+    const next = iterator.next();
+    const reset = device.reset();
+    expect(set.closed).toBe(true);
+    await expect(waiting).rejects.toMatchObject({ code: 'ERR_VFIO_CLOSED' });
+    await expect(next).resolves.toEqual({ value: undefined, done: true });
+    await reset;
+    expect(() => device.enableInterrupts('msix')).toThrow(
+      expect.objectContaining({ code: 'ERR_VFIO_BUS_MASTER' }),
+    );
+    device.busMaster = true;
+    using again = device.enableInterrupts('msix', { count: 4 });
+    const arrived = again.vector(3).once({ timeout: 5000 });
+    again.vector(3).trigger();
+    expect(await arrived).toBe(1);
+  });
+
+  test('keeps DMA memory, its contents and its IOVA', async () => {
+    const buffer = device.allocDma(4096);
+    buffer.u32.fill(0xc0ff_ee00);
+    const { iova } = buffer;
+    const { mappingsAvailable } = device.container.info;
+    await device.reset();
+    expect(device.container.info.mappingsAvailable).toBe(mappingsAvailable);
+    expect(buffer.iova).toBe(iova);
+    expect(buffer.u32.every((word) => word === 0xc0ff_ee00)).toBe(true);
+    await enableController();
+  });
+
+  test('can be repeated', async () => {
+    for (let round = 0; round < 5; round++) {
+      await enableController();
+      await device.reset();
+      expect(device.bar(0).read32(reg.status) & 1).toBe(0);
+    }
+  });
+
+  test('in flight is waited for by close', async () => {
+    const reset = device.reset();
+    const closed = device.close();
+    await Promise.allSettled([reset, closed]);
+    await expect(closed).resolves.toBeUndefined();
+    await (await openDevice(nvme.address)).close();
+  });
+
+  test('after close is refused', async () => {
+    await device.close();
+    await expect(device.reset()).rejects.toMatchObject({ code: 'ERR_VFIO_CLOSED' });
+  });
+});
+
+describeOn({ backend: 'type1', device: 'edu' }, 'a device without a reset', () => {
+  const held = useDevice(edu);
+  let device: Device;
+  beforeAll(() => {
+    ({ device } = held);
+  });
+
+  test('says so', async () => {
+    expect(device.info.resettable).toBe(false);
+    await expect(device.reset()).rejects.toMatchObject({
+      code: 'ERR_VFIO_UNSUPPORTED',
+      address: edu.address,
+    });
+  });
+
+  test('is as it was after the refusal', async () => {
+    device.busMaster = true;
+    const set = device.enableInterrupts('msi');
+    await expect(device.reset()).rejects.toMatchObject({ code: 'ERR_VFIO_UNSUPPORTED' });
+    expect(set.closed).toBe(false);
+    expect(device.busMaster).toBe(true);
+    set.close();
+    device.busMaster = false;
+  });
+});
