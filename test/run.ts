@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // npm test, npm run test:unit, npm run test:vm: runs suites and reports them (CONTRIBUTING.md).
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { projectRoot } from '../vm/paths.js';
@@ -8,6 +9,7 @@ import type { TestEvent } from './harness/events.js';
 import { isExpectedSkip, parseExpectedSkips } from './harness/expected-skips.js';
 import { ProgressLine, print, printFailure, printOther } from './harness/output.js';
 import { type CaseRecord, type FinishedCase, Recorder } from './harness/recorder.js';
+import { sideBySide } from './harness/side-by-side.js';
 import type { Suite } from './harness/suite.js';
 import { nativeSuites, unitSuite, vmSuite } from './harness/suites.js';
 import { count, countsLine, exitStatus, groupLines } from './harness/summary.js';
@@ -114,12 +116,12 @@ async function main({ name, ...options }: Options): Promise<0 | 1> {
   const suites = selectSuites(options);
   if (options.list) return list(suites, name ?? /./);
   const line = new ProgressLine();
-  const cases: FinishedCase[] = [];
-  for (const suite of suites) {
-    if (name !== undefined && !(await hasWork(suite, name))) continue;
-    cases.push(...(await runSuite(suite, name?.source, line)));
-  }
-  return summarize(cases);
+  // A suite is one process that does one test at a time, or a machine that keeps one processor busy.
+  const cases = await sideBySide(suites, availableParallelism(), async (suite) => {
+    const wanted = name === undefined || (await hasWork(suite, name));
+    return wanted ? runSuite(suite, name?.source, line) : [];
+  });
+  return summarize(cases.flat());
 }
 
 /** As jest compiles it. */

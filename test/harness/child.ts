@@ -73,7 +73,8 @@ export function describeEnd(status: number | null, signal: string | null): Endin
   return { how, crashed: signal !== null || (status ?? 0) > 1, kernelLog: [] };
 }
 
-function killGroup(child: ChildProcess): void {
+/** Ends a detached child and what it started. */
+export function killGroup(child: ChildProcess): void {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   process.kill(-child.pid, 'SIGKILL');
 }

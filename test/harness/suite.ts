@@ -13,6 +13,8 @@ export interface Listener {
 export interface Suite {
   /** Names its results file, and it in test/expected-skips.txt. */
   readonly name: string;
+  /** About how long all of it takes; only the order in which suites begin hangs on it. */
+  readonly seconds: number;
   /** Sends a `listed` event for each test, without running any. */
   list(listener: Listener): Promise<Ending>;
   /** Runs the tests whose full name matches `pattern`, all by default. */

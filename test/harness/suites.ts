@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: MIT
 // The suites there are.
-import { type ExecFileException, execFile, spawnSync } from 'node:child_process';
+import { type ExecFileException, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { promisify } from 'node:util';
+import { undoOnExit } from '../../vm/cleanup.js';
 import { VmError } from '../../vm/errors.js';
 import { hasLabKernel } from '../../vm/lab-kernel.js';
 import { runInVm } from '../../vm/machine.js';
 import { projectRoot } from '../../vm/paths.js';
-import { describeEnd, runJest, runReporting, SUITE_LIMIT_SECONDS } from './child.js';
+import { describeEnd, killGroup, runJest, runReporting, SUITE_LIMIT_SECONDS } from './child.js';
 import { compileForGuest } from './compile.js';
 import { DoctestReader } from './doctest.js';
 import { parseEvent } from './events.js';
@@ -27,6 +29,7 @@ const guestRoot = join(projectRoot, 'build/guest');
 /** The tests that need no VFIO, on the host. */
 export const unitSuite: Suite = {
   name: 'unit',
+  seconds: 40,
   list: (listener) => runUnit('list-reporter', NOTHING, listener),
   run: (pattern, listener) => runUnit('reporter', pattern, listener),
 };
@@ -46,6 +49,7 @@ export function nativeSuites(): Suite[] {
     .filter(({ directory }) => existsSync(join(directory, 'vfio_native_tests')))
     .map(({ name, directory }) => ({
       name,
+      seconds: 5,
       list: (listener) => runNative(directory, undefined, ['--list-test-cases'], listener),
       run: (pattern, listener) => runNative(directory, pattern, ['--duration=true'], listener),
     }));
@@ -74,23 +78,39 @@ async function runNative(
 export function vmSuite(kernel: 'distro' | 'lab'): Suite {
   return {
     name: `vm-${kernel}`,
+    seconds: kernel === 'lab' ? 85 : 115,
     async list(listener) {
-      await compileForGuest(projectRoot, guestRoot);
+      await guestFiles();
       return runJest(guestJestArguments(guestRoot, 'list-reporter', NOTHING), listener);
     },
     async run(pattern, listener) {
-      await compileForGuest(projectRoot, guestRoot);
-      if (kernel === 'lab') buildLabKernelIfMissing();
+      await guestFiles();
+      if (kernel === 'lab') await buildLabKernelIfMissing();
       return runGuest(kernel, pattern, listener);
     },
   };
 }
 
+let compiled: Promise<void> | undefined;
+
+/** Both machines look at the same files. */
+function guestFiles(): Promise<void> {
+  compiled ??= compileForGuest(projectRoot, guestRoot);
+  return compiled;
+}
+
 /** Part of the set-up, once. When it fails it says why, and the machine then says that there is no kernel. */
-function buildLabKernelIfMissing(): void {
+async function buildLabKernelIfMissing(): Promise<void> {
   if (hasLabKernel()) return;
   process.stderr.write('There is no lab kernel yet: building it takes about 11 CPU minutes.\n');
-  spawnSync('npm', ['run', '-s', 'vm:kernel'], { cwd: projectRoot, stdio: ['ignore', 2, 2] });
+  const build = spawn('npm', ['run', '-s', 'vm:kernel'], {
+    cwd: projectRoot,
+    stdio: ['ignore', 2, 2],
+    detached: true,
+  });
+  const done = undoOnExit(() => killGroup(build));
+  await once(build, 'close');
+  done();
 }
 
 async function runGuest(

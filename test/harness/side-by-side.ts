@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+// Suites next to each other, as many as there are processors.
+
+/**
+ * Does `work` on every item, `limit` of them at a time, and gives the results in the order of the items.
+ * What takes longest begins first: left to the end, all would wait for it alone.
+ */
+export async function sideBySide<T extends { readonly seconds: number }, R>(
+  items: readonly T[],
+  limit: number,
+  work: (item: T) => Promise<R>,
+): Promise<R[]> {
+  const results = new Map<T, R>();
+  const queue = items.toSorted((left, right) => right.seconds - left.seconds);
+  const lane = async () => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) {
+      results.set(item, await work(item));
+    }
+  };
+  await Promise.all(Array.from({ length: Math.max(1, limit) }, lane));
+  return items.map((item) => results.get(item) as R);
+}
