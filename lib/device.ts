@@ -8,6 +8,7 @@ import { closedError, rangeError, unsupportedError, VfioError } from './errors.j
 import { busMasterHint } from './hints.js';
 import { awaitNative, callNative } from './internal/call.js';
 import { inOrder } from './internal/closing.js';
+import { Doorbells } from './internal/doorbells.js';
 import { stopWatching, watchForLeak } from './internal/leaks.js';
 import { callUser, warn } from './internal/report.js';
 import { boolean, integer, maxMilliseconds, oneOf, options, signal } from './internal/validate.js';
@@ -18,7 +19,7 @@ import {
   interruptIndex,
   interruptInfo,
 } from './interrupts.js';
-import type { Handle, Native, NativeChange, NativeDevice, NativeRegionInfo } from './native.js';
+import type { Native, NativeChange, NativeDevice, NativeRegionInfo } from './native.js';
 import { Region, type RegionInfo, regionInfo, regionName } from './region.js';
 
 /** What an open device says about itself; it stays readable after close. */
@@ -127,9 +128,11 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
   readonly #parts: DeviceParts;
   readonly #native: NativeDevice;
   readonly #regions = new Map<number, Region>();
+  readonly #doorbells: Doorbells;
   #interrupts: InterruptSet | undefined;
   #requested = false;
   #grace: NodeJS.Timeout | undefined;
+  #lost = false;
   #closed = false;
   #closing: Promise<void> | undefined;
 
@@ -138,6 +141,9 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
     super();
     this.#parts = parts;
     this.#native = parts.device;
+    this.#doorbells = new Doorbells((region, offset) =>
+      callNative(() => parts.device.doorbell(region, offset), parts.device.address),
+    );
     this.address = parts.device.address;
     this.container = parts.container;
     this.config = new ConfigSpace(...this.#acquire(configIndex));
@@ -240,7 +246,12 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
       throw unsupportedError(`${this.address} has no reset of its own`, this.address);
     }
     this.#interrupts?.end();
-    await awaitNative(() => this.#native.reset(), this.address);
+    this.#doorbells.mute();
+    try {
+      await awaitNative(() => this.#native.reset(), this.address);
+    } finally {
+      if (!this.#closed && !this.#lost) this.#doorbells.unmute();
+    }
     this.#mustBeOpen();
     callUser(() => this.emit('reset'));
   }
@@ -253,6 +264,7 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
   close(): Promise<void> {
     if (this.#closing === undefined) {
       this.#closed = true;
+      this.#doorbells.mute();
       this.#closing = this.#close();
     }
     return this.#closing;
@@ -292,11 +304,11 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
     throw new VfioError('ERR_VFIO_BUSY', message, fields);
   }
 
-  #acquire(index: number): [Native, Handle, RegionInfo, string] {
+  #acquire(index: number): ConstructorParameters<typeof Region> {
     const native = callNative(() => this.#native.region(index), this.address);
     if (native === undefined || native.size === 0) throw noRegion(index, this.address);
     const handle = callNative(() => this.#native.acquire(index), this.address);
-    return [this.#parts.native, handle, regionInfo(native), this.address];
+    return [this.#parts.native, handle, regionInfo(native), this.address, this.#doorbells];
   }
 
   #readInfo(): DeviceInfo {
@@ -331,9 +343,15 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
 
   #changed({ lost, requested, fault }: NativeChange): void {
     if (this.#closed) return;
-    if (lost) callUser(() => this.emit('lost'));
+    if (lost) this.#lose();
     if (fault) callUser(() => this.emit('fault'));
     if (requested && !this.#requested) this.#giveBack();
+  }
+
+  #lose(): void {
+    this.#lost = true;
+    this.#doorbells.mute();
+    callUser(() => this.emit('lost'));
   }
 
   #giveBack(): void {

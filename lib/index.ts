@@ -13,6 +13,7 @@ export type {
   OpenDeviceOptions,
 } from './device.js';
 export type { DmaBuffer, DmaDirection, DmaOptions } from './dma.js';
+export type { Doorbell } from './doorbell.js';
 export {
   type ArgumentErrorCode,
   type ErrnoCode,

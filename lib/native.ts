@@ -89,6 +89,11 @@ export interface NativeDevice {
   /** A handle on a region for this thread's accessors; given back by release or by close. */
   acquire(region: number): Handle;
   release(handle: Handle): void;
+  /**
+   * The 4 bytes at an offset of a region, only to be stored to, whole: in a page of their own, so that a bus
+   * error loses the store. Nothing where the region cannot be mapped there.
+   */
+  doorbell(region: number, offset: number): ArrayBuffer | undefined;
   busMaster(): boolean;
   setBusMaster(on: boolean): void;
   /** Arms `count` vectors of VFIO_PCI_INTX/MSI/MSIX_IRQ_INDEX (0, 1, 2). */

@@ -2,6 +2,7 @@
 // A region of a device and its exact accessors. The checks stand in line because this is the hot
 // path; everything about failing is elsewhere.
 import { Batch, type BatchCommand } from './batch.js';
+import type { Doorbell } from './doorbell.js';
 import {
   type Access,
   accessError,
@@ -12,6 +13,7 @@ import {
   offsetError,
   valueError,
 } from './internal/access.js';
+import type { Doorbells } from './internal/doorbells.js';
 import { type PollOptions, poll } from './internal/polling.js';
 import { expected, integer } from './internal/validate.js';
 import type { AccessArray, Handle, Native, NativeRegionInfo } from './native.js';
@@ -103,9 +105,16 @@ export class Region implements RegionInfo {
   readonly #native: Native;
   readonly #handle: Handle;
   readonly #address: string;
+  readonly #doorbells: Doorbells;
 
   /** @internal Use {@link Device.region}. */
-  constructor(native: Native, handle: Handle, info: RegionInfo, address: string) {
+  constructor(
+    native: Native,
+    handle: Handle,
+    info: RegionInfo,
+    address: string,
+    doorbells: Doorbells,
+  ) {
     this.index = info.index;
     this.name = info.name;
     this.byteLength = info.byteLength;
@@ -118,6 +127,7 @@ export class Region implements RegionInfo {
     this.#native = native;
     this.#handle = handle;
     this.#address = address;
+    this.#doorbells = doorbells;
   }
 
   /** Reads 8 bits. */
@@ -314,6 +324,16 @@ export class Region implements RegionInfo {
     const width = this.#checkArray(offset, array);
     const failure = this.#native.writeArray(this.#handle, offset, width / 8, array);
     if (failure !== undefined) throw this.#failed('write', width, offset, failure);
+  }
+
+  /**
+   * A register of 32 bits that is only written, at less than a tenth of the cost of {@link write32}; the same
+   * object every time. Throws for bad offsets as the accessors do; for a closed region here, or at the first
+   * write.
+   */
+  doorbell(offset: number): Doorbell {
+    this.#check({ offset, width: 32, write: 0 });
+    return this.#doorbells.at(this, offset);
   }
 
   /** Prepares accesses to be run in one call. Throws as the accessors do for bad offsets and values. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A queue pair: a ring of commands to the controller, a ring of completions back
 // (NVMe Base Specification 2.0, 3.3). Nothing is allocated per command.
+import type { Doorbell } from 'vfio';
 import { type Command, CQE_DWORDS, putCommand, SQE_DWORDS } from './commands.js';
 import type { DataPointer, DeviceMemory } from './prp.js';
 import { ABORTED_BY_HOST, type Status } from './status.js';
@@ -10,8 +11,8 @@ export type Done = (status: Status, result: number) => void;
 
 /** How a queue pair tells the controller of a new tail or head. */
 export interface Doorbells {
-  tail(value: number): void;
-  head(value: number): void;
+  readonly tail: Pick<Doorbell, 'write'>;
+  readonly head: Pick<Doorbell, 'write'>;
 }
 
 export interface QueueOptions {
@@ -123,7 +124,7 @@ export class QueuePair {
     // Writing the same value twice is an error of its own (Invalid Doorbell Write Value, 5.2).
     if (this.#tail === this.#announcedTail) return;
     this.#announcedTail = this.#tail;
-    this.#doorbells.tail(this.#tail);
+    this.#doorbells.tail.write(this.#tail);
   }
 
   /**
@@ -190,7 +191,7 @@ export class QueuePair {
   #announceHead(): void {
     if (this.#head === this.#announcedHead) return;
     this.#announcedHead = this.#head;
-    this.#doorbells.head(this.#head);
+    this.#doorbells.head.write(this.#head);
   }
 
   #wake(): void {

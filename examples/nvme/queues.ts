@@ -77,10 +77,7 @@ export class Queues {
       entries,
       sq,
       cq,
-      doorbells: {
-        tail: (value) => bar.write32(tail, value),
-        head: (value) => bar.write32(head, value),
-      },
+      doorbells: { tail: bar.doorbell(tail), head: bar.doorbell(head) },
     });
   }
 

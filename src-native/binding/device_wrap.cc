@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "binding/convert.h"
+#include "binding/external_memory.h"
 #include "binding/interrupts_wrap.h"
 
 namespace vfio::binding {
@@ -19,6 +20,7 @@ void DeviceWrap::define(Environment& environment) {
                       InstanceMethod<&DeviceWrap::irq>("irq"),
                       InstanceMethod<&DeviceWrap::acquire>("acquire"),
                       InstanceMethod<&DeviceWrap::release>("release"),
+                      InstanceMethod<&DeviceWrap::doorbell>("doorbell"),
                       InstanceMethod<&DeviceWrap::bus_master>("busMaster"),
                       InstanceMethod<&DeviceWrap::set_bus_master>("setBusMaster"),
                       InstanceMethod<&DeviceWrap::enable_interrupts>("enableInterrupts"),
@@ -74,6 +76,16 @@ Napi::Value DeviceWrap::acquire(const Napi::CallbackInfo& info) {
 }
 
 void DeviceWrap::release(const Napi::CallbackInfo& info) { device_->release(index_from(info[0])); }
+
+Napi::Value DeviceWrap::doorbell(const Napi::CallbackInfo& info) {
+  return across(info.Env(), [&]() -> Napi::Value {
+    const auto offset = static_cast<std::uint64_t>(info[1].As<Napi::Number>().DoubleValue());
+    auto doorbell = device_->function()->doorbell(index_from(info[0]), offset);
+    if (doorbell.page == nullptr) return info.Env().Undefined();
+    return {info.Env(), external_array_buffer(info.Env(), doorbell.address, sizeof(std::uint32_t),
+                                              std::move(doorbell.page))};
+  });
+}
 
 Napi::Value DeviceWrap::bus_master(const Napi::CallbackInfo& info) {
   return across(info.Env(), [&]() -> Napi::Value {

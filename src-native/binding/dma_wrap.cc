@@ -1,36 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "binding/dma_wrap.h"
 
-#include <string>
 #include <utility>
 
 #include "binding/convert.h"
-#include "vfio/errors.h"
+#include "binding/external_memory.h"
 
 namespace vfio::binding {
-
-namespace {
-
-/// The ArrayBuffer over `memory`, which lives as long as any store of it, transferred ones
-/// included.
-napi_value external_array_buffer(napi_env env, const std::shared_ptr<sys::Mapping>& memory) {
-  auto* keep = new std::shared_ptr<sys::Mapping>(memory);
-  napi_value buffer = nullptr;
-  const napi_status status = napi_create_external_arraybuffer(
-      env, memory->data(), memory->size(),
-      [](napi_env, void*, void* hint) { delete static_cast<std::shared_ptr<sys::Mapping>*>(hint); },
-      keep, &buffer);
-  if (status == napi_ok) return buffer;
-  delete keep;
-  if (status == napi_no_external_buffers_allowed) {
-    throw Error(ErrorCode::kUnsupported,
-                "this JavaScript engine refuses memory from outside (Electron's memory cage does)");
-  }
-  throw Error(ErrorCode::kUnsupported,
-              "no ArrayBuffer of " + std::to_string(memory->size()) + " bytes can be made");
-}
-
-}  // namespace
 
 void DmaWrap::define(Environment& environment) {
   const auto constructor = DefineClass(environment.env(), "NativeDmaBuffer",
@@ -66,7 +42,8 @@ Napi::Value DmaWrap::byte_length(const Napi::CallbackInfo& info) {
 Napi::Value DmaWrap::array_buffer(const Napi::CallbackInfo& info) {
   return across(info.Env(), [&]() -> Napi::Value {
     if (array_buffer_.IsEmpty()) {
-      const Napi::ArrayBuffer made(info.Env(), external_array_buffer(info.Env(), memory_));
+      const Napi::ArrayBuffer made(
+          info.Env(), external_array_buffer(info.Env(), memory_->data(), memory_->size(), memory_));
       array_buffer_ = Napi::Reference<Napi::ArrayBuffer>::New(made, 1);
     }
     return array_buffer_.Value();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The process's SIGBUS handler. It takes the bus errors of guarded accesses and hands everything
-// else to whoever would have had it without us. The handler itself only loads atomics and calls
-// async-signal-safe functions.
+// The process's SIGBUS handler. It takes the bus errors of guarded accesses and of doorbells, and
+// hands everything else to whoever would have had it without us. The handler itself only uses
+// atomics and calls async-signal-safe functions.
 #include <signal.h>
 #include <ucontext.h>
 
@@ -12,6 +12,7 @@
 #include <mutex>
 #include <type_traits>
 
+#include "sys/doorbell_page.h"
 #include "sys/errors.h"
 #include "sys/guarded.h"
 #include "sys/guarded_table.h"
@@ -94,10 +95,16 @@ void hand_on(int signal, siginfo_t& info, void* context) {
   }
 }
 
+/// Whether the program can go on as if nothing had been: an access of ours, or of a doorbell.
+bool survive(const siginfo_t& info, void* context) {
+  if (info.si_code != BUS_ADRERR) return false;
+  return resume_guarded(context) ||
+         give_up_doorbell_page(reinterpret_cast<std::uintptr_t>(info.si_addr));
+}
+
 void on_bus_error(int signal, siginfo_t* info, void* context) {
-  if (info->si_code == BUS_ADRERR && resume_guarded(context)) return;
   const int saved = errno;
-  hand_on(signal, *info, context);
+  if (!survive(*info, context)) hand_on(signal, *info, context);
   errno = saved;
 }
 

@@ -23,6 +23,10 @@ constexpr Syscalls kSyscalls{
     .pwrite = ::pwrite,
     .readlink = ::readlink,
     .mmap = ::mmap,
+    .mremap =
+        [](void* address, size_t size, size_t new_size, int flags, void* new_address) {
+          return ::mremap(address, size, new_size, flags, new_address);
+        },
     .munmap = ::munmap,
     .madvise = ::madvise,
     .memfd_create = ::memfd_create,

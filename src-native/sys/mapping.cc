@@ -112,6 +112,13 @@ void Mapping::trim_to(std::uint8_t* begin, size_t size) {
   size_ = size;
 }
 
+void Mapping::replace_with(Mapping other) {
+  void* const moved =
+      syscalls().mremap(other.data_, other.size_, size_, MREMAP_MAYMOVE | MREMAP_FIXED, data_);
+  if (moved == MAP_FAILED) throw SysError(errno, "mremap");
+  other.data_ = nullptr;
+}
+
 // Where the kernel has no memory for it the old pages stay until the destructor. That is safe,
 // since whoever tombstones a mapping has first told its users to keep off.
 void Mapping::tombstone() noexcept {

@@ -39,6 +39,10 @@ class Mapping final {
   std::uint8_t* data() const noexcept { return data_; }
   size_t size() const noexcept { return size_; }
 
+  /// Moves the pages of `other`, which has the same size, to this place, atomically for whoever is
+  /// using it.
+  void replace_with(Mapping other);
+
   /// Puts fresh anonymous pages over the whole range, atomically for whoever is reading it.
   void tombstone() noexcept;
 

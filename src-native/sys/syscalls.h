@@ -24,6 +24,7 @@ struct Syscalls {
   ssize_t (*pwrite)(int fd, const void* buffer, size_t size, off_t offset);
   ssize_t (*readlink)(const char* path, char* buffer, size_t size);
   void* (*mmap)(void* address, size_t size, int protection, int flags, int fd, off_t offset);
+  void* (*mremap)(void* address, size_t size, size_t new_size, int flags, void* new_address);
   int (*munmap)(void* address, size_t size);
   int (*madvise)(void* address, size_t size, int advice);
   int (*memfd_create)(const char* name, unsigned flags);

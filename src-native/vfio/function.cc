@@ -95,25 +95,50 @@ void Function::become(State to_leave, State next) noexcept {
   state_.compare_exchange_strong(to_leave, next);
 }
 
+std::optional<sys::Mapping> Function::map(std::uint32_t index, Area area) {
+  const auto& info = region(index);
+  // A store to memory mapped for reading only would be a signal of another kind.
+  constexpr std::uint32_t kBothWays = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
+  if (!info || (info->flags & kBothWays) != kBothWays) return std::nullopt;
+  sys::install_bus_error_handler();
+  return backend_->map(*info, area);
+}
+
 Window Function::window(std::uint32_t index) {
   const std::lock_guard control(control_);
   const std::shared_lock in_use(in_use_);
   check_live();
   if (const auto found = windows_.find(index); found != windows_.end()) return found->second.window;
   const auto& info = region(index);
-  // A store to memory mapped for reading only would be a signal of another kind.
-  constexpr std::uint32_t kBothWays = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
-  if (!info || info->mappable.empty() || (info->flags & kBothWays) != kBothWays) return {};
+  if (!info || info->mappable.empty()) return {};
 
   const Area area =
       *std::max_element(info->mappable.begin(), info->mappable.end(),
                         [](const Area& left, const Area& right) { return left.size < right.size; });
-  sys::install_bus_error_handler();
-  auto mapping = backend_->map(*info, area);
+  auto mapping = map(index, area);
   if (!mapping) return {};
   const Window window{mapping->data() - area.begin, area.begin, area.begin + area.size};
   windows_.emplace(index, MappedWindow{std::move(*mapping), window});
   return window;
+}
+
+Doorbell Function::doorbell(std::uint32_t index, std::uint64_t offset) {
+  const std::lock_guard control(control_);
+  const std::shared_lock in_use(in_use_);
+  check_live();
+  const auto& info = region(index);
+  if (!info) return {};
+  return doorbells_.at(*info, offset,
+                       [this](std::uint32_t region, Area area) { return map(region, area); });
+}
+
+void Function::restore_doorbells() noexcept {
+  const std::lock_guard control(control_);
+  const std::shared_lock in_use(in_use_);
+  if (state_.load(std::memory_order_acquire) == State::kClosed) return;
+  attempt([this] {
+    doorbells_.restore([this](std::uint32_t region, Area area) { return map(region, area); });
+  });
 }
 
 std::uint64_t Function::read(std::uint32_t region, std::uint64_t offset, unsigned width) {
@@ -128,13 +153,17 @@ std::uint64_t Function::read(std::uint32_t region, std::uint64_t offset, unsigne
 
 void Function::write(std::uint32_t region, std::uint64_t offset, unsigned width,
                      std::uint64_t value) {
-  const std::shared_lock in_use(in_use_);
-  check_live();
-  try {
-    backend_->write(region, offset, width, value);
-  } catch (const sys::SysError& failure) {
-    rethrow_access(failure, region);
+  {
+    const std::shared_lock in_use(in_use_);
+    check_live();
+    try {
+      backend_->write(region, offset, width, value);
+    } catch (const sys::SysError& failure) {
+      rethrow_access(failure, region);
+    }
   }
+  // Memory decode may be on again, or the device awake.
+  if (region == VFIO_PCI_CONFIG_REGION_INDEX) restore_doorbells();
 }
 
 std::uint16_t Function::command() {
@@ -304,6 +333,7 @@ void Function::reset() {
     live_again();
     throw;
   }
+  restore_doorbells();
   live_again();
 }
 
@@ -311,6 +341,7 @@ void Function::cut() noexcept {
   state_.store(State::kClosed, std::memory_order_release);
   const std::lock_guard control(control_);
   for (auto& [index, window] : windows_) window.mapping.tombstone();
+  doorbells_.tombstone();
 }
 
 void Function::release() noexcept {

@@ -21,6 +21,7 @@
 #include "sys/mapping.h"
 #include "sys/unique_fd.h"
 #include "vfio/backend.h"
+#include "vfio/doorbells.h"
 #include "vfio/registry.h"
 
 namespace vfio {
@@ -54,6 +55,10 @@ class Function final {
   /// Maps a region's first mappable area on the first call; an empty window when there is none.
   /// Valid until the Function is destroyed.
   Window window(std::uint32_t region);
+
+  /// The 32 bits at `offset`, in a mapping of their page that is for stores alone. After cut() they
+  /// go nowhere.
+  Doorbell doorbell(std::uint32_t region, std::uint64_t offset);
 
   /// One access through the back end, for what is not mapped.
   std::uint64_t read(std::uint32_t region, std::uint64_t offset, unsigned width);
@@ -93,6 +98,8 @@ class Function final {
   void set_command(std::uint16_t value);
   void change_command(std::uint16_t set, std::uint16_t clear);
   void disarm_now(std::uint32_t index);
+  std::optional<sys::Mapping> map(std::uint32_t region, Area area);
+  void restore_doorbells() noexcept;
   void mask_intx_line();
 
   std::optional<Registry::Claim> claim_;  // outlives backend_
@@ -112,6 +119,7 @@ class Function final {
     Window window;
   };
   std::map<std::uint32_t, MappedWindow> windows_;
+  Doorbells doorbells_;
 };
 
 }  // namespace vfio

@@ -111,10 +111,9 @@ ssize_t hooked_size(const Call& call, const std::function<ssize_t(const sys::Sys
 }
 
 /// MAP_FAILED is -1, too.
-void* hooked_mmap(const std::function<void*(const sys::Syscalls&)>& forward) {
-  return reinterpret_cast<void*>(hooked<std::intptr_t>({.name = "mmap"}, [&](const auto& to) {
-    return reinterpret_cast<std::intptr_t>(forward(to));
-  }));
+void* hooked_pointer(const Call& call, const std::function<void*(const sys::Syscalls&)>& forward) {
+  return reinterpret_cast<void*>(hooked<std::intptr_t>(
+      call, [&](const auto& to) { return reinterpret_cast<std::intptr_t>(forward(to)); }));
 }
 
 constexpr sys::Syscalls kHooks{
@@ -159,8 +158,14 @@ constexpr sys::Syscalls kHooks{
         },
     .mmap =
         [](void* address, size_t size, int protection, int flags, int fd, off_t offset) {
-          return hooked_mmap([&](const auto& to) {
+          return hooked_pointer({.name = "mmap"}, [&](const auto& to) {
             return to.mmap(address, size, protection, flags, fd, offset);
+          });
+        },
+    .mremap =
+        [](void* address, size_t size, size_t new_size, int flags, void* new_address) {
+          return hooked_pointer({.name = "mremap"}, [&](const auto& to) {
+            return to.mremap(address, size, new_size, flags, new_address);
           });
         },
     .munmap =

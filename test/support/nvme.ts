@@ -33,14 +33,8 @@ export class FakeMemory {
 export class FakeDoorbells implements Doorbells {
   readonly tails: number[] = [];
   readonly heads: number[] = [];
-
-  tail(value: number): void {
-    this.tails.push(value);
-  }
-
-  head(value: number): void {
-    this.heads.push(value);
-  }
+  readonly tail = { write: (value: number) => void this.tails.push(value) };
+  readonly head = { write: (value: number) => void this.heads.push(value) };
 }
 
 /** A queue pair over ordinary memory, and the device's side of its rings. */

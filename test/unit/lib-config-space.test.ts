@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { ConfigSpace } from '../../lib/config-space.js';
+import { Doorbells } from '../../lib/internal/doorbells.js';
 import { regionInfo } from '../../lib/region.js';
 import { FakeDevice, FakeNative, thrownBy } from './lib-fake-native.js';
 
@@ -14,7 +15,8 @@ function open(size: number): ConfigSpace {
   native.container.devices.push(device);
   header = new DataView(device.config.buffer);
   const info = regionInfo({ index: 7, flags: 3, size, mappable: [] } as never);
-  return new ConfigSpace(native, 7, info, device.address);
+  const doorbells = new Doorbells(() => undefined);
+  return new ConfigSpace(native, 7, info, device.address, doorbells);
 }
 
 beforeEach(() => {

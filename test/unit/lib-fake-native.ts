@@ -119,6 +119,11 @@ export class FakeDevice implements NativeDevice {
     return { index, flags: 7, size, mappable: [], type: undefined, subtype: undefined };
   }
 
+  /** The fake's registers are no memory. */
+  doorbell() {
+    return undefined;
+  }
+
   irq(index: number) {
     const irqs = [
       { index: 0, flags: 7, count: 1 },

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+// The doorbells of one device, and where the fast ones can be trusted.
+import { Doorbell } from '../doorbell.js';
+import type { Region } from '../region.js';
+
+/**
+ * Versions of V8 that were seen, in every tier of their compilers, to make one store of 32 bits of a store to
+ * a Uint32Array, in the order of the program (`npm run test:exact`): Node 20, 22, 24 and 26.
+ */
+const provenEngines = ['11.3', '12.4', '13.6', '14.6'];
+
+/** Whether this process may store to registers from JavaScript. */
+export function storesAreExact(
+  arch: string = process.arch,
+  { v8 = '', electron }: NodeJS.ProcessVersions = process.versions,
+): boolean {
+  const [major, minor] = v8.split('.');
+  // Electron has an engine of its own making.
+  return arch === 'x64' && electron === undefined && provenEngines.includes(`${major}.${minor}`);
+}
+
+/** Maps a register for stores, or gives nothing where that cannot be. */
+export type MapRegister = (region: number, offset: number) => ArrayBuffer | undefined;
+
+export class Doorbells {
+  readonly #map: MapRegister;
+  readonly #doorbells = new Map<string, Doorbell>();
+
+  constructor(map: MapRegister) {
+    this.#map = map;
+  }
+
+  /** The doorbell at an offset that was checked; the same object every time. */
+  at(region: Region, offset: number): Doorbell {
+    const key = `${region.index}:${offset}`;
+    let doorbell = this.#doorbells.get(key);
+    if (doorbell === undefined) {
+      const memory = storesAreExact() ? this.#map(region.index, offset) : undefined;
+      doorbell = new Doorbell(region, offset, memory && new Uint32Array(memory));
+      this.#doorbells.set(key, doorbell);
+    }
+    return doorbell;
+  }
+
+  /** The device takes no writes any more, or for now. */
+  mute(): void {
+    for (const doorbell of this.#doorbells.values()) doorbell.mute();
+  }
+
+  unmute(): void {
+    for (const doorbell of this.#doorbells.values()) doorbell.unmute();
+  }
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+#include "sys/doorbell_page.h"
+
+#include <sched.h>
+#include <sys/mman.h>
+
+#include <array>
+#include <atomic>
+#include <utility>
+
+#include "sys/syscalls.h"
+
+namespace vfio::sys {
+
+namespace {
+
+enum class State : std::uint32_t {
+  kServing,
+  /// A store raised SIGBUS and is being tried again. Its signal may have been on its way while
+  /// restore() made the page whole, and a page that is whole is not to be given up.
+  kSuspect,
+  kGivingUp,
+  kLost,
+};
+
+}  // namespace
+
+struct DoorbellEntry {
+  std::atomic<std::uintptr_t> page{0};  // 0: free
+  std::atomic<State> state{State::kServing};
+};
+
+namespace {
+
+/// Never freed, since a handler may be reading them at any time.
+std::array<DoorbellEntry, 256> entries;
+
+DoorbellEntry* take_entry(std::uintptr_t page) noexcept {
+  for (DoorbellEntry& entry : entries) {
+    std::uintptr_t free = 0;
+    if (entry.page.compare_exchange_strong(free, page)) return &entry;
+  }
+  return nullptr;
+}
+
+/// False when the kernel has no memory for it.
+bool give_up(std::uintptr_t page) noexcept {
+  void* const place = reinterpret_cast<void*>(page);
+  // Not through the table that tests replace: theirs takes a lock, and this is a signal handler.
+  return kernel_syscalls().mmap(place, page_size(), PROT_READ | PROT_WRITE,
+                                MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+                                0) != MAP_FAILED;
+}
+
+/// Whether the store can be tried again.
+bool on_bus_error(DoorbellEntry& entry, std::uintptr_t page) noexcept {
+  State state = State::kServing;
+  if (entry.state.compare_exchange_strong(state, State::kSuspect)) return true;
+  // Another thread may have been quicker: then the page is lost already, or about to be.
+  if (state != State::kSuspect) return true;
+  if (!entry.state.compare_exchange_strong(state, State::kGivingUp)) return true;
+  const bool given_up = give_up(page);
+  entry.state.store(given_up ? State::kLost : State::kSuspect);
+  return given_up;
+}
+
+}  // namespace
+
+bool give_up_doorbell_page(std::uintptr_t address) noexcept {
+  const std::uintptr_t page = address & ~(page_size() - 1);
+  for (DoorbellEntry& entry : entries) {
+    if (entry.page.load() == page) return on_bus_error(entry, page);
+  }
+  return false;
+}
+
+std::shared_ptr<DoorbellPage> DoorbellPage::make(Mapping page) {
+  DoorbellEntry* const entry = take_entry(reinterpret_cast<std::uintptr_t>(page.data()));
+  if (entry == nullptr) return nullptr;
+  return std::shared_ptr<DoorbellPage>(new DoorbellPage(std::move(page), *entry));
+}
+
+DoorbellPage::DoorbellPage(Mapping page, DoorbellEntry& entry) noexcept
+    : page_(std::move(page)), entry_(entry) {}
+
+DoorbellPage::~DoorbellPage() {
+  entry_.state.store(State::kServing);
+  entry_.page.store(0);
+}
+
+bool DoorbellPage::is_lost() const noexcept { return entry_.state.load() == State::kLost; }
+
+void DoorbellPage::restore(Mapping fresh) {
+  // A handler is in the middle of it, for as long as one mmap takes.
+  while (entry_.state.load() == State::kGivingUp) ::sched_yield();
+  page_.replace_with(std::move(fresh));
+  entry_.state.store(State::kServing);
+}
+
+}  // namespace vfio::sys

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+// Stores that nothing guards, to a memfd that is cut short, which raises SIGBUS as a BAR does that
+// does not decode.
+#include "sys/doorbell_page.h"
+
+#include <doctest/doctest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <thread>
+#include <vector>
+
+#include "support.h"
+#include "sys/guarded.h"
+#include "sys/unique_fd.h"
+#include "syscalls_hook.h"
+
+using vfio::sys::DoorbellPage;
+using vfio::sys::guarded_load;
+using vfio::sys::Mapping;
+using vfio::sys::page_size;
+using vfio::sys::UniqueFd;
+using namespace vfio::testing;
+
+namespace {
+
+/// A page of registers that can be switched off and on.
+class Registers final {
+ public:
+  Registers() : file_(::memfd_create("registers", MFD_CLOEXEC)) {
+    set_on(true);
+    vfio::sys::install_bus_error_handler();
+  }
+  void set_on(bool on) {
+    REQUIRE(::ftruncate(file_.get(), on ? static_cast<off_t>(page_size()) : 0) == 0);
+  }
+  Mapping map() const {
+    return Mapping::of_file(file_.get(), 0, page_size(), PROT_READ | PROT_WRITE, "test");
+  }
+  std::uint8_t first() const {
+    std::uint8_t byte = 0;
+    REQUIRE(::pread(file_.get(), &byte, 1, 0) == 1);
+    return byte;
+  }
+
+ private:
+  UniqueFd file_;
+};
+
+/// As a compiler makes a store that knows nothing of devices.
+void store(const DoorbellPage& page, std::uint8_t value) {
+  *static_cast<volatile std::uint8_t*>(page.data()) = value;
+}
+
+}  // namespace
+
+TEST_CASE("a store to a doorbell page reaches the registers") {
+  const Registers registers;
+  const auto page = DoorbellPage::make(registers.map());
+  store(*page, 42);
+  CHECK(registers.first() == 42);
+  CHECK_FALSE(page->is_lost());
+}
+
+TEST_CASE("a store that the device does not take is lost, until the page is restored") {
+  Registers registers;
+  const auto page = DoorbellPage::make(registers.map());
+  for (int round = 0; round < 3; ++round) {
+    CAPTURE(round);
+    registers.set_on(false);
+    store(*page, 1);
+    CHECK(page->is_lost());
+    registers.set_on(true);
+    store(*page, 2);
+    CHECK(registers.first() == 0);
+    const std::uint8_t* const before = page->data();
+    page->restore(registers.map());
+    CHECK(page->data() == before);
+    CHECK_FALSE(page->is_lost());
+    store(*page, 3);
+    CHECK(registers.first() == 3);
+  }
+}
+
+TEST_CASE("a page that is restored while the device is still off is lost again") {
+  Registers registers;
+  const auto page = DoorbellPage::make(registers.map());
+  registers.set_on(false);
+  store(*page, 1);
+  page->restore(registers.map());
+  store(*page, 1);
+  CHECK(page->is_lost());
+}
+
+TEST_CASE("a restore that fails leaves the page lost, and nothing else") {
+  Registers registers;
+  const auto page = DoorbellPage::make(registers.map());
+  registers.set_on(false);
+  store(*page, 1);
+  registers.set_on(true);
+  reset_syscalls();
+  fail_syscall(1, ENOMEM, "mremap");
+  CHECK(errno_of([&] { page->restore(registers.map()); }) == ENOMEM);
+  CHECK(count_syscalls("munmap") == 1);
+  reset_syscalls();
+  CHECK(page->is_lost());
+  page->restore(registers.map());
+  store(*page, 4);
+  CHECK(registers.first() == 4);
+}
+
+TEST_CASE("guarded accesses beside a lost page see the registers") {
+  Registers registers;
+  const auto page = DoorbellPage::make(registers.map());
+  const Mapping window = registers.map();
+  registers.set_on(false);
+  store(*page, 1);
+  std::uint32_t value = 7;
+  CHECK_FALSE(guarded_load(reinterpret_cast<volatile std::uint32_t*>(window.data()), value));
+  registers.set_on(true);
+  CHECK(guarded_load(reinterpret_cast<volatile std::uint32_t*>(window.data()), value));
+  CHECK(value == 0);
+}
+
+TEST_CASE("two threads store while the device goes off and on, and the page is whole at the end") {
+  Registers registers;
+  const auto page = DoorbellPage::make(registers.map());
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 2; ++i) {
+    threads.emplace_back([&] {
+      while (!stop) store(*page, 1);
+    });
+  }
+  for (int round = 0; round < 200; ++round) {
+    registers.set_on(false);
+    registers.set_on(true);
+    if (page->is_lost()) page->restore(registers.map());
+  }
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
+  if (page->is_lost()) page->restore(registers.map());
+  store(*page, 9);
+  CHECK(registers.first() == 9);
+}
+
+TEST_CASE("a tombstoned page takes stores and keeps the registers from them") {
+  const Registers registers;
+  const auto page = DoorbellPage::make(registers.map());
+  page->tombstone();
+  store(*page, 42);
+  CHECK(registers.first() == 0);
+}
+
+TEST_CASE("there are 256 such pages, and those that ended make room") {
+  const Registers registers;
+  std::vector<std::shared_ptr<DoorbellPage>> pages;
+  while (auto page = DoorbellPage::make(registers.map())) pages.push_back(std::move(page));
+  CHECK(pages.size() == 256);
+  pages.pop_back();
+  CHECK(DoorbellPage::make(registers.map()) != nullptr);
+}
