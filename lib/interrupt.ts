@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // One interrupt vector and everyone who waits on it.
 import { closedError, unsupportedError, VfioError } from './errors.js';
+import { blockInTurns } from './internal/blocking.js';
 import { callNative } from './internal/call.js';
 import { InterruptIterator } from './internal/interrupt-iterator.js';
 import { warn } from './internal/report.js';
@@ -28,8 +29,8 @@ export interface OnceOptions {
  * first listener.
  *
  * INTx is a level that the kernel masks at each interrupt. It is unmasked when all listeners, and
- * the promises they returned, have settled; of an iteration, when its body is done; after once(),
- * when the next wait begins or unmask() is called. Until then the device must have been told to
+ * the promises they returned, have settled; of an iteration, when its body is done; after once() and
+ * waitSync(), when the next wait begins or unmask() is called. Until then the device must have been told to
  * lower the line.
  */
 export class Interrupt implements AsyncIterable<number> {
@@ -103,6 +104,29 @@ export class Interrupt implements AsyncIterable<number> {
     return iterator;
   }
 
+  /**
+   * Blocks this thread until the next interrupt and gives its count, a few microseconds after it.
+   * For workers, and for scripts that do one thing after another: in the main thread no timer, no
+   * other interrupt and no event of the device is handled meanwhile, so give it a `timeout` there.
+   * INTx is unmasked as with once().
+   *
+   * `timeout` is an integer in milliseconds; 0 only looks, without it there is no limit. Throws
+   * `ERR_VFIO_TIMEOUT`, `ERR_VFIO_CLOSED`, or `ERR_VFIO_BUSY` while there are listeners, iterations or
+   * pending once() calls: one eventfd has one consumer. Ending the worker or the process ends the wait.
+   */
+  waitSync(timeout?: number): number {
+    if (timeout !== undefined) integer('timeout', timeout, 0, maxMilliseconds);
+    this.#mustBeOpen();
+    if (this.#subscribers.length > 0) throw this.#consumed();
+    if (this.#unmaskDue) this.#unmaskAfterDelivery();
+    const wait = (milliseconds: number) => this.#native.wait(this.#index, milliseconds);
+    const count = callNative(() => blockInTurns(wait, timeout));
+    if (count === 0) throw timedOut(timeout);
+    this.#count += count;
+    this.#unmaskDue = this.#level;
+    return count;
+  }
+
   /** Lets a listener keep the process alive, as at first. */
   ref(): this {
     return this.#keepAlive(true);
@@ -147,6 +171,15 @@ export class Interrupt implements AsyncIterable<number> {
 
   #mustBeOpen(): void {
     if (this.#closed) throw closedError(this.#set);
+  }
+
+  #consumed(): VfioError {
+    const hint = 'Wait after the last of them has left, or wait with once().';
+    return new VfioError(
+      'ERR_VFIO_BUSY',
+      `Vector ${this.#index} of ${this.#set} has listeners, which get its interrupts`,
+      { hint },
+    );
   }
 
   #mustBeLevel(what: string): void {
@@ -236,6 +269,6 @@ export class Interrupt implements AsyncIterable<number> {
   }
 }
 
-function timedOut(timeout: number): VfioError {
+function timedOut(timeout: number | undefined): VfioError {
   return new VfioError('ERR_VFIO_TIMEOUT', `No interrupt within ${timeout} ms`);
 }

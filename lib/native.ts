@@ -113,6 +113,8 @@ export interface NativeInterrupts {
   /** Calls back with how often the vector was raised since the last call. One listener a vector. */
   listen(vector: number, callback: (count: number) => void): void;
   unlisten(vector: number): void;
+  /** Blocks this thread until the vector is raised, no longer than that; 0 when it was not. */
+  wait(vector: number, milliseconds: number): number;
   /** Whether the vector's listener keeps the process alive (it does at first). */
   ref(vector: number): void;
   unref(vector: number): void;

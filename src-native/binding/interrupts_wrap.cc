@@ -13,6 +13,7 @@ void InterruptsWrap::define(Environment& environment) {
                                            InstanceAccessor<&InterruptsWrap::count>("count"),
                                            InstanceMethod<&InterruptsWrap::listen>("listen"),
                                            InstanceMethod<&InterruptsWrap::unlisten>("unlisten"),
+                                           InstanceMethod<&InterruptsWrap::wait>("wait"),
                                            InstanceMethod<&InterruptsWrap::ref>("ref"),
                                            InstanceMethod<&InterruptsWrap::unref>("unref"),
                                            InstanceMethod<&InterruptsWrap::trigger>("trigger"),
@@ -49,6 +50,12 @@ void InterruptsWrap::listen(const Napi::CallbackInfo& info) {
 
 void InterruptsWrap::unlisten(const Napi::CallbackInfo& info) {
   vectors_->unlisten(index_from(info[0]));
+}
+
+Napi::Value InterruptsWrap::wait(const Napi::CallbackInfo& info) {
+  return across(info.Env(), [&] {
+    return number(info.Env(), vectors_->wait(index_from(info[0]), index_from(info[1])));
+  });
 }
 
 void InterruptsWrap::ref(const Napi::CallbackInfo& info) {

@@ -21,6 +21,7 @@ class InterruptsWrap final : public Napi::ObjectWrap<InterruptsWrap> {
   Napi::Value count(const Napi::CallbackInfo& info);
   void listen(const Napi::CallbackInfo& info);
   void unlisten(const Napi::CallbackInfo& info);
+  Napi::Value wait(const Napi::CallbackInfo& info);
   void ref(const Napi::CallbackInfo& info);
   void unref(const Napi::CallbackInfo& info);
   void trigger(const Napi::CallbackInfo& info);

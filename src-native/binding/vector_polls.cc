@@ -34,6 +34,11 @@ void VectorPolls::listen(std::uint32_t vector, std::function<void(std::uint64_t)
                                        }));
 }
 
+std::uint64_t VectorPolls::wait(std::uint32_t vector, std::uint32_t milliseconds) {
+  check_vector(vector);
+  return sys::wait_eventfd(irqs_->eventfd(vector), static_cast<int>(milliseconds));
+}
+
 void VectorPolls::ref(std::uint32_t vector) {
   check_vector(vector);
   if (const auto poll = polls_.find(vector); poll != polls_.end()) poll->second.ref();

@@ -26,6 +26,10 @@ class VectorPolls final {
   /// `on_interrupt` gets how often the vector was raised. Takes the place of an earlier listener.
   void listen(std::uint32_t vector, std::function<void(std::uint64_t)> on_interrupt);
   void unlisten(std::uint32_t vector) { polls_.erase(vector); }
+  /// Blocks until the vector is raised, no longer than that, and gives how often it was; 0 when it
+  /// was not. Not while somebody listens to it. Meant for short turns: whether the set is open is
+  /// looked at once, at the beginning.
+  std::uint64_t wait(std::uint32_t vector, std::uint32_t milliseconds);
   void ref(std::uint32_t vector);
   void unref(std::uint32_t vector);
 

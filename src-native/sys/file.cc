@@ -71,6 +71,12 @@ uint64_t drain_eventfd(int fd) noexcept {
   return got == sizeof count ? count : 0;
 }
 
+uint64_t wait_eventfd(int fd, int timeout_ms) {
+  pollfd raised{.fd = fd, .events = POLLIN, .revents = 0};
+  if (syscalls().poll(&raised, 1, timeout_ms) < 0 && errno != EINTR) throw SysError(errno, "poll");
+  return drain_eventfd(fd);
+}
+
 UniqueFd make_epoll() {
   UniqueFd fd(syscalls().epoll_create1(EPOLL_CLOEXEC));
   if (!fd.valid()) throw SysError(errno, "epoll_create1");

@@ -30,6 +30,10 @@ UniqueFd make_eventfd();
 /// Reads and resets an eventfd's counter; 0 when it was not raised.
 uint64_t drain_eventfd(int fd) noexcept;
 
+/// Waits until an eventfd is raised, then drains it; 0 when that takes longer or a signal comes in
+/// between.
+uint64_t wait_eventfd(int fd, int timeout_ms);
+
 /// An epoll descriptor, close-on-exec. It is itself readable while a descriptor added to it is.
 UniqueFd make_epoll();
 void watch_readable(const UniqueFd& epoll, int fd);

@@ -269,6 +269,80 @@ describe('a vector', () => {
     });
   });
 
+  describe('waitSync', () => {
+    test('gives what was raised, and is counted', () => {
+      raise(0, 1000);
+      expect(set.vector(0).waitSync()).toBe(1000);
+      raise(0, 2);
+      expect(set.vector(0).waitSync(0)).toBe(2);
+      expect(set.vector(0).count).toBe(1002);
+    });
+
+    test('waits for no other vector, and no less than its time', () => {
+      raise(1);
+      const begin = performance.now();
+      expect(() => set.vector(0).waitSync(45)).toThrow(withCode('ERR_VFIO_TIMEOUT'));
+      expect(performance.now() - begin).toBeGreaterThanOrEqual(45);
+      expect(set.vector(1).waitSync(0)).toBe(1);
+    });
+
+    test('waits again when a signal comes in between', () => {
+      raise(0);
+      syscalls().fail(1, constants.errno.EINTR, 'poll');
+      expect(set.vector(0).waitSync()).toBe(1);
+      expect(syscalls().failed()).toBe(true);
+    });
+
+    test('throws when the kernel does, and nothing is lost', () => {
+      raise(0);
+      syscalls().fail(1, constants.errno.ENOMEM, 'poll');
+      const failure = withCode('ENOMEM', { syscall: 'poll' });
+      expect(() => set.vector(0).waitSync()).toThrow(failure);
+      expect(set.vector(0).waitSync(0)).toBe(1);
+    });
+
+    test('takes turns with the other ways to wait, and none loses a count', async () => {
+      const vector = set.vector(0);
+      const heard: number[] = [];
+      raise(0, 1);
+      expect(vector.waitSync(0)).toBe(1);
+      raise(0, 2);
+      expect(await vector.once()).toBe(2);
+      raise(0, 3);
+      const listener = (count: number) => heard.push(count);
+      vector.on(listener);
+      await until(() => heard.length > 0);
+      raise(0, 4);
+      vector.off(listener);
+      expect(vector.waitSync(0)).toBe(4);
+      expect(heard).toEqual([3]);
+    });
+
+    test('is refused while somebody listens', () => {
+      const listener = () => {};
+      set.vector(0).on(listener);
+      const hint = expect.stringContaining('once()');
+      expect(() => set.vector(0).waitSync(0)).toThrow(withCode('ERR_VFIO_BUSY', { hint }));
+      raise(1);
+      expect(set.vector(1).waitSync(0)).toBe(1);
+    });
+
+    test('is over with its set, its device, and a reset', async () => {
+      const closed = withCode('ERR_VFIO_CLOSED');
+      const vector = set.vector(0);
+      await device.reset();
+      expect(() => vector.waitSync()).toThrow(closed);
+      device.busMaster = true;
+      const again = device.enableInterrupts('msi');
+      const other = again.vector(0);
+      again.close();
+      expect(() => other.waitSync()).toThrow(closed);
+      const last = device.enableInterrupts('msi').vector(0);
+      await device.close();
+      expect(() => last.waitSync()).toThrow(closed);
+    });
+  });
+
   describe('an iteration', () => {
     test('gives the counts, and adds up what arrives while its body works', async () => {
       const counts: number[] = [];

@@ -181,3 +181,14 @@ test('can be triggered without the device', async () => {
   vector.trigger();
   expect(await vector.once()).toBe(1);
 });
+
+test('is unmasked after waitSync() by the next wait', async () => {
+  assertLine();
+  expect(vector.waitSync()).toBe(1);
+  expect(assertLine()).toBe(false);
+  expect(vector.waitSync()).toBe(1);
+  expect(await vector.once()).toBe(1);
+  hardware.lowerIntx();
+  expect(() => vector.waitSync(0)).toThrow(withCode('ERR_VFIO_TIMEOUT'));
+  expect(assertLine()).toBe(true);
+});

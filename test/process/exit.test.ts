@@ -119,6 +119,17 @@ describe('a process ends at once', () => {
       \`, machine.id).once('message', end);
       await new Promise(() => setInterval(() => {}, 1000));`,
     ],
+    [
+      'with a worker that waits in waitSync()',
+      `startWorker(\`
+        joinMachine(workerData);
+        const device = await openDevice(address);
+        const vector = device.enableInterrupts('intx').vector(0);
+        parentPort.postMessage('waits');
+        vector.waitSync();
+      \`, machine.id).once('message', end);
+      await new Promise(() => setInterval(() => {}, 1000));`,
+    ],
   ];
 
   test.concurrent.each(states)('by process.exit, %s', async (_, body) => {

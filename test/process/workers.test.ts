@@ -211,6 +211,30 @@ test.concurrent('an interrupt reaches a worker while the main thread is busy', a
   expect(['ok 1', 'not-equal 1']).toContain(stdout);
 });
 
+test.concurrent('a worker waits in waitSync() for what other threads raise, until it is terminated', async () => {
+  const source = `
+    const worker = startWorker(\`
+      joinMachine(workerData);
+      const device = await openDevice(address);
+      device.busMaster = true;
+      const vector = device.enableInterrupts('msix').vector(0);
+      parentPort.postMessage('waits');
+      for (let sum = 0; ; parentPort.postMessage(sum)) sum += vector.waitSync();
+    \`, machine.id);
+    await once(worker, 'message');
+    let sum = 0;
+    worker.on('message', (value) => { sum = value; });
+    for (let i = 1; i <= 5; i++) {
+      hardware.raise(2, 0);
+      await until(() => sum === i);
+    }
+    console.log(await worker.terminate(), sum);
+    await until(() => isFree(machine));
+    await (await openDevice(address)).close();
+  `;
+  expect(await run(source)).toMatchObject({ ...ended, stdout: '1 5' });
+});
+
 test.concurrent('threads share the registry: a device opens once, its group has one address space', async () => {
   const source = `
     const worker = startWorker(\`

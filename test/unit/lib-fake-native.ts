@@ -35,6 +35,8 @@ export function settle(): Promise<void> {
 
 export class FakeInterrupts implements NativeInterrupts {
   readonly listeners = new Map<number, (count: number) => void>();
+  /** What the turns of wait() give, one after the other; then 0. */
+  waits: number[] = [];
   onUnmask = () => {};
 
   constructor(
@@ -56,6 +58,11 @@ export class FakeInterrupts implements NativeInterrupts {
   unlisten(vector: number): void {
     this.log.push(`unlisten ${vector}`);
     this.listeners.delete(vector);
+  }
+
+  wait(vector: number, milliseconds: number): number {
+    this.log.push(`wait ${vector} ${milliseconds}`);
+    return this.waits.shift() ?? 0;
   }
 
   ref(vector: number): void {

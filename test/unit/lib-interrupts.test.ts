@@ -57,6 +57,7 @@ describe('a set', () => {
     expect(thrownBy(() => set.vector(0))).toMatchObject(closed);
     expect(thrownBy(() => interrupt.on(() => {}))).toMatchObject(closed);
     expect(thrownBy(() => interrupt.trigger())).toMatchObject(closed);
+    expect(thrownBy(() => interrupt.waitSync(0))).toMatchObject(closed);
     expect(thrownBy(() => interrupt.mask())).toMatchObject(closed);
     expect(thrownBy(() => interrupt.unmask())).toMatchObject(closed);
     expect(thrownBy(() => interrupt[Symbol.asyncIterator]())).toMatchObject(closed);
@@ -229,6 +230,87 @@ describe('once', () => {
     [null, 'ERR_INVALID_ARG_TYPE'],
   ])('refuses %j', async (options, code) => {
     expect((await rejectionOf(arm('msi').once(options as never))).code).toBe(code);
+  });
+});
+
+describe('waitSync', () => {
+  test('gives the next count, in turns that another thread can end', () => {
+    const interrupt = arm('msix', 2);
+    native.waits = [0, 0, 3];
+    expect(set.vector(1).waitSync()).toBe(3);
+    expect(set.vector(1).count).toBe(3);
+    expect(interrupt.count).toBe(0);
+    expect(log).toEqual(['wait 1 20', 'wait 1 20', 'wait 1 20']);
+  });
+
+  test('with 0 only looks', () => {
+    const interrupt = arm('msi');
+    expect(thrownBy(() => interrupt.waitSync(0))).toMatchObject({ code: 'ERR_VFIO_TIMEOUT' });
+    native.waits = [2];
+    expect(interrupt.waitSync(0)).toBe(2);
+    expect(log).toEqual(['wait 0 0', 'wait 0 0']);
+  });
+
+  test('throws what the addon throws, in the middle too', () => {
+    const interrupt = arm('msi');
+    native.wait = () => {
+      if (native.waits.length === 0) throw { code: 'ERR_VFIO_CLOSED', message: 'closed' };
+      return native.waits.shift() ?? 0;
+    };
+    native.waits = [0, 0];
+    expect(thrownBy(() => interrupt.waitSync())).toMatchObject({ code: 'ERR_VFIO_CLOSED' });
+    expect(native.waits).toEqual([]);
+  });
+
+  test('is refused while somebody listens, and changes nothing', async () => {
+    const interrupt = arm('msi');
+    const busy = { code: 'ERR_VFIO_BUSY', message: expect.stringContaining('listeners') };
+    const refused = () => expect(thrownBy(() => interrupt.waitSync(0))).toMatchObject(busy);
+    const listener = () => {};
+    interrupt.on(listener);
+    refused();
+    interrupt.off(listener);
+    const next = interrupt.once();
+    refused();
+    native.raise();
+    await next;
+    const steps = interrupt[Symbol.asyncIterator]();
+    refused();
+    await steps.return?.();
+    expect(log.filter((line) => line.startsWith('wait'))).toEqual([]);
+    native.waits = [1];
+    expect(interrupt.waitSync(0)).toBe(1);
+  });
+
+  test('unmasks INTx when the next wait begins', async () => {
+    const interrupt = arm('intx');
+    native.waits = [1, 1];
+    interrupt.waitSync(0);
+    interrupt.waitSync(0);
+    interrupt.once();
+    expect(log).toEqual(['wait 0 0', 'unmask', 'wait 0 0', 'listen 0', 'unmask']);
+  });
+
+  test('that got nothing leaves INTx alone', () => {
+    const interrupt = arm('intx');
+    thrownBy(() => interrupt.waitSync(0));
+    thrownBy(() => interrupt.waitSync(0));
+    expect(log).not.toContain('unmask');
+  });
+
+  test.each([
+    [-1, 'ERR_VFIO_RANGE'],
+    [0.5, 'ERR_VFIO_RANGE'],
+    [Number.NaN, 'ERR_VFIO_RANGE'],
+    [2 ** 31, 'ERR_VFIO_RANGE'],
+    ['1', 'ERR_INVALID_ARG_TYPE'],
+    [1n, 'ERR_INVALID_ARG_TYPE'],
+    [null, 'ERR_INVALID_ARG_TYPE'],
+    [{ timeout: 1 }, 'ERR_INVALID_ARG_TYPE'],
+  ])('refuses %p', (timeout, code) => {
+    const interrupt = arm('msi');
+    expect(thrownBy(() => interrupt.waitSync(timeout as never)).code).toBe(code);
+    expect(log).toEqual([]);
   });
 });
 
