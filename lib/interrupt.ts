@@ -95,11 +95,15 @@ export class Interrupt implements AsyncIterable<number> {
 
   /**
    * Iterates over the counts: each step gives how often it was raised since the step before. Ends
-   * when the set is closed; breaking out unsubscribes. Listens from this call on.
+   * when the set is closed; breaking out unsubscribes, and leaves what came since the last step to who
+   * listens next. Listens from this call on.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<number, undefined, undefined> {
     this.#mustBeOpen();
-    const iterator = new InterruptIterator((left) => this.#unsubscribe(left));
+    const iterator = new InterruptIterator((left, unused) => {
+      this.#unsubscribe(left);
+      if (unused > 0) this.#giveBack(unused);
+    });
     this.#subscribe(iterator);
     return iterator;
   }
@@ -209,6 +213,13 @@ export class Interrupt implements AsyncIterable<number> {
     const wasLast = left.length === 0 && this.#subscribers.length > 0;
     this.#subscribers = left;
     if (wasLast) callNative(() => this.#native.unlisten(this.#index));
+  }
+
+  /** Others have heard of it too, if there are any. */
+  #giveBack(unused: number): void {
+    if (this.#subscribers.length > 0) return;
+    callNative(() => this.#native.giveBack(this.#index, unused));
+    this.#count -= unused;
   }
 
   #listen(): void {

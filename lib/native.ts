@@ -115,6 +115,8 @@ export interface NativeInterrupts {
   unlisten(vector: number): void;
   /** Blocks this thread until the vector is raised, no longer than that; 0 when it was not. */
   wait(vector: number, milliseconds: number): number;
+  /** Puts back what was delivered and not used, for the next who listens or waits. */
+  giveBack(vector: number, count: number): void;
   /** Whether the vector's listener keeps the process alive (it does at first). */
   ref(vector: number): void;
   unref(vector: number): void;

@@ -10,15 +10,15 @@ export class InterruptIterator
   implements Subscriber, AsyncIterableIterator<number, undefined, undefined>
 {
   readonly serves = true;
-  readonly #leave: (iterator: InterruptIterator) => void;
+  readonly #leave: (iterator: InterruptIterator, unused: number) => void;
   #pending = 0;
   #waiting: ((step: Step) => void)[] = [];
   #body: Promise<void> | undefined;
   #bodyDone = () => {};
   #ended = false;
 
-  /** `leave` unsubscribes. */
-  constructor(leave: (iterator: InterruptIterator) => void) {
+  /** `leave` unsubscribes; it is told how often the vector was raised without a step for it. */
+  constructor(leave: (iterator: InterruptIterator, unused: number) => void) {
     this.#leave = leave;
   }
 
@@ -40,8 +40,9 @@ export class InterruptIterator
 
   /** The loop was left. */
   async return(): Promise<Step> {
+    const unused = this.#pending;
     this.#pending = 0;
-    if (!this.#ended) this.#leave(this);
+    if (!this.#ended) this.#leave(this, unused);
     this.end();
     return done;
   }

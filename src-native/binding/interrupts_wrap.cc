@@ -14,6 +14,7 @@ void InterruptsWrap::define(Environment& environment) {
                                            InstanceMethod<&InterruptsWrap::listen>("listen"),
                                            InstanceMethod<&InterruptsWrap::unlisten>("unlisten"),
                                            InstanceMethod<&InterruptsWrap::wait>("wait"),
+                                           InstanceMethod<&InterruptsWrap::give_back>("giveBack"),
                                            InstanceMethod<&InterruptsWrap::ref>("ref"),
                                            InstanceMethod<&InterruptsWrap::unref>("unref"),
                                            InstanceMethod<&InterruptsWrap::trigger>("trigger"),
@@ -56,6 +57,11 @@ Napi::Value InterruptsWrap::wait(const Napi::CallbackInfo& info) {
   return across(info.Env(), [&] {
     return number(info.Env(), vectors_->wait(index_from(info[0]), index_from(info[1])));
   });
+}
+
+void InterruptsWrap::give_back(const Napi::CallbackInfo& info) {
+  const auto raised = static_cast<std::uint64_t>(info[1].As<Napi::Number>().Int64Value());
+  across(info.Env(), [&] { vectors_->give_back(index_from(info[0]), raised); });
 }
 
 void InterruptsWrap::ref(const Napi::CallbackInfo& info) {

@@ -22,6 +22,7 @@ class InterruptsWrap final : public Napi::ObjectWrap<InterruptsWrap> {
   void listen(const Napi::CallbackInfo& info);
   void unlisten(const Napi::CallbackInfo& info);
   Napi::Value wait(const Napi::CallbackInfo& info);
+  void give_back(const Napi::CallbackInfo& info);
   void ref(const Napi::CallbackInfo& info);
   void unref(const Napi::CallbackInfo& info);
   void trigger(const Napi::CallbackInfo& info);

@@ -39,6 +39,11 @@ std::uint64_t VectorPolls::wait(std::uint32_t vector, std::uint32_t milliseconds
   return sys::wait_eventfd(irqs_->eventfd(vector), static_cast<int>(milliseconds));
 }
 
+void VectorPolls::give_back(std::uint32_t vector, std::uint64_t raised) {
+  check_vector(vector);
+  sys::raise_eventfd(irqs_->eventfd(vector), raised);
+}
+
 void VectorPolls::ref(std::uint32_t vector) {
   check_vector(vector);
   if (const auto poll = polls_.find(vector); poll != polls_.end()) poll->second.ref();

@@ -30,6 +30,8 @@ class VectorPolls final {
   /// was not. Not while somebody listens to it. Meant for short turns: whether the set is open is
   /// looked at once, at the beginning.
   std::uint64_t wait(std::uint32_t vector, std::uint32_t milliseconds);
+  /// Puts back what was delivered and not used, for the next who listens or waits.
+  void give_back(std::uint32_t vector, std::uint64_t raised);
   void ref(std::uint32_t vector);
   void unref(std::uint32_t vector);
 

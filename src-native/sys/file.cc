@@ -71,6 +71,11 @@ uint64_t drain_eventfd(int fd) noexcept {
   return got == sizeof count ? count : 0;
 }
 
+void raise_eventfd(int fd, std::uint64_t times) {
+  const ssize_t put = without_eintr([&] { return syscalls().write(fd, &times, sizeof times); });
+  if (put < 0) throw SysError(errno, "write");
+}
+
 uint64_t wait_eventfd(int fd, int timeout_ms) {
   pollfd raised{.fd = fd, .events = POLLIN, .revents = 0};
   if (syscalls().poll(&raised, 1, timeout_ms) < 0 && errno != EINTR) throw SysError(errno, "poll");

@@ -30,6 +30,9 @@ UniqueFd make_eventfd();
 /// Reads and resets an eventfd's counter; 0 when it was not raised.
 uint64_t drain_eventfd(int fd) noexcept;
 
+/// Adds to an eventfd's counter.
+void raise_eventfd(int fd, std::uint64_t times);
+
 /// Waits until an eventfd is raised, then drains it; 0 when that takes longer or a signal comes in
 /// between.
 uint64_t wait_eventfd(int fd, int timeout_ms);

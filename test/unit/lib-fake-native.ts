@@ -65,6 +65,10 @@ export class FakeInterrupts implements NativeInterrupts {
     return this.waits.shift() ?? 0;
   }
 
+  giveBack(vector: number, count: number): void {
+    this.log.push(`give back ${vector} ${count}`);
+  }
+
   ref(vector: number): void {
     this.log.push(`ref ${vector}`);
   }

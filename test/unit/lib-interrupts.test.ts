@@ -336,6 +336,24 @@ describe('iterating', () => {
     expect(log).toEqual(['listen 0', 'unlisten 0']);
   });
 
+  test('that is left gives back what no step got, unless others got it', async () => {
+    const interrupt = arm('msi');
+    const steps = interrupt[Symbol.asyncIterator]();
+    native.raise(0, 2);
+    await steps.next();
+    native.raise(0, 3);
+    await steps.return?.();
+    expect(log).toEqual(['listen 0', 'unlisten 0', 'give back 0 3']);
+    expect(interrupt.count).toBe(2);
+
+    const shared = interrupt[Symbol.asyncIterator]();
+    const counts = collect(interrupt);
+    native.raise(0, 4);
+    await shared.return?.();
+    expect(counts).toEqual([4]);
+    expect(log.filter((line) => line.startsWith('give'))).toHaveLength(1);
+  });
+
   test('unsubscribes when the body throws', async () => {
     const interrupt = arm('msi');
     setImmediate(() => native.raise());
