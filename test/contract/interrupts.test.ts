@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // MSI and MSI-X: arming, counts, listeners, waiting and iterating. INTx: test/contract/intx.test.ts. What
 // keeps the process alive, and handlers that throw: test/process/.
+import { getEventListeners } from 'node:events';
 import { constants } from 'node:os';
 import { afterAll, afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { type Device, type InterruptSet, openDevice } from '../../lib/index.js';
@@ -257,6 +258,28 @@ describe('a vector', () => {
       await expect(set.vector(0).once({ signal: abort.signal })).rejects.toBe(reason);
     });
 
+    test('with a time and a signal rejects for what comes first, and leaves neither behind', async () => {
+      const vector = set.vector(0);
+      const abort = new AbortController();
+      const timeout = withCode('ERR_VFIO_TIMEOUT');
+      await expect(vector.once({ timeout: 1, signal: abort.signal })).rejects.toEqual(timeout);
+      const waiting = vector.once({ timeout: 60_000, signal: abort.signal });
+      raise(0, 2);
+      expect(await waiting).toBe(2);
+      abort.abort();
+      expect(await vector.once({ timeout: 0 }).catch(({ code }) => code)).toBe('ERR_VFIO_TIMEOUT');
+      expect(getEventListeners(abort.signal, 'abort')).toEqual([]);
+    });
+
+    test('that is aborted while the interrupt is on its way leaves it to the next', async () => {
+      const abort = new AbortController();
+      const waiting = set.vector(0).once({ signal: abort.signal });
+      raise(0, 3);
+      abort.abort();
+      await expect(waiting).rejects.toBe(abort.signal.reason);
+      expect(await set.vector(0).once()).toBe(3);
+    });
+
     test.each([
       ['a time that no timer has', { timeout: 2 ** 31 }, 'ERR_VFIO_RANGE'],
       ['a negative time', { timeout: -1 }, 'ERR_VFIO_RANGE'],
@@ -359,6 +382,21 @@ describe('a vector', () => {
       expect(counts).toEqual([1, 6]);
     });
 
+    test('is one of several, which all get everything at their own pace', async () => {
+      const vector = set.vector(0);
+      const [quick, slow] = [vector[Symbol.asyncIterator](), vector[Symbol.asyncIterator]()];
+      raise(0, 1);
+      expect(await quick.next()).toEqual({ value: 1, done: false });
+      raise(0, 2);
+      expect(await quick.next()).toEqual({ value: 2, done: false });
+      expect(await slow.next()).toEqual({ value: 3, done: false });
+      await quick.return?.();
+      raise(0, 4);
+      expect(await slow.next()).toEqual({ value: 4, done: false });
+      await slow.return?.();
+      expect(vector.count).toBe(7);
+    });
+
     test('ends with the set', async () => {
       const counts: number[] = [];
       const ended = (async () => {
@@ -381,6 +419,19 @@ describe('a vector', () => {
       await expect(throwing()).rejects.toBe(failure);
       raise(0, 3);
       expect(await set.vector(0).once()).toBe(3);
+    });
+
+    test('that breaks leaves what it did not get to who waits next', async () => {
+      const vector = set.vector(0);
+      raise(0);
+      for await (const _ of vector) {
+        raise(0, 3);
+        await until(() => vector.count === 4);
+        break;
+      }
+      expect(vector.count).toBe(1);
+      expect(vector.waitSync(0)).toBe(3);
+      expect(vector.count).toBe(4);
     });
 
     test('shares the vector with listeners', async () => {

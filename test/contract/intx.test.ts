@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // INTx: a level, which the kernel masks at each interrupt until those who listen have served the device.
-import { afterAll, afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { type Device, type Interrupt, openDevice } from '../../lib/index.js';
 import { useMachine } from '../support/testing.js';
 import { command, expectNothingOpen, turn, until, withCode } from './support.js';
@@ -191,4 +191,45 @@ test('is unmasked after waitSync() by the next wait', async () => {
   hardware.lowerIntx();
   expect(() => vector.waitSync(0)).toThrow(withCode('ERR_VFIO_TIMEOUT'));
   expect(assertLine()).toBe(true);
+});
+
+describe.each<[string, (vector: Interrupt, served: () => void) => Promise<unknown>]>([
+  ['by a listener', async (vector, served) => vector.on(served)],
+  ['by an asynchronous listener', async (vector, served) => vector.on(() => turn().then(served))],
+  [
+    'by an iteration',
+    async (vector, served) => {
+      for await (const _ of vector) served();
+    },
+  ],
+  [
+    'by once() in a row',
+    async (vector, served) => {
+      for (;;) {
+        await vector.once();
+        served();
+      }
+    },
+  ],
+])('a line that is asserted all the time, served %s,', (_, serve) => {
+  test('comes again for ever, and nothing else stands still', async () => {
+    let calls = 0;
+    const serving = serve(vector, () => {
+      calls++;
+      hardware.lowerIntx();
+    }).catch(({ code }) => expect(code).toBe('ERR_VFIO_CLOSED'));
+    const signalled = await hardware.storm(0, 0, 2_000_000);
+    await quiet();
+    expect(calls).toBeGreaterThan(1);
+    expect(vector.count).toBeGreaterThanOrEqual(signalled);
+    // However the last of it met with the unmasking, the next one arrives.
+    for (let i = 0; i < 3; i++) {
+      const before = calls;
+      assertLine();
+      await until(() => calls > before);
+      await quiet();
+    }
+    await device.close();
+    await serving;
+  });
 });

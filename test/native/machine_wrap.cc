@@ -126,6 +126,20 @@ class DeviceObject final {
       const bool signalled = device.raise(index_from(info[0]), index_from(info[1]));
       return Napi::Boolean::New(info.Env(), signalled);
     });
+    method("raiseMany", [&device](const Info& info) -> Napi::Value {
+      const auto times = static_cast<std::uint64_t>(info[2].As<Napi::Number>().Int64Value());
+      const bool signalled = device.raise_many(index_from(info[0]), index_from(info[1]), times);
+      return Napi::Boolean::New(info.Env(), signalled);
+    });
+    method("storm", [&device](const Info& info) -> Napi::Value {
+      ServiceThread thread;
+      return binding::Environment::of(info.Env())
+          .run<std::uint32_t>(
+              thread,
+              [&device, index = index_from(info[0]), vector = index_from(info[1]),
+               times = index_from(info[2])] { return device.storm(index, vector, times); },
+              [](Napi::Env env, std::uint32_t& signalled) { return number(env, signalled); });
+    });
     method("lowerIntx", [&device](const Info&) { device.lower_intx(); });
     method("setDecode", [&device](const Info& info) { device.set_decode(info[0].ToBoolean()); });
     method("lose", [&device](const Info&) { device.lose(); });

@@ -101,7 +101,22 @@ bool MemoryDevice::raise(std::uint32_t index, std::uint32_t vector) {
     intx_asserted_ = true;
     return deliver_intx();
   }
-  return enabled_ == index && (read_command() & kCommandBusMaster) != 0 && signal(vector);
+  return may_write(index) && signal(vector);
+}
+
+std::uint32_t MemoryDevice::storm(std::uint32_t index, std::uint32_t vector, std::uint32_t times) {
+  std::uint32_t signalled = 0;
+  for (std::uint32_t i = 0; i < times; ++i) signalled += raise(index, vector) ? 1 : 0;
+  return signalled;
+}
+
+bool MemoryDevice::raise_many(std::uint32_t index, std::uint32_t vector, std::uint64_t times) {
+  const std::lock_guard lock(mutex_);
+  return may_write(index) && signal(vector, times);
+}
+
+bool MemoryDevice::may_write(std::uint32_t index) const {
+  return enabled_ == index && (read_command() & kCommandBusMaster) != 0;
 }
 
 void MemoryDevice::lower_intx() {
@@ -463,10 +478,9 @@ bool MemoryDevice::deliver_intx() {
   return signal(0);
 }
 
-bool MemoryDevice::signal(std::uint32_t vector) const {
+bool MemoryDevice::signal(std::uint32_t vector, std::uint64_t times) const {
   if (vector >= triggers_.size() || !triggers_[vector].valid()) return false;
-  const std::uint64_t one = 1;
-  return ::write(triggers_[vector].get(), &one, sizeof one) == sizeof one;
+  return ::write(triggers_[vector].get(), &times, sizeof times) == sizeof times;
 }
 
 }  // namespace vfio::testing

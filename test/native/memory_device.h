@@ -57,6 +57,10 @@ class MemoryDevice final {
   /// Raises a vector of VFIO_PCI_{INTX,MSI,MSIX}_IRQ_INDEX. INTx stays asserted until lower_intx().
   /// MSI is a write to memory, so it needs bus mastering. Returns whether an eventfd was signalled.
   bool raise(std::uint32_t index, std::uint32_t vector);
+  /// The same so often, as fast as it goes. Returns how often an eventfd was signalled.
+  std::uint32_t storm(std::uint32_t index, std::uint32_t vector, std::uint32_t times);
+  /// What so many raises of MSI or MSI-X leave behind, at once.
+  bool raise_many(std::uint32_t index, std::uint32_t vector, std::uint64_t times);
   void lower_intx();
 
   /// Off as in D3, or behind a bridge that is off: BARs raise SIGBUS, and reads of them are EIO. On
@@ -120,8 +124,9 @@ class MemoryDevice final {
   int enable(const IrqRequest& request);
   void replace(const IrqRequest& request);
   void set_intx_mask(const IrqRequest& request);
+  bool may_write(std::uint32_t index) const;
   bool deliver_intx();
-  bool signal(std::uint32_t vector) const;
+  bool signal(std::uint32_t vector, std::uint64_t times = 1) const;
 
   const DeviceSpec spec_;
   mutable std::mutex mutex_;

@@ -208,6 +208,12 @@ describe('what a callback of the user throws', () => {
         await until(() => thrown >= i);
       }
       hardware.lowerIntx();
+      await hardware.storm(0, 0, 100_000);
+      await sleep(1);
+      const before = thrown;
+      hardware.raise(0, 0);
+      await until(() => thrown > before);
+      hardware.lowerIntx();
       await device.close();
       console.log('served');
     `;

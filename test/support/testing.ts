@@ -36,6 +36,10 @@ export interface Stage {
 export interface MemoryDevice {
   /** Raises a vector of VFIO_PCI_INTX/MSI/MSIX_IRQ_INDEX; whether an eventfd was signalled. */
   raise(index: number, vector: number): boolean;
+  /** So many raises of MSI or MSI-X that nobody heard yet. */
+  raiseMany(index: number, vector: number, times: number): boolean;
+  /** Raises in a thread of its own, as fast as it goes; how often an eventfd was signalled. */
+  storm(index: number, vector: number, times: number): Promise<number>;
   lowerIntx(): void;
   setDecode(on: boolean): void;
   lose(): void;

@@ -75,6 +75,18 @@ describeOn({ backend: 'type1', device: 'edu' }, 'interrupts', () => {
       await expect(set.vector(0).once({ signal: abort })).rejects.toThrow('enough');
     });
 
+    test('can be waited for while the event loop stands still', () => {
+      using set = device.enableInterrupts(type);
+      const vector = set.vector(0);
+      for (let round = 0; round < 3; round++) {
+        hardware.raise(1);
+        expect(vector.waitSync(5000)).toBe(1);
+        expect(hardware.acknowledge()).toBe(1);
+      }
+      const timeout = expect.objectContaining({ code: 'ERR_VFIO_TIMEOUT' });
+      expect(() => vector.waitSync(20)).toThrow(timeout);
+    });
+
     test('can be iterated over', async () => {
       using set = device.enableInterrupts(type);
       const vector = set.vector(0);
@@ -275,6 +287,48 @@ describeOn({ backend: 'type1', device: 'edu' }, 'interrupts', () => {
       await until(() => vector.count === 1000, 'all of them arrived');
       expect(counts.reduce((sum, count) => sum + count)).toBe(1000);
       expect(counts.length).toBeLessThan(10);
+    });
+
+    test.each<[string, (vector: Interrupt, arrived: (count: number) => boolean) => unknown]>([
+      ['a listener', (vector, arrived) => vector.on(arrived)],
+      [
+        'an iteration',
+        async (vector, arrived) => {
+          for await (const count of vector) if (arrived(count)) break;
+        },
+      ],
+      [
+        'once() in a row',
+        async (vector, arrived) => {
+          while (!arrived(await vector.once()));
+        },
+      ],
+    ])('a hundred thousand of them are all counted by %s', async (_, consume) => {
+      using set = device.enableInterrupts('msi');
+      const vector = set.vector(0);
+      const times = 100_000;
+      let sum = 0;
+      consume(vector, (count) => {
+        sum += count;
+        return sum >= times;
+      });
+      for (let i = 1; i <= times; i++) {
+        vector.trigger();
+        if (i % 1000 === 0) await new Promise(setImmediate);
+      }
+      await until(() => sum === times, 'all of them arrived');
+      expect(vector.count).toBe(times);
+    });
+
+    test('a hundred thousand of them are all counted by waitSync()', () => {
+      using set = device.enableInterrupts('msi');
+      const vector = set.vector(0);
+      let sum = 0;
+      for (let i = 1; i <= 100_000; i++) {
+        vector.trigger();
+        if (i % 100 === 0) sum += vector.waitSync(5000);
+      }
+      expect(sum).toBe(100_000);
     });
 
     test('reach every listener, and none that left', async () => {
