@@ -16,7 +16,13 @@ import {
 import type { Doorbells } from './internal/doorbells.js';
 import { type PollOptions, poll } from './internal/polling.js';
 import { expected, integer } from './internal/validate.js';
-import type { AccessArray, Handle, Native, NativeRegionInfo } from './native.js';
+import {
+  type AccessArray,
+  AccessFailure,
+  type Handle,
+  type Native,
+  type NativeRegionInfo,
+} from './native.js';
 
 export type { PollOptions } from './internal/polling.js';
 export type { AccessArray } from './native.js';
@@ -252,8 +258,9 @@ export class Region implements RegionInfo {
    * after it comes back. Reads at `readOffset`, the same register unless said otherwise.
    */
   write32Flush(offset: number, value: number, readOffset: number = offset): void {
-    this.#check({ offset, width: 32, write: value });
-    this.#check({ offset: readOffset, width: 32 });
+    this.#checkOffset('write', 32, offset);
+    this.#checkValue(32, offset, value);
+    this.#checkOffset('read', 32, readOffset);
     const failure = this.#native.write32Flush(this.#handle, offset, value, readOffset);
     if (failure !== undefined) throw this.#failed('write', 32, offset, failure);
   }
@@ -269,7 +276,7 @@ export class Region implements RegionInfo {
     value: number,
     options: PollOptions = {},
   ): Promise<number> {
-    this.#check({ offset, width: 32 });
+    this.#checkOffset('read', 32, offset);
     integer('the mask', mask, 0, 0xffff_ffff);
     integer('the value', value, 0, 0xffff_ffff);
     return poll(
@@ -283,28 +290,30 @@ export class Region implements RegionInfo {
 
   /** Reads 64 bits as two accesses of 32, the low half (at `offset`) first. */
   read64LowFirst(offset: number): bigint {
-    this.#checkPair(offset);
+    this.#checkPair('read', offset);
     const low = this.read32(offset);
     return (BigInt(this.read32(offset + 4)) << 32n) | BigInt(low);
   }
 
   /** Reads 64 bits as two accesses of 32, the high half (at `offset` + 4) first. */
   read64HighFirst(offset: number): bigint {
-    this.#checkPair(offset);
+    this.#checkPair('read', offset);
     const high = this.read32(offset + 4);
     return (BigInt(high) << 32n) | BigInt(this.read32(offset));
   }
 
   /** Writes 64 bits as two accesses of 32, the low half (at `offset`) first. */
   write64LowFirst(offset: number, value: bigint): void {
-    this.#checkPair(offset, value);
+    this.#checkPair('write', offset);
+    this.#checkValue(64, offset, value);
     this.write32(offset, Number(value & 0xffff_ffffn));
     this.write32(offset + 4, Number(value >> 32n));
   }
 
   /** Writes 64 bits as two accesses of 32, the high half (at `offset` + 4) first. */
   write64HighFirst(offset: number, value: bigint): void {
-    this.#checkPair(offset, value);
+    this.#checkPair('write', offset);
+    this.#checkValue(64, offset, value);
     this.write32(offset + 4, Number(value >> 32n));
     this.write32(offset, Number(value & 0xffff_ffffn));
   }
@@ -314,14 +323,14 @@ export class Region implements RegionInfo {
    * error leaves what was read before it.
    */
   readArray(offset: number, array: AccessArray): void {
-    const width = this.#checkArray(offset, array);
+    const width = this.#checkArray('read', offset, array);
     const failure = this.#native.readArray(this.#handle, offset, width / 8, array);
     if (failure !== undefined) throw this.#failed('read', width, offset, failure);
   }
 
   /** Writes `array` to registers at ascending offsets, one access of the array's element width each. */
   writeArray(offset: number, array: AccessArray): void {
-    const width = this.#checkArray(offset, array);
+    const width = this.#checkArray('write', offset, array);
     const failure = this.#native.writeArray(this.#handle, offset, width / 8, array);
     if (failure !== undefined) throw this.#failed('write', width, offset, failure);
   }
@@ -332,7 +341,7 @@ export class Region implements RegionInfo {
    * write.
    */
   doorbell(offset: number): Doorbell {
-    this.#check({ offset, width: 32, write: 0 });
+    this.#checkOffset('write', 32, offset);
     return this.#doorbells.at(this, offset);
   }
 
@@ -343,35 +352,40 @@ export class Region implements RegionInfo {
       handle: this.#handle,
       failed: (access: Pick<Access, 'verb' | 'width' | 'offset'>, failure: number) =>
         this.#failed(access.verb, access.width, access.offset, failure),
-      check: (command: CheckedAccess) => this.#check(command),
+      check: (command: CheckedAccess) => this.#checkCommand(command),
     };
     return new Batch(region, commands);
   }
 
   /** The checks of the accessors, for calls that are not the hot path. */
-  #check({ offset, width, write }: CheckedAccess): void {
-    const verb = write === undefined ? 'read' : 'write';
-    if (!Number.isInteger(offset) || offset < 0 || offset > this.byteLength - width / 8) {
-      throw this.#badOffset(verb, width, offset);
-    }
-    if (offset % (width / 8) !== 0) throw this.#badOffset(verb, width, offset);
-    if (write !== undefined && !fits(write, width)) throw this.#badValue(width, offset, write);
+  #checkOffset(verb: 'read' | 'write', width: number, offset: number): void {
+    const bytes = width / 8;
+    const fits = Number.isInteger(offset) && offset >= 0 && offset <= this.byteLength - bytes;
+    if (!fits || offset % bytes !== 0) throw this.#badOffset(verb, width, offset);
   }
 
-  #checkPair(offset: number, value?: bigint): void {
-    this.#check({ offset, width: 32 });
-    this.#check({ offset: offset + 4, width: 32 });
-    if (value !== undefined && !fits(value, 64)) throw this.#badValue(64, offset, value);
+  #checkValue(width: number, offset: number, value: number | bigint): void {
+    if (!fits(value, width)) throw this.#badValue(width, offset, value);
   }
 
-  #checkArray(offset: number, array: AccessArray): number {
+  #checkCommand({ offset, width, write }: CheckedAccess): void {
+    this.#checkOffset(write === undefined ? 'read' : 'write', width, offset);
+    if (write !== undefined) this.#checkValue(width, offset, write);
+  }
+
+  #checkPair(verb: 'read' | 'write', offset: number): void {
+    this.#checkOffset(verb, 32, offset);
+    this.#checkOffset(verb, 32, offset + 4);
+  }
+
+  #checkArray(verb: 'read' | 'write', offset: number, array: AccessArray): number {
     if (!isAccessArray(array)) {
       throw expected('a Uint8Array, Uint16Array, Uint32Array or BigUint64Array', 'array', array);
     }
     const width = array.BYTES_PER_ELEMENT * 8;
     if (array.length === 0) return width;
-    this.#check({ offset, width });
-    this.#check({ offset: offset + array.byteLength - width / 8, width });
+    this.#checkOffset(verb, width, offset);
+    this.#checkOffset(verb, width, offset + array.byteLength - width / 8);
     return width;
   }
 
@@ -384,7 +398,11 @@ export class Region implements RegionInfo {
   }
 
   #failed(verb: 'read' | 'write', width: number, offset: number, failure: number): unknown {
-    return accessError(failure, this.#access(verb, width, offset));
+    // The kernel answers EINVAL, to a write to the ROM for one.
+    const refused =
+      failure < AccessFailure.SYSTEM && !(verb === 'read' ? this.readable : this.writable);
+    const meaning = refused ? AccessFailure.UNSUPPORTED : failure;
+    return accessError(meaning, this.#access(verb, width, offset));
   }
 
   #access(verb: 'read' | 'write', width: number, offset: number): Access {

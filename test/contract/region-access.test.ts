@@ -15,6 +15,8 @@ const bars = [
   { size, sparse: [[0x1000, 0x2000] as [number, number]] },
 ];
 
+const romSize = 0x800;
+
 const watched = Array.from({ length: size / 4 }, (_, i) => i * 4).filter(
   (offset) => (offset + 32) % 0x1000 < 64,
 );
@@ -23,7 +25,7 @@ let device: Device;
 let hardware: MemoryDevice;
 
 beforeAll(async () => {
-  hardware = useMachine({ address, group: 40, bars }).device(address);
+  hardware = useMachine({ address, group: 40, bars, rom: romSize }).device(address);
   device = await openDevice(address);
 });
 afterAll(() => device.close());
@@ -190,6 +192,7 @@ describe('the regions of a device', () => {
       [0, 'BAR0', size],
       [1, 'BAR1', size],
       [3, 'BAR3', size],
+      [6, 'ROM', romSize],
       [7, 'CONFIG', 256],
     ]);
     hardware.poke(3, 0, 0x33);
@@ -197,7 +200,8 @@ describe('the regions of a device', () => {
   });
 
   test('say whether they are mapped', () => {
-    expect(device.info.regions.map(({ mappable }) => mappable)).toEqual([true, false, true, false]);
+    const mappable = device.info.regions.filter((region) => region.mappable);
+    expect(mappable.map(({ name }) => name)).toEqual(['BAR0', 'BAR3']);
   });
 
   test('are the same object every time', () => {
@@ -209,9 +213,12 @@ describe('the regions of a device', () => {
     expect(() => device.bar(index)).toThrow(withCode('ERR_VFIO_UNSUPPORTED', { address }));
   });
 
-  test('have no ROM where there is none', () => {
-    expect(device.rom).toBeUndefined();
-    expect(() => device.region(6)).toThrow(withCode('ERR_VFIO_UNSUPPORTED'));
+  test('have no ROM where there is none', async () => {
+    const bare = '0000:04:00.1';
+    useMachine({ address: bare, group: 41 });
+    await using other = await openDevice(bare);
+    expect(other.rom).toBeUndefined();
+    expect(() => other.region(6)).toThrow(withCode('ERR_VFIO_UNSUPPORTED'));
   });
 
   test('refuse numbers that no region has', () => {
@@ -222,5 +229,41 @@ describe('the regions of a device', () => {
     for (const [, index] of notNumbers) {
       expect(() => device.region(index as never)).toThrow(withCode('ERR_INVALID_ARG_TYPE'));
     }
+  });
+});
+
+describe('the ROM', () => {
+  test('is read in every width', async () => {
+    const rom = device.rom as Region;
+    expect(device.region(6)).toBe(rom);
+    hardware.poke(6, 0, 0xddcc_aa55);
+    expect(rom.read16(0)).toBe(0xaa55);
+    expect([rom.read8(3), rom.read32(0), rom.read64(0)]).toEqual([0xdd, 0xddcc_aa55, 0xddcc_aa55n]);
+    const words = new Uint16Array(2);
+    rom.readArray(0, words);
+    expect([...words]).toEqual([0xaa55, 0xddcc]);
+    expect(
+      rom
+        .batch([{ offset: 2, width: 8 }])
+        .run()
+        .value(0),
+    ).toBe(0xcc);
+    expect(await rom.poll32(0, 0xffff, 0xaa55)).toBe(0xddcc_aa55);
+    expect(() => rom.read16(romSize)).toThrow(withCode('ERR_VFIO_RANGE'));
+  });
+
+  test('takes no writes, and says so', () => {
+    const rom = device.rom as Region;
+    expect([rom.readable, rom.writable]).toEqual([true, false]);
+    const before = rom.read32(0);
+    const unsupported = withCode('ERR_VFIO_UNSUPPORTED', {
+      message: expect.stringContaining('has no 32 bit write'),
+    });
+    expect(() => rom.write32(0, 1)).toThrow(unsupported);
+    expect(() => rom.write32Flush(0, 1)).toThrow(unsupported);
+    expect(() => rom.writeArray(0, new Uint32Array(1))).toThrow(unsupported);
+    expect(() => rom.batch([{ offset: 0 }, { offset: 0, write: 1 }]).run()).toThrow(unsupported);
+    expect(() => rom.doorbell(0).write(1)).toThrow(unsupported);
+    expect(rom.read32(0)).toBe(before);
   });
 });

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Device, openDevice, type Region } from '../../lib/index.js';
 import { type MemoryDevice, useMachine } from '../support/testing.js';
-import { command, withCode } from './support.js';
+import { badIntegers, command, notNumbers, withCode } from './support.js';
 
 const address = '0000:05:00.0';
 const size = 0x2000;
@@ -12,7 +12,11 @@ let device: Device;
 let hardware: MemoryDevice;
 
 beforeAll(async () => {
-  const bars = [{ size }, { size, mappable: false }];
+  const bars = [
+    { size },
+    { size, mappable: false },
+    { size, sparse: [[0x1000, 0x1000] as [number, number]] },
+  ];
   hardware = useMachine({ address, group: 50, bars }).device(address);
   device = await openDevice(address);
 });
@@ -21,6 +25,7 @@ afterAll(() => device.close());
 describe.each([
   ['mapped', 0],
   ['not mappable', 1],
+  ['mapped in part', 2],
 ])('a BAR that is %s', (_, bar) => {
   const region = (): Region => device.bar(bar);
 
@@ -57,10 +62,31 @@ describe.each([
     expect(turns).toBeGreaterThan(3);
   });
 
-  test('poll32 ends with the signal', async () => {
+  test('poll32 ends with the signal, before and while it waits', async () => {
+    const abort = new AbortController();
+    const polled = region().poll32(0x24, 1, 1, { signal: abort.signal });
     const reason = new Error('enough');
-    const polled = region().poll32(0x24, 1, 1, { signal: AbortSignal.abort(reason) });
+    setImmediate(() => abort.abort(reason));
     await expect(polled).rejects.toBe(reason);
+    await expect(region().poll32(0x24, 1, 1, { signal: abort.signal })).rejects.toBe(reason);
+  });
+
+  test('poll32 with no time reads once', async () => {
+    hardware.poke(bar, 0x20, 5);
+    expect(await region().poll32(0x20, 0xf, 5, { timeout: 0 })).toBe(5);
+    const polled = region().poll32(0x20, 0xf, 6, { timeout: 0 });
+    const message = expect.stringContaining('at 0x20 was not 0x6 under the mask 0xf within 0 ms');
+    await expect(polled).rejects.toEqual(withCode('ERR_VFIO_TIMEOUT', { message }));
+  });
+
+  test('poll32 ends when a reset begins', async () => {
+    const polled = region().poll32(0x24, 1, 1, { timeout: 60_000 });
+    hardware.resetting.hold();
+    const reset = device.reset();
+    await expect(polled).rejects.toEqual(withCode('ERR_VFIO_BUSY'));
+    hardware.resetting.release();
+    await reset;
+    expect(await region().poll32(0x24, 1, 0)).toBe(0);
   });
 
   test('a batch runs its accesses in order, as often as wanted', () => {
@@ -92,6 +118,37 @@ describe.each([
     const halves = new Uint16Array([0xbeef]);
     region().writeArray(0x42, halves);
     expect(hardware.peek(bar, 0x40)).toBe(0xbeef0001);
+  });
+
+  test('arrays and batches go over the edge of what is mapped', () => {
+    const words = Uint32Array.from({ length: 8 }, (_, i) => i + 0x100);
+    region().writeArray(0xff0, words);
+    expect([0xff0, 0xffc, 0x1000, 0x100c].map((at) => hardware.peek(bar, at))).toEqual([
+      0x100, 0x103, 0x104, 0x107,
+    ]);
+    const back = new Uint32Array(8);
+    region().readArray(0xff0, back);
+    expect(back).toEqual(words);
+    const batch = region()
+      .batch([
+        { offset: 0xffc, write: 1 },
+        { offset: 0x1000, write: 2 },
+        { offset: 0xff8, width: 64 },
+        { offset: 0x1000, width: 16 },
+      ])
+      .run();
+    expect([batch.value64(2), batch.value(3)]).toEqual([0x1_0000_0102n, 2]);
+    expect(region().read64LowFirst(0xffc)).toBe(0x2_0000_0001n);
+  });
+
+  test('an array may be empty, and takes part of a larger one', () => {
+    hardware.poke(bar, 0x60, 9);
+    const array = new Uint32Array([1, 2, 3, 4]);
+    region().readArray(size, new Uint32Array(0));
+    region().readArray(0x60, array.subarray(1, 2));
+    expect([...array]).toEqual([1, 9, 3, 4]);
+    region().writeArray(0x60, array.subarray(3));
+    expect(hardware.peek(bar, 0x60)).toBe(4);
   });
 
   test('64 bits in halves, in either order', () => {
@@ -129,9 +186,20 @@ test('config space takes them in 8, 16 and 32 bits', async () => {
   expect(await device.config.poll32(4, command.memory, command.memory)).toBe(
     device.config.read32(4),
   );
-  const wide = device.config.batch([{ offset: 0 }, { offset: 8, width: 64 }]);
-  expect(() => wide.run()).toThrow(withCode('ERR_VFIO_UNSUPPORTED'));
-  expect(wide.value(0)).not.toBe(0);
+});
+
+test('config space has no 64 bits but in halves, and a batch names the access that failed', () => {
+  const unsupported = withCode('ERR_VFIO_UNSUPPORTED', {
+    message: expect.stringContaining('read64 of CONFIG of 0000:05:00.0 at 0x8'),
+  });
+  expect(() => device.config.read64(8)).toThrow(unsupported);
+  const wide = device.config.batch([{ offset: 0 }, { offset: 8, width: 64 }, { offset: 0x10 }]);
+  expect(() => wide.run()).toThrow(unsupported);
+  expect(wide.value(0)).toBe(device.config.read32(0));
+  expect(() => device.config.readArray(8, new BigUint64Array(1))).toThrow(unsupported);
+  expect(device.config.read64LowFirst(0)).toBe(device.config.read64HighFirst(0));
+  const write = withCode('ERR_VFIO_UNSUPPORTED', { message: expect.stringContaining('write64') });
+  expect(() => device.config.write64(8, 0n)).toThrow(write);
 });
 
 describe('what is refused before anything is touched', () => {
@@ -158,14 +226,133 @@ describe('what is refused before anything is touched', () => {
     expect(() => use(device.bar(0))).toThrow(withCode(code));
   });
 
-  test.each([
-    ['the offset', () => device.bar(0).poll32(1, 0, 0)],
-    ['the mask', () => device.bar(0).poll32(0, -1, 0)],
-    ['the value', () => device.bar(0).poll32(0, 0, 2 ** 32)],
-    ['the timeout', () => device.bar(0).poll32(0, 0, 0, { timeout: -1 })],
-  ])('a poll checks %s', async (_, poll) => {
-    await expect(poll()).rejects.toHaveProperty('code');
+  /** What takes an offset, and what takes a value of 32 or 64 bits. */
+  const withOffset: [string, number, (region: Region, offset: never) => unknown][] = [
+    ['write32Flush', 4, (r, offset) => r.write32Flush(offset, 1)],
+    ['write32Flush, of its read', 4, (r, offset) => r.write32Flush(0, 1, offset ?? null)],
+    ['poll32', 4, (r, offset) => r.poll32(offset, 0, 0)],
+    ['read64LowFirst', 4, (r, offset) => r.read64LowFirst(offset)],
+    ['read64HighFirst', 4, (r, offset) => r.read64HighFirst(offset)],
+    ['write64LowFirst', 4, (r, offset) => r.write64LowFirst(offset, 1n)],
+    ['write64HighFirst', 4, (r, offset) => r.write64HighFirst(offset, 1n)],
+    ['readArray', 4, (r, offset) => r.readArray(offset, new Uint32Array(1))],
+    ['writeArray', 8, (r, offset) => r.writeArray(offset, new BigUint64Array(1))],
+    ['batch', 4, (r, offset) => r.batch([{ offset }])],
+  ];
+  const withValue: [string, number, (region: Region, value: never) => unknown][] = [
+    ['write32Flush', 32, (r, value) => r.write32Flush(0, value)],
+    ['poll32, of its mask', 32, (r, value) => r.poll32(0, value, 0)],
+    ['poll32, of its value', 32, (r, value) => r.poll32(0, 0, value)],
+    ['write64LowFirst', 64, (r, value) => r.write64LowFirst(0, value)],
+    ['write64HighFirst', 64, (r, value) => r.write64HighFirst(0, value)],
+    ['batch', 32, (r, value) => r.batch([{ offset: 0, write: value ?? null }])],
+    [
+      'batch of 64 bits',
+      64,
+      (r, value) => r.batch([{ offset: 0, width: 64, write: value ?? null }]),
+    ],
+  ];
+
+  /** The code of what a call throws or rejects with; nothing of the device has changed. */
+  async function codeOf(use: (region: Region) => unknown): Promise<string> {
+    for (const offset of [0, 4, size - 4]) hardware.poke(0, offset, 0x77);
+    const code = await new Promise((resolve) => resolve(use(device.bar(0)))).then(
+      () => 'none',
+      (error) => error.code,
+    );
+    for (const offset of [0, 4, size - 4]) expect(hardware.peek(0, offset)).toBe(0x77);
+    return code;
+  }
+
+  test.each(withOffset)('a wrong offset of %s', async (_, align, use) => {
+    for (const offset of [...badIntegers, size, 2 ** 32, -align]) {
+      expect(await codeOf((region) => use(region, offset as never))).toBe('ERR_VFIO_RANGE');
+    }
+    for (const [, offset] of notNumbers) {
+      expect(await codeOf((region) => use(region, offset as never))).toBe('ERR_INVALID_ARG_TYPE');
+    }
+    expect(await codeOf((region) => use(region, 1 as never))).toBe('ERR_VFIO_ALIGN');
+    expect(await codeOf((region) => use(region, (align / 2) as never))).toBe('ERR_VFIO_ALIGN');
   });
+
+  test.each(withValue)('a wrong value of %s', async (_, width, use) => {
+    const wrong = width === 64 ? [-1n, 2n ** 64n, 2n ** 70n] : [...badIntegers, 2 ** 32];
+    for (const value of wrong) {
+      expect(await codeOf((region) => use(region, value as never))).toBe('ERR_VFIO_RANGE');
+    }
+    const others =
+      width === 64
+        ? [1, ...notNumbers.map(([, value]) => value)]
+        : notNumbers.map(([, value]) => value);
+    for (const value of others.filter((value) => width !== 64 || typeof value !== 'bigint')) {
+      expect(await codeOf((region) => use(region, value as never))).toBe('ERR_INVALID_ARG_TYPE');
+    }
+  });
+
+  test.each([
+    ['what is no array', {}],
+    ['a list of numbers', [1, 2]],
+    ['floats', new Float64Array(1)],
+    ['signed numbers', new Int32Array(1)],
+    ['clamped numbers', new Uint8ClampedArray(4)],
+    ['a buffer without a view', new ArrayBuffer(4)],
+    ['a DataView', new DataView(new ArrayBuffer(4))],
+    ['nothing', undefined],
+  ])('an array that is %s', async (_, array) => {
+    const codes = [
+      await codeOf((region) => region.readArray(0, array as never)),
+      await codeOf((region) => region.writeArray(0, array as never)),
+    ];
+    expect(codes).toEqual(['ERR_INVALID_ARG_TYPE', 'ERR_INVALID_ARG_TYPE']);
+  });
+
+  test('an array that lies about its length goes no further than the region', () => {
+    const lie = (array: Uint8Array | Uint32Array, name: string, value: number) =>
+      Object.defineProperty(array, name, { value });
+    const region = device.bar(0);
+    for (const array of [
+      lie(new Uint32Array(4), 'byteLength', 4),
+      lie(new Uint8Array(4), 'BYTES_PER_ELEMENT', 8),
+    ]) {
+      expect(() => region.readArray(size - 4, array)).toThrow(withCode('ERR_VFIO_RANGE'));
+      expect(() => region.writeArray(size - 4, array)).toThrow(withCode('ERR_VFIO_RANGE'));
+    }
+  });
+
+  test.each([
+    ['a timeout of -1', { timeout: -1 }, 'ERR_VFIO_RANGE'],
+    ['a timeout of half a millisecond', { timeout: 0.5 }, 'ERR_VFIO_RANGE'],
+    ['a timeout that no timer has', { timeout: 2 ** 31 }, 'ERR_VFIO_RANGE'],
+    ['a timeout in words', { timeout: '1' }, 'ERR_INVALID_ARG_TYPE'],
+    ['a signal that is none', { signal: {} }, 'ERR_INVALID_ARG_TYPE'],
+    ['an unknown option', { timeut: 1 }, 'ERR_INVALID_ARG_VALUE'],
+    ['options that are a number', 5, 'ERR_INVALID_ARG_TYPE'],
+  ])('a poll with %s', async (_, options, code) => {
+    expect(await codeOf((region) => region.poll32(0, 0, 0, options as never))).toBe(code);
+  });
+
+  test('an access of a batch that it does not have', () => {
+    const batch = device
+      .bar(0)
+      .batch([{ offset: 0 }])
+      .run();
+    for (const index of [1, ...badIntegers]) {
+      expect(() => batch.value(index)).toThrow(withCode('ERR_VFIO_RANGE'));
+      expect(() => batch.value64(index)).toThrow(withCode('ERR_VFIO_RANGE'));
+    }
+    expect(() => device.bar(0).batch([]).run().value(0)).toThrow(withCode('ERR_VFIO_RANGE'));
+  });
+});
+
+test('-0 is 0, as an offset and as a value', () => {
+  const region = device.bar(0);
+  region.write32(-0, 5);
+  expect(region.read32(-0)).toBe(5);
+  region.write32Flush(-0, -0);
+  expect(hardware.peek(0, 0)).toBe(0);
+  region.write8(0, 7);
+  region.write8(0, -0);
+  expect(hardware.peek(0, 0)).toBe(0);
 });
 
 test('a device that is closed refuses them', async () => {
@@ -174,8 +361,13 @@ test('a device that is closed refuses them', async () => {
   const other = await openDevice(address);
   const region = other.bar(0);
   const batch = region.batch([{ offset: 0 }]);
-  await other.close();
   const closed = withCode('ERR_VFIO_CLOSED');
+  const polled = expect(region.poll32(0, 1, 1, { timeout: 60_000 })).rejects.toEqual(closed);
+  await other.close();
+  await polled;
+  expect(() => region.writeArray(0, new Uint8Array(1))).toThrow(closed);
+  expect(() => region.read64LowFirst(0)).toThrow(closed);
+  expect(() => region.write64HighFirst(0, 0n)).toThrow(closed);
   expect(() => batch.run()).toThrow(closed);
   expect(() => region.readArray(0, new Uint8Array(1))).toThrow(closed);
   expect(() => region.write32Flush(0, 0)).toThrow(closed);

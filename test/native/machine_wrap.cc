@@ -96,6 +96,7 @@ DeviceSpec spec_from(const Napi::Object& object) {
   spec.address = object.Get("address").ToString().Utf8Value();
   spec.group = static_cast<int>(number_or(object, "group", 1));
   if (object.Get("bars").IsArray()) spec.bars = bars_from(object.Get("bars").As<Napi::Array>());
+  spec.rom = number_or(object, "rom", 0);
   spec.intx = number_or(object, "intx", spec.intx);
   spec.msi = number_or(object, "msi", spec.msi);
   spec.msix = number_or(object, "msix", spec.msix);

@@ -57,7 +57,10 @@ sys::UniqueFd make_memory(std::uint64_t size) {
 
 MemoryDevice::MemoryDevice(DeviceSpec spec)
     : spec_(std::move(spec)), change_fd_(sys::make_eventfd()) {
-  for (const BarSpec& bar : spec_.bars) {
+  std::vector<BarSpec> specs = spec_.bars;
+  specs.resize(VFIO_PCI_ROM_REGION_INDEX);
+  specs.push_back({.size = spec_.rom, .mappable = false});
+  for (const BarSpec& bar : specs) {
     bars_.push_back({.spec = bar,
                      .memory = bar.size > 0 ? make_memory(bar.size) : sys::UniqueFd(),
                      .kept = {}});
@@ -224,7 +227,9 @@ std::optional<RegionInfo> MemoryDevice::region(std::uint32_t index) const {
     info.size = kConfigSize;
   } else if (index < bars_.size() && bars_[index].spec.size > 0) {
     const BarSpec& bar = bars_[index].spec;
-    info.flags = kReadWrite | (bar.mappable ? VFIO_REGION_INFO_FLAG_MMAP : 0);
+    const bool rom = index == VFIO_PCI_ROM_REGION_INDEX;
+    info.flags = rom ? VFIO_REGION_INFO_FLAG_READ : kReadWrite;
+    if (bar.mappable) info.flags |= VFIO_REGION_INFO_FLAG_MMAP;
     info.size = bar.size;
     if (bar.mappable) info.mappable = bar.sparse;
     if (bar.mappable && bar.sparse.empty()) info.mappable = {{.begin = 0, .size = bar.size}};
@@ -300,6 +305,8 @@ void MemoryDevice::write(std::uint32_t region, std::uint64_t offset, unsigned wi
   check_access(region, offset, width);
   if (region == VFIO_PCI_CONFIG_REGION_INDEX) {
     write_config(offset, width, value);
+  } else if (region == VFIO_PCI_ROM_REGION_INDEX) {
+    refuse(EINVAL, "pwrite");
   } else {
     put(bar(region), offset, width, value);
   }

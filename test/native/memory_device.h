@@ -30,6 +30,7 @@ struct DeviceSpec {
   std::uint16_t vendor = 0x1234;
   std::uint16_t device = 0x11e8;
   std::vector<BarSpec> bars = {{.size = 0x4000}};  // at most six
+  std::uint64_t rom = 0;                           // the size of its ROM; 0: none
   std::uint32_t intx = 1;                          // vectors of each kind; 0: none
   std::uint32_t msi = 0;
   std::uint32_t msix = 0;

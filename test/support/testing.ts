@@ -8,6 +8,8 @@ export interface DeviceSpec {
   group?: number;
   /** `sparse`: pairs of offset and size, what of it can be mapped. */
   bars?: { size: number; mappable?: boolean; sparse?: [number, number][] }[];
+  /** The size of its ROM. */
+  rom?: number;
   intx?: number;
   msi?: number;
   msix?: number;
