@@ -60,9 +60,10 @@ bool resume_guarded(void* context) {
 bool mark(siginfo_t& info) {
   constexpr std::uint64_t kMark = 0x7666696f2d627573;
   auto* tail = reinterpret_cast<char*>(&info) + sizeof info - sizeof kMark;
-  const bool marked = std::memcmp(tail, &kMark, sizeof kMark) == 0;
+  std::uint64_t found = 0;
+  std::memcpy(&found, tail, sizeof found);
   std::memcpy(tail, &kMark, sizeof kMark);
-  return marked;
+  return found == kMark;
 }
 
 /// A faulting instruction faults again when the handler returns; a signal that was sent does not
