@@ -37,18 +37,25 @@ const at = { write: 0, width: 1, offsetLow: 2, offsetHigh: 3, valueLow: 4, value
 export class Batch {
   /** How many accesses it has. */
   readonly length: number;
-  readonly #region: BatchRegion;
   readonly #commands: readonly CheckedAccess[];
   readonly #program: Uint32Array;
+  readonly #memory: ArrayBuffer;
+  readonly #native: Native;
+  readonly #handle: Handle;
+  readonly #errorOf: BatchRegion['failed'];
 
   /** @internal Use {@link Region.batch}. */
   constructor(region: BatchRegion, commands: readonly BatchCommand[]) {
     if (!Array.isArray(commands)) throw expected('an array', 'the commands', commands);
     const checked = commands.map((command) => checkCommand(region, command));
     this.length = checked.length;
-    this.#region = region;
+    this.#native = region.native;
+    this.#handle = region.handle;
+    this.#errorOf = region.failed;
     this.#commands = checked;
-    this.#program = new Uint32Array(head + words * checked.length);
+    const program = new Uint32Array(head + words * checked.length);
+    this.#program = program;
+    this.#memory = program.buffer;
     checked.forEach((command, index) => {
       this.#encode(command, index);
     });
@@ -59,7 +66,7 @@ export class Batch {
    * before it are there.
    */
   run(): this {
-    const failure = this.#region.native.run(this.#region.handle, this.#program);
+    const failure = this.#native.run(this.#handle, this.#memory);
     if (failure !== undefined) throw this.#failed(failure);
     return this;
   }
@@ -94,10 +101,10 @@ export class Batch {
     const done = this.#program[0] as number;
     const command = this.#commands[done];
     if (command === undefined)
-      return this.#region.failed({ verb: 'read', width: 32, offset: 0 }, failure);
+      return this.#errorOf({ verb: 'read', width: 32, offset: 0 }, failure);
     const isWrite = this.#program[head + words * done + at.write] === 1;
     const { offset, width } = command;
-    return this.#region.failed({ verb: isWrite ? 'write' : 'read', width, offset }, failure);
+    return this.#errorOf({ verb: isWrite ? 'write' : 'read', width, offset }, failure);
   }
 }
 

@@ -163,7 +163,7 @@ export interface Native {
   /** Reads until (read & mask) === value, for about that long; NOT_YET when it did not come to that. */
   poll32(handle: Handle, offset: number, mask: number, value: number, microseconds: number): number;
   /** A batch as lib/batch.ts lays it out; the first word counts the commands done. */
-  run(handle: Handle, program: Uint32Array): number | undefined;
+  run(handle: Handle, program: ArrayBuffer): number | undefined;
   /** Accesses of `width` bytes each, ascending, to or from memory. */
   readArray(handle: Handle, offset: number, width: number, array: AccessArray): number | undefined;
   writeArray(handle: Handle, offset: number, width: number, array: AccessArray): number | undefined;

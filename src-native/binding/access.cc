@@ -43,14 +43,14 @@ std::int32_t through_backend(Access&& access) noexcept {
 
 }  // namespace
 
-std::int32_t backend_read(const Target& target, unsigned width, std::uint64_t& value) noexcept {
-  return through_backend(
-      [&] { value = target.slot->function->read(target.slot->region, target.offset, width); });
+std::int32_t backend_read(Slot& slot, std::uint64_t offset, unsigned width,
+                          std::uint64_t& value) noexcept {
+  return through_backend([&] { value = slot.function->read(slot.region, offset, width); });
 }
 
-std::int32_t backend_write(const Target& target, unsigned width, std::uint64_t value) noexcept {
-  return through_backend(
-      [&] { target.slot->function->write(target.slot->region, target.offset, width, value); });
+std::int32_t backend_write(Slot& slot, std::uint64_t offset, unsigned width,
+                           std::uint64_t value) noexcept {
+  return through_backend([&] { slot.function->write(slot.region, offset, width, value); });
 }
 
 }  // namespace vfio::binding

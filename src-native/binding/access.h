@@ -43,17 +43,11 @@ struct Target {
 };
 
 inline std::int32_t failure_of(State state) noexcept {
-  switch (state) {
-    case State::kLive:
-      return kNone;
-    case State::kBusy:
-      return kBusy;
-    case State::kLost:
-      return kLost;
-    case State::kClosed:
-      return kClosed;
+  if (state == State::kLive) [[likely]] {
+    return kNone;
   }
-  return kClosed;
+  if (state == State::kBusy) return kBusy;
+  return state == State::kLost ? kLost : kClosed;
 }
 
 inline std::int32_t state_failure(const Slot& slot) noexcept {
@@ -78,22 +72,16 @@ inline SlotRef find_slot(napi_env env, napi_value value) noexcept {
 
 /// Checks the function's state, then the offset; repeated before each access of a sequence.
 inline Target target_in(const SlotRef& ref, std::uint64_t offset, std::uint64_t width) noexcept {
-  Target target;
-  target.failure = ref.failure;
-  if (ref.slot == nullptr) return target;
+  if (ref.slot == nullptr) return {.failure = ref.failure};
   Slot& slot = *ref.slot;
-  target.slot = &slot;
-  target.offset = offset;
-  target.failure = state_failure(slot);
-  if (target.failure != kNone) return target;
-  if (width > slot.size || offset > slot.size - width) {
-    target.failure = kRange;
-  } else if (offset % width != 0) {
-    target.failure = kAlign;
-  } else if (offset >= slot.window.begin && offset + width <= slot.window.end) {
-    target.address = slot.window.base + offset;
+  if (const std::int32_t failure = state_failure(slot); failure != kNone) [[unlikely]] {
+    return {.failure = failure};
   }
-  return target;
+  if (width > slot.size || offset > slot.size - width) return {.failure = kRange};
+  if (offset % width != 0) return {.failure = kAlign};
+  const Window& window = slot.window;
+  const bool mapped = offset >= window.begin && offset + width <= window.end;
+  return {.slot = &slot, .offset = offset, .address = mapped ? window.base + offset : nullptr};
 }
 
 /// A whole number in [0, 2^53]; false for anything else.
@@ -111,31 +99,34 @@ inline std::int32_t bus_failure(const Slot& slot) noexcept {
   return failure != kNone ? failure : kBus;
 }
 
-// What is not mapped goes through the back end, with the same failures.
-std::int32_t backend_read(const Target& target, unsigned width, std::uint64_t& value) noexcept;
-std::int32_t backend_write(const Target& target, unsigned width, std::uint64_t value) noexcept;
+// What is not mapped goes through the back end, with the same failures. These take no Target, so
+// that it never needs an address and stays in registers.
+std::int32_t backend_read(Slot& slot, std::uint64_t offset, unsigned width,
+                          std::uint64_t& value) noexcept;
+std::int32_t backend_write(Slot& slot, std::uint64_t offset, unsigned width,
+                           std::uint64_t value) noexcept;
 
 template <typename Value>
-std::int32_t load(const Target& target, Value& value) noexcept {
+[[gnu::always_inline]] inline std::int32_t load(const Target& target, Value& value) noexcept {
   if (target.failure != kNone) return target.failure;
   if (target.address != nullptr) {
     const auto* address = reinterpret_cast<const volatile Value*>(target.address);
     return sys::guarded_load(address, value) ? kNone : bus_failure(*target.slot);
   }
   std::uint64_t wide = 0;
-  const std::int32_t failure = backend_read(target, sizeof(Value), wide);
+  const std::int32_t failure = backend_read(*target.slot, target.offset, sizeof(Value), wide);
   if (failure == kNone) value = static_cast<Value>(wide);
   return failure;
 }
 
 template <typename Value>
-std::int32_t store(const Target& target, Value value) noexcept {
+[[gnu::always_inline]] inline std::int32_t store(const Target& target, Value value) noexcept {
   if (target.failure != kNone) return target.failure;
   if (target.address != nullptr) {
     auto* address = reinterpret_cast<volatile Value*>(target.address);
     return sys::guarded_store(address, value) ? kNone : bus_failure(*target.slot);
   }
-  return backend_write(target, sizeof(Value), value);
+  return backend_write(*target.slot, target.offset, sizeof(Value), value);
 }
 
 }  // namespace vfio::binding

@@ -3,10 +3,10 @@
 
 #include <node_api.h>
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <span>
 
 #include "binding/access.h"
 #include "binding/define.h"
@@ -51,6 +51,15 @@ Bytes bytes_of(napi_env env, napi_value array) noexcept {
   if (type == napi_uint16_array) width = 2;
   if (type == napi_biguint64_array) width = 8;
   return {static_cast<std::uint8_t*>(data), length * width};
+}
+
+/// The memory of an ArrayBuffer, in words; empty when it is none or was detached. Quicker than
+/// asking for that of a typed array, which V8 looks through for its type.
+std::span<std::uint32_t> words_of(napi_env env, napi_value buffer) noexcept {
+  void* data = nullptr;
+  std::size_t size = 0;
+  if (napi_get_arraybuffer_info(env, buffer, &data, &size) != napi_ok) return {};
+  return {static_cast<std::uint32_t*>(data), size / sizeof(std::uint32_t)};
 }
 
 // A write to a device is posted: it has arrived once a read that was sent after it comes back.
@@ -115,31 +124,6 @@ napi_value poll32(napi_env env, napi_callback_info info) noexcept {
   return result;
 }
 
-template <typename Value>
-std::int32_t exchange(const Target& target, bool write, std::uint64_t& value) noexcept {
-  if (write) return store(target, static_cast<Value>(value));
-  Value read{};
-  const std::int32_t failure = load(target, read);
-  if (failure == kNone) value = read;
-  return failure;
-}
-
-std::int32_t exchange(const Target& target, std::uint32_t width, bool write,
-                      std::uint64_t& value) noexcept {
-  switch (width) {
-    case 1:
-      return exchange<std::uint8_t>(target, write, value);
-    case 2:
-      return exchange<std::uint16_t>(target, write, value);
-    case 4:
-      return exchange<std::uint32_t>(target, write, value);
-    case 8:
-      return exchange<std::uint64_t>(target, write, value);
-    default:
-      return kUnsupported;
-  }
-}
-
 /// One command of a batch, as lib/batch.ts lays it out.
 struct Command {
   std::uint32_t write;  // 1: write, 0: read
@@ -149,20 +133,40 @@ struct Command {
   std::uint32_t value_low;  // written, or where the value read goes
   std::uint32_t value_high;
 };
-static_assert(sizeof(Command) == 24);
+constexpr std::size_t kHeadWords = 2;
+constexpr std::size_t kCommandWords = 6;
+static_assert(sizeof(Command) == kCommandWords * sizeof(std::uint32_t));
 
-std::int32_t run_command(const SlotRef& ref, std::uint8_t* bytes) noexcept {
-  Command command;
-  std::memcpy(&command, bytes, sizeof command);
+template <typename Value>
+std::int32_t run_command(const SlotRef& ref, Command& command) noexcept {
   const std::uint64_t offset = std::uint64_t{command.offset_high} << kHalf | command.offset_low;
-  std::uint64_t value = std::uint64_t{command.value_high} << kHalf | command.value_low;
-  const std::int32_t failure = exchange(target_in(ref, offset, std::max(command.width, 1U)),
-                                        command.width, command.write != 0, value);
-  if (failure != kNone || command.write != 0) return failure;
+  const Target target = target_in(ref, offset, sizeof(Value));
+  if (command.write != 0) {
+    const std::uint64_t value = std::uint64_t{command.value_high} << kHalf | command.value_low;
+    return store(target, static_cast<Value>(value));
+  }
+  Value value{};
+  const std::int32_t failure = load(target, value);
+  if (failure != kNone) return failure;
   command.value_low = static_cast<std::uint32_t>(value);
-  command.value_high = static_cast<std::uint32_t>(value >> kHalf);
-  std::memcpy(bytes, &command, sizeof command);
+  command.value_high = static_cast<std::uint32_t>(std::uint64_t{value} >> kHalf);
   return kNone;
+}
+
+// Each width is code of its own: with the width a constant, a check costs no division.
+std::int32_t run_command(const SlotRef& ref, Command& command) noexcept {
+  switch (command.width) {
+    case 1:
+      return run_command<std::uint8_t>(ref, command);
+    case 2:
+      return run_command<std::uint16_t>(ref, command);
+    case 4:
+      return run_command<std::uint32_t>(ref, command);
+    case 8:
+      return run_command<std::uint64_t>(ref, command);
+    default:
+      return kUnsupported;
+  }
 }
 
 // The first two words count the commands that were done, so that a failure names its command.
@@ -171,16 +175,18 @@ napi_value run(napi_env env, napi_callback_info info) noexcept {
   napi_value arguments[2];
   napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
   const SlotRef ref = find_slot(env, arguments[0]);
-  const Bytes batch = bytes_of(env, arguments[1]);
-  constexpr std::size_t kHead = 8;
+  const std::span<std::uint32_t> program = words_of(env, arguments[1]);
+  if (program.size() < kHeadWords) return failure_or_undefined(env, kUnsupported);
+  auto* const first = reinterpret_cast<Command*>(program.data() + kHeadWords);
+  const std::span commands(first, (program.size() - kHeadWords) / kCommandWords);
   std::int32_t failure = ref.failure;
   std::uint32_t done = 0;
-  for (std::size_t at = kHead; failure == kNone && at + sizeof(Command) <= batch.size;
-       at += sizeof(Command)) {
-    failure = run_command(ref, batch.data + at);
-    if (failure == kNone) ++done;
+  for (Command& command : commands) {
+    if (failure == kNone) failure = run_command(ref, command);
+    if (failure != kNone) break;
+    ++done;
   }
-  if (batch.size >= kHead) std::memcpy(batch.data, &done, sizeof done);
+  program[0] = done;
   return failure_or_undefined(env, failure);
 }
 

@@ -5,9 +5,17 @@
 //
 // On arm64 a store is preceded by `dmb oshst` and a load followed by `dmb oshld`, as writel and
 // readl do; x86-64 keeps that order by itself, so there only the compiler is held back.
+//
+// They stand in line where they are used: in a batch the call would cost as much as the access.
 #pragma once
 
+#include <bit>
 #include <cstdint>
+
+#include "sys/guarded_table.h"
+
+static_assert(sizeof(void*) == 8 && std::endian::native == std::endian::little,
+              "Device memory is accessed as 64-bit little-endian hosts do it");
 
 namespace vfio::sys {
 
@@ -16,17 +24,69 @@ namespace vfio::sys {
 /// region.
 void install_bus_error_handler();
 
-// Each returns false on a bus error; `value` is then untouched.
-[[nodiscard]] bool guarded_load(const volatile std::uint8_t* address, std::uint8_t& value) noexcept;
-[[nodiscard]] bool guarded_load(const volatile std::uint16_t* address,
-                                std::uint16_t& value) noexcept;
-[[nodiscard]] bool guarded_load(const volatile std::uint32_t* address,
-                                std::uint32_t& value) noexcept;
-[[nodiscard]] bool guarded_load(const volatile std::uint64_t* address,
-                                std::uint64_t& value) noexcept;
-[[nodiscard]] bool guarded_store(volatile std::uint8_t* address, std::uint8_t value) noexcept;
-[[nodiscard]] bool guarded_store(volatile std::uint16_t* address, std::uint16_t value) noexcept;
-[[nodiscard]] bool guarded_store(volatile std::uint32_t* address, std::uint32_t value) noexcept;
-[[nodiscard]] bool guarded_store(volatile std::uint64_t* address, std::uint64_t value) noexcept;
+// guarded_load(address, value) and guarded_store(address, value), of 8, 16, 32 and 64 bits. Each
+// returns false on a bus error; `value` is then untouched.
+
+#if defined(__x86_64__)
+
+// The register's name carries the width into `mov`.
+template <typename T>
+[[nodiscard, gnu::always_inline]] inline bool guarded_load(const volatile T* address,
+                                                           T& value) noexcept {
+  T loaded;
+  unsigned failed = 1;
+  asm volatile(VFIO_GUARDED("mov %[from], %[to]", "xor %[failed], %[failed]")
+               : [to] "=q"(loaded), [failed] "+&r"(failed)
+               : [from] "m"(*address)
+               : "cc", "memory");
+  if (failed == 0) value = loaded;
+  return failed == 0;
+}
+
+template <typename T>
+[[nodiscard, gnu::always_inline]] inline bool guarded_store(volatile T* address, T value) noexcept {
+  unsigned failed = 1;
+  asm volatile(VFIO_GUARDED("mov %[from], %[to]", "xor %[failed], %[failed]")
+               : [to] "=m"(*address), [failed] "+&r"(failed)
+               : [from] "q"(value)
+               : "cc", "memory");
+  return failed == 0;
+}
+
+#elif defined(__aarch64__)
+
+// Here the mnemonic carries the width. "Q" is memory at a bare register, which every form takes.
+#define VFIO_GUARDED_ACCESS(T, ldr, str)                                                 \
+  [[nodiscard, gnu::always_inline]] inline bool guarded_load(const volatile T* address,  \
+                                                             T& value) noexcept {        \
+    T loaded;                                                                            \
+    unsigned failed = 1;                                                                 \
+    asm volatile(VFIO_GUARDED(ldr "[to], %[from]\n\tdmb oshld", "mov %w[failed], #0")    \
+                 : [to] "=r"(loaded), [failed] "+&r"(failed)                             \
+                 : [from] "Q"(*address)                                                  \
+                 : "memory");                                                            \
+    if (failed == 0) value = loaded;                                                     \
+    return failed == 0;                                                                  \
+  }                                                                                      \
+  [[nodiscard, gnu::always_inline]] inline bool guarded_store(volatile T* address,       \
+                                                              T value) noexcept {        \
+    unsigned failed = 1;                                                                 \
+    asm volatile("dmb oshst\n\t" VFIO_GUARDED(str "[from], %[to]", "mov %w[failed], #0") \
+                 : [to] "=Q"(*address), [failed] "+&r"(failed)                           \
+                 : [from] "r"(value)                                                     \
+                 : "memory");                                                            \
+    return failed == 0;                                                                  \
+  }
+
+VFIO_GUARDED_ACCESS(std::uint8_t, "ldrb %w", "strb %w")
+VFIO_GUARDED_ACCESS(std::uint16_t, "ldrh %w", "strh %w")
+VFIO_GUARDED_ACCESS(std::uint32_t, "ldr %w", "str %w")
+VFIO_GUARDED_ACCESS(std::uint64_t, "ldr %x", "str %x")
+
+#undef VFIO_GUARDED_ACCESS
+
+#else
+#error "Guarded accesses are written for x86-64 and arm64"
+#endif
 
 }  // namespace vfio::sys

@@ -8,12 +8,13 @@
 // One access. `failed` is 1 before; `done` sets it to 0 behind the access. A bus error goes on
 // behind that, with the 1 still there, so the way without an error has no branch. The entries hold
 // distances from themselves and so need no relocation in a shared object.
-#define VFIO_GUARDED(access, done)       \
-  "1: " access "\n\t" done               \
-  "\n2:\n\t"                             \
-  ".pushsection vfio_extable, \"a\"\n\t" \
-  ".balign 4\n\t"                        \
-  ".long 1b - ., 2b - .\n\t"             \
+// "?": of a function that several files have in line the linker keeps one, and its entries.
+#define VFIO_GUARDED(access, done)        \
+  "1: " access "\n\t" done                \
+  "\n2:\n\t"                              \
+  ".pushsection vfio_extable, \"a?\"\n\t" \
+  ".balign 4\n\t"                         \
+  ".long 1b - ., 2b - .\n\t"              \
   ".popsection"
 
 namespace vfio::sys {

@@ -272,7 +272,7 @@ const rawAccesses = `
     addon.write64(handle, 0, 6n),
     addon.write32Flush(handle, 0, 6, 0),
     addon.poll32(handle, 0, 0, 0, 1),
-    addon.run(handle, Uint32Array.of(0, 0, 1, 4, 0, 0, 6, 0)),
+    addon.run(handle, Uint32Array.of(0, 0, 1, 4, 0, 0, 6, 0).buffer),
     addon.readArray(handle, 0, 4, new Uint32Array(1)),
     addon.writeArray(handle, 0, 4, Uint32Array.of(6)),
   ];
