@@ -3,10 +3,12 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { projectRoot } from '../vm/paths.js';
+import { exactSuite } from './exact/suite.js';
 import type { TestEvent } from './harness/events.js';
 import { isExpectedSkip, parseExpectedSkips } from './harness/expected-skips.js';
+import { namePattern } from './harness/name-pattern.js';
 import { ProgressLine, print, printFailure, printOther } from './harness/output.js';
 import { type CaseRecord, type FinishedCase, Recorder } from './harness/recorder.js';
 import { sideBySide } from './harness/side-by-side.js';
@@ -30,7 +32,7 @@ const inCi = Boolean(process.env.CI);
 function selectSuites({ suite, kernel }: Pick<Options, 'suite' | 'kernel'>): Suite[] {
   const kernels = kernel === undefined ? (['distro', 'lab'] as const) : [kernel];
   return [
-    ...(suite === 'vm' ? [] : [unitSuite, ...nativeSuites()]),
+    ...(suite === 'vm' ? [] : [unitSuite, exactSuite, ...nativeSuites()]),
     ...(suite === 'unit' ? [] : kernels.map(vmSuite)),
   ];
 }
@@ -122,15 +124,6 @@ async function main({ name, ...options }: Options): Promise<0 | 1> {
     return wanted ? runSuite(suite, name?.source, line) : [];
   });
   return summarize(cases.flat());
-}
-
-/** As jest compiles it. */
-function namePattern(text: string): RegExp {
-  try {
-    return new RegExp(text, 'i');
-  } catch (error) {
-    throw new InvalidArgumentError((error as Error).message);
-  }
 }
 
 await new Command('run')

@@ -4,6 +4,7 @@
 
 #include "binding/addon.h"
 #include "machine_wrap.h"
+#include "trap_wrap.h"
 
 namespace {
 
@@ -13,6 +14,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   testing.Set("useMachine", Napi::Function::New<vfio::testing::use_machine>(env, "useMachine"));
   testing.Set("joinMachine", Napi::Function::New<vfio::testing::join_machine>(env, "joinMachine"));
   testing.Set("syscalls", vfio::testing::syscalls_object(env));
+  testing.Set("trap", vfio::testing::trap_object(env));
   exports.Set("testing", testing);
   return exports;
 }

@@ -80,10 +80,40 @@ export interface Syscalls {
   takeTrace(): string[];
 }
 
+/** One access that was executed. */
+export interface TrappedAccess {
+  /** As {@link AccessTrap.watch} numbered it. */
+  range: number;
+  /** In bytes from the start of the range. */
+  offset: number;
+  write: boolean;
+  /** The instruction and what follows it, in hex. */
+  code: string;
+}
+
+/** Closes pages so that each access to them faults, is written down and let through (test/native/access_trap.h). */
+export interface AccessTrap {
+  /** The library's own mapping of a BAR of an open device; what the product never gives away. */
+  window(address: string, bar: number): ArrayBuffer;
+  /** The page that stores of a doorbell at that offset of a BAR go to. */
+  doorbellPage(address: string, bar: number, offset: number): ArrayBuffer;
+  /** Watches a buffer of whole pages from now on; numbers it from 0. */
+  watch(buffer: ArrayBuffer): number;
+  /**
+   * Until disarmed, every `nth` read at that offset finds the 32-bit `value` there, and the reads between
+   * find 0: a device that gets ready.
+   */
+  answer(range: number, offset: number, nth: number, value: number): void;
+  arm(): void;
+  /** The accesses since then, in their order. */
+  disarm(): TrappedAccess[];
+}
+
 interface Testing {
   useMachine(devices: DeviceSpec[]): Machine;
   joinMachine(id: number): Machine;
   syscalls: Syscalls;
+  trap: AccessTrap | undefined;
 }
 
 function testing(): Testing {
@@ -102,4 +132,9 @@ export function joinMachine(id: number): Machine {
 
 export function syscalls(): Syscalls {
   return testing().syscalls;
+}
+
+/** Undefined where it does not work: on everything but x86-64. */
+export function accessTrap(): AccessTrap | undefined {
+  return testing().trap;
 }

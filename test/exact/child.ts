@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+// Runs cases in one tier of one Node and writes down what was executed: child.js TIER, with the cases as JSON on
+// standard input, a line of JSON for each on standard output. run-child.ts starts it with the flags of the tier.
+import { readFileSync, writeSync } from 'node:fs';
+import { type Case, READY_AFTER } from './cases.js';
+import { PAGES, parseAccesses, type Trapped } from './notation.js';
+import { makeScope, type Scope } from './scope.js';
+import { PLANS, sourceOf, type Tier } from './tiers.js';
+
+/** What a case really did. */
+export interface Recorded {
+  readonly accesses: readonly Trapped[];
+  /** Whether the function was in its tier, before and after. */
+  readonly reached: boolean;
+}
+
+interface Compiled {
+  (x: number, replace?: boolean): unknown;
+  replaced?: boolean;
+}
+
+/** What memory holds in the turns before the one that counts, so that both ways of each branch are known. */
+const PATTERNS = [0, 0x0001_0001, 0xffff_ffff];
+
+/** A piece of V8's own test language about a function. */
+function native(source: string): (f: Compiled) => unknown {
+  return new Function('f', `return ${source}`) as (f: Compiled) => unknown;
+}
+
+function compile({ body }: Case, tier: Tier, { variables }: Scope): Compiled {
+  const make = new Function(...Object.keys(variables), sourceOf(body, tier));
+  return make(...Object.values(variables)) as Compiled;
+}
+
+/** One turn, with the pages closed; `words` prepares memory for it. */
+async function turn(
+  one: Case,
+  { trap, ranges, pages, settle }: Scope,
+  words: (place: string) => number,
+  call: () => unknown,
+): Promise<Trapped[]> {
+  for (const page of PAGES) pages[page].fill(words(''));
+  for (const place of Object.keys(one.finds ?? {})) {
+    const [where] = parseAccesses(`R4@${place}`);
+    if (where !== undefined) pages[where.page][where.offset / 4] = words(place);
+  }
+  if (one.ready !== undefined) trap.answer(0, one.ready.at, READY_AFTER, one.ready.value);
+  trap.arm();
+  let accesses: ReturnType<typeof trap.disarm> = [];
+  try {
+    call();
+    await settle();
+  } finally {
+    accesses = trap.disarm();
+  }
+  return accesses.map(({ range, offset, write, code }) => {
+    const { page, base } = ranges[range] ?? { page: 'bar', base: 0 };
+    return { page, offset: base + offset, write, code };
+  });
+}
+
+async function record(one: Case, tier: Tier, scope: Scope): Promise<Recorded> {
+  const { warmUp } = PLANS[tier];
+  const f = compile(one, tier, scope);
+  if (warmUp > 0) native('%PrepareFunctionForOptimization(f)')(f);
+  for (let x = 1; x <= warmUp; x++) {
+    const pattern = PATTERNS[x % PATTERNS.length] as number;
+    await turn(
+      one,
+      scope,
+      () => pattern,
+      () => f(x),
+    );
+  }
+  let recorded = await attempt(one, tier, scope, f);
+  for (let again = 1; again < ATTEMPTS && warmUp > 0 && !recorded.reached; again++) {
+    native('%PrepareFunctionForOptimization(f)')(f);
+    recorded = await attempt(one, tier, scope, f);
+  }
+  return recorded;
+}
+
+/** V8 gives up optimized code at the first surprise, and knows better the next time. */
+const ATTEMPTS = 5;
+
+async function attempt(one: Case, tier: Tier, scope: Scope, f: Compiled): Promise<Recorded> {
+  const { force, reached } = PLANS[tier];
+  const isThere = native(reached);
+  const words = (place: string) => one.finds?.[place] ?? 0;
+  let before = true;
+  if (force !== undefined) {
+    native(force)(f);
+    await turn(one, scope, words, () => f(1));
+    before = isThere(f) === true;
+  }
+  const accesses = await turn(one, scope, words, () => f(1, true));
+  return { accesses, reached: before && isThere(f) === true };
+}
+
+const tier = process.argv[2] as Tier;
+const cases = JSON.parse(readFileSync(0, 'utf8')) as Case[];
+const scope = await makeScope();
+const say = (line: object) => writeSync(1, `${JSON.stringify(line)}\n`);
+for (const one of cases) {
+  try {
+    say(await record(one, tier, scope));
+  } catch (error) {
+    say({ error: error instanceof Error ? error.message : String(error) });
+  }
+}
+process.exit();

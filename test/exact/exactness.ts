@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+// The trap test: cases × tiers × Nodes, a cell at a time.
+import type { Case, OurCase, PlainCase } from './cases.js';
+import { type Cell, cellOf, type Subject } from './cells.js';
+import type { NodeIdentity } from './nodes.js';
+import { OUR_CASES } from './our-cases.js';
+import { PLAIN_CASES } from './plain-cases.js';
+import { runChild } from './run-child.js';
+import { hasTier, TIERS, type Tier } from './tiers.js';
+
+/** Why nothing can be run here, or nothing. */
+export function unsupported(arch: string = process.arch): string | undefined {
+  return arch === 'x64' ? undefined : `the trap decodes x86-64 instructions, not those of ${arch}`;
+}
+
+export interface Selection {
+  readonly ours: readonly OurCase[];
+  readonly plain: readonly PlainCase[];
+}
+
+/** The cases whose names match; `broken` names the one of ours that does without the library. */
+export function select(pattern = /(?:)/, broken?: string): Selection {
+  const matching = ({ name }: Case) => pattern.test(name);
+  return {
+    ours: OUR_CASES.filter(matching).map((one) =>
+      one.name === broken ? { ...one, body: one.plain } : one,
+    ),
+    plain: PLAIN_CASES.filter(matching),
+  };
+}
+
+/** The tiers that a Node has. */
+export function tiersOf({ config }: NodeIdentity): Tier[] {
+  return TIERS.filter((tier) => hasTier(tier, config));
+}
+
+/** The cases of a tier, each with its subject. */
+export function casesIn(tier: Tier, { ours, plain }: Selection): [Subject, Case][] {
+  const all: [Subject, Case][] = [
+    ...ours.map((one): [Subject, Case] => ['ours', one]),
+    ...plain.map((one): [Subject, Case] => ['plain', one]),
+  ];
+  return all.filter(([, one]) => tier !== 'osr' || one.loops === undefined);
+}
+
+/** Runs the cases that `wanted` gives for each tier; `onCell` gets each as soon as it is there. */
+export async function measure(
+  nodes: readonly NodeIdentity[],
+  wanted: (tier: Tier) => [Subject, Case][],
+  onCell: (cell: Cell) => void,
+): Promise<void> {
+  for (const node of nodes) {
+    for (const tier of tiersOf(node)) {
+      const left = wanted(tier);
+      if (left.length === 0) continue;
+      const cases = left.map(([, one]) => one);
+      await runChild(node, tier, cases, (one, report) => {
+        const [subject] = left.shift() as [Subject, Case];
+        onCell(cellOf(node, tier, subject, one, report));
+      });
+    }
+  }
+}

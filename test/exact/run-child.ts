@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+// Starts child.js for one tier of one Node and takes what it says, case by case.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
+import { undoOnExit } from '../../vm/cleanup.js';
+import { projectRoot } from '../../vm/paths.js';
+import type { Case } from './cases.js';
+import type { Recorded } from './child.js';
+import type { NodeIdentity } from './nodes.js';
+import { COMMON_FLAGS, PLANS, type Tier } from './tiers.js';
+
+/** What became of a case. */
+export type Report = Recorded | { readonly error: string };
+
+/** Far more than any tier takes: a case that spins for ever ends here. */
+const LIMIT_MS = 120_000;
+
+const program = join(projectRoot, 'dist/test/exact/child.js');
+/** Made for the oldest Node; it runs on the others, too. */
+const addon = join(projectRoot, 'build/Release/testing/vfio_testing.node');
+
+/** Calls `report` for each case, in their order; those that a crash left out have an error. */
+export async function runChild(
+  node: NodeIdentity,
+  tier: Tier,
+  cases: readonly Case[],
+  report: (one: Case, report: Report) => void,
+): Promise<void> {
+  const child = spawn(node.path, [...PLANS[tier].flags, ...COMMON_FLAGS, program, tier], {
+    env: { ...process.env, NODE_OPTIONS: '', VFIO_BINARY: addon },
+    stdio: ['pipe', 'pipe', 'pipe'],
+    timeout: LIMIT_MS,
+    killSignal: 'SIGKILL',
+  });
+  const done = undoOnExit(() => void child.kill('SIGKILL'));
+  const left = [...cases];
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    const one = left.shift();
+    if (one !== undefined) report(one, parse(line));
+  });
+  // A child that dies early reads no cases; how it ended says more than the broken pipe.
+  child.stdin.on('error', () => {}).end(JSON.stringify(cases));
+  const [stderr, [status, signal]] = await Promise.all([text(child.stderr), once(child, 'close')]);
+  done();
+  const how = signal === null ? `status ${status}` : signal;
+  for (const one of left) report(one, { error: `its process ended with ${how}: ${stderr.trim()}` });
+}
+
+function parse(line: string): Report {
+  try {
+    return JSON.parse(line) as Report;
+  } catch {
+    return { error: `not a report: ${line}` };
+  }
+}

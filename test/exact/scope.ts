@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// What the statements of a case have in scope (cases.ts), on a device of memory whose pages are watched.
+import { Console } from 'node:console';
+import { Writable } from 'node:stream';
+import { bindRegisters, defineRegisters, openDevice } from '../../lib/index.js';
+import { type AccessTrap, accessTrap, useMachine } from '../support/testing.js';
+import type { Page } from './notation.js';
+
+const ADDRESS = '0000:00:01.0';
+const BAR_BYTES = 0x4000;
+/** At the start of a page, which it has mapped for itself. */
+const DOORBELL = 0x1000;
+
+const REGISTERS = defineRegisters({
+  CTRL: { at: 0x40, fields: { EN: 0, MODE: [3, 1] } },
+  STATUS: { at: 0x44, access: 'w1c', fields: { ERROR: 0, DONE: 1 } },
+  MIXED: { at: 0x48, fields: { GO: 0, ERROR: { bits: 4, access: 'w1c' } } },
+  CAP: { at: 0x50, width: 64, access: 'ro', fields: { SIZE: [39, 32] } },
+});
+
+export interface Scope {
+  readonly trap: AccessTrap;
+  /** What the ranges that the trap numbers are. */
+  readonly ranges: readonly { readonly page: Page; readonly base: number }[];
+  /** Every watched page as words, to be written while the trap is not armed. */
+  readonly pages: Readonly<Record<Page, Uint32Array>>;
+  readonly variables: Readonly<Record<string, unknown>>;
+  /** Settles when all that the case waits for has settled. */
+  settle(): Promise<void>;
+}
+
+export async function makeScope(): Promise<Scope> {
+  const trap = accessTrap();
+  if (trap === undefined) throw new Error('The access trap works on x86-64 only');
+  useMachine({ address: ADDRESS, bars: [{ size: BAR_BYTES }] });
+  const device = await openDevice(ADDRESS);
+  const bar = device.bar(0);
+  const dma = device.allocDma(0x1000).u32;
+  const memory = trap.window(ADDRESS, 0);
+  const door = bar.doorbell(DOORBELL);
+  trap.watch(memory);
+  trap.watch(dma.buffer);
+  trap.watch(trap.doorbellPage(ADDRESS, 0, DOORBELL));
+  const waiting: Promise<unknown>[] = [];
+  return {
+    trap,
+    ranges: [
+      { page: 'bar', base: 0 },
+      { page: 'dma', base: 0 },
+      { page: 'bar', base: DOORBELL },
+    ],
+    pages: { bar: new Uint32Array(memory), dma },
+    variables: {
+      bar,
+      regs: bindRegisters(bar, REGISTERS),
+      door,
+      dma,
+      u8: new Uint8Array(memory),
+      u16: new Uint16Array(memory),
+      u32: new Uint32Array(memory),
+      u64: new BigUint64Array(memory),
+      view: new DataView(memory),
+      bytes: Buffer.from(memory),
+      a8: new Uint8Array(4),
+      a16: new Uint16Array(4),
+      a32: new Uint32Array(4),
+      a64: new BigUint64Array(2),
+      wait: (promise: Promise<unknown>) => void waiting.push(promise),
+      print: printer(),
+      restart: () => trap.arm(),
+    },
+    settle: async () => void (await Promise.all(waiting.splice(0))),
+  };
+}
+
+/** console.log, whose text nobody reads. */
+function printer(): (value: unknown) => void {
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const console = new Console(nowhere);
+  return (value) => console.log(value);
+}
