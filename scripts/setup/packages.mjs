@@ -38,11 +38,20 @@ const KERNEL = [
 /** For cmake-js. */
 const CMAKE = { program: 'cmake', package: 'cmake' };
 
+const DOCTEST = { program: '/usr/include/doctest/doctest.h', package: 'doctest-dev' };
+
+/** To compile for arm64 and to run it here. @type {readonly Need[]} */
+const ARM64 = [
+  { program: 'aarch64-linux-gnu-g++', package: 'g++-aarch64-linux-gnu' },
+  { program: 'qemu-aarch64', package: 'qemu-user' },
+];
+
 const NEEDS = {
   build: BUILD,
   vm: [...BUILD, ...MACHINE],
   kernel: [...BUILD, ...KERNEL],
-  debug: [...BUILD, CMAKE, { program: '/usr/include/doctest/doctest.h', package: 'doctest-dev' }],
+  debug: [...BUILD, CMAKE, DOCTEST],
+  arm64: [...BUILD, CMAKE, DOCTEST, ...ARM64],
   format: [...BUILD, { program: 'clang-format', package: 'clang-format' }],
   lint: [...BUILD, CMAKE, { program: 'clang-tidy', package: 'clang-tidy' }],
 };

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// The arm64 build of the native tests (build/arm64): runs them in QEMU's user emulation, then looks at each
+// guarded access of device memory in the machine code, since no test on an x86-64 host can miss a barrier.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { root } from './setup/files.mjs';
+
+const TOOLS = 'aarch64-linux-gnu';
+const TESTS = join(root, 'build/arm64/vfio_native_tests');
+const TABLE = 'vfio_extable';
+
+/** The emulation shows pages and their flags (/proc/self/smaps, pagemap) of itself, not of the program. */
+const SEES_NO_PAGES = '--source-file-exclude=*mapping_test.cc';
+
+/** @param {string} tool @param {string[]} args */
+function inspect(tool, ...args) {
+  return execFileSync(`${TOOLS}-${tool}`, [...args, TESTS], {
+    encoding: 'utf8',
+    maxBuffer: 2 ** 28,
+  });
+}
+
+/**
+ * Where the accesses are that the exception table lists.
+ * @returns {number[]}
+ */
+function guardedAccesses() {
+  const header = inspect('objdump', '--section-headers')
+    .split('\n')
+    .find((line) => line.includes(TABLE));
+  if (header === undefined) throw new Error(`${TESTS} has no section ${TABLE}`);
+  const start = Number.parseInt(header.trim().split(/\s+/)[3] ?? '', 16);
+  const dump = inspect('objdump', '--full-contents', `--section=${TABLE}`);
+  const words = dump.split('\n').flatMap(
+    (line) =>
+      line
+        .match(/^ [0-9a-f]+ ((?:[0-9a-f]{8} ){1,4})/)?.[1]
+        ?.trim()
+        .split(' ') ?? [],
+  );
+  const entry = 8;
+  return words
+    .map((word) => Buffer.from(word, 'hex').readInt32LE())
+    .flatMap((distance, index) =>
+      index % 2 === 0 ? [start + (index / 2) * entry + distance] : [],
+    );
+}
+
+/**
+ * The instructions by address.
+ * @returns {Map<number, string>}
+ */
+function instructions() {
+  const lines = inspect('objdump', '--disassemble', '--no-show-raw-insn').split('\n');
+  const found = lines.map((line) => /^\s*([0-9a-f]+):\s+(.*)$/.exec(line));
+  return new Map(
+    found.flatMap((match) =>
+      match ? [[Number.parseInt(match[1] ?? '', 16), match[2] ?? '']] : [],
+    ),
+  );
+}
+
+/** @param {Map<number, string>} code @param {number} address */
+function hasBarrier(code, address) {
+  const access = code.get(address) ?? '';
+  if (/^ldr[bh]?\s/.test(access)) return /^dmb\s+oshld/.test(code.get(address + 4) ?? '');
+  return /^str[bh]?\s/.test(access) && /^dmb\s+oshst/.test(code.get(address - 4) ?? '');
+}
+
+const emulator = ['-L', `/usr/${TOOLS}`, TESTS, SEES_NO_PAGES];
+const { status } = spawnSync('qemu-aarch64', emulator, { stdio: 'inherit' });
+const accesses = guardedAccesses();
+const code = instructions();
+const bare = accesses.filter((address) => !hasBarrier(code, address));
+for (const address of bare) {
+  console.log(`no barrier: ${address.toString(16)}: ${code.get(address)}`);
+}
+console.log(
+  `${accesses.length} guarded accesses in arm64 code, ${bare.length} without their barrier`,
+);
+process.exitCode = status === 0 && bare.length === 0 && accesses.length > 0 ? 0 : 1;
