@@ -8,18 +8,22 @@ import { expect, test } from '@jest/globals';
 const root = join(__dirname, '../..');
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
 
-test("README's snippet is examples/first.ts", () => {
-  const marked = /<!-- begin examples\/first\.ts -->\n```ts\n([\s\S]*?)```\n<!-- end/.exec(
-    read('README.md'),
-  );
-  const code = read('examples/first.ts').replace(/^(\/\/.*\n)+/, '');
-  expect(marked?.[1]).toBe(code);
+test.each([
+  ['README.md', 'examples/first.ts'],
+  ['docs/registers.md', 'examples/registers.ts'],
+])('the snippet of %s is %s', (page, example) => {
+  const [begin, end] = [`<!-- begin ${example} -->\n\`\`\`ts\n`, '```\n<!-- end'];
+  const [, marked] = read(page).split(begin);
+  const code = read(example).replace(/^(\/\/.*\n)+/, '');
+  expect(marked?.split(end)[0]).toBe(code);
 });
 
 test('every npm script that README and CONTRIBUTING name is there', () => {
   const { scripts } = JSON.parse(read('package.json'));
   const text = read('README.md') + read('CONTRIBUTING.md');
-  const named = [...text.matchAll(/npm run (?:-s )?([a-z0-9:]+)/g)].map(([, name]) => name as string);
+  const named = [...text.matchAll(/npm run (?:-s )?([a-z0-9:]+)/g)].map(
+    ([, name]) => name as string,
+  );
   expect(named.filter((name) => !(name in scripts))).toEqual([]);
 });
 

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// Shows: registers by name, of an NVMe controller: fields, text, read-modify-write, arrays.
+// Needs: an NVMe controller behind an IOMMU that nobody uses, and the rights to bind it (root).
+// Run:   node dist/examples/registers.js [ADDRESS]     or, in the test machine: npm run example:registers
+// Prints the size of its queues, its version and configuration as text, and that it is disabled.
+import { bindDevice, bindRegisters, defineRegisters, listDevices, openDevice } from 'vfio';
+
+// As the specification prints them (NVM Express Base Specification 2.0, 3.1.3); a misspelt name of a
+// register or field, and a write of what is read-only, are compile errors from here on.
+const NVME = defineRegisters({
+  CAP: {
+    at: 0x00,
+    width: 64,
+    access: 'ro',
+    fields: { MQES: [15, 0], CQR: 16, TO: [31, 24], DSTRD: [35, 32] },
+  },
+  VS: { at: 0x08, access: 'ro', fields: { MJR: [31, 16], MNR: [15, 8], TER: [7, 0] } },
+  CC: {
+    at: 0x14,
+    fields: { EN: 0, SHN: { bits: [15, 14], values: { none: 0, normal: 1, abrupt: 2 } } },
+  },
+  CSTS: { at: 0x1c, access: 'ro', fields: { RDY: 0, CFS: 1 } },
+  SQTDBL: { at: 0x1000, access: 'wo', count: 64, stride: 8 },
+});
+
+const address = process.argv[2] ?? (await listDevices({ classCode: 0x010802 }))[0]?.address;
+if (address === undefined) throw new Error('There is no NVMe controller on this machine');
+await using _binding = await bindDevice(address);
+await using device = await openDevice(address);
+const regs = bindRegisters(device.bar(0), NVME);
+
+const { MQES, TO } = regs.CAP.get(); // one read of 64 bits
+console.log(`queues of ${MQES + 1} entries, ready within ${TO * 500} ms`);
+console.log(regs.VS.describe()); // VS 0x00010400 MJR=1 MNR=4 TER=0
+
+regs.CC.set({ EN: 0, SHN: 0 }); // one read, one write: all other bits as they were
+await device.bar(0).poll32(regs.CSTS.offset, NVME.CSTS.mask('RDY'), 0, { timeout: TO * 500 });
+console.log(regs.CC.describe(), regs.CSTS.RDY === 0 ? 'disabled' : 'still enabled');
+console.log(`the tail doorbell of queue 3 is at 0x${regs.SQTDBL.at(3).offset.toString(16)}`);
