@@ -7,6 +7,7 @@
  *   dma                a Uint32Array over a DMA buffer of ours
  *   u8 u16 u32 u64     plain typed arrays over the same BAR 0; view: a DataView, bytes: a Buffer
  *   a8 a16 a32 a64     arrays of ordinary memory, of 16 bytes at most
+ *   wasm               functions of wasm.ts over a WebAssembly.Memory
  *   x                  the number of the turn; r takes a result, so that it is used
  *   wait(promise)      the turn ends when it settles
  *   print(value)       console.log, into nothing
@@ -22,6 +23,8 @@ export interface Case {
   readonly ready?: { readonly at: number; readonly value: number };
   /** Not run in a loop of its own: its loop is elsewhere, or goes on when the function has returned. */
   readonly loops?: true;
+  /** Not run where there is no WebAssembly. */
+  readonly wasm?: true;
 }
 
 /** The nth read of a register that gets ready. */

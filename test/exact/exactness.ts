@@ -40,7 +40,10 @@ export function casesIn(tier: Tier, { ours, plain }: Selection): [Subject, Case]
     ...ours.map((one): [Subject, Case] => ['ours', one]),
     ...plain.map((one): [Subject, Case] => ['plain', one]),
   ];
-  return all.filter(([, one]) => tier !== 'osr' || one.loops === undefined);
+  return all.filter(([, { loops, wasm }]) => {
+    if (tier === 'jitless') return wasm === undefined;
+    return tier !== 'osr' || loops === undefined;
+  });
 }
 
 /** Runs the cases that `wanted` gives for each tier; `onCell` gets each as soon as it is there. */

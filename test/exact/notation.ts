@@ -2,12 +2,12 @@
 // Accesses in writing: `R4@0x1000 W4x3@0x1004 R1@dma:0x8`, separated by spaces, `-` for none.
 //   R4        a read of 4 bytes at offset 0 of the BAR (W: a write)
 //   M4        a read and a write of one instruction; L4: the same, locked
-//   @0x10     the offset; @dma:0x10 in the DMA buffer
+//   @0x10     the offset; @dma:0x10 in the DMA buffer, @wasm:0x10 in a WebAssembly.Memory
 //   R4x3@…    three times the same; R4x3@0x10+ three in a row, at 0x10, 0x14 and 0x18
 import { decode } from './decode.js';
 
 /** The pages that are watched. The first goes without saying. */
-export const PAGES = ['bar', 'dma'] as const;
+export const PAGES = ['bar', 'dma', 'wasm'] as const;
 export type Page = (typeof PAGES)[number];
 
 export type Kind = 'R' | 'W' | 'M' | 'L';

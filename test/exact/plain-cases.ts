@@ -92,5 +92,29 @@ export const PLAIN_CASES: readonly PlainCase[] = [
     body: 'u32.set(a32.subarray(0, 2), 4)',
     expected: 'W4@0x10 W4@0x14',
   },
+  {
+    name: 'wasm i32.load',
+    body: 'r = wasm.load(0x10)',
+    wasm: true,
+    expected: 'R4@wasm:0x10',
+  },
+  {
+    name: 'wasm i32.load, test of bit 0',
+    body: 'r = wasm.test(0x10)',
+    wasm: true,
+    expected: 'R4@wasm:0x10',
+  },
+  {
+    name: 'wasm i32.atomic.load',
+    body: 'r = wasm.atomic(0x10)',
+    wasm: true,
+    expected: 'R4@wasm:0x10',
+  },
+  {
+    name: 'wasm i32.atomic.store',
+    body: 'wasm.store(0x10, x)',
+    wasm: true,
+    expected: 'W4@wasm:0x10',
+  },
   { name: 'console.log of the array', body: 'print(u32)', loops: true, expected: '-' },
 ];

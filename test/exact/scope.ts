@@ -5,6 +5,7 @@ import { Writable } from 'node:stream';
 import { bindRegisters, defineRegisters, openDevice } from '../../lib/index.js';
 import { type AccessTrap, accessTrap, useMachine } from '../support/testing.js';
 import type { Page } from './notation.js';
+import { wasmAccesses } from './wasm.js';
 
 const ADDRESS = '0000:00:01.0';
 const BAR_BYTES = 0x4000;
@@ -41,6 +42,8 @@ export async function makeScope(): Promise<Scope> {
   trap.watch(memory);
   trap.watch(dma.buffer);
   trap.watch(trap.doorbellPage(ADDRESS, 0, DOORBELL));
+  const wasm = wasmAccesses();
+  if (wasm !== undefined) trap.watch(wasm.memory);
   const waiting: Promise<unknown>[] = [];
   return {
     trap,
@@ -48,8 +51,13 @@ export async function makeScope(): Promise<Scope> {
       { page: 'bar', base: 0 },
       { page: 'dma', base: 0 },
       { page: 'bar', base: DOORBELL },
+      { page: 'wasm', base: 0 },
     ],
-    pages: { bar: new Uint32Array(memory), dma },
+    pages: {
+      bar: new Uint32Array(memory),
+      dma,
+      wasm: new Uint32Array(wasm?.memory ?? new ArrayBuffer(0)),
+    },
     variables: {
       bar,
       regs: bindRegisters(bar, REGISTERS),
@@ -65,6 +73,7 @@ export async function makeScope(): Promise<Scope> {
       a16: new Uint16Array(4),
       a32: new Uint32Array(4),
       a64: new BigUint64Array(2),
+      wasm: wasm?.functions,
       wait: (promise: Promise<unknown>) => void waiting.push(promise),
       print: printer(),
       restart: () => trap.arm(),

@@ -25,7 +25,10 @@ export interface TierPlan {
   readonly reached: string;
 }
 
-const interpreted = ['--no-opt', '--no-maglev', '--no-sparkplug'];
+const unoptimized = ['--no-opt', '--no-maglev', '--liftoff-only'];
+const interpreted = [...unoptimized, '--no-sparkplug'];
+/** WebAssembly has two tiers of its own: Liftoff, and TurboFan. */
+const wasmOptimized = '--no-liftoff';
 /** Enough for V8 to know the types of everything. */
 const WARM = 10;
 
@@ -36,25 +39,25 @@ export const PLANS: Record<Tier, TierPlan> = {
   cold: { flags: interpreted, warmUp: 0, reached: '%ActiveTierIsIgnition(f)' },
   ignition: { flags: interpreted, warmUp: WARM, reached: '%ActiveTierIsIgnition(f)' },
   sparkplug: {
-    flags: ['--no-opt', '--no-maglev', '--sparkplug'],
+    flags: [...unoptimized, '--sparkplug'],
     warmUp: WARM,
     force: '%CompileBaseline(f)',
     reached: '%ActiveTierIsSparkplug(f)',
   },
   maglev: {
-    flags: ['--no-opt', '--maglev'],
+    flags: ['--no-opt', '--maglev', wasmOptimized],
     warmUp: WARM,
     force: '%OptimizeMaglevOnNextCall(f)',
     reached: '%ActiveTierIsMaglev(f)',
   },
   turbofan: {
-    flags: ['--no-maglev'],
+    flags: ['--no-maglev', wasmOptimized],
     warmUp: WARM,
     force: '%OptimizeFunctionOnNextCall(f)',
     reached: '%ActiveTierIsTurbofan(f)',
   },
   // A loop is replaced by TurboFan's code while it runs: the function itself asks for it and says whether it came.
-  osr: { flags: ['--no-maglev'], warmUp: WARM, reached: 'f.replaced' },
+  osr: { flags: ['--no-maglev', wasmOptimized], warmUp: WARM, reached: 'f.replaced' },
 };
 
 /** A tier goes to work when it is told to, not whenever it has time; types are learnt from the first call on. */
