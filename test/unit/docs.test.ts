@@ -33,6 +33,7 @@ test('ARCHITECTURE.md has a line on every source file', () => {
     'lib',
     'vm',
     'examples',
+    'docs/generate',
     'scripts',
     'test/exact',
     'test/harness',

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+// npm run docs: writes the generated blocks of the documents; with --check it only says which are not up to date.
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { projectRoot } from '../../vm/paths.js';
+import { blocksOf, isUpToDate, withBlocks } from './blocks.js';
+import { GENERATORS, type Generator } from './generators.js';
+
+function documents(): string[] {
+  return ['.', 'docs'].flatMap((directory) =>
+    readdirSync(join(projectRoot, directory))
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => join(directory, name)),
+  );
+}
+
+function generatorOf(name: string): Generator {
+  const generator = GENERATORS[name];
+  if (generator !== undefined) return generator;
+  const known = Object.keys(GENERATORS).join(', ');
+  throw new Error(`nothing generates "${name}"; docs/generate/generators.ts has ${known}`);
+}
+
+/** Returns what is not as it should be. */
+function check(document: string, text: string): string[] {
+  return blocksOf(text)
+    .filter((block) => !isUpToDate(block, generatorOf(block.name)))
+    .map(({ name }) => `${document}: the block "${name}" is not what "npm run docs" makes`);
+}
+
+function write(document: string, text: string): void {
+  const written = withBlocks(text, (name) => generatorOf(name).markdown());
+  if (written !== text) writeFileSync(join(projectRoot, document), written);
+}
+
+/** The failures, each with the document it is in. */
+function forEachDocument(use: (document: string, text: string) => string[]): string[] {
+  return documents().flatMap((document) => {
+    try {
+      return use(document, readFileSync(join(projectRoot, document), 'utf8'));
+    } catch (error) {
+      return [`${document}: ${(error as Error).message}`];
+    }
+  });
+}
+
+await new Command('npm run docs --')
+  .description('Writes the generated blocks of README.md, docs/*.md and the like.')
+  .option('--check', 'write nothing; fail when a block is not up to date')
+  .action(({ check: onlyCheck }: { check?: boolean }) => {
+    const failures = forEachDocument((document, text) => {
+      blocksOf(text);
+      if (onlyCheck) return check(document, text);
+      write(document, text);
+      return [];
+    });
+    for (const failure of failures) process.stderr.write(`docs: ${failure}\n`);
+    process.exitCode = failures.length > 0 ? 1 : 0;
+  })
+  .parseAsync();
