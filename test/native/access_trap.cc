@@ -65,12 +65,13 @@ Trap& trap() {
   return *only;
 }
 
-/// What would have had the signal without us; the default action is to die of the fault again.
+/// What would have had the signal without us. To die of it, by default, once the handler returns.
 void hand_on(const Action& previous, int signal, siginfo_t* info, void* context) {
   if ((static_cast<unsigned>(previous.sa_flags) & SA_SIGINFO) != 0) {
     previous.sa_sigaction(signal, info, context);
   } else if (previous.sa_handler == SIG_DFL || previous.sa_handler == SIG_IGN) {
     ::signal(signal, SIG_DFL);
+    ::raise(signal);
   } else {
     previous.sa_handler(signal);
   }

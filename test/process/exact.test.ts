@@ -3,7 +3,11 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect } from '@jest/globals';
+import { cellOf } from '../exact/cells.js';
 import { unsupported } from '../exact/exactness.js';
+import { runningNode } from '../exact/nodes.js';
+import { OUR_CASES } from '../exact/our-cases.js';
+import { runChild } from '../exact/run-child.js';
 import { testIf } from '../support/skips.js';
 
 const program = fileURLToPath(new URL('../../dist/test/exact/main.js', import.meta.url));
@@ -40,6 +44,37 @@ test('a plain typed array in its place fails, and what was executed is printed',
   expect(lines[failed + 1]).toBe('    executed R1@0x10 where R4@0x10 was expected');
   // test byte [mem], 1
   expect(lines[failed + 2]).toMatch(/^ {4}R1@0x10 {3}(4[0-9a-f] )?f6 /);
+});
+
+test('each case can fail: none is exact without the library', async () => {
+  const node = await runningNode();
+  const exact: string[] = [];
+  const broken = OUR_CASES.map((one) => ({ ...one, body: one.plain }));
+  await runChild(node, 'turbofan', broken, (one, report) => {
+    const { ok, got } = cellOf(node, 'turbofan', 'ours', one, report);
+    if (ok || got === '?') exact.push(`${one.name}: ${got}`);
+  });
+  expect(exact).toEqual([]);
+});
+
+test('a case that throws, and those that a crash reaches, fail with the reason', async () => {
+  const cases = [
+    { name: 'fine', body: 'bar.read32(0)', expected: 'R4' },
+    { name: 'throws', body: 'bar.read32(1)', expected: 'R4' },
+    { name: 'dies', body: 'process.abort()', expected: '-' },
+    { name: 'is never run', body: '', expected: '-' },
+  ];
+  const node = await runningNode();
+  const reasons: string[] = [];
+  await runChild(node, 'ignition', cases, (one, report) => {
+    reasons.push(cellOf(node, 'ignition', 'ours', one, report).reason);
+  });
+  expect(reasons).toEqual([
+    '',
+    expect.stringContaining('Expected a multiple of 4'),
+    expect.stringContaining('its process ended with SIGABRT'),
+    expect.stringContaining('its process ended with SIGABRT'),
+  ]);
 });
 
 test('a case that is not there is refused', async () => {
