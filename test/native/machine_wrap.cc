@@ -142,6 +142,9 @@ class DeviceObject final {
               [](Napi::Env env, std::uint32_t& signalled) { return number(env, signalled); });
     });
     method("lowerIntx", [&device](const Info&) { device.lower_intx(); });
+    method("eventfd", [&device](const Info& info) -> Napi::Value {
+      return Napi::Number::New(info.Env(), device.eventfd(index_from(info[0])));
+    });
     method("setDecode", [&device](const Info& info) { device.set_decode(info[0].ToBoolean()); });
     method("lose", [&device](const Info&) { device.lose(); });
     method("notify", [&device](const Info& info) {

@@ -127,6 +127,11 @@ void MemoryDevice::lower_intx() {
   intx_asserted_ = false;
 }
 
+int MemoryDevice::eventfd(std::uint32_t vector) const {
+  const std::lock_guard lock(mutex_);
+  return vector < triggers_.size() ? triggers_[vector].get() : -1;
+}
+
 void MemoryDevice::set_decode(bool on) {
   const std::lock_guard lock(mutex_);
   powered_ = on;

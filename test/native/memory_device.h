@@ -63,6 +63,9 @@ class MemoryDevice final {
   /// What so many raises of MSI or MSI-X leave behind, at once.
   bool raise_many(std::uint32_t index, std::uint32_t vector, std::uint64_t times);
   void lower_intx();
+  /// The eventfd behind an armed vector, for a thread that raises it without asking; -1 for none.
+  /// It stays ours, and is closed when the vector is disarmed.
+  int eventfd(std::uint32_t vector) const;
 
   /// Off as in D3, or behind a bridge that is off: BARs raise SIGBUS, and reads of them are EIO. On
   /// again, they work if the command register's memory bit is on too, and hold what they held.

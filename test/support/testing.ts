@@ -43,6 +43,11 @@ export interface MemoryDevice {
   /** Raises in a thread of its own, as fast as it goes; how often an eventfd was signalled. */
   storm(index: number, vector: number, times: number): Promise<number>;
   lowerIntx(): void;
+  /**
+   * The eventfd behind an armed vector, for a thread that raises it by itself; -1 for none. It stays the
+   * device's, and is closed when the vector is disarmed.
+   */
+  eventfd(vector: number): number;
   setDecode(on: boolean): void;
   lose(): void;
   notify(change: { lost?: boolean; requested?: boolean; fault?: boolean }): void;
