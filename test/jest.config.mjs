@@ -19,7 +19,13 @@ process.env.VFIO_BINARY ??= `${root}build/Release/testing/vfio_testing.node`;
 export default {
   rootDir: root,
   // dist/ and build/ hold copies of the same modules.
-  roots: ['<rootDir>/lib', '<rootDir>/examples', '<rootDir>/vm', '<rootDir>/test'],
+  roots: [
+    '<rootDir>/lib',
+    '<rootDir>/examples',
+    '<rootDir>/vm',
+    '<rootDir>/bench',
+    '<rootDir>/test',
+  ],
   testMatch: ['<rootDir>/test/{unit,contract,process}/**/*.test.ts'],
   testEnvironment: 'node',
   // Seconds on an idle machine are many on one that builds something else.

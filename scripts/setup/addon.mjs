@@ -10,7 +10,7 @@ import { runNpm } from './run.mjs';
 const STAMP = 'build/Release/.setup-stamp';
 
 function current() {
-  const files = filesBelow(['binding.gyp', 'src-native', 'test/native']);
+  const files = filesBelow(['binding.gyp', 'src-native', 'test/native', 'bench/twins']);
   return hashFiles(files, `${process.version} ${process.arch}`);
 }
 

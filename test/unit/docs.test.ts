@@ -34,6 +34,7 @@ test('ARCHITECTURE.md has a line on every source file', () => {
     'vm',
     'examples',
     'docs/generate',
+    'bench',
     'scripts',
     'test/exact',
     'test/harness',

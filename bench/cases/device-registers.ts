@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+// Registers of a device in the hands of vfio-pci; the twins map the same BAR through sysfs.
+import type { Device } from 'vfio';
+import { bench } from '../native.js';
+import type { Place, Registers } from './registers.js';
+
+/** Its BAR 0. */
+export function deviceRegisters(device: Device, places: readonly Place[]): Registers {
+  const region = device.bar(0);
+  const address = bench.map(`/sys/bus/pci/devices/${device.address}/resource0`, region.byteLength);
+  if (address === 0) throw new Error(`The BAR of ${device.address} cannot be mapped by sysfs`);
+  return { region, address, places, [Symbol.asyncDispose]: () => device.close() };
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// Registers of the memory back end; the twins' are a memfd as well.
+import { openDevice } from 'vfio';
+import { loadNative } from '../../lib/native.js';
+import * as memory from '../memory-machine.js';
+import { bench } from '../native.js';
+import type { Registers } from './registers.js';
+
+/** Opens a device for our accessors, and another one for the addon's bare functions. */
+export async function memoryRegisters(): Promise<Registers> {
+  memory.memoryMachine();
+  const device = await openDevice(memory.address);
+  const native = loadNative();
+  const bare = await native.openDevice(memory.bareAddress);
+  const region = device.bar(0);
+  const handle = bare.device.acquire(0);
+  const address = bench.map(undefined, memory.barBytes);
+  // The same value everywhere: what a bigint costs depends on it.
+  region.write64(0, 1n);
+  native.write64(handle, 0, 1n);
+  bench.write64(0, 0, 1n);
+  return {
+    region,
+    address,
+    places: ([8, 16, 32, 64] as const).map((width) => ({ width, read: 0, write: 0x1000 })),
+    addon: { native, handle },
+    async [Symbol.asyncDispose]() {
+      await bare.device.close();
+      await bare.container.close();
+      await device.close();
+    },
+  };
+}

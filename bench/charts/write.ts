@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+// The charts of a report as files.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { projectRoot } from '../../vm/paths.js';
+import type { Report } from '../report.js';
+import { accessChart } from './access.js';
+import { latencyChart } from './latency.js';
+import { type ExactMatrix, matrixChart } from './matrix.js';
+import { renderSvg } from './render.js';
+
+/** The trap test leaves it there. */
+const MATRIX = join(projectRoot, 'build/results/exact-matrix.json');
+
+/** Writes `access-cost.svg`, `interrupt-latency.svg` and, when the trap test has run, `exactness.svg`. */
+export async function writeCharts(report: Report, directory: string): Promise<void> {
+  mkdirSync(directory, { recursive: true });
+  const write = (name: string, svg: string) => writeFileSync(join(directory, name), svg);
+  write('access-cost.svg', await renderSvg(accessChart(report)));
+  write('interrupt-latency.svg', await renderSvg(latencyChart(report)));
+  if (!existsSync(MATRIX)) {
+    process.stderr.write('bench: no exactness.svg without "npm run test:exact" before\n');
+    return;
+  }
+  const matrix = JSON.parse(readFileSync(MATRIX, 'utf8')) as ExactMatrix;
+  write('exactness.svg', await renderSvg(matrixChart(matrix)));
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// Loops around one expression, each of code of its own: loops that share code also share what the optimiser
+// knows about it, and slow each other down.
+import { bench } from './native.js';
+
+/** What the expression may name, beside `i`, the number of the turn. */
+export type Scope = Readonly<Record<string, unknown>>;
+
+/** Evaluates an expression that often and gives how long it took, in nanoseconds. */
+export function loopOf(expression: string, scope: Scope): (turns: number) => number {
+  // What is assigned to `last` leaves the loop, so that it is not dropped as unused.
+  return make(
+    `return function loop(turns) {
+      const { now, ${Object.keys(scope).join(', ')} } = scope;
+      let last;
+      const start = now();
+      for (let i = 0; i < turns; i++) last = ${expression};
+      const time = now() - start;
+      sink = last;
+      return time;
+    };`,
+    scope,
+  );
+}
+
+/** The same for an expression that is a promise. */
+export function awaitingLoopOf(
+  expression: string,
+  scope: Scope,
+): (turns: number) => Promise<number> {
+  return make(
+    `return async function loop(turns) {
+      const { now, ${Object.keys(scope).join(', ')} } = scope;
+      const start = now();
+      for (let i = 0; i < turns; i++) await ${expression};
+      return now() - start;
+    };`,
+    scope,
+  );
+}
+
+function make<T>(source: string, scope: Scope): T {
+  return new Function('scope', 'sink', source)({ ...scope, now: bench.now }) as T;
+}

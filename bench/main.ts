@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// npm run bench: measures the library beside C++ in the same run. docs/benchmarks.md says what and how.
+import { readFileSync } from 'node:fs';
+import { Command, InvalidArgumentError } from 'commander';
+import { changesText, compareReports, regressed } from './compare.js';
+import { commit, conditions } from './conditions.js';
+import { full, measureHost, quick } from './host.js';
+import { measureLines } from './node-lines.js';
+import { type OutputOptions, output } from './output.js';
+import { parseReport, type Report } from './report.js';
+import { judge } from './targets.js';
+
+interface Options extends OutputOptions {
+  readonly quick?: boolean;
+  readonly node?: readonly string[];
+  readonly compare?: readonly string[];
+}
+
+async function measure({ quick: isQuick = false, node = [] }: Options): Promise<Report> {
+  const machine = conditions('memory');
+  const effort = isQuick ? quick : full;
+  const { results, pinned } = await measureHost(effort, () => measureLines(node, isQuick));
+  return {
+    schema: 'vfio.bench/1',
+    machine: { ...machine, pinned },
+    commit: commit(),
+    quick: isQuick,
+    results: judge(results, 'memory'),
+  };
+}
+
+function compare(files: readonly string[]): 0 | 1 {
+  const [before, after] = files.map((file) => parseReport(readFileSync(file, 'utf8')));
+  if (before === undefined || after === undefined || files.length !== 2) {
+    throw new Error('--compare takes two files');
+  }
+  const changes = compareReports(before, after);
+  console.log(changesText(changes));
+  return regressed(changes) ? 1 : 0;
+}
+
+function majors(list: string): string[] {
+  if (!/^\d\d(,\d\d)*$/.test(list)) throw new InvalidArgumentError('It is no list like 20,22.');
+  return list.split(',');
+}
+
+await new Command('npm run bench --')
+  .description('Measures the library beside C++ in the same run.')
+  .option('--quick', 'few rounds: whether it runs, not how fast')
+  .option('--node <majors>', 'register access on these lines of Node, too, as 20,22,24', majors)
+  .option('--json <file>', 'write the results there (vfio.bench/1)')
+  .option('--svg <directory>', 'draw charts there')
+  .option('--compare <files...>', 'compare two such files; measures nothing')
+  .action(async (options: Options) => {
+    process.exitCode = options.compare
+      ? compare(options.compare)
+      : await output(await measure(options), options);
+  })
+  .parseAsync();

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+// Register access on other lines of Node: each measures itself, in a process of its own.
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { nodeOf } from '../test/exact/nodes.js';
+import { projectRoot } from '../vm/paths.js';
+import { progress } from '../vm/progress.js';
+import type { Result } from './report.js';
+
+const program = join(projectRoot, 'dist/bench/node-line.js');
+const MOST_OUTPUT = 2 ** 24;
+
+/** The results of each line, their names led by `node22.` and the like. */
+export async function measureLines(majors: readonly string[], quick: boolean): Promise<Result[]> {
+  const results: Result[] = [];
+  for (const major of majors) {
+    const { path, version } = await nodeOf(major);
+    progress(`bench: register access on Node ${version} …`);
+    const args = [program, `node${major}.`, ...(quick ? ['--quick'] : [])];
+    const { stdout } = await promisify(execFile)(path, args, { maxBuffer: MOST_OUTPUT });
+    results.push(...(JSON.parse(stdout) as Result[]));
+  }
+  return results;
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+// What becomes of a report: the table, the file, the pictures, the status.
+import { writeFileSync } from 'node:fs';
+import type { Report } from './report.js';
+import { reportText } from './table.js';
+import { missed } from './targets.js';
+
+export interface OutputOptions {
+  readonly json?: string;
+  readonly svg?: string;
+}
+
+/** Writes it all; 1 when a target was missed, unless it was a quick run. */
+export async function output(report: Report, { json, svg }: OutputOptions): Promise<0 | 1> {
+  console.log(reportText(report));
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify(report, undefined, 2)}\n`);
+  if (svg !== undefined) {
+    // Only who wants pictures waits for the library to load.
+    const { writeCharts } = await import('./charts/write.js');
+    await writeCharts(report, svg);
+  }
+  return report.quick || missed(report.results).length === 0 ? 0 : 1;
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// Which processors the threads of a measurement run on.
+import { readFileSync } from 'node:fs';
+import { bench } from './native.js';
+
+export interface Processors {
+  /** Where what is measured runs, in turns. */
+  readonly ours: number;
+  /** Where signals come from; the same one on a machine that has no other. */
+  readonly others: number;
+}
+
+/** Those of this process. To be called before the first {@link pinThread}, which narrows them down. */
+export function findProcessors(): Processors {
+  const allowed = allowedProcessors(readFileSync('/proc/self/status', 'utf8'));
+  return { ours: allowed[0] ?? 0, others: allowed.at(-1) ?? 0 };
+}
+
+/** Binds this thread; whether that was allowed. */
+export function pinThread({ ours }: Processors): boolean {
+  return bench.pin(ours) === 1;
+}
+
+/** The processors that a process may use, from its /proc/self/status. */
+export function allowedProcessors(status: string): number[] {
+  const list = /^Cpus_allowed_list:\s*(\S+)$/m.exec(status)?.[1] ?? '0';
+  return list.split(',').flatMap((range) => {
+    const [first = 0, last = first] = range.split('-').map(Number);
+    return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  });
+}

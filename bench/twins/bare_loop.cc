@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+// The floor of every loop here: turns that do nothing, and that the compiler has to make.
+#include "twins.h"
+
+namespace bench {
+
+double bare_loop(std::uint64_t turns) {
+  const double start = now();
+  for (std::uint64_t i = 0; i < turns; ++i) asm volatile("");
+  return now() - start;
+}
+
+}  // namespace bench

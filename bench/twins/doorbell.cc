@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+// Volatile stores of a doorbell, four a turn as in the loop it is compared with.
+#include "twins.h"
+
+namespace bench {
+
+double doorbell(std::uintptr_t address, std::uint64_t turns) {
+  volatile std::uint32_t* const tail = at<std::uint32_t>(address);
+  const double start = now();
+  for (std::uint64_t i = 0; i < turns; ++i) {
+    *tail = static_cast<std::uint32_t>(i);
+    *tail = static_cast<std::uint32_t>(i);
+    *tail = static_cast<std::uint32_t>(i);
+    *tail = static_cast<std::uint32_t>(i);
+  }
+  return now() - start;
+}
+
+}  // namespace bench

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+// Polls of a register that has the value already: what waiting costs when there is nothing to wait
+// for.
+#include "twins.h"
+
+namespace bench {
+
+double poll(std::uintptr_t address, std::uint32_t mask, std::uint32_t value, std::uint64_t turns) {
+  const volatile std::uint32_t* const status = at<std::uint32_t>(address);
+  const double start = now();
+  for (std::uint64_t i = 0; i < turns; ++i) {
+    while ((*status & mask) != value) {
+    }
+  }
+  return now() - start;
+}
+
+}  // namespace bench

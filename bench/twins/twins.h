@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+// What the benchmarks compare with: the shortest C++ that makes the same accesses or system calls.
+// Each gives how long it took, in nanoseconds. Registers are given as addresses.
+#pragma once
+
+#include <cstdint>
+#include <ctime>
+
+namespace bench {
+
+inline double now() {
+  timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return static_cast<double>(time.tv_sec) * 1e9 + static_cast<double>(time.tv_nsec);
+}
+
+/// A register (or other memory) of a type. The address comes from JavaScript.
+template <typename Value>
+volatile Value* at(std::uintptr_t address) {
+  return reinterpret_cast<volatile Value*>(address);
+}
+
+double bare_loop(std::uint64_t turns);
+double read(std::uint32_t width, std::uintptr_t address, std::uint64_t turns);
+double write(std::uint32_t width, std::uintptr_t address, std::uint64_t turns);
+double batch(std::uintptr_t address, std::uint32_t length, std::uint64_t turns);
+double poll(std::uintptr_t address, std::uint32_t mask, std::uint32_t value, std::uint64_t turns);
+double doorbell(std::uintptr_t address, std::uint64_t turns);
+double field(std::uintptr_t address, std::uint64_t turns);
+
+/// A thread in read() on an eventfd that gets `count` signals; for latencies, see signals.h.
+double reading_thread(std::uint32_t count, std::uint32_t gap, std::uint32_t reader_cpu,
+                      std::uint32_t raiser_cpu);
+/// The same under a storm.
+double absorbing_thread(std::uint64_t count, std::uint32_t reader_cpu, std::uint32_t raiser_cpu);
+
+/// A VFIO container that has a group: what the next two take, or -1 for none.
+double open_container(std::int32_t group);
+double map_dma(std::int32_t container, std::uint64_t bytes);
+double unmap_dma();
+
+}  // namespace bench

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// The benchmarks run, and say everything they are to say. (How fast it is, a busy machine cannot tell.)
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, jest, test } from '@jest/globals';
+import { parseReport, requiredNames } from '../../bench/report.js';
+
+jest.setTimeout(120_000);
+
+const root = join(__dirname, '../..');
+
+test('a quick run writes a report with every name that has to be there', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'vfio-bench-'));
+  try {
+    const file = join(directory, 'report.json');
+    const args = ['dist/bench/main.js', '--quick', '--json', file, '--svg', directory];
+    const text = execFileSync(process.execPath, args, { cwd: root, encoding: 'utf8' });
+    const report = parseReport(readFileSync(file, 'utf8'));
+    const names = report.results.map(({ name }) => name);
+    expect(names).toEqual(expect.arrayContaining([...requiredNames]));
+    expect(new Set(names).size).toBe(names.length);
+    for (const name of requiredNames) expect(text).toContain(`\n${name} `);
+    for (const chart of ['access-cost', 'interrupt-latency']) {
+      expect(readFileSync(join(directory, `${chart}.svg`), 'utf8')).toMatch(/^<svg /);
+    }
+    // The compiler has not taken the twins' loops away.
+    const load = report.results.find(({ name }) => name === 'cpp.read32');
+    expect(load?.p50).toBeGreaterThan(0.05);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
