@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What becomes of a report: the table, the file, the pictures, the status.
 import { writeFileSync } from 'node:fs';
-import type { Report } from './report.js';
+import { type Report, reportJson } from './report.js';
 import { reportText } from './table.js';
 import { missed } from './targets.js';
 
@@ -13,7 +13,7 @@ export interface OutputOptions {
 /** Writes it all; 1 when a target was missed, unless it was a quick run. */
 export async function output(report: Report, { json, svg }: OutputOptions): Promise<0 | 1> {
   console.log(reportText(report));
-  if (json !== undefined) writeFileSync(json, `${JSON.stringify(report, undefined, 2)}\n`);
+  if (json !== undefined) writeFileSync(json, reportJson(report));
   if (svg !== undefined) {
     // Only who wants pictures waits for the library to load.
     const { writeCharts } = await import('./charts/write.js');

@@ -69,6 +69,13 @@ export const requiredNames = [
 
 const figures = ['n', 'min', 'p10', 'p50', 'p90', 'p99', 'max'] as const;
 
+/** A report as a file has it: a line for each result, so that two files can be read beside each other. */
+export function reportJson({ results, ...head }: Report): string {
+  const lines = results.map((result) => `    ${JSON.stringify(result)}`);
+  const start = JSON.stringify(head, undefined, 2).replace(/\n}$/, ',');
+  return `${start}\n  "results": [\n${lines.join(',\n')}\n  ]\n}\n`;
+}
+
 /** Reads a report back; throws with what is wrong with it. */
 export function parseReport(text: string): Report {
   const report = JSON.parse(text) as Report;

@@ -4,15 +4,16 @@ import { accessBars } from '../../bench/charts/access.js';
 import { latencyPoints } from '../../bench/charts/latency.js';
 import { matrixSquares } from '../../bench/charts/matrix.js';
 import { compareReports, regressed } from '../../bench/compare.js';
-import { parseReport } from '../../bench/report.js';
+import { parseReport, reportJson } from '../../bench/report.js';
 import { figure, reportText } from '../../bench/table.js';
 import { judge, missed } from '../../bench/targets.js';
 import { report, result } from './bench-support.js';
 
 describe('a report', () => {
   test('is read back as it was written', () => {
-    const written = report(result('bar.read32', 40, 30));
-    expect(parseReport(JSON.stringify(written))).toEqual(written);
+    const written = report(result('bar.read32', 40, 30), result('doorbell', 1, 1));
+    expect(parseReport(reportJson(written))).toEqual(written);
+    expect(parseReport(reportJson(report()))).toEqual(report());
   });
 
   test.each([
