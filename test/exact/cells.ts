@@ -30,8 +30,12 @@ export interface Cell extends MatrixCell {
   readonly executed: readonly string[];
 }
 
-/** What was executed, or why that cannot be told. */
-type Reading = { readonly accesses: readonly Access[] } | { readonly failure: string };
+/** What was executed in a turn, or why that cannot be told. */
+interface Reading {
+  readonly got: string;
+  readonly reason: string;
+  readonly trapped: readonly Trapped[];
+}
 
 export function cellOf(
   { name: node, v8 }: NodeIdentity,
@@ -41,8 +45,8 @@ export function cellOf(
   report: Report,
 ): Cell {
   const expected = formatAccesses(parseAccesses(one.expected));
-  const reading = read(report, tier);
-  const got = 'failure' in reading ? '?' : formatAccesses(reading.accesses);
+  const { got, reason, trapped } = read(report, tier, subject, expected);
+  const ok = got === expected;
   return {
     node,
     v8,
@@ -51,27 +55,35 @@ export function cellOf(
     case: one.name,
     expected,
     got,
-    ok: got === expected,
-    reason: reasonFor(expected, got, reading),
-    executed: 'error' in report ? [] : report.accesses.map(describe),
+    ok,
+    reason: ok ? '' : reason || `executed ${got} where ${expected} was expected`,
+    executed: trapped.map(describe),
   };
 }
 
-function reasonFor(expected: string, got: string, reading: Reading): string {
-  if ('failure' in reading) return reading.failure;
-  return got === expected ? '' : `executed ${got} where ${expected} was expected`;
+function read(report: Report, tier: Tier, subject: Subject, expected: string): Reading {
+  if ('error' in report) return { got: '?', reason: report.error, trapped: [] };
+  const { accesses, reached, earlier } = report;
+  if (!reached) {
+    const reason = `the function did not get to the tier ${tier}`;
+    return { got: '?', reason, trapped: accesses };
+  }
+  // What plain arrays do on the way to a tier is no news; ours have to be exact there, too.
+  const turns = subject === 'ours' ? [...earlier, accesses] : [accesses];
+  const readings = turns.map(readTurn);
+  return readings.find(({ got }) => got !== expected) ?? (readings.at(-1) as Reading);
 }
 
-function read(report: Report, tier: Tier): Reading {
-  if ('error' in report) return { failure: report.error };
-  if (!report.reached) return { failure: `the function did not get to the tier ${tier}` };
+function readTurn(trapped: readonly Trapped[]): Reading {
   const accesses: Access[] = [];
-  for (const trapped of report.accesses) {
-    const access = accessOf(trapped);
-    if (access === undefined) return { failure: `no known access: ${describe(trapped)}` };
+  for (const one of trapped) {
+    const access = accessOf(one);
+    if (access === undefined) {
+      return { got: '?', reason: `no known access: ${describe(one)}`, trapped };
+    }
     accesses.push(access);
   }
-  return { accesses };
+  return { got: formatAccesses(accesses), reason: '', trapped };
 }
 
 /** An access with the bytes of its instruction and a few behind them. */

@@ -12,6 +12,11 @@ export interface Recorded {
   readonly accesses: readonly Trapped[];
   /** Whether the function was in its tier, before and after. */
   readonly reached: boolean;
+  /**
+   * The turns before it, once its tier was asked for: that in which it was compiled, and those in which V8 gave
+   * optimized code up, going on in the middle of what it had begun.
+   */
+  readonly earlier: readonly (readonly Trapped[])[];
 }
 
 interface Compiled {
@@ -72,12 +77,13 @@ async function record(one: Case, tier: Tier, scope: Scope): Promise<Recorded> {
       () => f(x),
     );
   }
-  let recorded = await attempt(one, tier, scope, f);
-  for (let again = 1; again < ATTEMPTS && warmUp > 0 && !recorded.reached; again++) {
+  const attempts = [await attempt(one, tier, scope, f)];
+  while (warmUp > 0 && !attempts.at(-1)?.reached && attempts.length < ATTEMPTS) {
     native('%PrepareFunctionForOptimization(f)')(f);
-    recorded = await attempt(one, tier, scope, f);
+    attempts.push(await attempt(one, tier, scope, f));
   }
-  return recorded;
+  const earlier = attempts.flatMap((each) => [...each.earlier, each.accesses]).slice(0, -1);
+  return { ...(attempts.at(-1) as Recorded), earlier };
 }
 
 /** V8 gives up optimized code at the first surprise, and knows better the next time. */
@@ -87,14 +93,15 @@ async function attempt(one: Case, tier: Tier, scope: Scope, f: Compiled): Promis
   const { force, reached } = PLANS[tier];
   const isThere = native(reached);
   const words = (place: string) => one.finds?.[place] ?? 0;
+  const earlier: Trapped[][] = [];
   let before = true;
   if (force !== undefined) {
     native(force)(f);
-    await turn(one, scope, words, () => f(1));
+    earlier.push(await turn(one, scope, words, () => f(1)));
     before = isThere(f) === true;
   }
   const accesses = await turn(one, scope, words, () => f(1, true));
-  return { accesses, reached: before && isThere(f) === true };
+  return { accesses, reached: before && isThere(f) === true, earlier };
 }
 
 const tier = process.argv[2] as Tier;
