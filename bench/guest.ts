@@ -35,8 +35,8 @@ const nvmePlaces: readonly Place[] = [
 const quick = process.argv.includes('--quick');
 const effort: Effort = quick
   ? { rounds: 5, nanoseconds: 100_000, warmUp: 1e8 }
-  : { rounds: 50, nanoseconds: 500_000, warmUp: 1e9 };
-const maps = quick ? 2 : 10;
+  : { rounds: 50, nanoseconds: 500_000, warmUp: 5e8 };
+const maps = quick ? 2 : 8;
 
 const machine: Machine = { ...conditions('type1'), pinned: pinThread(findProcessors()) };
 

@@ -28,7 +28,7 @@ async function measure({ kernel, quick = false }: Options): Promise<Report> {
     stderr: process.stderr,
     onResult(line) {
       lines.push(JSON.parse(line));
-      progress(`bench: ${lines.length} of 4 parts measured, about a minute in all …`);
+      progress(`bench: ${lines.length} of 4 parts measured, about two minutes in all …`);
     },
   });
   clearProgress();

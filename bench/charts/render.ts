@@ -7,6 +7,8 @@ import { compile, type TopLevelSpec } from 'vega-lite';
 const config = {
   background: 'white',
   font: 'sans-serif',
+  // No label for each of a thousand squares.
+  aria: false,
   view: { stroke: null },
   axis: { labelLimit: 320 },
 } as const;

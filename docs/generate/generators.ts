@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What stands in the documents and is made by a program: between `begin generated: NAME` and `end generated: NAME`.
+import { benchmarks } from './benchmarks.js';
 import { exactness } from './exactness.js';
 
 export interface Generator {
@@ -11,5 +12,6 @@ export interface Generator {
 
 /** By the name in the markers. One file beside this for each. */
 export const GENERATORS: Readonly<Record<string, Generator>> = {
+  benchmarks,
   exactness,
 };

@@ -7,6 +7,7 @@ import { compareReports, regressed } from '../../bench/compare.js';
 import { parseReport, reportJson } from '../../bench/report.js';
 import { figure, reportText } from '../../bench/table.js';
 import { judge, missed } from '../../bench/targets.js';
+import { section } from '../../docs/generate/benchmarks.js';
 import { report, result } from './bench-support.js';
 
 describe('a report', () => {
@@ -33,6 +34,15 @@ describe('a report', () => {
     expect(text).toMatch(/^commit abc1234, Node 20\.20\.2 .*Some CPU, a mapped memfd as BAR/);
     expect(text).toMatch(/^bar\.read32 .* 60 .* ns .* 30 +2× +≤ 1\.5× +MISSED$/m);
     expect(text).toMatch(/^doorbell .* 2× +≤ 3\.5× +reached$/m);
+  });
+
+  test('as Markdown is a table, in which no text ends a cell', () => {
+    const results = judge([{ ...result('bar.read32', 60, 30), what: 'a | b' }], 'memory');
+    const lines = section('Here', report(...results)).split('\n');
+    expect(lines[0]).toBe('### Here');
+    const cells =
+      '| `bar.read32` | `a \\| b` | 59.4 | 60 | 60.6 | ns | C++ | 30 | 2× | ≤ 1.5× | **missed** |';
+    expect(lines.at(-1)).toBe(cells);
   });
 
   test('figures have three digits', () => {

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// The tables of docs/benchmarks.md, from the files of the runs they were measured in.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseReport, type Report, type Result } from '../../bench/report.js';
+import { conditionsLine, figure } from '../../bench/table.js';
+import { projectRoot } from '../../vm/paths.js';
+import type { Generator } from './generators.js';
+
+/** What `npm run bench` and `npm run bench:vm` wrote with `--json`. */
+const RUNS = {
+  'On the host': 'docs/benchmarks.json',
+  'In the test machine': 'docs/benchmarks-vm.json',
+} as const;
+
+export const benchmarks: Generator = {
+  measured: true,
+  markdown() {
+    return Object.entries(RUNS)
+      .map(([title, file]) =>
+        section(title, parseReport(readFileSync(join(projectRoot, file), 'utf8'))),
+      )
+      .join('\n\n');
+  },
+};
+
+/** The table of a run under its title. */
+export function section(title: string, report: Report): string {
+  return [
+    `### ${title}`,
+    '',
+    `${conditionsLine(report)}.`,
+    '',
+    '| | what | p10 | p50 | p99 | | twin | its p50 | ratio | target | |',
+    '| --- | --- | ---: | ---: | ---: | --- | --- | ---: | ---: | --- | --- |',
+    ...report.results.map(row),
+  ].join('\n');
+}
+
+function row({ name, what, p10, p50, p99, unit, twin, ratio, target }: Result): string {
+  const cells = [
+    `\`${name}\``,
+    `\`${what.replaceAll('|', '\\|')}\``,
+    figure(p10),
+    figure(p50),
+    figure(p99),
+    unit,
+    twin.what,
+    figure(twin.p50),
+    `${figure(ratio)}×`,
+    target?.text ?? '',
+    target === undefined ? '' : target.reached ? 'reached' : '**missed**',
+  ];
+  return `| ${cells.join(' | ')} |`;
+}
