@@ -169,6 +169,11 @@ export class Container implements AsyncDisposable {
     return this.close();
   }
 
+  /** @internal Whether the buffer is open and its own. */
+  owns(buffer: DmaBuffer): boolean {
+    return this.#buffers.has(buffer);
+  }
+
   async #holdGroup(id: number): Promise<Group> {
     const native = this.#native;
     await awaitOpen(() => native.holdGroup(id), { group: id });

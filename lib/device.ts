@@ -5,6 +5,7 @@ import { ConfigSpace } from './config-space.js';
 import type { Container } from './container.js';
 import type { DmaBuffer, DmaOptions } from './dma.js';
 import { closedError, rangeError, unsupportedError, VfioError } from './errors.js';
+import { type Grant, type GrantOptions, makeGrant } from './grant.js';
 import { busMasterHint } from './hints.js';
 import { awaitNative, callNative } from './internal/call.js';
 import { inOrder } from './internal/closing.js';
@@ -235,8 +236,23 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
   }
 
   /**
-   * Resets the device (`VFIO_DEVICE_RESET`). Closes its interrupt set first; regions and DMA
-   * buffers stay valid. Accesses meanwhile throw `ERR_VFIO_BUSY`. Rejects with
+   * Grants parts of the device to another thread of this process: to a worker that drives one queue,
+   * its registers, its interrupt vector and its memory. The worker calls {@link adopt} with the
+   * grant's token.
+   *
+   * The same region or buffer can be granted to several threads and used here too. A vector has one
+   * consumer: throws `ERR_VFIO_BUSY` when it is granted already or has a listener here, and while
+   * it is granted, listening to it here throws `ERR_VFIO_BUSY`. Throws a TypeError for parts of
+   * another device, `ERR_VFIO_CLOSED` for closed ones.
+   */
+  grant(options: GrantOptions): Grant {
+    this.#mustBeOpen();
+    return makeGrant({ device: this, native: this.#native, interrupts: this.#interrupts }, options);
+  }
+
+  /**
+   * Resets the device (`VFIO_DEVICE_RESET`). Closes its interrupt set first, which ends the grants of
+   * its vectors; regions and DMA buffers stay valid, and so do grants of these alone. Accesses meanwhile throw `ERR_VFIO_BUSY`. Rejects with
    * `ERR_VFIO_UNSUPPORTED` when the device has no reset of its own, with `ERR_VFIO_CLOSED` when it
    * was closed meanwhile.
    */

@@ -121,7 +121,15 @@ export class DmaBuffer implements Disposable {
     bytes.set(this.u8.subarray(offset, offset + count));
   }
 
-  /** Unmaps it (`VFIO_IOMMU_UNMAP_DMA`), at once. Closing twice does nothing. */
+  /** @internal What a grant of it consists of. Throws `ERR_VFIO_CLOSED`. */
+  lend(): NativeDmaBuffer {
+    this.#mustBeOpen();
+    return this.#native;
+  }
+
+  /**
+   * Unmaps it (`VFIO_IOMMU_UNMAP_DMA`), at once, and revokes its grants. Closing twice does nothing.
+   */
   close(): void {
     const onClose = this.#onClose;
     if (onClose === undefined) return;

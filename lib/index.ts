@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The public API.
 
+export { type AdoptedDevice, type AdoptedDeviceEvents, adopt } from './adopted-device.js';
 export type { Batch, BatchCommand } from './batch.js';
 export { type Binding, type BindOptions, bindDevice } from './bind.js';
 export type { Capability, ConfigSpace } from './config-space.js';
@@ -21,6 +22,7 @@ export {
   VfioError,
   type VfioErrorCode,
 } from './errors.js';
+export type { Grant, GrantOptions } from './grant.js';
 export type { Group } from './group.js';
 export type { Interrupt, InterruptListener, OnceOptions } from './interrupt.js';
 export type { InterruptInfo, InterruptSet, InterruptType } from './interrupts.js';

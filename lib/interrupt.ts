@@ -23,7 +23,7 @@ export interface OnceOptions {
 }
 
 /**
- * One vector of an {@link InterruptSet}. Its listeners share one watcher of the vector's eventfd,
+ * One vector of an {@link InterruptSet}, or of an {@link AdoptedDevice}. Its listeners share one watcher of the vector's eventfd,
  * which keeps the process alive while anyone listens, unless {@link unref} was called. Interrupts
  * that arrive while nobody listens wait in the eventfd and are delivered, as one count, to the
  * first listener.
@@ -60,7 +60,10 @@ export class Interrupt implements AsyncIterable<number> {
     return this.#count;
   }
 
-  /** Adds a listener; adding it again does nothing. Throws `ERR_VFIO_CLOSED`. */
+  /**
+   * Adds a listener; adding it again does nothing. Throws `ERR_VFIO_CLOSED`, and `ERR_VFIO_BUSY` while
+   * the vector is granted to another thread; so do once() and iterating.
+   */
   on(listener: InterruptListener): this {
     callable('the listener', listener);
     this.#mustBeOpen();
@@ -162,6 +165,12 @@ export class Interrupt implements AsyncIterable<number> {
     this.#masked = false;
     this.#unmaskDue = false;
     callNative(() => this.#native.unmask());
+  }
+
+  /** @internal What a grant of it consists of. Throws `ERR_VFIO_CLOSED`. */
+  lend(): { native: NativeInterrupts; index: number } {
+    this.#mustBeOpen();
+    return { native: this.#native, index: this.#index };
   }
 
   /** @internal The set was closed. */

@@ -75,13 +75,19 @@ export class InterruptSet implements Disposable {
   }
 
   /**
-   * Disarms all vectors, at once. Iterations end, a pending once() rejects with `ERR_VFIO_CLOSED`.
+   * Disarms all vectors, at once. Iterations end, a pending once() rejects with `ERR_VFIO_CLOSED`,
+   * grants of its vectors are revoked.
    * Closing twice does nothing.
    */
   close(): void {
     if (this.closed) return;
     this.end();
     callNative(() => this.#native.close());
+  }
+
+  /** @internal Whether this is one of its vectors. */
+  has(vector: Interrupt): boolean {
+    return this.#vectors.includes(vector);
   }
 
   /** @internal The device disarms them itself, as it is reset or closed. */

@@ -98,6 +98,14 @@ export interface NativeDevice {
   setBusMaster(on: boolean): void;
   /** Arms `count` vectors of VFIO_PCI_INTX/MSI/MSIX_IRQ_INDEX (0, 1, 2). */
   enableInterrupts(index: number, count: number): NativeInterrupts;
+  /** Offers these to another thread under `token`. The vectors are of `interrupts`. */
+  grant(
+    token: string,
+    regions: number[],
+    interrupts: NativeInterrupts | undefined,
+    vectors: number[],
+    memory: NativeDmaBuffer[],
+  ): NativeGrant;
   /**
    * Calls back when the kernel wants the device back, or it faulted, or is gone. Keeps no process
    * alive.
@@ -106,6 +114,28 @@ export interface NativeDevice {
   reset(): Promise<void>;
   /** Cuts at once, then releases in the background. Idempotent: the same promise. */
   close(): Promise<void>;
+}
+
+export interface NativeGrant {
+  /** Ends it at once; resolves when the thread that adopted it has let go. */
+  revoke(): Promise<void>;
+}
+
+/** A grant in the thread that adopted it. */
+export interface NativeAdoption {
+  readonly address: string;
+  /** With a handle each for this thread's accessors. */
+  readonly regions: { info: NativeRegionInfo; handle: Handle }[];
+  /** Of which `vectors` can be listened to; undefined when there are none. */
+  readonly interrupts: NativeInterrupts | undefined;
+  /** VFIO_PCI_INTX/MSI/MSIX_IRQ_INDEX. */
+  readonly irqIndex: number | undefined;
+  readonly vectors: number[];
+  readonly memory: NativeDmaBuffer[];
+  /** Calls back when it was revoked, and is closed. */
+  onRevoked(callback: () => void): void;
+  /** Lets go of everything. Closing twice does nothing. */
+  close(): void;
 }
 
 export interface NativeInterrupts {
@@ -143,6 +173,8 @@ export interface Native {
   openContainer(): Promise<NativeContainer>;
   /** Joins the address space that holds the device's group in this process, or makes one. */
   openDevice(address: string): Promise<{ container: NativeContainer; device: NativeDevice }>;
+  /** Makes what was granted under this token usable in this thread. A token is used once. */
+  adopt(token: string): NativeAdoption;
 
   read8(handle: Handle, offset: number): number;
   read16(handle: Handle, offset: number): number;

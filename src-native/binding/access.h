@@ -50,8 +50,9 @@ inline std::int32_t failure_of(State state) noexcept {
   return state == State::kLost ? kLost : kClosed;
 }
 
+/// Looked at before each access of a sequence: another thread may reset, close or revoke meanwhile.
 inline std::int32_t state_failure(const Slot& slot) noexcept {
-  return failure_of(slot.function->state().load(std::memory_order_acquire));
+  return failure_of(slot.state.load(std::memory_order_relaxed)->load(std::memory_order_acquire));
 }
 
 // The order matters: a slot's contents may be read only once its generation and env match.

@@ -4,10 +4,12 @@
 #include <bit>
 
 #include "binding/accessors.h"
+#include "binding/adoption_wrap.h"
 #include "binding/container_wrap.h"
 #include "binding/device_wrap.h"
 #include "binding/dma_wrap.h"
 #include "binding/environment.h"
+#include "binding/grant_wrap.h"
 #include "binding/interrupts_wrap.h"
 #include "binding/sequences.h"
 
@@ -23,8 +25,11 @@ void init_addon(Napi::Env env, Napi::Object exports) {
   DeviceWrap::define(environment);
   InterruptsWrap::define(environment);
   DmaWrap::define(environment);
+  GrantWrap::define(environment);
+  AdoptionWrap::define(environment);
   exports.Set("openContainer", Napi::Function::New<open_container>(env, "openContainer"));
   exports.Set("openDevice", Napi::Function::New<open_device>(env, "openDevice"));
+  exports.Set("adopt", Napi::Function::New<adopt>(env, "adopt"));
   define_accessors(exports);
   define_sequences(exports);
 }

@@ -5,6 +5,7 @@
 
 #include "binding/convert.h"
 #include "binding/external_memory.h"
+#include "binding/grant_wrap.h"
 #include "binding/interrupts_wrap.h"
 
 namespace vfio::binding {
@@ -24,6 +25,7 @@ void DeviceWrap::define(Environment& environment) {
                       InstanceMethod<&DeviceWrap::bus_master>("busMaster"),
                       InstanceMethod<&DeviceWrap::set_bus_master>("setBusMaster"),
                       InstanceMethod<&DeviceWrap::enable_interrupts>("enableInterrupts"),
+                      InstanceMethod<&DeviceWrap::grant>("grant"),
                       InstanceMethod<&DeviceWrap::on_change>("onChange"),
                       InstanceMethod<&DeviceWrap::reset>("reset"),
                       InstanceMethod<&DeviceWrap::close>("close"),
@@ -102,6 +104,10 @@ Napi::Value DeviceWrap::enable_interrupts(const Napi::CallbackInfo& info) {
     auto vectors = device_->enable_interrupts(index_from(info[0]), index_from(info[1]));
     return InterruptsWrap::make(Environment::of(info.Env()), std::move(vectors));
   });
+}
+
+Napi::Value DeviceWrap::grant(const Napi::CallbackInfo& info) {
+  return across(info.Env(), [&]() -> Napi::Value { return GrantWrap::make(*device_, info); });
 }
 
 void DeviceWrap::on_change(const Napi::CallbackInfo& info) {

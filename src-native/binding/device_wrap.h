@@ -30,6 +30,7 @@ class DeviceWrap final : public Napi::ObjectWrap<DeviceWrap> {
   Napi::Value bus_master(const Napi::CallbackInfo& info);
   void set_bus_master(const Napi::CallbackInfo& info);
   Napi::Value enable_interrupts(const Napi::CallbackInfo& info);
+  Napi::Value grant(const Napi::CallbackInfo& info);
   void on_change(const Napi::CallbackInfo& info);
   Napi::Value reset(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);

@@ -29,6 +29,14 @@ Napi::Object DmaWrap::make(Environment& environment, std::shared_ptr<DmaBuffer> 
   return object;
 }
 
+Napi::Object DmaWrap::borrow(Environment& environment, const Grant::Memory& memory) {
+  const Napi::Object object = environment.dma_class.New({});
+  DmaWrap* wrap = Unwrap(object);
+  wrap->memory_ = memory.mapping;
+  wrap->iova_ = memory.iova;
+  return object;
+}
+
 DmaWrap::DmaWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
 
 Napi::Value DmaWrap::iova(const Napi::CallbackInfo& info) {
@@ -54,6 +62,7 @@ void DmaWrap::close(const Napi::CallbackInfo& info) {
   const std::shared_ptr<DmaBuffer> buffer = buffer_.lock();
   if (buffer == nullptr) return;
   buffer_.reset();
+  loans_.revoke();
   Environment::of(info.Env()).buffers.erase(buffer);
   across(info.Env(), [&] { buffer->release(); });
 }

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "binding/environment.h"
+#include "binding/grant.h"
 #include "vfio/dma.h"
 
 namespace vfio::binding {
@@ -15,8 +16,13 @@ class DmaWrap final : public Napi::ObjectWrap<DmaWrap> {
  public:
   static void define(Environment& environment);
   static Napi::Object make(Environment& environment, std::shared_ptr<DmaBuffer> buffer);
+  /// For memory of another env's buffer, which that env unmaps.
+  static Napi::Object borrow(Environment& environment, const Grant::Memory& memory);
 
   explicit DmaWrap(const Napi::CallbackInfo& info);
+
+  Grant::Memory to_lend() const { return {.mapping = memory_, .iova = iova_}; }
+  Loans& loans() noexcept { return loans_; }
 
  private:
   Napi::Value iova(const Napi::CallbackInfo& info);
@@ -25,10 +31,12 @@ class DmaWrap final : public Napi::ObjectWrap<DmaWrap> {
   void close(const Napi::CallbackInfo& info);
 
   // The env owns the buffer and releases it in the right order when it ends; this may outlive that.
+  // Empty when the memory is another env's.
   std::weak_ptr<DmaBuffer> buffer_;
   std::shared_ptr<sys::Mapping> memory_;
   std::uint64_t iova_ = 0;
   Napi::Reference<Napi::ArrayBuffer> array_buffer_;
+  Loans loans_;
 };
 
 }  // namespace vfio::binding

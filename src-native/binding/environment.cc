@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "binding/environment.h"
 
+#include "binding/adoption.h"
 #include "binding/container_wrap.h"
 #include "binding/open_device.h"
 #include "sys/errors.h"
@@ -109,6 +110,18 @@ Napi::Value Environment::run(ServiceThread& thread, std::function<void()> job) {
       [](Napi::Env env, Done&) { return env.Undefined(); });
 }
 
+Napi::Value Environment::await(const std::function<void(std::function<void()> resolve)>& begin) {
+  const auto deferred = Napi::Promise::Deferred::New(env_);
+  add_pending();
+  begin([mailbox = mailbox_, deferred] {
+    mailbox->post([deferred](Environment& environment) {
+      environment.remove_pending();
+      deferred.Resolve(Napi::Env(environment.env()).Undefined());
+    });
+  });
+  return deferred.Promise();
+}
+
 void Environment::end() {
   ending_ = true;
   uv_async_t* wake = nullptr;
@@ -118,6 +131,7 @@ void Environment::end() {
     wake = std::exchange(mailbox_->wake_, nullptr);
     undelivered.swap(mailbox_->deliveries_);
   }
+  for (const auto& adoption : std::exchange(adoptions, {})) adoption->close();
   // Memory stays mapped until the last device that may write to it has been quieted.
   auto held = std::make_shared<std::set<std::shared_ptr<DmaBuffer>>>(std::move(buffers));
   buffers.clear();
@@ -131,6 +145,8 @@ void Environment::end() {
   device_class.Reset();
   interrupts_class.Reset();
   dma_class.Reset();
+  grant_class.Reset();
+  adoption_class.Reset();
   uv_close(reinterpret_cast<uv_handle_t*>(wake), [](uv_handle_t* handle) {
     auto* self = static_cast<Environment*>(handle->data);
     delete reinterpret_cast<uv_async_t*>(handle);

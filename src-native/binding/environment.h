@@ -24,6 +24,7 @@
 
 namespace vfio::binding {
 
+class Adoption;
 class Environment;
 class OpenDevice;
 class Poll;
@@ -53,6 +54,7 @@ class Environment final {
 
   napi_env env() const noexcept { return env_; }
   uv_loop_t* loop() const noexcept { return loop_; }
+  const std::shared_ptr<Mailbox>& mailbox() const noexcept { return mailbox_; }
 
   /// What a job gives back when there is nothing to give back.
   struct Done {};
@@ -67,10 +69,14 @@ class Environment final {
   /// The same for a job whose promise resolves with nothing.
   Napi::Value run(ServiceThread& thread, std::function<void()> job);
 
+  /// A promise that another thread resolves, with nothing: `begin` gets what to call for it, once.
+  Napi::Value await(const std::function<void(std::function<void()> resolve)>& begin);
+
   // What is open, so that it can be closed in the right order when the env ends.
   std::set<std::shared_ptr<OpenDevice>> devices;
   std::set<std::shared_ptr<DmaBuffer>> buffers;
   std::set<std::shared_ptr<OpenContainer>> containers;
+  std::set<std::shared_ptr<Adoption>> adoptions;
 
   /// How containers are made: over type1, unless a test says otherwise.
   std::function<std::unique_ptr<AddressSpaceBackend>()> make_backend;
@@ -79,6 +85,8 @@ class Environment final {
   Napi::FunctionReference device_class;
   Napi::FunctionReference interrupts_class;
   Napi::FunctionReference dma_class;
+  Napi::FunctionReference grant_class;
+  Napi::FunctionReference adoption_class;
 
  private:
   friend class Poll;

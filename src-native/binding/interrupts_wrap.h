@@ -17,6 +17,8 @@ class InterruptsWrap final : public Napi::ObjectWrap<InterruptsWrap> {
 
   explicit InterruptsWrap(const Napi::CallbackInfo& info);
 
+  VectorPolls& vectors() noexcept { return *vectors_; }
+
  private:
   Napi::Value count(const Napi::CallbackInfo& info);
   void listen(const Napi::CallbackInfo& info);

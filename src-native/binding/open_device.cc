@@ -41,6 +41,7 @@ void OpenDevice::watch_changes(std::function<void(Change)> on_change) {
 
 void OpenDevice::cut() noexcept {
   changes_.reset();
+  loans_.revoke();
   try {
     close_interrupts();
   } catch (const std::exception&) {

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "binding/environment.h"
+#include "binding/grant.h"
 #include "binding/slots.h"
 #include "vfio/function.h"
 #include "vfio/irq.h"
@@ -40,6 +41,9 @@ class OpenDevice final : public std::enable_shared_from_this<OpenDevice> {
   /// Watches for requests and faults, without keeping the process alive.
   void watch_changes(std::function<void(Change)> on_change);
 
+  /// Its grants, revoked by cut().
+  Loans& loans() noexcept { return loans_; }
+
   /// At once: no access, callback or interrupt any more.
   void cut() noexcept;
   /// The env ends: cut, and release in the background. `held` is let go after the release.
@@ -52,6 +56,7 @@ class OpenDevice final : public std::enable_shared_from_this<OpenDevice> {
   std::set<Handle> handles_;
   std::shared_ptr<VectorPolls> interrupts_;
   std::unique_ptr<Poll> changes_;
+  Loans loans_;
 };
 
 }  // namespace vfio::binding

@@ -18,6 +18,8 @@ constexpr std::uint32_t kLastGeneration = (1U << 18) - 1;
 
 std::array<Slot, kCount> slots;
 
+constexpr std::atomic<State> closed_for_ever{State::kClosed};
+
 /// Which entries are free, longest free first, so that a stale handle stays stale for long.
 class FreeList final {
  public:
@@ -66,6 +68,7 @@ Handle acquire_slot(napi_env env, const std::shared_ptr<Function>& function, std
   slot.size = info->size;
   slot.region = region;
   slot.function = function;
+  slot.state.store(&function->state(), std::memory_order_relaxed);
   slot.env.store(env, std::memory_order_relaxed);
   return slot.generation.load(std::memory_order_relaxed) << kIndexBits | index;
 }
@@ -83,6 +86,10 @@ void release_slot(napi_env env, Handle handle) noexcept {
   slot.window = {};
   // An entry whose generations are used up is retired, so that no handle ever means two things.
   if (generation < kLastGeneration) free_list().give_back(handle & (kCount - 1));
+}
+
+void revoke_slot(Handle handle) noexcept {
+  slot_at(handle).state.store(&closed_for_ever, std::memory_order_relaxed);
 }
 
 }  // namespace vfio::binding

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The table behind register handles. A handle is generation << 12 | index, small enough to be an
 // unboxed number in V8; entries never move, so a stale handle can always be looked at safely. An
-// entry is used by the env that made it and by no other.
+// entry is used by the env that made it and by no other; the only thing that another thread does to
+// it is to revoke it.
 #pragma once
 
 #include <node_api.h>
@@ -18,6 +19,9 @@ struct Slot {
   // Read by any thread that comes with a handle; the rest only once both match.
   std::atomic<std::uint32_t> generation{1};
   std::atomic<napi_env> env{nullptr};
+  /// The function's, looked at before each access; another that is closed for ever once the entry
+  /// was revoked, which so costs an access nothing.
+  std::atomic<const std::atomic<State>*> state{nullptr};
 
   Window window;
   std::uint64_t size = 0;
@@ -32,6 +36,10 @@ Handle acquire_slot(napi_env env, const std::shared_ptr<Function>& function, std
 
 /// A handle that is not of this env, or released already, is left alone.
 void release_slot(napi_env env, Handle handle) noexcept;
+
+/// From any thread, while nobody releases the handle: accesses fail as closed from now on. What the
+/// entry refers to stays until its env, which may be in the middle of an access, releases it.
+void revoke_slot(Handle handle) noexcept;
 
 /// The entry of a handle, whatever its state; the caller compares generation and env.
 Slot& slot_at(Handle handle) noexcept;

@@ -22,8 +22,13 @@ void VectorPolls::check_vector(std::uint32_t vector) const {
   }
 }
 
-void VectorPolls::listen(std::uint32_t vector, std::function<void(std::uint64_t)> on_interrupt) {
+void VectorPolls::check_consumer(std::uint32_t vector) const {
   check_vector(vector);
+  irqs_->check_consumer(vector, consumer_);
+}
+
+void VectorPolls::listen(std::uint32_t vector, std::function<void(std::uint64_t)> on_interrupt) {
+  check_consumer(vector);
   polls_.erase(vector);
   const int eventfd = irqs_->eventfd(vector);
   polls_.emplace(std::piecewise_construct, std::forward_as_tuple(vector),
@@ -35,7 +40,7 @@ void VectorPolls::listen(std::uint32_t vector, std::function<void(std::uint64_t)
 }
 
 std::uint64_t VectorPolls::wait(std::uint32_t vector, std::uint32_t milliseconds) {
-  check_vector(vector);
+  check_consumer(vector);
   return sys::wait_eventfd(irqs_->eventfd(vector), static_cast<int>(milliseconds));
 }
 
@@ -54,11 +59,23 @@ void VectorPolls::unref(std::uint32_t vector) {
   if (const auto poll = polls_.find(vector); poll != polls_.end()) poll->second.unref();
 }
 
+std::shared_ptr<IrqSet> VectorPolls::to_lend(const std::vector<std::uint32_t>& vectors) const {
+  for (const std::uint32_t vector : vectors) {
+    check_consumer(vector);
+    if (!polls_.contains(vector)) continue;
+    throw Error(ErrorCode::kBusy, "vector " + std::to_string(vector) +
+                                      " is listened to in this thread, and an interrupt has one "
+                                      "consumer; remove its listeners first");
+  }
+  return irqs_;
+}
+
 void VectorPolls::close() {
   if (irqs_ == nullptr) return;
   polls_.clear();
+  loans_.revoke();
   const std::shared_ptr<IrqSet> irqs = std::exchange(irqs_, nullptr);
-  irqs->close();
+  if (consumer_ == nullptr) irqs->close();
 }
 
 }  // namespace vfio::binding

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// An armed IrqSet and the watchers that one env has on its vectors. The count is drained in the
-// watcher and passed as data, so a storm costs one callback a turn of the loop.
+// An armed IrqSet and the watchers that one env has on its vectors: the env that armed it, or one
+// that vectors were granted to. The count is drained in the watcher and passed as data, so a storm
+// costs one callback a turn of the loop.
 #pragma once
 
 #include <cstdint>
@@ -8,16 +9,22 @@
 #include <map>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "binding/environment.h"
+#include "binding/grant.h"
 #include "vfio/irq.h"
 
 namespace vfio::binding {
 
 class VectorPolls final {
  public:
-  VectorPolls(Environment& environment, std::shared_ptr<IrqSet> irqs)
-      : environment_(environment), count_(irqs->count()), irqs_(std::move(irqs)) {}
+  VectorPolls(Environment& environment, std::shared_ptr<IrqSet> irqs,
+              IrqSet::Consumer consumer = nullptr)
+      : environment_(environment),
+        consumer_(consumer),
+        count_(irqs->count()),
+        irqs_(std::move(irqs)) {}
 
   std::uint32_t count() const noexcept { return count_; }
   /// After check_open().
@@ -35,18 +42,26 @@ class VectorPolls final {
   void ref(std::uint32_t vector);
   void unref(std::uint32_t vector);
 
-  /// Stops all watchers, then disarms; the eventfds close with the last watcher. Throws Error
-  /// kClosed from everything afterwards but close.
+  /// What a grant of these vectors consists of; throws Error kBusy when one is listened to here.
+  std::shared_ptr<IrqSet> to_lend(const std::vector<std::uint32_t>& vectors) const;
+  /// Of the vectors that are lent.
+  Loans& loans() noexcept { return loans_; }
+
+  /// Stops all watchers, then disarms, if it was armed here; the eventfds close with the last
+  /// watcher. Throws Error kClosed from everything afterwards but close.
   void close();
   void check_open() const;
 
  private:
   void check_vector(std::uint32_t vector) const;
+  void check_consumer(std::uint32_t vector) const;
 
   Environment& environment_;
+  const IrqSet::Consumer consumer_;
   const std::uint32_t count_;
   std::shared_ptr<IrqSet> irqs_;  // empty once closed; watchers hold it too
   std::map<std::uint32_t, Poll> polls_;
+  Loans loans_;
 };
 
 }  // namespace vfio::binding

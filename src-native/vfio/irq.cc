@@ -15,6 +15,15 @@ namespace {
 /// first.
 constexpr std::uint32_t kMostVectors = 2048;
 
+/// Stands for a borrower that was told to let go, until it has.
+constexpr char kNobody = 0;
+
+Error lent_already(std::uint32_t vector) {
+  return {ErrorCode::kBusy, "vector " + std::to_string(vector) +
+                                " is granted to another thread, and an interrupt has one consumer; "
+                                "revoke that grant first"};
+}
+
 }  // namespace
 
 IrqSet::IrqSet(std::shared_ptr<Function> function, std::uint32_t index, std::uint32_t count)
@@ -37,6 +46,36 @@ IrqSet::~IrqSet() {
 void IrqSet::close() {
   if (std::exchange(closed_, true)) return;
   function_->disarm(index_);
+}
+
+IrqSet::Consumer IrqSet::consumer_of(std::uint32_t vector) const {
+  const auto found = lent_.find(vector);
+  return found == lent_.end() ? nullptr : found->second;
+}
+
+void IrqSet::lend(const std::vector<std::uint32_t>& vectors, Consumer to) {
+  const std::lock_guard lock(mutex_);
+  for (const std::uint32_t vector : vectors) {
+    if (consumer_of(vector) != nullptr) throw lent_already(vector);
+  }
+  for (const std::uint32_t vector : vectors) lent_[vector] = to;
+}
+
+void IrqSet::call_back(const std::vector<std::uint32_t>& vectors) {
+  const std::lock_guard lock(mutex_);
+  for (const std::uint32_t vector : vectors) lent_[vector] = &kNobody;
+}
+
+void IrqSet::give_back(const std::vector<std::uint32_t>& vectors) {
+  const std::lock_guard lock(mutex_);
+  for (const std::uint32_t vector : vectors) lent_.erase(vector);
+}
+
+void IrqSet::check_consumer(std::uint32_t vector, Consumer consumer) const {
+  const std::lock_guard lock(mutex_);
+  if (consumer_of(vector) == consumer) return;
+  if (consumer == nullptr) throw lent_already(vector);
+  throw Error(ErrorCode::kClosed, "the grant of vector " + std::to_string(vector) + " is over");
 }
 
 }  // namespace vfio

@@ -7,7 +7,7 @@ import { Worker } from 'node:worker_threads';
 
 export { once } from 'node:events';
 export { parentPort, workerData } from 'node:worker_threads';
-export { Container, openDevice } from 'vfio';
+export { adopt, Container, openDevice } from 'vfio';
 export { sleep };
 
 /** @typedef {import('../support/testing.js').DeviceSpec} DeviceSpec */
@@ -44,7 +44,7 @@ export const specs = [
  */
 export function startWorker(body, data) {
   const names =
-    'address, mate, specs, useMachine, joinMachine, openDevice, Container, once, sleep, until, parentPort, workerData';
+    'address, mate, specs, useMachine, joinMachine, openDevice, adopt, Container, once, sleep, until, parentPort, workerData';
   const source = `import { ${names} } from ${JSON.stringify(import.meta.url)};\n${body}`;
   return new Worker(source, {
     eval: true,

@@ -16,7 +16,7 @@ const prelude = `
   import { spawnSync } from 'node:child_process';
   import * as fs from 'node:fs';
   import * as program from './test/process/program.mjs';
-  const { address, mate, specs, useMachine, openDevice, Container, startWorker } = program;
+  const { address, mate, specs, useMachine, openDevice, adopt, Container, startWorker } = program;
   const { until, once, sleep, counts, isFree, ended, syscalls } = program;
   const machine = useMachine(...specs);
   const hardware = machine.device(address);

@@ -2,6 +2,8 @@
 // What a user's program may write, and what the compiler stops. Only compiled, never run: an
 // expected error that is none fails the type check.
 import {
+  type AdoptedDevice,
+  adopt,
   bindDevice,
   Container,
   type Device,
@@ -93,6 +95,30 @@ export async function interrupts(device: Device): Promise<void> {
   vector.on((count: bigint) => count);
   // @ts-expect-error busMaster is a boolean
   device.busMaster = 1;
+}
+
+export async function workers(device: Device): Promise<void> {
+  using set = device.enableInterrupts('msix', { count: 2 });
+  using ring = device.allocDma(4096);
+  const parts = { regions: [device.bar(0)], vectors: [set.vector(1)], memory: [ring] };
+  await using grant = device.grant(parts);
+  exactly<string>()(grant.token);
+  exactly<Promise<void>>()(grant.revoke());
+
+  using adopted: AdoptedDevice = adopt(grant.token);
+  exactly<number>()(adopted.bar(0).read32(0));
+  exactly<number>()(await adopted.vector(1).once());
+  exactly<readonly DmaBuffer[]>()(adopted.memory);
+  adopted.on('close', () => {});
+
+  // @ts-expect-error a token is a string
+  adopt(grant);
+  // @ts-expect-error regions are objects, not numbers
+  device.grant({ regions: [0] });
+  // @ts-expect-error there is nothing else to grant
+  device.grant({ config: device.config });
+  // @ts-expect-error a reset is the owner's
+  adopted.reset();
 }
 
 export function events(device: Device): void {

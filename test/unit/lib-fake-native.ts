@@ -164,6 +164,10 @@ export class FakeDevice implements NativeDevice {
     return this.interrupts;
   }
 
+  grant(): never {
+    throw new Error('FakeDevice grants nothing');
+  }
+
   onChange(callback: (change: NativeChange) => void): void {
     this.change = callback;
   }
@@ -270,6 +274,8 @@ export class FakeNative implements Native {
   async openContainer(): Promise<NativeContainer> {
     return this.container;
   }
+
+  adopt = notFaked;
 
   async openDevice(address: string) {
     const device = await this.container.openDevice(address);

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+// NativeAdoption of lib/native.ts, and the way to get one.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "binding/adoption.h"
+
+namespace vfio::binding {
+
+/// adopt(token) of lib/native.ts.
+Napi::Value adopt(const Napi::CallbackInfo& info);
+
+class AdoptionWrap final : public Napi::ObjectWrap<AdoptionWrap> {
+ public:
+  static void define(Environment& environment);
+  static Napi::Object make(Environment& environment, const std::shared_ptr<Adoption>& adoption);
+
+  explicit AdoptionWrap(const Napi::CallbackInfo& info);
+
+ private:
+  void on_revoked(const Napi::CallbackInfo& info);
+  void close(const Napi::CallbackInfo& info);
+
+  std::shared_ptr<Adoption> adoption_;
+};
+
+}  // namespace vfio::binding
