@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // An NVMe controller over PCIe: bringing it up, its queues, and taking it down in order.
-import type { Device, InterruptSet, InterruptType } from 'vfio';
+import type { Device, Grant, InterruptSet, InterruptType } from 'vfio';
 import {
   Cns,
   type Command,
@@ -21,11 +21,12 @@ import {
 } from './identify.js';
 import { armVectors } from './interrupts.js';
 import { disable, enable, shutdown } from './lifecycle.js';
+import type { QueueOffer } from './lent-queue.js';
 import { type IoPath, Namespace, type NamespaceOwner } from './namespace.js';
 import { type DeviceMemory, emptyDataPointer, PAGE_BYTES } from './prp.js';
 import type { QueuePair } from './queue.js';
 import { Queues } from './queues.js';
-import { Registers } from './registers.js';
+import { CAP, Registers } from './registers.js';
 import { ABORTED_BY_HOST, type Status, SUCCESS } from './status.js';
 import { Watchdog } from './watchdog.js';
 
@@ -36,6 +37,8 @@ export interface ControllerOptions {
   readonly queueEntries?: number;
   /** The longest read or write that is one command. The controller may allow less (MDTS). */
   readonly maxTransferBytes?: number;
+  /** How many queue pairs there can be beside its own, for other threads: {@link Controller.lendQueue}. */
+  readonly lentQueues?: number;
   /** Milliseconds after which a command without an answer means that the controller failed. */
   readonly commandTimeout?: number;
 }
@@ -44,6 +47,17 @@ export interface ControllerOptions {
 const MAX_TRANSFER_BYTES = 0x10000 * 512;
 /** For controllers that do not report RTD3E. */
 const SHUTDOWN_TIMEOUT = 10_000;
+
+/** A queue pair in the hands of another thread. */
+export interface QueueLoan {
+  /** For {@link borrowQueue} there. */
+  readonly offer: QueueOffer;
+  /** Takes the queue back, waits until the other thread has let go, and deletes it. */
+  end(): Promise<void>;
+}
+
+/** The first queues are the controller's: admin and I/O, and so are their vectors. */
+const OWN_QUEUES = 2;
 
 type State = 'starting' | 'live' | 'resetting' | 'failed' | 'closing';
 
@@ -64,6 +78,7 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
   #state: State = 'starting';
   #failure: NvmeError | undefined;
   #vectors: InterruptSet | undefined;
+  readonly #loans = new Map<number, Grant>();
   #interrupts = 0;
   #identity: ControllerIdentity | undefined;
   #namespaces: readonly Namespace[] = [];
@@ -80,6 +95,7 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
     this.#options = {
       queueEntries: 64,
       maxTransferBytes: 1024 * 1024,
+      lentQueues: 0,
       commandTimeout: 30_000,
       ...options,
     };
@@ -149,6 +165,34 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
     return this.#send(this.io.queue, command, data);
   }
 
+  /**
+   * Makes queue pair `id`, from 2 on, for another thread to drive, with memory for its data. It ends when
+   * the controller is reset, shut down or closed. It needs a vector of its own.
+   */
+  async lendQueue(id: number, dataBytes: number): Promise<QueueLoan> {
+    const { queue, listBytes, maxTransferBytes } = this.io;
+    const vector = this.#vectors?.vector(id);
+    if (vector === undefined || id < OWN_QUEUES) throw new RangeError(`Queue ${id} is not to lend`);
+    const { entries } = queue;
+    const [sq, cq, lists, data] = this.#queues.lendMemory(id, entries, listBytes, dataBytes);
+    await this.admin(createCompletionQueue(id, entries, id), cq);
+    await this.admin(createSubmissionQueue(id, entries), sq);
+    const memory = [sq, cq, lists, data];
+    const grant = this.device.grant({ regions: [this.device.bar(0)], vectors: [vector], memory });
+    this.#loans.set(id, grant);
+    const offer = {
+      token: grant.token,
+      id,
+      entries,
+      vector: id,
+      dstrd: this.registers.get('CAP', CAP.DSTRD),
+      listBytes,
+      maxTransferBytes,
+      identity: this.namespace().identity,
+    };
+    return { offer, end: () => this.#endLoan(id, grant) };
+  }
+
   /** Identify, as a copy of the data. */
   async identify(cns: number, nsid = 0): Promise<Uint8Array> {
     using page = this.device.allocDma(IDENTIFY_BYTES);
@@ -179,8 +223,8 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
     this.#state = 'closing';
     await drain(queue);
     if (this.#failure !== undefined) throw this.#failure;
-    await this.admin(deleteSubmissionQueue(queue.id));
-    await this.admin(deleteCompletionQueue(queue.id));
+    for (const [id, grant] of this.#loans) await this.#endLoan(id, grant);
+    await this.#deleteQueue(queue.id);
     const rtd3e = this.identity.rtd3e / 1000;
     await shutdown(this.registers, rtd3e > 0 ? rtd3e : SHUTDOWN_TIMEOUT);
   }
@@ -241,15 +285,32 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
         this.device.busMaster = false;
       });
       this.#queues.end();
+      // The queues are gone; who drives one is told.
+      for (const grant of this.#loans.values()) grant.revoke();
+      this.#loans.clear();
     }
   }
 
-  /** Vector 0 is the admin queue's (fixed by the specification), the last one the I/O queue's. */
+  async #endLoan(id: number, grant: Grant): Promise<void> {
+    await grant.revoke();
+    // Unless a reset was faster.
+    if (this.#loans.get(id) !== grant) return;
+    await this.#deleteQueue(id);
+    this.#loans.delete(id);
+  }
+
+  async #deleteQueue(id: number): Promise<void> {
+    await this.admin(deleteSubmissionQueue(id));
+    await this.admin(deleteCompletionQueue(id));
+  }
+
+  /** Vector 0 is the admin queue's (fixed by the specification), the next the I/O queue's, if there is one. */
   #listen(): void {
     // A reset of the device closes them, a controller level reset does not.
     if (this.#vectors?.closed === false) return;
-    this.#vectors = armVectors(this.device, this.#interruptType);
-    for (let vector = 0; vector < this.#vectors.count; vector++) {
+    const queues = OWN_QUEUES + this.#options.lentQueues;
+    this.#vectors = armVectors(this.device, this.#interruptType, queues);
+    for (let vector = 0; vector < Math.min(OWN_QUEUES, this.#vectors.count); vector++) {
       this.#vectors.vector(vector).on((raised) => {
         this.#interrupts += raised;
         this.#queues.poll();
@@ -304,9 +365,10 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
 
   /** Steps 7 to 10 of 3.5.1: how many queues, then the completion queue before its submitter. */
   async #createIoQueue(): Promise<void> {
-    await this.admin(setNumberOfQueues(1, 1));
+    const pairs = 1 + this.#options.lentQueues;
+    await this.admin(setNumberOfQueues(pairs, pairs));
     const { queue } = this.#queues.makeIo(this.#options.queueEntries, this.#maxTransferBytes());
-    const vector = (this.#vectors?.count ?? 1) - 1;
+    const vector = Math.min(OWN_QUEUES, this.#vectors?.count ?? 1) - 1;
     await this.admin(createCompletionQueue(queue.id, queue.entries, vector), queue.cq);
     await this.admin(createSubmissionQueue(queue.id, queue.entries), queue.sq);
   }

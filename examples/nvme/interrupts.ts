@@ -8,8 +8,8 @@ const TYPES: readonly InterruptType[] = ['msix', 'msi', 'intx'];
 
 type Interrupting = Pick<Device, 'address' | 'interruptInfo' | 'enableInterrupts'>;
 
-/** Arms a vector for each of two queues, or one for both; of the best type where none is wanted. */
-export function armVectors(device: Interrupting, wanted?: InterruptType): InterruptSet {
+/** Arms a vector for each queue, or one for all; of the best type where none is wanted. */
+export function armVectors(device: Interrupting, wanted?: InterruptType, queues = 2): InterruptSet {
   const countOf = (type: InterruptType) => device.interruptInfo(type).count;
   const type = wanted ?? TYPES.find((each) => countOf(each) > 0);
   if (type === undefined || countOf(type) === 0) {
@@ -18,7 +18,7 @@ export function armVectors(device: Interrupting, wanted?: InterruptType): Interr
   }
   if (countOf(type) === 1) return device.enableInterrupts(type, { count: 1 });
   try {
-    return device.enableInterrupts(type, { count: 2 });
+    return device.enableInterrupts(type, { count: Math.min(queues, countOf(type)) });
   } catch (error) {
     // The device has them, the host has not: MSI without interrupt remapping gets one.
     if (!(error instanceof VfioError && error.code === 'ERR_VFIO_UNSUPPORTED')) throw error;

@@ -38,6 +38,21 @@ export class Queues {
     return this.io;
   }
 
+  /** Memory of a queue pair that another thread drives: both rings, PRP lists, data. */
+  lendMemory(
+    id: number,
+    entries: number,
+    listBytes: number,
+    dataBytes: number,
+  ): [DmaBuffer, DmaBuffer, DmaBuffer, DmaBuffer] {
+    return [
+      this.#dma(`sq ${id}`, entries * SQE_DWORDS * 4),
+      this.#dma(`cq ${id}`, entries * CQE_DWORDS * 4),
+      this.#dma(`prp lists ${id}`, entries * listBytes),
+      this.#dma(`data ${id} of ${dataBytes}`, dataBytes),
+    ];
+  }
+
   /** Takes what has been completed. */
   poll(): void {
     const more = this.#all().filter((queue) => queue.poll() === queue.entries);
