@@ -29,14 +29,21 @@ async function measure({ quick: isQuick = false, node = [] }: Options): Promise<
   };
 }
 
-function compare(files: readonly string[]): 0 | 1 {
-  const [before, after] = files.map((file) => parseReport(readFileSync(file, 'utf8')));
-  if (before === undefined || after === undefined || files.length !== 2) {
-    throw new Error('--compare takes two files');
+function compare([before, after, ...more]: readonly string[]): 0 | 1 {
+  if (before === undefined || after === undefined || more.length > 0) {
+    throw new InvalidArgumentError('--compare takes two files.');
   }
-  const changes = compareReports(before, after);
+  const changes = compareReports(readReport(before), readReport(after));
   console.log(changesText(changes));
   return regressed(changes) ? 1 : 0;
+}
+
+function readReport(file: string): Report {
+  try {
+    return parseReport(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new InvalidArgumentError(`${file}: ${(error as Error).message}`);
+  }
 }
 
 function majors(list: string): string[] {
@@ -51,9 +58,14 @@ await new Command('npm run bench --')
   .option('--json <file>', 'write the results there (vfio.bench/1)')
   .option('--svg <directory>', 'draw charts there')
   .option('--compare <files...>', 'compare two such files; measures nothing')
-  .action(async (options: Options) => {
-    process.exitCode = options.compare
-      ? compare(options.compare)
-      : await output(await measure(options), options);
+  .action(async (options: Options, command: Command) => {
+    try {
+      process.exitCode = options.compare
+        ? compare(options.compare)
+        : await output(await measure(options), options);
+    } catch (error) {
+      if (!(error instanceof InvalidArgumentError)) throw error;
+      command.error(`bench: ${error.message}`, { exitCode: 2 });
+    }
   })
   .parseAsync();
