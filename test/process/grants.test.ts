@@ -195,25 +195,23 @@ test.concurrent('a revocation ends everything of the worker, and nothing of the 
 
 test.concurrent('a revocation ends accesses that are under way', async () => {
   const source = `
-    const started = new Int32Array(new SharedArrayBuffer(4));
     const grant = device.grant({ regions: [device.bar(1)] });
     const worker = startWorker(\`
       import { createRequire } from 'node:module';
       const addon = createRequire(import.meta.url)(process.env.VFIO_BINARY);
-      const { token, started } = workerData;
-      const { regions: [{ handle }] } = addon.adopt(token);
+      const { regions: [{ handle }] } = addon.adopt(workerData);
       // Reads of 32 bits at 0 that take a system call each: a revocation meets one under way.
       const count = 100_000;
       const program = new Uint32Array(2 + 6 * count);
       for (let i = 0; i < count; i++) program[2 + 6 * i + 1] = 4;
-      Atomics.store(started, 0, 1);
+      // The first writes 1 at 8, and so tells the hardware.
+      program.set([1, 4, 8, 0, 1, 0], 2);
       let failure;
       while (failure === undefined) failure = addon.run(handle, program.buffer);
       parentPort.postMessage([failure, program[0] > 0, program[0] < count]);
-    \`, { token: grant.token, started });
+    \`, grant.token);
     const message = once(worker, 'message');
-    await until(() => Atomics.load(started, 0) === 1);
-    await sleep(5);
+    await until(() => hardware.peek(1, 8) === 1);
     await grant.revoke();
     console.log((await message)[0].join());
     await closeAll();
