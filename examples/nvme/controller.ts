@@ -20,8 +20,8 @@ import {
   parseNamespaceList,
 } from './identify.js';
 import { armVectors } from './interrupts.js';
-import { disable, enable, shutdown } from './lifecycle.js';
 import type { QueueOffer } from './lent-queue.js';
+import { disable, enable, shutdown } from './lifecycle.js';
 import { type IoPath, Namespace, type NamespaceOwner } from './namespace.js';
 import { type DeviceMemory, emptyDataPointer, PAGE_BYTES } from './prp.js';
 import type { QueuePair } from './queue.js';
@@ -293,10 +293,10 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
 
   async #endLoan(id: number, grant: Grant): Promise<void> {
     await grant.revoke();
-    // Unless a reset was faster.
+    // Unless a reset was faster, or somebody else ends it.
     if (this.#loans.get(id) !== grant) return;
-    await this.#deleteQueue(id);
     this.#loans.delete(id);
+    await this.#deleteQueue(id);
   }
 
   async #deleteQueue(id: number): Promise<void> {

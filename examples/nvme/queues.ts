@@ -61,8 +61,8 @@ export class Queues {
   }
 
   /** The queue that has had a command in flight for `ticks` calls of this. */
-  overdue(ticks: number): number | undefined {
-    return this.#all().find((queue) => queue.age(ticks))?.id;
+  overdue(ticks: number): QueuePair | undefined {
+    return this.#all().find((queue) => queue.age(ticks));
   }
 
   /** Ends the commands in flight and forgets the queues; the controller must have stopped. */

@@ -2,10 +2,19 @@
 // Notices that a controller cannot be relied on any more.
 import type { Device } from 'vfio';
 import { NvmeError } from './errors.js';
+import type { QueuePair } from './queue.js';
 import type { Queues } from './queues.js';
 
 /** It looks this often within one command timeout. */
 const TICKS_PER_TIMEOUT = 4;
+
+/** Whether the command was completed after all, and the interrupt that should have said so was lost. */
+function foundUnannounced(queue: QueuePair): boolean {
+  if (queue.poll() === 0) return false;
+  const message = `An interrupt of NVMe queue ${queue.id} was lost: its completions were found by looking`;
+  process.emitWarning(message, { type: 'NvmeWarning', code: 'NVME_INTERRUPT_LOST' });
+  return true;
+}
 
 /** Watches the age of commands, and the device under the controller. Keeps no process alive. */
 export class Watchdog {
@@ -27,9 +36,9 @@ export class Watchdog {
     this.#failed = failed;
     device.on('lost', this.#onLost).on('reset', this.#onReset).on('close', this.#onClose);
     const look = () => {
-      const queueId = queues.overdue(TICKS_PER_TIMEOUT);
-      if (queueId === undefined) return;
-      const message = `no completion on queue ${queueId} for ${timeout} ms`;
+      const queue = queues.overdue(TICKS_PER_TIMEOUT);
+      if (queue === undefined || foundUnannounced(queue)) return;
+      const message = `no completion on queue ${queue.id} for ${timeout} ms`;
       failed(new NvmeError('ERR_NVME_TIMEOUT', message));
     };
     this.#timer = setInterval(look, timeout / TICKS_PER_TIMEOUT).unref();
