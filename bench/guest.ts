@@ -4,9 +4,9 @@
 import { appendFileSync } from 'node:fs';
 import { bindDevice, openDevice } from 'vfio';
 import { edu, nvme, pair } from '../vm/devices.js';
+import { deviceRegisters } from './cases/device-registers.js';
 import { dmaMaps } from './cases/dma.js';
 import { readsAndWrites } from './cases/reads-and-writes.js';
-import { deviceRegisters } from './cases/device-registers.js';
 import type { Place } from './cases/registers.js';
 import { sequences } from './cases/sequences.js';
 import { conditions } from './conditions.js';

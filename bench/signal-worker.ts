@@ -2,7 +2,7 @@
 // A worker that takes series of signals on a device of its own: this side of it, and its program.
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { openDevice } from 'vfio';
 import { joinMachine } from '../test/support/testing.js';
 import { memoryMachine } from './memory-machine.js';

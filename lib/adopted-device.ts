@@ -77,6 +77,11 @@ export class AdoptedDevice extends EventEmitter<AdoptedDeviceEvents> implements 
     return this.region(index);
   }
 
+  /** Config space. Throws as {@link region} does. */
+  get config(): ConfigSpace {
+    return this.region(configIndex) as ConfigSpace;
+  }
+
   /**
    * The interrupt vector `index`, by its number in the set of the granting thread; the same object
    * every time. Throws `ERR_VFIO_UNSUPPORTED` when it was not granted.
@@ -170,7 +175,7 @@ function vectorsOf(native: NativeAdoption): Map<number, Interrupt> {
   return new Map(
     vectors.map((index) => {
       const name = `Vector ${index} of ${address}, as granted,`;
-      return [index, new Interrupt(interrupts, index, level, name)];
+      return [index, new Interrupt(interrupts, index, level, name).changedHands()];
     }),
   );
 }

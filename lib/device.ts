@@ -262,12 +262,7 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
       throw unsupportedError(`${this.address} has no reset of its own`, this.address);
     }
     this.#interrupts?.end();
-    this.#doorbells.mute();
-    try {
-      await awaitNative(() => this.#native.reset(), this.address);
-    } finally {
-      if (!this.#closed && !this.#lost) this.#doorbells.unmute();
-    }
+    await this.#resetNative();
     this.#mustBeOpen();
     callUser(() => this.emit('reset'));
   }
@@ -300,6 +295,17 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
       () => this.#closeOwnContainer(),
       () => callUser(() => this.emit('close')),
     );
+  }
+
+  async #resetNative(): Promise<void> {
+    // Refused at once while another reset is in flight, which is the one to let writes through again.
+    const reset = callNative(() => this.#native.reset(), this.address);
+    this.#doorbells.mute();
+    try {
+      await awaitNative(() => reset, this.address);
+    } finally {
+      if (!this.#closed && !this.#lost) this.#doorbells.unmute();
+    }
   }
 
   #closeOwnContainer(): Promise<void> | undefined {

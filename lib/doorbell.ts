@@ -12,7 +12,8 @@ import type { Region } from './region.js';
  * was seen to keep that of the program.
  *
  * A write that the device does not take, with memory decode off, in D3 or when it is gone, is lost without
- * an error: see with {@link Region.read32} whether a device answers.
+ * an error, and so may be those after it: they arrive again after the next reset of the device, or write to
+ * its config space. {@link Region.write32} throws.
  */
 export class Doorbell {
   readonly #region: Region;

@@ -87,7 +87,9 @@ export function makeGrant(granter: Granter, given: GrantOptions): Grant {
   const buffers = memory.map((buffer) => checkBuffer(device, buffer));
   const token = crypto.randomUUID();
   const offer = () => native.grant(token, unique(indexes), interrupts, unique(numbers), buffers);
-  return new Grant(token, callNative(offer, device.address));
+  const grant = new Grant(token, callNative(offer, device.address));
+  for (const vector of vectors) vector.changedHands();
+  return grant;
 }
 
 function checkRegion(device: Device, region: Region): number {
@@ -123,9 +125,10 @@ function list<T>(
 ): readonly T[] {
   if (value === undefined) return [];
   if (!Array.isArray(value)) throw expected('an array', name, value);
-  value.forEach((item, i) => {
+  // Not forEach, which leaves out holes.
+  for (const [i, item] of value.entries()) {
     if (!(item instanceof type)) throw expected(kind, `${name}[${i}]`, item);
-  });
+  }
   return value;
 }
 

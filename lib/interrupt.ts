@@ -119,7 +119,7 @@ export class Interrupt implements AsyncIterable<number> {
    *
    * `timeout` is an integer in milliseconds; 0 only looks, without it there is no limit. Throws
    * `ERR_VFIO_TIMEOUT`, `ERR_VFIO_CLOSED`, or `ERR_VFIO_BUSY` while there are listeners, iterations or
-   * pending once() calls: one eventfd has one consumer. Ending the worker or the process ends the wait.
+   * pending once() calls, or the vector is granted to another thread: one eventfd has one consumer. Ending the worker or the process ends the wait.
    */
   waitSync(timeout?: number): number {
     if (timeout !== undefined) integer('timeout', timeout, 0, maxMilliseconds);
@@ -171,6 +171,15 @@ export class Interrupt implements AsyncIterable<number> {
   lend(): { native: NativeInterrupts; index: number } {
     this.#mustBeOpen();
     return { native: this.#native, index: this.#index };
+  }
+
+  /**
+   * @internal Another thread has had it. Whether that left INTx masked cannot be known: the next wait
+   * unmasks it. Of a level, that is never once too often.
+   */
+  changedHands(): this {
+    this.#unmaskDue = this.#level;
+    return this;
   }
 
   /** @internal The set was closed. */

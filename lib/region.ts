@@ -336,8 +336,8 @@ export class Region implements RegionInfo {
   }
 
   /**
-   * A register of 32 bits that is only written, at less than a tenth of the cost of {@link write32}; the same
-   * object every time. Throws for bad offsets as the accessors do; for a closed region here, or at the first
+   * A register of 32 bits that is only written, where {@link Doorbell} says so at less than a tenth of the cost
+   * of {@link write32}; the same object every time. Throws for bad offsets as the accessors do; for a closed region here, or at the first
    * write.
    */
   doorbell(offset: number): Doorbell {

@@ -9,8 +9,8 @@ import type { Processors } from '../processors.js';
 import type { Result } from '../report.js';
 import { resultOf } from '../results.js';
 import { rotated } from '../rounds.js';
-import { gapMicroseconds, listen, openInterrupt } from '../signals.js';
 import { SignalWorker } from '../signal-worker.js';
+import { gapMicroseconds, listen, openInterrupt } from '../signals.js';
 
 export interface SignalEffort {
   readonly rounds: number;

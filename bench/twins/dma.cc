@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Memory for a device: mmap, huge pages advised, VFIO_IOMMU_MAP_DMA; and back. Without a container
-// there is no ioctl, as over the memory back end.
+// mmap, huge pages advised, VFIO_IOMMU_MAP_DMA, and back. Over the memory back end, no ioctl.
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>

@@ -12,11 +12,12 @@ const provenEngines = ['11.3', '12.4', '13.6', '14.6'];
 /** Whether this process may store to registers from JavaScript. */
 export function storesAreExact(
   arch: string = process.arch,
-  { v8 = '', electron }: NodeJS.ProcessVersions = process.versions,
+  versions: NodeJS.ProcessVersions = process.versions,
 ): boolean {
-  const [major, minor] = v8.split('.');
-  // Electron has an engine of its own making.
-  return arch === 'x64' && electron === undefined && provenEngines.includes(`${major}.${minor}`);
+  // They call themselves Node, and have engines of their own making or choice.
+  const imitates = ['electron', 'bun', 'deno'].some((name) => name in versions);
+  const [major, minor] = (versions.v8 ?? '').split('.');
+  return arch === 'x64' && !imitates && provenEngines.includes(`${major}.${minor}`);
 }
 
 /** Maps a register for stores, or gives nothing where that cannot be. */

@@ -33,15 +33,19 @@ void VectorPolls::listen(std::uint32_t vector, std::function<void(std::uint64_t)
   const int eventfd = irqs_->eventfd(vector);
   polls_.emplace(std::piecewise_construct, std::forward_as_tuple(vector),
                  std::forward_as_tuple(environment_, eventfd, irqs_,
-                                       [eventfd, on_interrupt = std::move(on_interrupt)] {
-                                         const std::uint64_t raised = sys::drain_eventfd(eventfd);
+                                       [irqs = irqs_.get(), vector, consumer = consumer_,
+                                        on_interrupt = std::move(on_interrupt)] {
+                                         const std::uint64_t raised = irqs->take(vector, consumer);
                                          if (raised > 0) on_interrupt(raised);
                                        }));
 }
 
 std::uint64_t VectorPolls::wait(std::uint32_t vector, std::uint32_t milliseconds) {
   check_consumer(vector);
-  return sys::wait_eventfd(irqs_->eventfd(vector), static_cast<int>(milliseconds));
+  sys::wait_readable(irqs_->eventfd(vector), static_cast<int>(milliseconds));
+  // Another thread may have called it back meanwhile.
+  check_consumer(vector);
+  return irqs_->take(vector, consumer_);
 }
 
 void VectorPolls::give_back(std::uint32_t vector, std::uint64_t raised) {

@@ -69,7 +69,7 @@ bool on_bus_error(DoorbellEntry& entry, std::uintptr_t page) noexcept {
 bool give_up_doorbell_page(std::uintptr_t address) noexcept {
   const std::uintptr_t page = address & ~(page_size() - 1);
   for (DoorbellEntry& entry : entries) {
-    if (entry.page.load() == page) return on_bus_error(entry, page);
+    if (page != 0 && entry.page.load() == page) return on_bus_error(entry, page);
   }
   return false;
 }
@@ -88,7 +88,11 @@ DoorbellPage::~DoorbellPage() {
   entry_.page.store(0);
 }
 
-bool DoorbellPage::is_lost() const noexcept { return entry_.state.load() == State::kLost; }
+bool DoorbellPage::is_lost() noexcept {
+  State state = State::kSuspect;
+  entry_.state.compare_exchange_strong(state, State::kServing);
+  return state == State::kLost || state == State::kGivingUp;
+}
 
 void DoorbellPage::restore(Mapping fresh) {
   // A handler is in the middle of it, for as long as one mmap takes.

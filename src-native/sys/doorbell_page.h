@@ -26,8 +26,8 @@ class DoorbellPage final {
 
   std::uint8_t* data() const noexcept { return page_.data(); }
 
-  /// Whether anonymous memory is in its place.
-  bool is_lost() const noexcept;
+  /// Whether anonymous memory is in its place. If not, an earlier bus error is forgotten.
+  bool is_lost() noexcept;
   /// Puts `fresh`, another mapping of the same registers, in its place, atomically for whoever
   /// stores to it.
   void restore(Mapping fresh);

@@ -76,10 +76,9 @@ void raise_eventfd(int fd, std::uint64_t times) {
   if (put < 0) throw SysError(errno, "write");
 }
 
-uint64_t wait_eventfd(int fd, int timeout_ms) {
-  pollfd raised{.fd = fd, .events = POLLIN, .revents = 0};
-  if (syscalls().poll(&raised, 1, timeout_ms) < 0 && errno != EINTR) throw SysError(errno, "poll");
-  return drain_eventfd(fd);
+void wait_readable(int fd, int timeout_ms) {
+  pollfd waiting{.fd = fd, .events = POLLIN, .revents = 0};
+  if (syscalls().poll(&waiting, 1, timeout_ms) < 0 && errno != EINTR) throw SysError(errno, "poll");
 }
 
 UniqueFd make_epoll() {

@@ -33,9 +33,8 @@ uint64_t drain_eventfd(int fd) noexcept;
 /// Adds to an eventfd's counter.
 void raise_eventfd(int fd, std::uint64_t times);
 
-/// Waits until an eventfd is raised, then drains it; 0 when that takes longer or a signal comes in
-/// between.
-uint64_t wait_eventfd(int fd, int timeout_ms);
+/// Waits until a descriptor is readable, no longer than that, or until a signal comes.
+void wait_readable(int fd, int timeout_ms);
 
 /// An epoll descriptor, close-on-exec. It is itself readable while a descriptor added to it is.
 UniqueFd make_epoll();

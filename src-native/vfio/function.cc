@@ -322,6 +322,7 @@ void Function::reset() {
     if (armed_) attempt([&] { disarm_now(*armed_); });
   }
   const auto live_again = [this] {
+    restore_doorbells();
     become(State::kBusy, State::kLive);
     // Lost meanwhile, which take_change could not say while it was busy.
     if (lost_) become(State::kLive, State::kLost);
@@ -333,7 +334,6 @@ void Function::reset() {
     live_again();
     throw;
   }
-  restore_doorbells();
   live_again();
 }
 

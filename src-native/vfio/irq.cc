@@ -78,4 +78,9 @@ void IrqSet::check_consumer(std::uint32_t vector, Consumer consumer) const {
   throw Error(ErrorCode::kClosed, "the grant of vector " + std::to_string(vector) + " is over");
 }
 
+std::uint64_t IrqSet::take(std::uint32_t vector, Consumer consumer) const {
+  const std::lock_guard lock(mutex_);
+  return consumer_of(vector) == consumer ? sys::drain_eventfd(eventfd(vector)) : 0;
+}
+
 }  // namespace vfio

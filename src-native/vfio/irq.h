@@ -44,6 +44,9 @@ class IrqSet final {
   void give_back(const std::vector<std::uint32_t>& vectors);
   /// Throws Error kBusy while the vector is lent, kClosed when it is not this borrower's any more.
   void check_consumer(std::uint32_t vector, Consumer consumer) const;
+  /// How often the vector was raised since the last time; 0 for who is not its consumer any more,
+  /// so that nothing is lost which the next one is to hear of.
+  std::uint64_t take(std::uint32_t vector, Consumer consumer) const;
 
  private:
   Consumer consumer_of(std::uint32_t vector) const;

@@ -136,11 +136,26 @@ describe('when the device takes none', () => {
     expect(hardware.peek(0, 0x1000)).toBe(3);
   });
 
-  test('a reset that fails leaves it working', async () => {
+  test('a second reset does not let writes into the first', async () => {
     const doorbell = device.bar(0).doorbell(0x1000);
+    hardware.resetting.hold();
+    const reset = device.reset();
+    hardware.resetting.awaitArrival();
+    await expect(device.reset()).rejects.toEqual(withCode('ERR_VFIO_BUSY'));
+    expect(() => doorbell.write(2)).toThrow(withCode('ERR_VFIO_BUSY'));
+    hardware.resetting.release();
+    await reset;
+    doorbell.write(3);
+    expect(hardware.peek(0, 0x1000)).toBe(3);
+  });
+
+  test('a reset that fails brings back what was lost, too', async () => {
+    const doorbell = device.bar(0).doorbell(0x1000);
+    hardware.setDecode(false);
+    if (fast) doorbell.write(1);
+    hardware.setDecode(true);
     hardware.resetting.failNext(5);
     await expect(device.reset()).rejects.toEqual(withCode('EIO'));
-    device.config.command = device.config.command | command.memory;
     doorbell.write(4);
     expect(hardware.peek(0, 0x1000)).toBe(4);
   });
@@ -179,6 +194,7 @@ describe('whether stores are exact', () => {
     ['on arm64, which reorders stores', 'arm64', node20, false],
     ['in an engine that was not tried', 'x64', { ...node20, v8: '11.4.1' }, false],
     ['in Electron', 'x64', { ...node20, electron: '30.0.0' }, false],
+    ['in Bun', 'x64', { ...node20, bun: '1.2.0' }, false],
   ])('%s', (_, arch, versions, exact) => {
     expect(storesAreExact(arch, versions)).toBe(exact);
   });

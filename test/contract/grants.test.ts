@@ -227,6 +227,12 @@ describe('only what is open and the device’s own is granted:', () => {
     await other.close();
   });
 
+  test('not holes of an array', () => {
+    // biome-ignore lint/suspicious/noSparseArray: that is the question
+    const regions = [, device.bar(0)] as never;
+    expect(() => device.grant({ regions })).toThrow(withCode('ERR_INVALID_ARG_TYPE'));
+  });
+
   test('not memory of another container', async () => {
     const machine = useMachine({ address: '0000:0f:00.0', group: 150 });
     const elsewhere = await Container.open();

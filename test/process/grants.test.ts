@@ -240,6 +240,84 @@ test.concurrent('a revocation ends a wait that blocks the worker', async () => {
   expect(await runOpened(source)).toMatchObject({ ...ended, stdout });
 });
 
+test.concurrent('what is raised after a revocation waits for the owner', async () => {
+  const source = `
+    const blocked = new Int32Array(new SharedArrayBuffer(4));
+    const lend = async (body) => {
+      const grant = device.grant(parts());
+      const worker = startWorker(\`${codeOf}
+        const device = adopt(workerData.token);
+        const vector = device.vector(1);
+        ${'$'}{body}
+      \`, { token: grant.token, blocked });
+      await once(worker, 'message');
+      return { grant, worker };
+    };
+    const take = async ({ grant, worker }) => {
+      const message = once(worker, 'message');
+      const revoked = grant.revoke();
+      hardware.raise(2, 1);
+      Atomics.store(blocked, 0, 1);
+      Atomics.notify(blocked, 0);
+      await revoked;
+      const count = await set.vector(1).once({ timeout: 5000 });
+      console.log(count, (await message)[0]);
+    };
+    // In a wait, and behind a listener whose loop is busy meanwhile.
+    await take(await lend(\`
+      parentPort.postMessage('adopted');
+      parentPort.postMessage(codeOf(() => vector.waitSync()));
+    \`));
+    await take(await lend(\`
+      let heard = 0;
+      vector.on((count) => { heard += count; });
+      device.on('close', () => parentPort.postMessage(heard));
+      parentPort.postMessage('adopted');
+      Atomics.wait(workerData.blocked, 0, 0);
+    \`));
+    await closeAll();
+  `;
+  const stdout = '1 ERR_VFIO_CLOSED\n1 0';
+  expect(await runOpened(source)).toMatchObject({ ...ended, stdout });
+});
+
+test.concurrent('INTx goes on in the thread that has it, however the one before left it', async () => {
+  const source = `
+    set.close();
+    const intx = device.enableInterrupts('intx');
+    const owner = intx.vector(0);
+    const raise = () => {
+      hardware.raise(0, 0);
+      hardware.lowerIntx();
+    };
+    const heard = async (wait) => {
+      raise();
+      return wait;
+    };
+    console.log('owner', await heard(owner.once({ timeout: 5000 })));
+    // Masked, since nobody waited again.
+    const grant = device.grant({ vectors: [owner] });
+    const worker = startWorker(\`
+      const vector = adopt(workerData).vector(0);
+      vector.on((count) => {
+        parentPort.postMessage(count);
+        return new Promise(() => {}); // never done
+      });
+      parentPort.postMessage('listens');
+    \`, grant.token);
+    await once(worker, 'message');
+    const message = once(worker, 'message');
+    raise();
+    console.log('worker', (await message)[0]);
+    await grant.revoke();
+    console.log('owner', await heard(owner.once({ timeout: 5000 })));
+    await worker.terminate();
+    await closeAll();
+  `;
+  const stdout = 'owner 1\nworker 1\nowner 1';
+  expect(await runOpened(source)).toMatchObject({ ...ended, stdout });
+});
+
 test.concurrent('a worker that never comes back to its event loop is refused, and let go of at its end', async () => {
   const source = `
     const seen = new Int32Array(new SharedArrayBuffer(4));

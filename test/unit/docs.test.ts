@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the documents claim about the tree is true.
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 
@@ -27,13 +27,13 @@ test('every npm script that README and CONTRIBUTING name is there', () => {
   expect(named.filter((name) => !(name in scripts))).toEqual([]);
 });
 
-test('ARCHITECTURE.md has a line on every source file', () => {
+test('ARCHITECTURE.md has a line on every source file and page', () => {
   const folders = [
     'src-native',
     'lib',
     'vm',
     'examples',
-    'docs/generate',
+    'docs',
     'bench',
     'scripts',
     'test/exact',
@@ -43,7 +43,7 @@ test('ARCHITECTURE.md has a line on every source file', () => {
   const files = execFileSync('git', ['ls-files', ...folders, 'test/native'], { cwd: root })
     .toString()
     .split('\n')
-    .filter((file) => /\.(ts|mjs|cc|h|c|config)$/.test(file) && !file.endsWith('_test.cc'));
+    .filter((file) => /\.(ts|mjs|cc|h|c|config|md)$/.test(file) && !file.endsWith('_test.cc'));
   const text = read('ARCHITECTURE.md');
   const missing = files.filter((file) => {
     // A pair of header and source is one line: `function.{h,cc}` or its stem.
@@ -51,4 +51,15 @@ test('ARCHITECTURE.md has a line on every source file', () => {
     return !new RegExp(`(^|[\\s\`{,/])${stem.replaceAll('.', '\\.')}`, 'm').test(text);
   });
   expect(missing).toEqual([]);
+});
+
+test('a C++ twin of a benchmark is short, as docs/benchmarks.md says', () => {
+  const folder = join(root, 'bench/twins');
+  const twins = readdirSync(folder).filter((file) => file.endsWith('.cc'));
+  // The addon around them, and who raises the signals for both sides.
+  const others = ['module.cc', 'signals.cc'];
+  for (const file of twins.filter((name) => !others.includes(name))) {
+    const lines = readFileSync(join(folder, file), 'utf8').trimEnd().split('\n');
+    expect([file, lines.length <= 60]).toEqual([file, true]);
+  }
 });
