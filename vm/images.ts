@@ -12,7 +12,7 @@ const MIB = 2 ** 20;
 
 /** Packages that only build or check: most of the bytes, and nothing the guest runs. */
 const LEFT_OUT =
-  /^(@biomejs|@swc|@types|typescript|cmake-js|node-gyp|node-addon-api|vega(-.+)?|d3-.+|\.cache)$/;
+  /^(@biomejs|@swc|@types|typescript|cmake-js|node-gyp|node-addon-api|@?esbuild|vega(-.+)?|d3-.+|\.cache)$/;
 
 /** An image of one file, `node`: the binary that runs this. */
 export async function nodeImage(): Promise<string> {

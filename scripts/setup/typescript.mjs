@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
-// dist/, by tsc, as tsconfig.json says.
+// dist/, by tsc, as tsconfig.json says, and dist/vfio.js, which is what `import 'vfio'` loads: the whole library in one
+// file, because Node takes about a millisecond for each.
 import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { filesBelow, hashFiles, readStamp, root, writeStamp } from './files.mjs';
 import { run } from './run.mjs';
 
 const STAMP = 'dist/.setup-stamp';
+const BUNDLE = 'dist/vfio.js';
 const SOURCE = /(?<!\.d)\.ts$/;
 
 function sources() {
@@ -29,7 +32,8 @@ export const compileTypeScript = {
   name: 'dist',
   pending() {
     const files = sources();
-    const complete = files.every((file) => existsSync(join(root, output(file))));
+    const outputs = [BUNDLE, ...files.map(output)];
+    const complete = outputs.every((file) => existsSync(join(root, file)));
     return !complete || readStamp(STAMP) !== current(files);
   },
   run() {
@@ -37,16 +41,35 @@ export const compileTypeScript = {
     const stamp = current(files);
     removeStale(files);
     run('compiling TypeScript', [process.execPath, 'node_modules/typescript/bin/tsc', '-p', '.']);
+    bundle();
     writeStamp(STAMP, stamp);
   },
 };
+
+function bundle() {
+  // Not there yet when this file is loaded.
+  const { buildSync } = /** @type {typeof import('esbuild')} */ (
+    createRequire(import.meta.url)('esbuild')
+  );
+  buildSync({
+    absWorkingDir: root,
+    entryPoints: ['dist/lib/index.js'],
+    outfile: BUNDLE,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    sourcemap: true,
+  });
+}
 
 /**
  * Removes what an earlier compilation made of sources that are gone: it would still be found.
  * @param {readonly string[]} files
  */
 function removeStale(files) {
-  const expected = new Set(files.map((file) => output(file).replace(/\.js$/, '')));
+  const outputs = [BUNDLE, ...files.map(output)];
+  const expected = new Set(outputs.map((file) => file.replace(/\.js$/, '')));
   for (const made of filesBelow(['dist']).filter((file) => /\.(js|js\.map|d\.ts)$/.test(file))) {
     if (!expected.has(made.replace(/\.(js|js\.map|d\.ts)$/, ''))) rmSync(join(root, made));
   }
