@@ -570,9 +570,12 @@ test.concurrent('a worker grants too, and its end is a revocation', async () => 
     hardware.raise(2, 1);
     console.log(await raised, view[0], adopted.bar(0).read32(0));
     const closed = once(adopted, 'close');
+    // Waiting for the event keeps nothing alive.
+    const alive = setInterval(() => {}, 1000);
     await worker.terminate();
     console.log(codeOf(() => adopted.bar(0).read32(0)));
     await closed;
+    clearInterval(alive);
     await spare.close();
     await shared.close();
     await until(() => isFree(machine) && view[0] === 0);
