@@ -3,6 +3,7 @@
 //   npm run test:unit                                          builds first, reports like every suite
 //   npx jest -c test/jest.config.mjs [test/unit/some.test.ts]  jest alone, from the sources
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -28,6 +29,8 @@ export default {
   ],
   testMatch: ['<rootDir>/test/{unit,contract,process}/**/*.test.ts'],
   testEnvironment: 'node',
+  // Most of them wait for processes of their own; jest would leave one processor out.
+  maxWorkers: availableParallelism(),
   // Seconds on an idle machine are many on one that builds something else.
   testTimeout: 20_000,
   transform: { '\\.ts$': ['@swc/jest', { ...swc, swcrc: false }] },

@@ -29,7 +29,7 @@ const guestRoot = join(projectRoot, 'build/guest');
 /** The tests that need no VFIO, on the host. */
 export const unitSuite: Suite = {
   name: 'unit',
-  seconds: 40,
+  seconds: 70,
   list: (listener) => runUnit('list-reporter', NOTHING, listener),
   run: (pattern, listener) => runUnit('reporter', pattern, listener),
 };
@@ -78,7 +78,7 @@ async function runNative(
 export function vmSuite(kernel: 'distro' | 'lab'): Suite {
   return {
     name: `vm-${kernel}`,
-    seconds: kernel === 'lab' ? 85 : 115,
+    seconds: kernel === 'lab' ? 130 : 150,
     async list(listener) {
       await guestFiles();
       return runJest(guestJestArguments(guestRoot, 'list-reporter', NOTHING), listener);
