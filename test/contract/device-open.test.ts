@@ -215,6 +215,8 @@ describe('an open that takes its time', () => {
     expect(container.devices).toEqual([]);
     hardware.opening.release();
     await until(() => hardware.counts().functions === 0 && machine.counts().groups === 0);
+    // The last to go is the container that an open alone had made.
+    await until(() => machine.counts().containers === 1);
     await (await openDevice(address)).close();
   });
 
