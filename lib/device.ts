@@ -252,9 +252,9 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
 
   /**
    * Resets the device (`VFIO_DEVICE_RESET`). Closes its interrupt set first, which ends the grants of
-   * its vectors; regions and DMA buffers stay valid, and so do grants of these alone. Accesses meanwhile throw `ERR_VFIO_BUSY`. Rejects with
-   * `ERR_VFIO_UNSUPPORTED` when the device has no reset of its own, with `ERR_VFIO_CLOSED` when it
-   * was closed meanwhile.
+   * its vectors; regions and DMA buffers stay valid, and so do grants of these alone. Accesses
+   * meanwhile throw `ERR_VFIO_BUSY`. Rejects with `ERR_VFIO_UNSUPPORTED` when the device has no reset
+   * of its own, with `ERR_VFIO_CLOSED` when it was closed meanwhile.
    */
   async reset(): Promise<void> {
     this.#mustBeOpen();

@@ -4,20 +4,15 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Device, openDevice } from '../../lib/index.js';
 import { type MemoryDevice, useMachine } from '../support/testing.js';
-import { command, withCode } from './support.js';
+import { command, mappableOrNot, withCode } from './support.js';
 
 const address = '0000:06:00.0';
-const bars = [
-  { size: 0x3000 },
-  { size: 0x3000, mappable: false },
-  { size: 0x3000, sparse: [[0x1000, 0x1000] as [number, number]] },
-];
 
 let device: Device;
 let hardware: MemoryDevice;
 
 beforeAll(async () => {
-  hardware = useMachine({ address, group: 60, bars }).device(address);
+  hardware = useMachine({ address, group: 60, bars: mappableOrNot }).device(address);
   device = await openDevice(address);
 });
 afterEach(() => hardware.setDecode(true));

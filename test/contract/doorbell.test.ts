@@ -5,20 +5,15 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Device, type Doorbell, openDevice } from '../../lib/index.js';
 import { storesAreExact } from '../../lib/internal/doorbells.js';
 import { type MemoryDevice, syscalls, useMachine } from '../support/testing.js';
-import { badIntegers, command, notNumbers, until, withCode } from './support.js';
+import { badIntegers, command, mappableOrNot, notNumbers, until, withCode } from './support.js';
 
 const address = '0000:06:00.0';
-const bars = [
-  { size: 0x3000 },
-  { size: 0x3000, mappable: false },
-  { size: 0x3000, sparse: [[0x1000, 0x1000] as [number, number]] },
-];
 
 let device: Device;
 let hardware: MemoryDevice;
 
 beforeEach(async () => {
-  hardware = useMachine({ address, group: 60, bars }).device(address);
+  hardware = useMachine({ address, group: 60, bars: mappableOrNot }).device(address);
   device = await openDevice(address);
 });
 afterEach(() => device.close());

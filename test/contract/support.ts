@@ -28,6 +28,13 @@ export async function until(what: () => boolean): Promise<void> {
 /** Bits of the command register, 04h. */
 export const command = { memory: 0x2, busMaster: 0x4, intxDisable: 0x400 };
 
+/** A BAR that is mapped, one that cannot be, and one that can be in part. */
+export const mappableOrNot = [
+  { size: 0x3000 },
+  { size: 0x3000, mappable: false },
+  { size: 0x3000, sparse: [[0x1000, 0x1000] as [number, number]] },
+];
+
 /** The wrong things people pass for a number. */
 export const notNumbers: [string, unknown][] = [
   ['a string', '0'],
