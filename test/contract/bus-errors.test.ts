@@ -24,7 +24,7 @@ describe.each([
   ['mapped', 0],
   ['not mappable', 1],
   ['mapped in part', 2],
-])('a BAR that is %s', (_, bar) => {
+])('F2/ a BAR that is %s', (_, bar) => {
   test('fails every access while the device does not decode, and heals', () => {
     const region = device.bar(bar);
     for (const offset of [0, 0x1000, 0x2ff8]) {
@@ -71,18 +71,18 @@ describe.each([
   });
 });
 
-test('config space answers all the while', () => {
+test('F2/ config space answers all the while', () => {
   hardware.setDecode(false);
   expect(device.config.vendorId).toBe(0x1234);
 });
 
-test('wrong arguments are told from a bus error', () => {
+test('F2/ wrong arguments are told from a bus error', () => {
   hardware.setDecode(false);
   expect(() => device.bar(0).read32(2)).toThrow(withCode('ERR_VFIO_ALIGN'));
   expect(() => device.bar(0).read32(0x3000)).toThrow(withCode('ERR_VFIO_RANGE'));
 });
 
-test('a device that does not decode closes and opens as any other', async () => {
+test('F2/ a device that does not decode closes and opens as any other', async () => {
   hardware.setDecode(false);
   await device.close();
   hardware.setDecode(true);

@@ -67,7 +67,7 @@ const states: Record<string, (opened: Opened) => { settled: Promise<unknown> }> 
   },
 };
 
-describe.each(Object.entries(states))('objects %s', (_, enter) => {
+describe.each(Object.entries(states))('F17/ objects %s', (_, enter) => {
   const ways: [string, (opened: Opened, order: Name[]) => Promise<unknown>][] = [
     [
       'one after the other',
@@ -120,7 +120,7 @@ describe.each(Object.entries(states))('objects %s', (_, enter) => {
   });
 });
 
-describe('a close', () => {
+describe('F17/ a close', () => {
   test('cuts in the same turn, and resolves when the kernel has let go', async () => {
     const { container, device } = await openAll();
     const region = device.bar(0);

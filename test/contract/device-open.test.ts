@@ -180,7 +180,7 @@ describe('an open is refused', () => {
   });
 });
 
-describe('an open that takes its time', () => {
+describe('F20/ an open that takes its time', () => {
   afterEach(() => hardware.opening.release());
 
   test('leaves the loop free, and other devices to be opened', async () => {

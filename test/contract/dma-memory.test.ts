@@ -100,7 +100,7 @@ describe('an open buffer', () => {
   });
 });
 
-describe('the device is stopped', () => {
+describe('F8/ the device is stopped', () => {
   test('when it writes to what it may only read, or reads what it may only write', () => {
     const source = device.allocDma(page, { direction: 'toDevice' });
     const target = device.allocDma(page, { direction: 'fromDevice' });
@@ -139,7 +139,7 @@ describe('the device is stopped', () => {
   });
 });
 
-describe('after close', () => {
+describe('F1/ after close', () => {
   /** Another ArrayBuffer over the same memory, where the engine has it (Node 22). */
   const { transfer } = ArrayBuffer.prototype as unknown as { transfer?: () => ArrayBuffer };
   const views: [string, (buffer: DmaBuffer) => () => number | undefined][] = [
@@ -246,7 +246,7 @@ describe('after close', () => {
   });
 });
 
-describe('a buffer that closes while others work on it does not crash', () => {
+describe('F1/ a buffer that closes while others work on it does not crash', () => {
   const size = 16 * MiB;
 
   test('crypto.randomFill', async () => {

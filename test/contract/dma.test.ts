@@ -144,7 +144,7 @@ describe('a buffer', () => {
   });
 });
 
-describe('a fixed IOVA', () => {
+describe('F14/ a fixed IOVA', () => {
   const alloc = (iova: bigint, bytes = page) => container.allocDma(bytes, { iova });
 
   test('is taken as it is', () => {
@@ -197,7 +197,7 @@ describe('a fixed IOVA', () => {
   });
 });
 
-describe('the allocator', () => {
+describe('F14/ the allocator', () => {
   test('keeps off low addresses, the MSI window and every other buffer', () => {
     const buffers = Array.from({ length: 64 }, (_, i) => container.allocDma((1 + (i % 7)) * page));
     const taken = buffers.map(({ iova, byteLength }) => [iova, iova + BigInt(byteLength)] as const);
@@ -250,7 +250,7 @@ describe('the allocator', () => {
   });
 });
 
-describe('a mapping that the kernel refuses', () => {
+describe('F14/ a mapping that the kernel refuses', () => {
   test.each([
     ['ENOMEM', ENOMEM, /memory/],
     ['ENOSPC', ENOSPC, /fewer, larger buffers/],
@@ -271,7 +271,7 @@ describe('a mapping that the kernel refuses', () => {
   });
 });
 
-describe('an unmapping that the kernel refuses', () => {
+describe('F14/ an unmapping that the kernel refuses', () => {
   const iova = 0x40_0000n;
 
   beforeEach(() => {

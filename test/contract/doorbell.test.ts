@@ -82,7 +82,7 @@ test('the memory behind it cannot be got at', () => {
   expect(JSON.stringify(doorbell)).toBe('{}');
 });
 
-describe('when the device takes none', () => {
+describe('F2/ when the device takes no doorbell', () => {
   test('a write is lost in silence, or a bus error where native code makes it; both heal', () => {
     const doorbell = device.bar(0).doorbell(0x1000);
     const on = device.config.command;

@@ -36,7 +36,7 @@ afterEach(async () => {
   expectNothingOpen(machine, address);
 });
 
-describe('request', () => {
+describe('F3/ request', () => {
   test('without a listener closes the device, with a warning that says what to do', async () => {
     await open({}, 'request');
     hardware.notify({ requested: true });
@@ -103,7 +103,7 @@ describe('request', () => {
   });
 });
 
-describe('fault', () => {
+describe('F5/ fault', () => {
   test('is told each time and changes nothing by itself', async () => {
     await open();
     for (let i = 1; i <= 2; i++) {
@@ -117,7 +117,7 @@ describe('fault', () => {
   });
 });
 
-describe('lost', () => {
+describe('F4/ lost', () => {
   test('is told once, and every use of the device says so from then on', async () => {
     await open();
     device.busMaster = true;

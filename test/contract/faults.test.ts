@@ -40,7 +40,7 @@ const steps: Record<string, (device: Device) => unknown> = {
 describe.each([
   ['EMFILE', EMFILE],
   ['ENOMEM', ENOMEM],
-])('when the n-th system call fails with %s', (code, errno) => {
+])('F22/ when the n-th system call fails with %s', (code, errno) => {
   test('while a device is opened, nothing of it stays', async () => {
     const before = await startingFootprint();
     for (let nth = 1; ; nth++) {
@@ -89,7 +89,7 @@ async function fails(work: Promise<unknown>, code: string): Promise<boolean> {
   }
 }
 
-describe('when the kernel', () => {
+describe('F22/ when the kernel', () => {
   let container: Container;
 
   beforeEach(async () => {
@@ -172,7 +172,7 @@ describe('when the kernel', () => {
   }
 });
 
-test('the footprint does not grow with every open that fails', async () => {
+test('F22/ the footprint does not grow with every open that fails', async () => {
   const before = await startingFootprint();
   for (let i = 0; i < 50; i++) {
     hardware.opening.failNext(EIO);

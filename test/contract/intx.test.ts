@@ -32,17 +32,17 @@ async function quiet(): Promise<void> {
   for (let i = 0; i < 5; i++) await turn();
 }
 
-test('is let through by the command register while it is armed', () => {
+test('F9/ is let through by the command register while it is armed', () => {
   expect(hardware.command() & command.intxDisable).toBe(0);
 });
 
-test('needs no bus master', async () => {
+test('F9/ needs no bus master', async () => {
   expect(device.busMaster).toBe(false);
   expect(assertLine()).toBe(true);
   expect(await vector.once()).toBe(1);
 });
 
-test('arrives once for a listener that lowers the line', async () => {
+test('F9/ arrives once for a listener that lowers the line', async () => {
   const heard = jest.fn(() => hardware.lowerIntx());
   vector.on(heard);
   assertLine();
@@ -53,7 +53,7 @@ test('arrives once for a listener that lowers the line', async () => {
   await until(() => heard.mock.calls.length > 1);
 });
 
-test('comes again for a listener that does not lower the line', async () => {
+test('F9/ comes again for a listener that does not lower the line', async () => {
   let calls = 0;
   vector.on(() => {
     if (++calls === 5) hardware.lowerIntx();
@@ -64,7 +64,7 @@ test('comes again for a listener that does not lower the line', async () => {
   expect(calls).toBe(5);
 });
 
-test('stays masked until the promise of the listener has settled', async () => {
+test('F9/ stays masked until the promise of the listener has settled', async () => {
   let served = () => {};
   let calls = 0;
   vector.on(() => {
@@ -84,7 +84,7 @@ test('stays masked until the promise of the listener has settled', async () => {
   served();
 });
 
-test('stays masked until the slowest of its listeners is done', async () => {
+test('F9/ stays masked until the slowest of its listeners is done', async () => {
   let served = () => {};
   const quick = jest.fn();
   vector.on(quick);
@@ -104,14 +104,14 @@ test('stays masked until the slowest of its listeners is done', async () => {
   served();
 });
 
-test('is unmasked after once() by the next wait', async () => {
+test('F9/ is unmasked after once() by the next wait', async () => {
   assertLine();
   expect(await vector.once()).toBe(1);
   expect(assertLine()).toBe(false);
   expect(await vector.once()).toBe(1);
 });
 
-test('is unmasked after once() by unmask()', async () => {
+test('F9/ is unmasked after once() by unmask()', async () => {
   assertLine();
   await vector.once();
   hardware.lowerIntx();
@@ -119,7 +119,7 @@ test('is unmasked after once() by unmask()', async () => {
   expect(assertLine()).toBe(true);
 });
 
-test('is unmasked by an iteration when its body is done', async () => {
+test('F9/ is unmasked by an iteration when its body is done', async () => {
   let steps = 0;
   assertLine();
   for await (const count of vector) {
@@ -131,7 +131,7 @@ test('is unmasked by an iteration when its body is done', async () => {
   expect(steps).toBe(3);
 });
 
-test('stays masked when the user masked it, whatever the listeners do', async () => {
+test('F9/ stays masked when the user masked it, whatever the listeners do', async () => {
   const heard = jest.fn(() => vector.mask());
   vector.on(heard);
   assertLine();
@@ -142,7 +142,7 @@ test('stays masked when the user masked it, whatever the listeners do', async ()
   await until(() => heard.mock.calls.length === 2);
 });
 
-test('is not unmasked behind the back of who closed it', async () => {
+test('F9/ is not unmasked behind the back of who closed it', async () => {
   let served = () => {};
   let calls = 0;
   vector.on(() => {
@@ -159,7 +159,7 @@ test('is not unmasked behind the back of who closed it', async () => {
   expect(calls).toBe(1);
 });
 
-test('is not let through any more once its set is closed', async () => {
+test('F9/ is not let through any more once its set is closed', async () => {
   await device.close();
   device = await openDevice(address);
   const set = device.enableInterrupts('intx');
@@ -169,7 +169,7 @@ test('is not let through any more once its set is closed', async () => {
   expect(() => set.vector(0)).toThrow(withCode('ERR_VFIO_CLOSED'));
 });
 
-test('that was asserted before arrives when it is armed', async () => {
+test('F9/ that was asserted before arrives when it is armed', async () => {
   await device.close();
   assertLine();
   device = await openDevice(address);
@@ -177,12 +177,12 @@ test('that was asserted before arrives when it is armed', async () => {
   expect(await vector.once()).toBe(1);
 });
 
-test('can be triggered without the device', async () => {
+test('F9/ can be triggered without the device', async () => {
   vector.trigger();
   expect(await vector.once()).toBe(1);
 });
 
-test('is unmasked after waitSync() by the next wait', async () => {
+test('F9/ is unmasked after waitSync() by the next wait', async () => {
   assertLine();
   expect(vector.waitSync()).toBe(1);
   expect(assertLine()).toBe(false);
@@ -211,7 +211,7 @@ describe.each<[string, (vector: Interrupt, served: () => void) => Promise<unknow
       }
     },
   ],
-])('a line that is asserted all the time, served %s,', (_, serve) => {
+])('F9/ a line that is asserted all the time, served %s,', (_, serve) => {
   test('comes again for ever, and nothing else stands still', async () => {
     let calls = 0;
     const serving = serve(vector, () => {

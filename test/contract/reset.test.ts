@@ -29,7 +29,7 @@ afterEach(async () => {
 });
 afterAll(() => expectNothingOpen(machine, address, stubborn));
 
-describe('after a reset', () => {
+describe('F2/ after a reset', () => {
   test('the device is as after open: quiet, its registers forgotten', async () => {
     device.busMaster = true;
     device.bar(0).write32(0, 1);
@@ -90,7 +90,7 @@ describe('after a reset', () => {
   });
 });
 
-describe('during a reset', () => {
+describe('F2/ during a reset', () => {
   let resetting: Promise<void>;
 
   beforeEach(() => {
@@ -197,7 +197,7 @@ describe('a reset that does not come about', () => {
   });
 });
 
-test('a device that is lost during its reset stays lost', async () => {
+test('F4/ a device that is lost during its reset stays lost', async () => {
   const gone = machine.device(dying);
   await using doomed = await openDevice(dying);
   gone.resetting.hold();

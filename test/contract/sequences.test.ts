@@ -202,7 +202,7 @@ test('config space has no 64 bits but in halves, and a batch names the access th
   expect(() => device.config.write64(8, 0n)).toThrow(write);
 });
 
-describe('what is refused before anything is touched', () => {
+describe('F18/ what is refused before anything is touched', () => {
   const refused: [string, string, (region: Region) => unknown][] = [
     ['an offset past the end', 'ERR_VFIO_RANGE', (r) => r.batch([{ offset: size }])],
     ['an offset not aligned', 'ERR_VFIO_ALIGN', (r) => r.batch([{ offset: 2 }])],

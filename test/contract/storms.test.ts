@@ -39,7 +39,7 @@ async function storm(times: number): Promise<number> {
   return times;
 }
 
-test('ten million are counted by a listener, while the loop turns and memory stays', async () => {
+test('F10/ ten million are counted by a listener, while the loop turns and memory stays', async () => {
   const times = 10_000_000;
   let sum = 0;
   let calls = 0;
@@ -136,7 +136,7 @@ const consumers: Record<string, Consumer> = {
   },
 };
 
-test.each(Object.entries(consumers))('every one is counted %s', async (_, consume) => {
+test.each(Object.entries(consumers))('F10/ every one is counted %s', async (_, consume) => {
   let sum = 0;
   const raised = storm(times);
   await consume((count) => {
@@ -148,7 +148,7 @@ test.each(Object.entries(consumers))('every one is counted %s', async (_, consum
   expect(vector.count).toBe(times);
 });
 
-test('a storm on one vector does not keep another from being heard', async () => {
+test('F10/ a storm on one vector does not keep another from being heard', async () => {
   vector.on(() => {});
   const raised = storm(times);
   const other = set.vector(1);
@@ -157,7 +157,7 @@ test('a storm on one vector does not keep another from being heard', async () =>
   await raised;
 });
 
-test('a set that is closed in the middle ends it, and the next set hears nothing old', async () => {
+test('F10/ a set that is closed in the middle ends it, and the next set hears nothing old', async () => {
   vector.on(() => {});
   const raised = hardware.storm(index.msix, 0, times);
   await until(() => vector.count > 0);
@@ -168,7 +168,7 @@ test('a set that is closed in the middle ends it, and the next set hears nothing
   expect(() => next.waitSync(0)).toThrow(withCode('ERR_VFIO_TIMEOUT'));
 });
 
-test('counts go past 32 bits', async () => {
+test('F10/ counts go past 32 bits', async () => {
   const many = 2 ** 40 + 1;
   expect(hardware.raiseMany(index.msix, 0, many)).toBe(true);
   expect(await vector.once()).toBe(many);

@@ -109,7 +109,7 @@ const uses: Record<string, Record<string, () => unknown>> = {
   },
 };
 
-describe.each(Object.entries(uses))('a closed %s', (_, methods) => {
+describe.each(Object.entries(uses))('F17/ a closed %s', (_, methods) => {
   test.each(Object.entries(methods))('%s', async (_, use) => {
     const before = machine.device(address).counts();
     await expect((async () => use())()).rejects.toEqual(closed);
@@ -135,7 +135,7 @@ test('leaving is no use', () => {
   buffer.close();
 });
 
-test('methods on what is none of theirs throw and do not crash', async () => {
+test('F17/ methods on what is none of theirs throw and do not crash', async () => {
   const addon = loadNative();
   const native = await addon.openContainer();
   const dma = () => native.allocDma.call({} as never, 4096, 0, undefined);
@@ -147,7 +147,7 @@ test('methods on what is none of theirs throw and do not crash', async () => {
   await native.close();
 });
 
-test('a handle of another time, or of none, is closed for native accessors', () => {
+test('F17/ a handle of another time, or of none, is closed for native accessors', () => {
   const addon = loadNative();
   for (const handle of [0, 1, -1, 4095, 2 ** 31, 2 ** 40, Number.NaN]) {
     expect(addon.read32(handle, 0)).toBe(-1);

@@ -11,7 +11,7 @@ using vfio::Address;
 using vfio::ErrorCode;
 using vfio::testing::code_of;
 
-TEST_CASE("an address is a domain of four to eight digits, bus, device and function") {
+TEST_CASE("S1/ an address is a domain of four to eight digits, bus, device and function") {
   for (const char* text : {"0000:00:00.0", "0000:01:1f.7", "10000:e1:00.0", "abcdef01:ff:1f.7"}) {
     CHECK(Address::parse(text).text() == text);
   }
@@ -19,7 +19,7 @@ TEST_CASE("an address is a domain of four to eight digits, bus, device and funct
   CHECK(Address::parse("0000:01:00.0") < Address::parse("0000:01:00.1"));
 }
 
-TEST_CASE("what is not exactly an address is refused") {
+TEST_CASE("S1/ what is not exactly an address is refused") {
   using namespace std::string_literals;
   const std::string bad[] = {
       "",

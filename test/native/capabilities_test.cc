@@ -82,7 +82,7 @@ Buffer ranges(std::initializer_list<vfio_iova_range> list) {
 
 }  // namespace
 
-TEST_CASE("a chain is followed to its end, in its own order") {
+TEST_CASE("F21/ a chain is followed to its end, in its own order") {
   Buffer buffer;
   buffer.add(std::uint64_t{0}).add(header(2, 0)).add(header(7, 8));
   const auto found = walk_capabilities(buffer.bytes(), 16);
@@ -94,7 +94,7 @@ TEST_CASE("a chain is followed to its end, in its own order") {
   CHECK(walk_capabilities(buffer.bytes(), 0).empty());
 }
 
-TEST_CASE("a chain that turns back or leaves its buffer is refused") {
+TEST_CASE("F21/ a chain that turns back or leaves its buffer is refused") {
   Buffer itself;
   itself.add(std::uint64_t{0}).add(header(1, 8));
   CHECK(code_of([&] { walk_capabilities(itself.bytes(), 8); }) == ErrorCode::kProtocol);
@@ -110,7 +110,7 @@ TEST_CASE("a chain that turns back or leaves its buffer is refused") {
   CHECK(code_of([&] { walk_capabilities(outside.bytes(), 16); }) == ErrorCode::kProtocol);
 }
 
-TEST_CASE("a region that can be mapped is mapped whole") {
+TEST_CASE("F21/ a region that can be mapped is mapped whole") {
   Buffer buffer;
   buffer.add(region_of(0x4000, kMappable));
   const RegionInfo region = decode_region_info(buffer.bytes(), kPage);
@@ -121,7 +121,7 @@ TEST_CASE("a region that can be mapped is mapped whole") {
   CHECK_FALSE(region.type);
 }
 
-TEST_CASE("without the MMAP flag nothing is mapped, whatever a capability lists") {
+TEST_CASE("F21/ without the MMAP flag nothing is mapped, whatever a capability lists") {
   Buffer buffer;
   buffer.add(region_of(0x4000, VFIO_REGION_INFO_FLAG_READ, sizeof(vfio_region_info)));
   buffer.add(vfio_region_info_cap_sparse_mmap{
@@ -130,20 +130,20 @@ TEST_CASE("without the MMAP flag nothing is mapped, whatever a capability lists"
   CHECK(decode_region_info(buffer.bytes(), kPage).mappable.empty());
 }
 
-TEST_CASE("MSIX_MAPPABLE leaves the region whole") {
+TEST_CASE("F21/ MSIX_MAPPABLE leaves the region whole") {
   Buffer buffer;
   buffer.add(region_of(0x4000, kMappable, sizeof(vfio_region_info)));
   buffer.add(header(VFIO_REGION_INFO_CAP_MSIX_MAPPABLE, 0));
   CHECK(areas_of(decode_region_info(buffer.bytes(), kPage)) == Areas{{0, 0x4000}});
 }
 
-TEST_CASE("a region smaller than a page is mapped to its own end") {
+TEST_CASE("F21/ a region smaller than a page is mapped to its own end") {
   Buffer buffer;
   buffer.add(region_of(0x100, kMappable));
   CHECK(areas_of(decode_region_info(buffer.bytes(), kPage)) == Areas{{0, 0x100}});
 }
 
-TEST_CASE("sparse areas are put in order, rounded inwards, and kept apart") {
+TEST_CASE("F21/ sparse areas are put in order, rounded inwards, and kept apart") {
   const Buffer buffer = sparse(0x8000, 4,
                                {{.offset = 0x4800, .size = 0x2000},
                                 {.offset = 0, .size = 0x2000},
@@ -155,7 +155,7 @@ TEST_CASE("sparse areas are put in order, rounded inwards, and kept apart") {
   CHECK(areas_of(decode_region_info(buffer.bytes(), 0x10000)).empty());
 }
 
-TEST_CASE("sparse areas that lie are refused") {
+TEST_CASE("F21/ sparse areas that lie are refused") {
   const auto refused = [](const Buffer& buffer) {
     return code_of([&] { decode_region_info(buffer.bytes(), kPage); }) == ErrorCode::kProtocol;
   };
@@ -169,7 +169,7 @@ TEST_CASE("sparse areas that lie are refused") {
   CHECK(refused(endless));
 }
 
-TEST_CASE("a capability that is cut short is refused at every length") {
+TEST_CASE("F21/ a capability that is cut short is refused at every length") {
   const Buffer whole = sparse(0x8000, 1, {{.offset = 0, .size = 0x1000}});
   for (std::size_t size = 0; size < whole.bytes().size(); ++size) {
     CAPTURE(size);
@@ -178,7 +178,7 @@ TEST_CASE("a capability that is cut short is refused at every length") {
   CHECK_FALSE(decode_region_info(whole.bytes(), kPage).mappable.empty());
 }
 
-TEST_CASE("a region of the device's own says its type") {
+TEST_CASE("F21/ a region of the device's own says its type") {
   Buffer buffer;
   buffer.add(region_of(0x1000, VFIO_REGION_INFO_FLAG_READ, sizeof(vfio_region_info)));
   buffer.add(vfio_region_info_cap_type{
@@ -188,7 +188,7 @@ TEST_CASE("a region of the device's own says its type") {
   CHECK(region.subtype == 2);
 }
 
-TEST_CASE("type1's ranges and count of mappings are read") {
+TEST_CASE("F21/ type1's ranges and count of mappings are read") {
   Buffer buffer;
   constexpr std::uint32_t kFirst = sizeof(vfio_iommu_type1_info);
   constexpr std::uint32_t kSecond = kFirst + sizeof(vfio_iommu_type1_info_dma_avail);
@@ -209,7 +209,7 @@ TEST_CASE("type1's ranges and count of mappings are read") {
   CHECK(limits.ranges[1].last == ~std::uint64_t{0});
 }
 
-TEST_CASE("without capabilities type1 has the usual range and an unknown count") {
+TEST_CASE("F21/ without capabilities type1 has the usual range and an unknown count") {
   Buffer buffer;
   buffer.add(iommu());
   const Limits limits = decode_type1_info(buffer.bytes());
@@ -219,7 +219,7 @@ TEST_CASE("without capabilities type1 has the usual range and an unknown count")
   CHECK_FALSE(limits.mappings_available);
 }
 
-TEST_CASE("ranges out of order, overlapping or turned round are refused") {
+TEST_CASE("F21/ ranges out of order, overlapping or turned round are refused") {
   const auto refused = [](const Buffer& buffer) {
     return code_of([&] { decode_type1_info(buffer.bytes()); }) == ErrorCode::kProtocol;
   };

@@ -56,7 +56,7 @@ void store(const DoorbellPage& page, std::uint8_t value) {
 
 }  // namespace
 
-TEST_CASE("a store to a doorbell page reaches the registers") {
+TEST_CASE("F2/ a store to a doorbell page reaches the registers") {
   const Registers registers;
   const auto page = DoorbellPage::make(registers.map());
   store(*page, 42);
@@ -64,7 +64,7 @@ TEST_CASE("a store to a doorbell page reaches the registers") {
   CHECK_FALSE(page->is_lost());
 }
 
-TEST_CASE("a store that the device does not take is lost, until the page is restored") {
+TEST_CASE("F2/ a store that the device does not take is lost, until the page is restored") {
   Registers registers;
   const auto page = DoorbellPage::make(registers.map());
   for (int round = 0; round < 3; ++round) {
@@ -84,7 +84,7 @@ TEST_CASE("a store that the device does not take is lost, until the page is rest
   }
 }
 
-TEST_CASE("a page that is restored while the device is still off is lost again") {
+TEST_CASE("F2/ a page that is restored while the device is still off is lost again") {
   Registers registers;
   const auto page = DoorbellPage::make(registers.map());
   registers.set_on(false);
@@ -94,7 +94,7 @@ TEST_CASE("a page that is restored while the device is still off is lost again")
   CHECK(page->is_lost());
 }
 
-TEST_CASE("a restore that fails leaves the page lost, and nothing else") {
+TEST_CASE("F2/ a restore that fails leaves the page lost, and nothing else") {
   Registers registers;
   const auto page = DoorbellPage::make(registers.map());
   registers.set_on(false);
@@ -111,7 +111,7 @@ TEST_CASE("a restore that fails leaves the page lost, and nothing else") {
   CHECK(registers.first() == 4);
 }
 
-TEST_CASE("one bus error that was over when the store was tried again is none") {
+TEST_CASE("F2/ one bus error that was over when the store was tried again is none") {
   Registers registers;
   const auto page = DoorbellPage::make(registers.map());
   const auto address = reinterpret_cast<std::uintptr_t>(page->data());
@@ -125,7 +125,7 @@ TEST_CASE("one bus error that was over when the store was tried again is none") 
   CHECK_FALSE(vfio::sys::give_up_doorbell_page(address + page_size()));
 }
 
-TEST_CASE("guarded accesses beside a lost page see the registers") {
+TEST_CASE("F2/ guarded accesses beside a lost page see the registers") {
   Registers registers;
   const auto page = DoorbellPage::make(registers.map());
   const Mapping window = registers.map();
@@ -138,7 +138,8 @@ TEST_CASE("guarded accesses beside a lost page see the registers") {
   CHECK(value == 0);
 }
 
-TEST_CASE("two threads store while the device goes off and on, and the page is whole at the end") {
+TEST_CASE(
+    "F2/ two threads store while the device goes off and on, and the page is whole at the end") {
   Registers registers;
   const auto page = DoorbellPage::make(registers.map());
   std::atomic<bool> stop{false};
@@ -160,7 +161,7 @@ TEST_CASE("two threads store while the device goes off and on, and the page is w
   CHECK(registers.first() == 9);
 }
 
-TEST_CASE("a tombstoned page takes stores and keeps the registers from them") {
+TEST_CASE("F2/ a tombstoned page takes stores and keeps the registers from them") {
   const Registers registers;
   const auto page = DoorbellPage::make(registers.map());
   page->tombstone();
@@ -168,7 +169,7 @@ TEST_CASE("a tombstoned page takes stores and keeps the registers from them") {
   CHECK(registers.first() == 0);
 }
 
-TEST_CASE("there are 256 such pages, and those that ended make room") {
+TEST_CASE("F2/ there are 256 such pages, and those that ended make room") {
   const Registers registers;
   std::vector<std::shared_ptr<DoorbellPage>> pages;
   while (auto page = DoorbellPage::make(registers.map())) pages.push_back(std::move(page));

@@ -130,7 +130,8 @@ void try_width(Page& page) {
 
 }  // namespace
 
-TEST_CASE("an access of each width survives a bus error, and works again when the device does") {
+TEST_CASE(
+    "F2/ an access of each width survives a bus error, and works again when the device does") {
   install_bus_error_handler();
   Page page;
   try_width<std::uint8_t>(page);
@@ -139,7 +140,7 @@ TEST_CASE("an access of each width survives a bus error, and works again when th
   try_width<std::uint64_t>(page);
 }
 
-TEST_CASE("a bus error leaves errno alone") {
+TEST_CASE("F2/ a bus error leaves errno alone") {
   install_bus_error_handler();
   std::uint32_t value = 0;
   errno = EXDEV;
@@ -147,7 +148,7 @@ TEST_CASE("a bus error leaves errno alone") {
   CHECK(errno == EXDEV);
 }
 
-TEST_CASE("threads meet bus errors while the device comes and goes") {
+TEST_CASE("F2/ threads meet bus errors while the device comes and goes") {
   install_bus_error_handler();
   Page page;
   std::atomic<bool> done{false};
@@ -174,7 +175,7 @@ TEST_CASE("threads meet bus errors while the device comes and goes") {
   CHECK(succeeded > 0);
 }
 
-TEST_CASE("another bus error goes to the handler that was there before") {
+TEST_CASE("F2/ another bus error goes to the handler that was there before") {
   SUBCASE("with information") {
     CHECK(exited_with(run_child([] {
                         set_info_handler([](int signal, siginfo_t* info, void* context) {
@@ -213,7 +214,7 @@ TEST_CASE("another bus error goes to the handler that was there before") {
   }
 }
 
-TEST_CASE("without a handler before, another bus error is deadly as ever") {
+TEST_CASE("F2/ without a handler before, another bus error is deadly as ever") {
   const auto with = [](void (*handler)(int), const std::function<void()>& end) {
     return run_child([&] {
       set_handler(handler);
@@ -227,7 +228,7 @@ TEST_CASE("without a handler before, another bus error is deadly as ever") {
   CHECK(exited_with(with(SIG_IGN, [] { ::raise(SIGBUS); }), 0));
 }
 
-TEST_CASE("a handler for one signal gets one signal") {
+TEST_CASE("F2/ a handler for one signal gets one signal") {
   static std::atomic<int>* const calls =
       new (::mmap(nullptr, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))
           std::atomic<int>(0);
@@ -240,7 +241,7 @@ TEST_CASE("a handler for one signal gets one signal") {
   CHECK(*calls == 1);
 }
 
-TEST_CASE("SIGBUS is taken back from whoever replaced us, and he keeps the rest") {
+TEST_CASE("F2/ SIGBUS is taken back from whoever replaced us, and he keeps the rest") {
   CHECK(exited_with(run_child([] {
                       install_bus_error_handler();
                       set_handler([](int) { ::_exit(44); });
@@ -253,7 +254,7 @@ TEST_CASE("SIGBUS is taken back from whoever replaced us, and he keeps the rest"
                     44));
 }
 
-TEST_CASE("a handler that passes signals on to us does not get them back for ever") {
+TEST_CASE("F2/ a handler that passes signals on to us does not get them back for ever") {
   static Action ours;
   const auto pass_on = [](int signal, siginfo_t* info, void* context) {
     ours.sa_sigaction(signal, info, context);
@@ -292,7 +293,7 @@ void set_alignment_check(bool on) {
   __builtin_ia32_writeeflags_u64(others | (on ? kFlag : 0));
 }
 
-TEST_CASE("a guarded access that fails for another reason is not ours to hide") {
+TEST_CASE("F2/ a guarded access that fails for another reason is not ours to hide") {
   CHECK(exited_with(run_child([] {
                       set_info_handler([](int, siginfo_t* info, void*) {
                         set_alignment_check(false);

@@ -71,7 +71,7 @@ bool is_zero(const Mapping& mapping) {
 
 }  // namespace
 
-TEST_CASE("a file is mapped shared and not inherited over fork") {
+TEST_CASE("F16/ a file is mapped shared and not inherited over fork") {
   const UniqueFd file = make_file(2 * page_size());
   const Mapping mapping = Mapping::of_file(file.get(), static_cast<off_t>(page_size()), page_size(),
                                            PROT_READ | PROT_WRITE, "test");
@@ -100,7 +100,7 @@ TEST_CASE("a mapping ends with its value, and moves") {
   CHECK(count_syscalls("munmap") == 1);
 }
 
-TEST_CASE("a mapping that fails says on what, and leaves nothing") {
+TEST_CASE("F22/ a mapping that fails says on what, and leaves nothing") {
   const UniqueFd file = make_file(page_size());
   const auto map = [&] { Mapping::of_file(file.get(), 0, page_size(), PROT_READ, "test"); };
   reset_syscalls();
@@ -112,7 +112,7 @@ TEST_CASE("a mapping that fails says on what, and leaves nothing") {
   reset_syscalls();
 }
 
-TEST_CASE("DMA memory is zeroed, aligned, and neither inherited nor dumped") {
+TEST_CASE("F16/ DMA memory is zeroed, aligned, and neither inherited nor dumped") {
   const std::size_t sizes[] = {page_size(), 3 * page_size(), std::size_t{2} << 20,
                                (std::size_t{3} << 20) + page_size()};
   for (const std::size_t size : sizes) {

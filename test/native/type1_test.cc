@@ -164,7 +164,7 @@ TEST_CASE("a group that cannot be joined says why") {
   CHECK_FALSE(space->limits().attached);
 }
 
-TEST_CASE("a node that is late is waited for, one that will not come is not") {
+TEST_CASE("F20/ a node that is late is waited for, one that will not come is not") {
   FakeKernel kernel;
   const auto space = open_type1();
   kernel.opens_too_early = 3;
@@ -179,7 +179,7 @@ TEST_CASE("a node that is late is waited for, one that will not come is not") {
   CHECK(count_syscalls("open") == before + 1);
 }
 
-TEST_CASE("whichever step of opening a device fails, nothing is left of it") {
+TEST_CASE("F22/ whichever step of opening a device fails, nothing is left of it") {
   FakeKernel kernel;
   const auto space = open_type1();
   const std::size_t before = open_descriptors();
@@ -239,7 +239,7 @@ TEST_CASE("mappings say which way the device may use them") {
   CHECK(errno_of([&] { space->map(0x30000, kMemory, 0x1000, Direction::kBoth); }) == EEXIST);
 }
 
-TEST_CASE("an unmap is of exactly that much, or it throws") {
+TEST_CASE("F14/ an unmap is of exactly that much, or it throws") {
   FakeKernel kernel;
   const auto space = open_type1();
   space->hold_group(12, attach);

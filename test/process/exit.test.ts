@@ -71,7 +71,7 @@ describe('a process lives on', () => {
   });
 });
 
-describe('a process ends at once', () => {
+describe('F11/ a process ends at once', () => {
   const held = (stage: string) => `hardware.${stage}.hold();`;
   const states: [string, string][] = [
     ['with everything open', everythingOpen],
@@ -221,7 +221,7 @@ describe('what a callback of the user throws', () => {
   });
 });
 
-test('a child process inherits no descriptor', async () => {
+test('F16/ a child process inherits no descriptor', async () => {
   const source = `${everythingOpen}
     const { stdout } = spawnSync('ls', ['-l', '/proc/self/fd'], { encoding: 'utf8' });
     console.log(stdout.split('\\n').filter((line) => /anon_inode|memfd|vfio/.test(line)).length);

@@ -27,7 +27,7 @@ function runCollecting(body: string) {
   return run(collecting + body, '--expose-gc');
 }
 
-test.concurrent('a forgotten device is named, and stays open with its container and its memory', async () => {
+test.concurrent('F17/ a forgotten device is named, and stays open with its container and its memory', async () => {
   const source = `
     await (async () => {
       const device = await openDevice(address);
@@ -46,7 +46,7 @@ test.concurrent('a forgotten device is named, and stays open with its container 
   expect(await runCollecting(source)).toMatchObject({ ...ended, stdout });
 });
 
-test.concurrent('a forgotten group is named, and stays held', async () => {
+test.concurrent('F17/ a forgotten group is named, and stays held', async () => {
   const source = `
     await (async () => {
       const container = await Container.open();
@@ -58,7 +58,7 @@ test.concurrent('a forgotten group is named, and stays held', async () => {
   expect(await runCollecting(source)).toMatchObject({ ...ended, stdout: 'Container,Group 1' });
 });
 
-test.concurrent('a forgotten device with listeners goes on to be served', async () => {
+test.concurrent('F17/ a forgotten device with listeners goes on to be served', async () => {
   const source = `
     let heard = 0;
     await (async () => {
@@ -75,7 +75,7 @@ test.concurrent('a forgotten device with listeners goes on to be served', async 
   expect(await runCollecting(source)).toMatchObject({ ...ended, stdout: '1' });
 });
 
-test.concurrent('a forgotten device is closed when the kernel wants it back, with a warning', async () => {
+test.concurrent('F17/ a forgotten device is closed when the kernel wants it back, with a warning', async () => {
   const source = `
     await (async () => { await openDevice(address); })();
     await collect(() => warnings.length > 0);
@@ -114,7 +114,7 @@ test.concurrent('what was closed is collected without a word', async () => {
   expect(await runCollecting(source)).toMatchObject({ ...ended, stdout: '0' });
 });
 
-test.concurrent('the memory of a closed buffer goes with the last view of it, and not before', async () => {
+test.concurrent('F1/ the memory of a closed buffer goes with the last view of it, and not before', async () => {
   const source = `
     const device = await openDevice(address);
     const freed = () => syscalls.count('munmap');
@@ -135,7 +135,7 @@ test.concurrent('the memory of a closed buffer goes with the last view of it, an
   expect(await runCollecting(source)).toMatchObject({ ...ended, stdout: '0 0\n1' });
 });
 
-test.concurrent('the memory of an open buffer stays although nobody holds a view', async () => {
+test.concurrent('F1/ the memory of an open buffer stays although nobody holds a view', async () => {
   const source = `
     const device = await openDevice(address);
     device.busMaster = true;

@@ -38,7 +38,7 @@ const worker = `
   });
 `;
 
-test('a thousand grants revoked and ended at random leave nothing behind', async () => {
+test('F11/ a thousand grants revoked and ended at random leave nothing behind', async () => {
   const source = `
     import { createRequire } from 'node:module';
     const addon = createRequire(import.meta.url)(process.env.VFIO_BINARY);

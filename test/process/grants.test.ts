@@ -318,7 +318,7 @@ test.concurrent('INTx goes on in the thread that has it, however the one before 
   expect(await runOpened(source)).toMatchObject({ ...ended, stdout });
 });
 
-test.concurrent('a worker that never comes back to its event loop is refused, and let go of at its end', async () => {
+test.concurrent('F11/ a worker that never comes back to its event loop is refused, and let go of at its end', async () => {
   const source = `
     const seen = new Int32Array(new SharedArrayBuffer(4));
     const grant = device.grant(parts());
@@ -355,8 +355,10 @@ const endings: [string, string][] = [
   ['by terminate, while it is busy', 'for (;;) region.write32(0, region.read32(0) ^ 1);'],
 ];
 
-test.concurrent.each(endings)('a worker that ends %s gives everything back', async (_, end) => {
-  const source = `
+test.concurrent.each(endings)(
+  'F11/ a worker that ends %s gives everything back',
+  async (_, end) => {
+    const source = `
     const before = freeHandles();
     const grants = [device.grant(parts()), device.grant({ regions: [device.bar(0)] })];
     const worker = startWorker(\`
@@ -382,10 +384,11 @@ test.concurrent.each(endings)('a worker that ends %s gives everything back', asy
     await Promise.all(grants.map((grant) => grant.revoke()));
     await closeAll();
   `;
-  const { stdout, ...rest } = await runOpened(source);
-  expect(rest).toEqual(ended);
-  expect(stdout.replace('of the worker', '').trim()).toBe('0');
-});
+    const { stdout, ...rest } = await runOpened(source);
+    expect(rest).toEqual(ended);
+    expect(stdout.replace('of the worker', '').trim()).toBe('0');
+  },
+);
 
 test.concurrent('a token is used once, in one of many threads', async () => {
   const source = `

@@ -46,7 +46,7 @@ const busyWorker = `
   }
 `;
 
-test('a worker can be terminated at any moment, fifty times', async () => {
+test('F11/ a worker can be terminated at any moment, fifty times', async () => {
   const source = `${footprint}
     const lanes = 5;
     const turns = 10;
@@ -92,7 +92,7 @@ const endings: [string, string][] = [
   ['by terminate', "parentPort.postMessage('end me'); await once(parentPort, 'message');"],
 ];
 
-test.concurrent.each(endings)('what a worker has open is given back %s', async (_, end) => {
+test.concurrent.each(endings)('F11/ what a worker has open is given back %s', async (_, end) => {
   const source = `
     const worker = startWorker(\`
       joinMachine(workerData);
@@ -152,7 +152,7 @@ test.concurrent.each([
   },
 );
 
-test.concurrent('a BAR stops and starts to answer while a worker reads it, and nobody crashes', async () => {
+test.concurrent('F2/ a BAR stops and starts to answer while a worker reads it, and nobody crashes', async () => {
   const source = `
     const flag = new Int32Array(new SharedArrayBuffer(4));
     const worker = startWorker(\`
@@ -301,7 +301,7 @@ test.concurrent('a handle of another thread is refused by every native accessor'
   expect(await run(source)).toMatchObject({ ...ended, stdout: 'Set(1) { -7 } 5\nSet(1) { -1 }' });
 });
 
-test.concurrent('native accessors survive whatever they are given, and touch nothing', async () => {
+test.concurrent('F18/ native accessors survive whatever they are given, and touch nothing', async () => {
   const source = `
     import { createRequire } from 'node:module';
     const addon = createRequire(import.meta.url)(process.env.VFIO_BINARY);
@@ -335,7 +335,7 @@ test.concurrent('native accessors survive whatever they are given, and touch not
   expect(await run(source)).toMatchObject({ ...ended, stdout: '13 0 0' });
 });
 
-test.concurrent('an addon that only workers loaded outlives them, with its handler of bus errors', async () => {
+test.concurrent('F11/ an addon that only workers loaded outlives them, with its handler of bus errors', async () => {
   const source = `
     import { Worker } from 'node:worker_threads';
     import { once } from 'node:events';

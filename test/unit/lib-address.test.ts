@@ -11,7 +11,7 @@ const shortAddress = fc
   .map(([bus, device, fn]) => `${bus}:${device.toString(16).padStart(2, '0')}.${fn}`);
 const domain = fc.nat(2 ** 31 - 1).map((number) => number.toString(16).padStart(4, '0'));
 
-describe('an address', () => {
+describe('S1/ an address', () => {
   test('is taken with every domain, bus, device and function', () => {
     fc.assert(
       fc.property(domain, shortAddress, (domain, rest) => {

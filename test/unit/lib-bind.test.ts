@@ -139,7 +139,7 @@ describe('a dry run', () => {
   });
 });
 
-describe('refused, with nothing written, is', () => {
+describe('S2/ refused, with nothing written, is', () => {
   afterEach(() => expect(kernel.writes).toEqual([]));
 
   test('a device that is not there', async () => {
@@ -179,7 +179,7 @@ function useDisk(): void {
   tree.file('/proc/self/mountinfo', '36 35 259:0 / /data rw - ext4 /dev/nvme0n1 rw\n');
 }
 
-describe('a step that fails', () => {
+describe('F22/ a step of binding that fails', () => {
   test('first leaves everything as it was', async () => {
     failAt(0, 'EACCES', -13);
     expect(await rejectionOf(bindAt(kernel, address, false))).toMatchObject({
@@ -229,7 +229,7 @@ describe('a step that fails', () => {
   });
 });
 
-describe('a race', () => {
+describe('S2/ a race', () => {
   test('with another driver before the unbind stops, and leaves that driver alone', async () => {
     kernel.before.set(0, () => tree.bind(address, 'other'));
     const error = await rejectionOf(bindAt(kernel, address, false));
@@ -259,7 +259,7 @@ describe('a race', () => {
   });
 });
 
-describe('restoring', () => {
+describe('S2/ restoring', () => {
   test('leaves alone a device that someone else bound', async () => {
     const binding = await bindAt(kernel, address, false);
     tree.bind(address, 'other');

@@ -33,18 +33,18 @@ function mount(number: string, point: string, source: string): void {
   tree.file('/proc/self/mountinfo', line);
 }
 
-test('a device without disks has none in use', () => {
+test('S2/ a device without disks has none in use', () => {
   expect(findDiskUses(address, tree.root)).toEqual([]);
 });
 
-test('a disk that nobody uses is free', () => {
+test('S2/ a disk that nobody uses is free', () => {
   disk('nvme0n1', '259');
   mount('8:1', '/', '/dev/sda1');
   tree.file('/proc/swaps', 'Filename\tType\n/dev/sda2   partition 1 0 -2\n');
   expect(findDiskUses(address, tree.root)).toEqual([]);
 });
 
-test('a mounted partition is in use', () => {
+test('S2/ a mounted partition is in use', () => {
   disk('nvme0n1', '259');
   mount('259:1', '/data', '/dev/root');
   expect(findDiskUses(address, tree.root)).toEqual([
@@ -52,7 +52,7 @@ test('a mounted partition is in use', () => {
   ]);
 });
 
-test('a disk mounted whole, under the number of its file system, is in use', () => {
+test('S2/ a disk mounted whole, under the number of its file system, is in use', () => {
   disk('nvme0n1', '259');
   mount('0:47', '/srv', '/dev/nvme0n1');
   expect(findDiskUses(address, tree.root)).toEqual([
@@ -60,25 +60,25 @@ test('a disk mounted whole, under the number of its file system, is in use', () 
   ]);
 });
 
-test('a partition held by device mapper or md is in use', () => {
+test('S2/ a partition held by device mapper or md is in use', () => {
   disk('nvme0n1', '259');
   tree.folder(`${below}/nvme/nvme0/nvme0n1/nvme0n1p2/holders/dm-0`);
   expect(findDiskUses(address, tree.root)).toEqual([{ name: 'nvme0n1p2', use: 'is held by dm-0' }]);
 });
 
-test('swap space is in use', () => {
+test('S2/ swap space is in use', () => {
   disk('nvme0n1', '259');
   tree.file('/proc/swaps', 'Filename\tType\n/dev/nvme0n1p2   partition 1 0 -2\n');
   expect(findDiskUses(address, tree.root)).toEqual([{ name: 'nvme0n1p2', use: 'is swap space' }]);
 });
 
-test('a disk of another device is no concern', () => {
+test('S2/ a disk of another device is no concern', () => {
   disk('nvme1n1', '260', '/sys/devices/pci0000:00/0000:02:00.0/nvme/nvme1/nvme1n1');
   mount('260:1', '/', '/dev/nvme1n1p1');
   expect(findDiskUses(address, tree.root)).toEqual([]);
 });
 
-test('a multipath disk is found through its controllers', () => {
+test('S2/ a multipath disk is found through its controllers', () => {
   const subsystem = '/sys/devices/virtual/nvme-subsystem/nvme-subsys0';
   disk('nvme0n1', '259', `${subsystem}/nvme0n1`);
   tree.folder(`${below}/nvme/nvme0`);
@@ -89,7 +89,7 @@ test('a multipath disk is found through its controllers', () => {
   ]);
 });
 
-test('every use of every disk is told', () => {
+test('S2/ every use of every disk is told', () => {
   disk('nvme0n1', '259');
   disk('nvme0n2', '260');
   mount('260:0', '/a', '/dev/nvme0n2');

@@ -40,7 +40,7 @@ function write(width: Width, offset: number, value: unknown): void {
 
 const widths: Width[] = [8, 16, 32, 64];
 
-describe.each(widths)('an access of %d bits', (width) => {
+describe.each(widths)('F18/ an access of %d bits', (width) => {
   const bytes = width / 8;
   const one = width === 64 ? 1n : 1;
   const top = 2n ** BigInt(width) - 1n;

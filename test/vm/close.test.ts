@@ -89,7 +89,7 @@ async function openParts(): Promise<Parts> {
   };
 }
 
-describeOn({ backend: 'type1' }, 'closing', () => {
+describeOn({ backend: 'type1' }, 'F17/ closing', () => {
   useBound(edu, nvme, ...pair);
 
   describe('a container', () => {

@@ -12,7 +12,7 @@ import { describeOn } from '../support/subject.js';
 const nobody = 65534;
 const KiB = 2 ** 10;
 
-describeOn({ backend: 'type1', device: 'edu' }, 'a limit', () => {
+describeOn({ backend: 'type1', device: 'edu' }, 'F15/ a limit', () => {
   useBound(edu);
 
   describe('of 64 KiB on locked memory', () => {

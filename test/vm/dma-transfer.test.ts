@@ -171,7 +171,7 @@ describeOn({ backend: 'type1', device: 'edu' }, 'a device', () => {
   });
 });
 
-describeOn({ backend: 'type1', device: 'edu' }, 'a device in a container of its own', () => {
+describeOn({ backend: 'type1', device: 'edu' }, 'F8/ a device in a container of its own', () => {
   useBound(pair[0]);
   const held = useDevice(edu);
 

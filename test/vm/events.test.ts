@@ -30,7 +30,7 @@ async function bindAgain({ address }: VmDevice): Promise<void> {
   await writeFile('/sys/bus/pci/drivers_probe', address);
 }
 
-describeOn({ backend: 'type1' }, 'a device that is open', () => {
+describeOn({ backend: 'type1' }, 'F3/ a device that is open', () => {
   describe('when an administrator unbinds it', () => {
     useBound(edu, nvme);
     let warnings: unknown[];
@@ -151,23 +151,23 @@ describeOn({ backend: 'type1' }, 'a device that is open', () => {
     await until(() => driverOf(nvme) === 'nvme', 'it is back');
     await nvmeDisk();
   });
+});
 
-  describe('when it reports an error', () => {
-    useBound(nvme);
+describeOn({ backend: 'type1' }, 'F5/ a device that is open, when it reports an error,', () => {
+  useBound(nvme);
 
-    const reports = existsSync(sysfs(rootPort, 'aer_dev_fatal'));
-    const testAer = testIf(reports, 'the kernel does not ask ports for their errors (AER)');
+  const reports = existsSync(sysfs(rootPort, 'aer_dev_fatal'));
+  const testAer = testIf(reports, 'the kernel does not ask ports for their errors (AER)');
 
-    for (const error of ['COMP_TIME', 'MALF_TLP'] as const) {
-      testAer(`emits fault: ${error}`, async () => {
-        expectKernelLog(/AER|pcieport/, { optional: true });
-        await using device = await openDevice(nvme.address);
-        let faults = 0;
-        device.on('fault', () => faults++);
-        await injectError(rootPort.id, error);
-        await until(() => faults > 0, 'it reports');
-        expect(device.closed).toBe(false);
-      });
-    }
-  });
+  for (const error of ['COMP_TIME', 'MALF_TLP'] as const) {
+    testAer(`emits fault: ${error}`, async () => {
+      expectKernelLog(/AER|pcieport/, { optional: true });
+      await using device = await openDevice(nvme.address);
+      let faults = 0;
+      device.on('fault', () => faults++);
+      await injectError(rootPort.id, error);
+      await until(() => faults > 0, 'it reports');
+      expect(device.closed).toBe(false);
+    });
+  }
 });

@@ -18,7 +18,7 @@ function setDecode(device: Device, on: boolean): void {
   device.config.command = on ? command | memoryDecode : command & ~memoryDecode;
 }
 
-describeOn({ backend: 'type1', device: 'edu' }, 'with memory decode off', () => {
+describeOn({ backend: 'type1', device: 'edu' }, 'F2/ with memory decode off', () => {
   useBound(...pair);
   const held = useDevice(edu);
   let device: Device;
@@ -132,7 +132,7 @@ describeOn({ backend: 'type1', device: 'edu' }, 'with memory decode off', () => 
   });
 });
 
-describeOn({ backend: 'type1', device: 'nvme' }, 'a device in D3hot', () => {
+describeOn({ backend: 'type1', device: 'nvme' }, 'F2/ a device in D3hot', () => {
   const held = useDevice(nvme);
   const version = 0x0001_0400;
   let device: Device;

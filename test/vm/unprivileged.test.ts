@@ -9,7 +9,7 @@ import { describeOn } from '../support/subject.js';
 
 const nobody = 65534;
 
-describeOn({ backend: 'type1' }, 'an ordinary user', () => {
+describeOn({ backend: 'type1' }, 'S3/ an ordinary user', () => {
   useBound(edu, nvme);
   let peer: Peer;
 
