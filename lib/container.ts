@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // An I/O address space and everything that was opened in it.
 import { checkOpenOptions, Device, type OpenDeviceOptions } from './device.js';
-import { awaitOpen, mapMemory } from './diagnose.js';
+import { awaitOpen, mapMemory, mapMemoryAsync } from './diagnose.js';
 import { DmaBuffer, type DmaDirection, type DmaOptions } from './dma.js';
 import { closedError, rangeError, VfioError } from './errors.js';
 import { Group } from './group.js';
@@ -11,7 +11,14 @@ import { Children } from './internal/children.js';
 import { inOrder } from './internal/closing.js';
 import { stopWatching, watchForLeak } from './internal/leaks.js';
 import { expected, integer, oneOf, options, show } from './internal/validate.js';
-import { loadNative, type Native, type NativeContainer, type NativeDevice } from './native.js';
+import {
+  loadNative,
+  type Native,
+  type NativeContainer,
+  type NativeDevice,
+  type NativeDirection,
+  type NativeDmaBuffer,
+} from './native.js';
 import { parseAddress } from './pci.js';
 
 /** A range of IOVAs, both ends included. */
@@ -58,7 +65,7 @@ export class Container implements AsyncDisposable {
   readonly #native: NativeContainer;
   readonly #devices = new Children<Device>('Container');
   readonly #groups = new Children<Group>('Container');
-  readonly #buffers = new Set<DmaBuffer>();
+  readonly #buffers = new Children<DmaBuffer>('Container');
   #closed = false;
   #closing: Promise<void> | undefined;
 
@@ -141,15 +148,27 @@ export class Container implements AsyncDisposable {
    * before the first device is open; a RangeError `ERR_VFIO_ALIGN`, or `ERR_VFIO_RANGE`, also for
    * an `iova` that is mapped already or outside the ranges; `ENOMEM` with the limit on locked
    * memory in its hint; `ENOSPC` when there are too many mappings.
+   *
+   * The kernel pins the memory page by page meanwhile: for more than some 64 MiB, use
+   * {@link allocDmaAsync}.
    */
   allocDma(bytes: number, options: DmaOptions = {}): DmaBuffer {
-    const { direction, iova } = checkDmaOptions(options);
-    integer('bytes', bytes, 1, Number.MAX_SAFE_INTEGER);
-    this.#checkAlignment(bytes, iova);
-    const map = () => this.#native.allocDma(bytes, directions[direction], iova);
-    const buffer = new DmaBuffer(mapMemory(map, bytes), (closed) => this.#buffers.delete(closed));
+    const request = this.#checkDma(bytes, options);
+    const buffer = this.#own(mapMemory(() => this.#native.allocDma(...request), bytes));
     this.#buffers.add(buffer);
     return buffer;
+  }
+
+  /**
+   * Does what {@link allocDma} does on another thread, so that the event loop goes on while the
+   * kernel pins the memory, and rejects with what it throws. Until it settles, {@link info} and
+   * other buffers of this container that are allocated or closed wait for it. Closing the container
+   * meanwhile rejects it with `ERR_VFIO_CLOSED`.
+   */
+  async allocDmaAsync(bytes: number, options: DmaOptions = {}): Promise<DmaBuffer> {
+    const request = this.#checkDma(bytes, options);
+    const map = () => this.#native.allocDmaAsync(...request);
+    return this.#buffers.open(async () => this.#own(await mapMemoryAsync(map, bytes)));
   }
 
   /**
@@ -198,9 +217,10 @@ export class Container implements AsyncDisposable {
 
   #close(): Promise<void> {
     stopWatching(this);
+    for (const children of [this.#devices, this.#buffers, this.#groups]) children.refuse();
     return inOrder(
       () => this.#devices.close(),
-      () => inOrder(...[...this.#buffers].reverse().map((buffer) => () => buffer.close())),
+      () => this.#buffers.close(),
       () => this.#groups.close(),
       () => awaitNative(() => this.#native.close()),
     );
@@ -208,6 +228,21 @@ export class Container implements AsyncDisposable {
 
   #mustBeOpen(): void {
     if (this.#closed) throw closedError('Container');
+  }
+
+  #own(native: NativeDmaBuffer): DmaBuffer {
+    return new DmaBuffer(native, (closed) => this.#buffers.delete(closed));
+  }
+
+  /** What the addon is asked for. */
+  #checkDma(
+    bytes: number,
+    options: DmaOptions,
+  ): [bytes: number, direction: NativeDirection, iova: bigint | undefined] {
+    const { direction, iova } = checkDmaOptions(options);
+    integer('bytes', bytes, 1, Number.MAX_SAFE_INTEGER);
+    this.#checkAlignment(bytes, iova);
+    return [bytes, directions[direction], iova];
   }
 
   #checkAlignment(bytes: number, iova: bigint | undefined): void {

@@ -212,6 +212,12 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
     return this.container.allocDma(bytes, options);
   }
 
+  /** {@link Container.allocDmaAsync} of its container, which owns the buffer. */
+  async allocDmaAsync(bytes: number, options?: DmaOptions): Promise<DmaBuffer> {
+    this.#mustBeOpen();
+    return this.container.allocDmaAsync(bytes, options);
+  }
+
   /**
    * Arms interrupt vectors (`VFIO_DEVICE_SET_IRQS`). One set is armed at a time: throws
    * `ERR_VFIO_BUSY` while another is; `ERR_VFIO_UNSUPPORTED` when the device has none of this type;

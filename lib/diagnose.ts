@@ -31,9 +31,22 @@ export function mapMemory<T>(work: () => T, bytes: number): T {
   try {
     return work();
   } catch (failure) {
-    if (!isNativeFailure(failure)) throw failure;
-    throw errorFromNative(failure, diagnoseMap(failure, bytes));
+    throw mapError(failure, bytes);
   }
+}
+
+/** The same on another thread. */
+export async function mapMemoryAsync<T>(work: () => Promise<T>, bytes: number): Promise<T> {
+  try {
+    return await work();
+  } catch (failure) {
+    throw mapError(failure, bytes);
+  }
+}
+
+function mapError(failure: unknown, bytes: number): unknown {
+  if (!isNativeFailure(failure)) return failure;
+  return errorFromNative(failure, diagnoseMap(failure, bytes));
 }
 
 /** Why an open failed. */

@@ -52,6 +52,11 @@ export interface NativeContainer {
   releaseGroup(id: number): Promise<void>;
   openDevice(address: string): Promise<NativeDevice>;
   allocDma(bytes: number, direction: NativeDirection, iova: bigint | undefined): NativeDmaBuffer;
+  allocDmaAsync(
+    bytes: number,
+    direction: NativeDirection,
+    iova: bigint | undefined,
+  ): Promise<NativeDmaBuffer>;
   /** Resolves when the descriptor is closed; devices and buffers have been closed before. */
   close(): Promise<void>;
 }

@@ -20,6 +20,10 @@ export class Children<T extends Closable> {
     return [...this.#live];
   }
 
+  has(child: T): boolean {
+    return this.#live.has(child);
+  }
+
   add(child: T): void {
     this.#live.add(child);
   }
@@ -40,9 +44,14 @@ export class Children<T extends Closable> {
     return result;
   }
 
+  /** The parent closes: what is still being opened is not wanted any more. */
+  refuse(): void {
+    this.#closed = true;
+  }
+
   /** Closes them, the newest first, and waits for what is still being opened. */
   close(): Promise<void> {
-    this.#closed = true;
+    this.refuse();
     return inOrder(
       () => closeNewestFirst(this.list()),
       () => Promise.all(this.#opening),

@@ -125,6 +125,7 @@ void ContainerWrap::define(Environment& environment) {
                       InstanceMethod<&ContainerWrap::release_group>("releaseGroup"),
                       InstanceMethod<&ContainerWrap::open_device>("openDevice"),
                       InstanceMethod<&ContainerWrap::alloc_dma>("allocDma"),
+                      InstanceMethod<&ContainerWrap::alloc_dma_async>("allocDmaAsync"),
                       InstanceMethod<&ContainerWrap::close>("close"),
                   });
   environment.container_class = Napi::Persistent(constructor);
@@ -212,11 +213,29 @@ Napi::Value ContainerWrap::open_device(const Napi::CallbackInfo& info) {
   });
 }
 
+/// The allocation that the arguments of allocDma ask for, still to be made.
+std::function<std::shared_ptr<DmaBuffer>()> ContainerWrap::allocation(
+    const Napi::CallbackInfo& info) const {
+  return [space = container()->space, size = size_from(info[0]),
+          direction = direction_from(info[1]), iova = iova_from(info[2])] {
+    return std::make_shared<DmaBuffer>(space, size, direction, iova);
+  };
+}
+
 Napi::Value ContainerWrap::alloc_dma(const Napi::CallbackInfo& info) {
   return across(info.Env(), [&]() -> Napi::Value {
-    auto buffer = std::make_shared<DmaBuffer>(container()->space, size_from(info[0]),
-                                              direction_from(info[1]), iova_from(info[2]));
-    return DmaWrap::make(Environment::of(info.Env()), std::move(buffer));
+    return DmaWrap::make(Environment::of(info.Env()), allocation(info)());
+  });
+}
+
+Napi::Value ContainerWrap::alloc_dma_async(const Napi::CallbackInfo& info) {
+  return across(info.Env(), [&]() -> Napi::Value {
+    auto& environment = Environment::of(info.Env());
+    using Result = std::shared_ptr<DmaBuffer>;
+    return environment.run<Result>(*container()->service, allocation(info),
+                                   [&environment](Napi::Env, Result& buffer) -> Napi::Value {
+                                     return DmaWrap::make(environment, std::move(buffer));
+                                   });
   });
 }
 

@@ -4,12 +4,14 @@
 
 #include <napi.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <vector>
 
 #include "binding/environment.h"
 #include "vfio/address_space.h"
+#include "vfio/dma.h"
 #include "vfio/registry.h"
 #include "vfio/service_thread.h"
 
@@ -48,8 +50,10 @@ class ContainerWrap final : public Napi::ObjectWrap<ContainerWrap> {
   Napi::Value release_group(const Napi::CallbackInfo& info);
   Napi::Value open_device(const Napi::CallbackInfo& info);
   Napi::Value alloc_dma(const Napi::CallbackInfo& info);
+  Napi::Value alloc_dma_async(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
+  std::function<std::shared_ptr<DmaBuffer>()> allocation(const Napi::CallbackInfo& info) const;
   /// Throws Error kClosed.
   std::shared_ptr<OpenContainer> container() const;
 

@@ -2,6 +2,7 @@
 // DMA buffers: where they are mapped, what is refused, and that a mapping which fails leaves nothing.
 // What is in them: test/contract/dma-memory.test.ts.
 import { constants } from 'node:os';
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Container, type Device, type DmaBuffer } from '../../lib/index.js';
 import { syscalls, useMachine } from '../support/testing.js';
@@ -141,6 +142,56 @@ describe('a buffer', () => {
     for (const foreign of [Buffer.alloc(page), new ArrayBuffer(page), new Uint8Array(page)]) {
       expect(() => container.allocDma(foreign as never)).toThrow(withCode('ERR_INVALID_ARG_TYPE'));
     }
+  });
+});
+
+describe('F20/ a buffer that is mapped on another thread', () => {
+  test('is as any other', async () => {
+    const buffer = await device.allocDmaAsync(2 * page, { direction: 'toDevice', iova: 0x4_0000n });
+    expect(mappings()).toEqual([[0x4_0000n, 2 * page]]);
+    buffer.u8[0] = 1;
+    buffer.close();
+    expect(mappings()).toEqual([]);
+  });
+
+  test('leaves the loop free meanwhile', async () => {
+    machine.mapping.hold();
+    const allocating = container.allocDmaAsync(page);
+    machine.mapping.awaitArrival();
+    await setTimeout(1);
+    machine.mapping.release();
+    expect((await allocating).closed).toBe(false);
+  });
+
+  test.each<[string, number, object, string]>([
+    ['of no pages', 0, {}, 'ERR_VFIO_RANGE'],
+    ['of half a page', 2048, {}, 'ERR_VFIO_ALIGN'],
+    ['at a taken IOVA', page, { iova: 0x4_0000n }, 'ERR_VFIO_RANGE'],
+  ])('is refused %s', async (_, bytes, options, code) => {
+    container.allocDma(page, { iova: 0x4_0000n });
+    await expect(container.allocDmaAsync(bytes, options)).rejects.toEqual(withCode(code));
+    expect(mappings()).toHaveLength(1);
+  });
+
+  test('that the kernel refuses leaves nothing', async () => {
+    machine.mapping.failNext(ENOMEM);
+    const hint = expect.any(String);
+    await expect(container.allocDmaAsync(page)).rejects.toEqual(withCode('ENOMEM', { hint }));
+    expect(mappings()).toEqual([]);
+    await container.allocDmaAsync(page);
+  });
+
+  test('is refused when its container closes meanwhile, which waits for it', async () => {
+    machine.mapping.hold();
+    const refused = expect(container.allocDmaAsync(page)).rejects.toEqual(
+      withCode('ERR_VFIO_CLOSED'),
+    );
+    machine.mapping.awaitArrival();
+    const closing = container.close();
+    machine.mapping.release();
+    await refused;
+    await closing;
+    expectNothingOpen(machine, address);
   });
 });
 

@@ -53,6 +53,7 @@ const uses: Record<string, Record<string, () => unknown>> = {
     'openDevice(…, { container })': () => openDevice(address, { container }),
     openGroup: () => container.openGroup(130),
     allocDma: () => container.allocDma(4096),
+    allocDmaAsync: () => container.allocDmaAsync(4096),
   },
   Group: {
     openDevice: () => group.openDevice(address),
@@ -71,6 +72,7 @@ const uses: Record<string, Record<string, () => unknown>> = {
       device.busMaster = true;
     },
     allocDma: () => device.allocDma(4096),
+    allocDmaAsync: () => device.allocDmaAsync(4096),
     enableInterrupts: () => device.enableInterrupts('msix'),
     reset: () => device.reset(),
   },

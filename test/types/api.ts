@@ -64,6 +64,7 @@ export function memory(device: Device): void {
   exactly<bigint>()(buffer.iova);
   exactly<number>()(buffer.address(4096));
   exactly<Uint32Array<ArrayBuffer>>()(buffer.u32);
+  exactly<Promise<DmaBuffer>>()(device.container.allocDmaAsync(2 ** 30));
   Atomics.load(buffer.u32, 3);
   buffer.copyFrom(Buffer.from('text'), 16);
   buffer.copyTo(new ArrayBuffer(4), 16, 4);

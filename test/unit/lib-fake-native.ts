@@ -241,6 +241,10 @@ export class FakeContainer implements NativeContainer {
     return fakeBuffer(at, bytes, this.log);
   }
 
+  async allocDmaAsync(bytes: number, direction: number, iova: bigint | undefined) {
+    return this.allocDma(bytes, direction, iova);
+  }
+
   async close(): Promise<void> {
     this.log.push('close container');
   }
