@@ -84,17 +84,43 @@ export class VfioError extends Error {
   declare readonly request?: string;
   /** The PCI address of the device concerned. */
   declare readonly address?: string;
-  /** What to do next. */
+  /** What to do next, and where to read more about this `code`. */
   declare readonly hint?: string;
 
   constructor(code: ErrorCode, message: string, fields: ErrorFields = {}, cause?: unknown) {
-    const text = fields.hint === undefined ? message : `${message}\n${fields.hint}`;
-    super(text, cause === undefined ? undefined : { cause });
+    const hint = fields.hint === undefined ? undefined : `${fields.hint}\n${readOn(code)}`;
+    super(
+      hint === undefined ? message : `${message}\n${hint}`,
+      cause === undefined ? {} : { cause },
+    );
     this.code = code;
-    for (const [name, value] of Object.entries(fields)) {
+    for (const [name, value] of Object.entries({ ...fields, hint })) {
       if (value !== undefined) Object.defineProperty(this, name, { value, enumerable: true });
     }
   }
+}
+
+/** Errnos that docs/errors.md has a heading for. */
+const explained: readonly ErrorCode[] = [
+  'EACCES',
+  'EPERM',
+  'EBUSY',
+  'ENOMEM',
+  'ENOSPC',
+  'EEXIST',
+  'EFAULT',
+  'EINVAL',
+  'EIO',
+  'ENODEV',
+  'ENOENT',
+  'EMFILE',
+  'ENFILE',
+];
+
+/** Where the code is explained, inside the package. */
+function readOn(code: ErrorCode): string {
+  const known = code.startsWith('ERR_') || explained.includes(code);
+  return `See vfio/docs/errors.md#${known ? code.toLowerCase() : 'other-errno-names'}`;
 }
 
 /** A TypeError with a code. */

@@ -26,6 +26,20 @@ test('every npm script that README and CONTRIBUTING name is there', () => {
   expect(named.filter((name) => !(name in scripts))).toEqual([]);
 });
 
+test('docs/errors.md explains every code, and none that there is not', () => {
+  const headings = [...read('docs/errors.md').matchAll(/^## (E[A-Z_]+)$/gm)].map(
+    ([, code]) => code,
+  );
+  const source = read('lib/errors.ts');
+  const codes = [
+    ...source.matchAll(/^ {2}\| '(ERR_VFIO_\w+)'|'(E[A-Z]+)',$|'(ERR_INVALID_\w+)'(?=[ ;])/gm),
+  ];
+  const known = codes.map(([, ours, errno, argument]) => ours ?? errno ?? argument);
+  expect(headings.sort()).toEqual([...new Set(known)].sort());
+  const hints = [...read('lib/hints.ts').matchAll(/^ {4}(E[A-Z]+):/gm)].map(([, errno]) => errno);
+  expect(hints.filter((errno) => !known.includes(errno))).toEqual([]);
+});
+
 test('ARCHITECTURE.md has a line on every source file and page', () => {
   const folders = [
     'src-native',

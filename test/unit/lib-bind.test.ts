@@ -151,7 +151,10 @@ describe('S2/ refused, with nothing written, is', () => {
     using bare = new FakeTree();
     bare.pci(address, { driver: 'nvme' });
     const error = await rejectionOf(bindAt(new FakeKernel(bare), address, true));
-    expect(error).toMatchObject({ code: 'ERR_VFIO_UNSUPPORTED', hint: 'modprobe vfio-pci' });
+    expect(error).toMatchObject({
+      code: 'ERR_VFIO_UNSUPPORTED',
+      hint: expect.stringMatching(/^modprobe vfio-pci$/m),
+    });
   });
 
   test.each([true, false])('a device with a disk in use (dry run: %s)', async (dryRun) => {

@@ -26,8 +26,17 @@ describe('a failed system call', () => {
 
   test('says its hint on a line of its own', () => {
     const error = errorFromNative(busy, { hint: 'Close it.' }) as VfioError;
-    expect(error.hint).toBe('Close it.');
-    expect(error.message.split('\n')).toEqual([expect.stringContaining('EBUSY'), 'Close it.']);
+    expect(error.message).toBe(`${errorFromNative(busy).message}\n${error.hint}`);
+    expect(error.hint?.split('\n')[0]).toBe('Close it.');
+  });
+
+  test.each([
+    ['EBUSY', 'ebusy'],
+    ['ERR_VFIO_NOT_BOUND', 'err_vfio_not_bound'],
+    ['EDOM', 'other-errno-names'],
+  ] as const)('with %s leads to where that is explained', (code, heading) => {
+    const { hint } = new VfioError(code, 'It failed', { hint: 'Do this.' });
+    expect(hint).toBe(`Do this.\nSee vfio/docs/errors.md#${heading}`);
   });
 
   test('without an ioctl names the call, and without a path none', () => {
