@@ -26,7 +26,7 @@ describe('a failed system call', () => {
 
   test('says its hint on a line of its own', () => {
     const error = errorFromNative(busy, { hint: 'Close it.' }) as VfioError;
-    expect(error.message).toBe(`${errorFromNative(busy).message}\n${error.hint}`);
+    expect(error.message).toBe(`${(errorFromNative(busy) as VfioError).message}\n${error.hint}`);
     expect(error.hint?.split('\n')[0]).toBe('Close it.');
   });
 
