@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// Builds the copy as it is and runs one test in it.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { undoOnExit } from '../../vm/cleanup.js';
+import { killGroup } from '../harness/child.js';
+import type { Test } from './list.js';
+import { tree } from './tree.js';
+
+/** `none`: no test has this name. */
+export type Outcome = 'green' | 'red' | 'none';
+
+/** A fault may make a test wait for ever; what takes longer than this is red. */
+const LIMIT_MS = 180_000;
+
+/** Builds what the test needs. Throws with the compiler's words. */
+export async function build(test: Test): Promise<void> {
+  const args = 'native' in test ? ['build:debug', '--', '--target', NATIVE] : ['build'];
+  const { status, output } = await run(['npm', 'run', '-s', ...args]);
+  if (status !== 0) throw new Error(`the build failed:\n${output.slice(-4000)}`);
+}
+
+export function runTest(test: Test): Promise<Outcome> {
+  return 'native' in test ? runNative(test.native) : runJest(test.jest, test.name);
+}
+
+const NATIVE = 'vfio_native_tests';
+
+async function runNative(name: string): Promise<Outcome> {
+  const { status, output } = await run([`build/debug/${NATIVE}`, `--test-case=*${name}*`]);
+  if (/test cases: +0 /.test(output)) return 'none';
+  return status === 0 ? 'green' : 'red';
+}
+
+async function runJest(path: string, name: string): Promise<Outcome> {
+  const jest = 'node_modules/jest/bin/jest.js';
+  const select = ['--testPathPatterns', path, '--testNamePattern', name];
+  const command = [process.execPath, jest, '-c', 'test/jest.config.mjs', '--json', ...select];
+  const { status, output } = await run(command);
+  // A crash leaves no report.
+  const report = /^\{.*\}$/m.exec(output)?.[0];
+  if (report === undefined) return 'red';
+  const { numPassedTests, numFailedTests } = JSON.parse(report);
+  if (numPassedTests + numFailedTests === 0 && status === 0) return 'none';
+  return status === 0 ? 'green' : 'red';
+}
+
+async function run([program = '', ...args]: readonly string[]) {
+  const child = spawn(program, args, {
+    cwd: tree,
+    env: { ...process.env, CI: 'true' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  const done = undoOnExit(() => killGroup(child));
+  const timer = setTimeout(() => killGroup(child), LIMIT_MS);
+  const [stdout, stderr, [status]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close') as Promise<[number | null]>,
+  ]);
+  clearTimeout(timer);
+  done();
+  return { status, output: stdout + stderr };
+}
