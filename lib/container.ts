@@ -41,12 +41,25 @@ export interface ContainerInfo {
   readonly mappingsAvailable: number | undefined;
 }
 
+/** Where a container or a group comes from. */
+export interface DescriptorOptions {
+  /**
+   * The number of a file descriptor of this process on the node, for a process that may not open nodes itself: a
+   * privileged parent, systemd or a device plugin did. It is duplicated; the caller's own stays open and is the
+   * caller's to close, at any time.
+   */
+  descriptor?: number | undefined;
+}
+
 /** Gives a container that was opened for one device that device, which owns it. */
 export let adoptOwner: (
   container: Container,
   device: NativeDevice,
   requestGrace: number | undefined,
 ) => Promise<Device>;
+
+/** Descriptors and groups are numbers of the C type int. */
+const maxInt = 2 ** 31 - 1;
 
 const directions = { both: 0, toDevice: 1, fromDevice: 2 } as const;
 
@@ -69,10 +82,15 @@ export class Container implements AsyncDisposable {
   #closed = false;
   #closing: Promise<void> | undefined;
 
-  /** Opens an empty container. Rejects with `ERR_VFIO_PLATFORM` where there is no VFIO. */
-  static async open(): Promise<Container> {
+  /**
+   * Opens an empty container, or takes one: `descriptor` is of `/dev/vfio/vfio`, as it was opened. Rejects with
+   * `ERR_VFIO_PLATFORM` where there is no VFIO, `EBADF` when nothing is open under that number, `ENOTTY` or `EINVAL`
+   * when it is something else.
+   */
+  static async open(options: DescriptorOptions = {}): Promise<Container> {
+    const descriptor = checkDescriptor('Container.open', options);
     const addon = loadNative();
-    const native = await awaitOpen(() => addon.openContainer(), {});
+    const native = await awaitOpen(() => addon.openContainer(descriptor), {});
     const container = new Container(addon, native);
     watchForLeak(container, 'Container');
     return container;
@@ -132,14 +150,19 @@ export class Container implements AsyncDisposable {
   }
 
   /**
-   * Opens an IOMMU group and holds it until it is closed. Rejects with `ENOENT`,
-   * `ERR_VFIO_NOT_BOUND`, `ERR_VFIO_NOT_VIABLE`, `ERR_VFIO_BUSY`, or the errno of the step that
+   * Opens an IOMMU group and holds it until it is closed; devices of it then open without its node. Rejects with
+   * `ENOENT`, `ERR_VFIO_NOT_BOUND`, `ERR_VFIO_NOT_VIABLE`, `ERR_VFIO_BUSY`, or the errno of the step that
    * failed, with a hint.
+   *
+   * With a `descriptor`, of `/dev/vfio/N` and in no container, nothing is opened. Rejects with `EBADF`, `ENOTTY` or
+   * `EINVAL` when it is no group, with a RangeError `ERR_VFIO_RANGE` when it is another, with `ERR_VFIO_BUSY` when it
+   * is in a container already.
    */
-  async openGroup(id: number): Promise<Group> {
-    integer('the group', id, 0, 2 ** 31 - 1);
+  async openGroup(id: number, options: DescriptorOptions = {}): Promise<Group> {
+    integer('the group', id, 0, maxInt);
+    const descriptor = checkDescriptor('openGroup', options);
     this.#mustBeOpen();
-    return this.#groups.open(() => this.#holdGroup(id));
+    return this.#groups.open(() => this.#holdGroup(id, descriptor));
   }
 
   /**
@@ -193,9 +216,9 @@ export class Container implements AsyncDisposable {
     return this.#buffers.has(buffer);
   }
 
-  async #holdGroup(id: number): Promise<Group> {
+  async #holdGroup(id: number, descriptor: number | undefined): Promise<Group> {
     const native = this.#native;
-    await awaitOpen(() => native.holdGroup(id), { group: id });
+    await awaitOpen(() => native.holdGroup(id, descriptor), { group: id });
     const onClosed = (group: Group) => this.#groups.delete(group);
     return new Group({ id, container: this, native, onClosed });
   }
@@ -267,6 +290,11 @@ function notAligned(what: string, page: number, advice: string): RangeError {
 function noDevice(): VfioError {
   const message = 'The container has no device yet, so it has no IOVAs';
   return new VfioError('ERR_VFIO_NO_DEVICE', message, { hint: noDeviceHint });
+}
+
+function checkDescriptor(where: string, given: DescriptorOptions): number | undefined {
+  const { descriptor } = options(where, given, ['descriptor']);
+  return descriptor === undefined ? undefined : integer('descriptor', descriptor, 0, maxInt);
 }
 
 function checkDmaOptions(given: DmaOptions): { direction: DmaDirection; iova: bigint | undefined } {

@@ -4,6 +4,10 @@ import { errnoName } from './errors.js';
 import type { NativeFailure } from './native.js';
 import { devicePath, type PciDevice } from './pci.js';
 
+function notA(node: string): string {
+  return `The descriptor has to be one of ${node}.`;
+}
+
 /** By the request or system call that failed, then by errno. */
 const table: Record<string, Record<string, string>> = {
   VFIO_IOMMU_MAP_DMA: {
@@ -16,7 +20,19 @@ const table: Record<string, Record<string, string>> = {
       'map fewer, larger buffers.',
     EFAULT: 'The kernel could not pin the memory.',
   },
+  fcntl: {
+    EBADF: 'Nothing is open under this number in this process; see /proc/self/fd.',
+  },
+  VFIO_GET_API_VERSION: {
+    EINVAL: notA('/dev/vfio/vfio'),
+    ENOTTY: notA('/dev/vfio/vfio'),
+  },
+  VFIO_GROUP_GET_STATUS: {
+    EINVAL: notA("a group's node, /dev/vfio/N"),
+    ENOTTY: notA("a group's node, /dev/vfio/N"),
+  },
   VFIO_SET_IOMMU: {
+    EINVAL: 'A container that was opened elsewhere has to be empty, and this one is in use.',
     EPERM:
       'The platform has no interrupt remapping, so an isolated device could still raise any ' +
       'interrupt. If you accept that: modprobe vfio_iommu_type1 allow_unsafe_interrupts=1',

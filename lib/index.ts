@@ -5,7 +5,12 @@ export { type AdoptedDevice, type AdoptedDeviceEvents, adopt } from './adopted-d
 export type { Batch, BatchCommand } from './batch.js';
 export { type Binding, type BindOptions, bindDevice } from './bind.js';
 export type { Capability, ConfigSpace } from './config-space.js';
-export { Container, type ContainerInfo, type IovaRange } from './container.js';
+export {
+  Container,
+  type ContainerInfo,
+  type DescriptorOptions,
+  type IovaRange,
+} from './container.js';
 export type {
   Device,
   DeviceEvents,

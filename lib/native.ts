@@ -48,7 +48,8 @@ export interface NativeContainer {
   readonly backend: string;
   limits(): NativeLimits;
   groupOf(address: string): number | undefined;
-  holdGroup(id: number): Promise<void>;
+  /** `descriptor`: its node, when that was opened elsewhere; it is duplicated. */
+  holdGroup(id: number, descriptor: number | undefined): Promise<void>;
   releaseGroup(id: number): Promise<void>;
   openDevice(address: string): Promise<NativeDevice>;
   allocDma(bytes: number, direction: NativeDirection, iova: bigint | undefined): NativeDmaBuffer;
@@ -175,7 +176,8 @@ export interface NativeDmaBuffer {
 export type AccessArray = Uint8Array | Uint16Array | Uint32Array | BigUint64Array;
 
 export interface Native {
-  openContainer(): Promise<NativeContainer>;
+  /** `descriptor`: /dev/vfio/vfio, when that was opened elsewhere; it is duplicated. */
+  openContainer(descriptor: number | undefined): Promise<NativeContainer>;
   /** Joins the address space that holds the device's group in this process, or makes one. */
   openDevice(address: string): Promise<{ container: NativeContainer; device: NativeDevice }>;
   /** Makes what was granted under this token usable in this thread. A token is used once. */

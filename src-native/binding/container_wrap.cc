@@ -73,11 +73,14 @@ void abandon(std::shared_ptr<OpenContainer> container) {
 Napi::Value open_container(const Napi::CallbackInfo& info) {
   return across(info.Env(), [&]() -> Napi::Value {
     auto& environment = Environment::of(info.Env());
+    const auto opened = duplicate_of(info[0]);
     const auto service = std::make_shared<ServiceThread>();
     using Result = std::shared_ptr<AddressSpace>;
     return environment.run<Result>(
         *service,
-        [make = environment.make_backend] { return std::make_shared<AddressSpace>(make()); },
+        [make = environment.make_backend, opened] {
+          return std::make_shared<AddressSpace>(make(take(opened)));
+        },
         [&environment, service](Napi::Env, Result& space) -> Napi::Value {
           return ContainerWrap::make(environment, std::move(space), service);
         });
@@ -98,7 +101,7 @@ Napi::Value open_device(const Napi::CallbackInfo& info) {
         *service,
         [address, make = environment.make_backend] {
           auto claim = Registry::instance().claim_device_anywhere(
-              std::make_shared<AddressSpace>(make()), address);
+              std::make_shared<AddressSpace>(make(std::nullopt)), address);
           auto space = claim.space();
           auto container_service = std::make_shared<ServiceThread>();
           return Opened{std::move(space), Function::open(std::move(claim), address),
@@ -172,9 +175,10 @@ Napi::Value ContainerWrap::hold_group(const Napi::CallbackInfo& info) {
   return across(info.Env(), [&]() -> Napi::Value {
     const auto container = this->container();
     const int group = static_cast<int>(index_from(info[0]));
-    return Environment::of(info.Env()).run(*container->service, [container, group] {
+    const auto opened = duplicate_of(info[1]);
+    return Environment::of(info.Env()).run(*container->service, [container, group, opened] {
       auto claim = Registry::instance().claim_group(container->space, group);
-      container->space->hold_group(group);
+      container->space->hold_group(group, take(opened));
       container->groups[group].push_back(std::move(claim));
     });
   });

@@ -17,7 +17,7 @@
 
 namespace vfio::binding {
 
-/// openContainer() of lib/native.ts.
+/// openContainer(descriptor) of lib/native.ts.
 Napi::Value open_container(const Napi::CallbackInfo& info);
 /// openDevice(address) of lib/native.ts.
 Napi::Value open_device(const Napi::CallbackInfo& info);

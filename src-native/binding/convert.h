@@ -5,8 +5,11 @@
 #include <napi.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <utility>
 
+#include "sys/file.h"
 #include "vfio/backend.h"
 
 namespace vfio::binding {
@@ -15,6 +18,19 @@ namespace vfio::binding {
 inline std::uint32_t index_from(const Napi::Value& value) {
   const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
   return number >= 0 && number < 4294967295.0 ? static_cast<std::uint32_t>(number) : 4294967295U;
+}
+
+/// A descriptor of the caller's, duplicated, for a job, which has to be copyable; null for
+/// undefined.
+inline std::shared_ptr<sys::Duplicate> duplicate_of(const Napi::Value& value) {
+  if (value.IsUndefined()) return nullptr;
+  return std::make_shared<sys::Duplicate>(sys::duplicate(value.ToNumber().Int32Value()));
+}
+
+/// What duplicate_of gave, to be moved on.
+inline std::optional<sys::Duplicate> take(const std::shared_ptr<sys::Duplicate>& duplicate) {
+  if (duplicate == nullptr) return std::nullopt;
+  return std::move(*duplicate);
 }
 
 /// Sizes and offsets below 2^53, which all of them are.

@@ -78,8 +78,10 @@ class Environment final {
   std::set<std::shared_ptr<OpenContainer>> containers;
   std::set<std::shared_ptr<Adoption>> adoptions;
 
-  /// How containers are made: over type1, unless a test says otherwise.
-  std::function<std::unique_ptr<AddressSpaceBackend>()> make_backend;
+  /// How containers are made, of a descriptor where one was opened elsewhere: over type1, unless a
+  /// test says otherwise.
+  std::function<std::unique_ptr<AddressSpaceBackend>(std::optional<sys::Duplicate> opened)>
+      make_backend;
 
   Napi::FunctionReference container_class;
   Napi::FunctionReference device_class;

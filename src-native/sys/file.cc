@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <climits>
+#include <utility>
 
 #include "sys/errors.h"
 #include "sys/syscalls.h"
@@ -30,12 +31,30 @@ void check_whole(ssize_t transferred, size_t size, const char* name, const std::
   if (static_cast<size_t>(transferred) != size) throw SysError(EIO, name, {}, path);
 }
 
+/// What a descriptor was opened on; nothing where /proc is not mounted.
+std::string file_of(int fd) {
+  try {
+    return read_link("/proc/self/fd/" + std::to_string(fd));
+  } catch (const SysError&) {
+    return {};
+  }
+}
+
 }  // namespace
 
 UniqueFd open_file(const std::string& path, int flags) {
   UniqueFd fd(without_eintr([&] { return syscalls().open(path.c_str(), flags | O_CLOEXEC); }));
   if (!fd.valid()) throw SysError(errno, "open", {}, path);
   return fd;
+}
+
+Duplicate duplicate(int fd) {
+  std::string name = "descriptor " + std::to_string(fd);
+  UniqueFd ours(syscalls().fcntl(fd, F_DUPFD_CLOEXEC, 0));
+  if (!ours.valid()) throw SysError(errno, "fcntl", {}, name);
+  std::string file = file_of(ours.get());
+  if (!file.empty()) name += " (" + file + ")";
+  return {std::move(ours), std::move(file), std::move(name)};
 }
 
 int control(const UniqueFd& fd, unsigned long request, void* argument, const char* name,

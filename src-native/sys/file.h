@@ -13,6 +13,19 @@ namespace vfio::sys {
 /// open(2) with O_CLOEXEC added to `flags`.
 UniqueFd open_file(const std::string& path, int flags);
 
+/// A descriptor from outside, as ours: whoever gave it keeps its own.
+struct Duplicate {
+  UniqueFd fd;
+  /// The file that it was opened on, "/dev/vfio/12", as /proc has it; empty where that is not
+  /// known.
+  std::string file;
+  /// As errors name it: "descriptor 5 (/dev/vfio/12)".
+  std::string name;
+};
+
+/// Duplicates a descriptor, close-on-exec. SysError EBADF when nothing is open under that number.
+Duplicate duplicate(int fd);
+
 /// ioctl(2); returns what the kernel returned (>= 0). `name` is the request's name, `path` the
 /// file's, both for the error only.
 int control(const UniqueFd& fd, unsigned long request, void* argument, const char* name,

@@ -93,7 +93,9 @@ void AddressSpace::close(std::unique_ptr<FunctionBackend> function, const Addres
   leave([&] { backend_->detach(address, group); });
 }
 
-void AddressSpace::hold_group(int group) { backend_->hold_group(group, attacher()); }
+void AddressSpace::hold_group(int group, std::optional<sys::Duplicate> node) {
+  backend_->hold_group(group, std::move(node), attacher());
+}
 
 void AddressSpace::release_group(int group) {
   leave([&] { backend_->release_group(group); });

@@ -39,7 +39,7 @@ class AddressSpace final {
   void close(std::unique_ptr<FunctionBackend> function, const Address& address,
              std::optional<int> group);
 
-  void hold_group(int group);
+  void hold_group(int group, std::optional<sys::Duplicate> node);
   void release_group(int group);
 
  private:

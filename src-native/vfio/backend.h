@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "sys/file.h"
 #include "sys/mapping.h"
 #include "vfio/address.h"
 
@@ -149,8 +150,9 @@ class AddressSpaceBackend {
   /// Undoes the attachment that open made, after the function was destroyed.
   virtual void detach(const Address& address, std::optional<int> group) = 0;
 
-  /// Holds a group open, with or without a device of it; each hold wants its release.
-  virtual void hold_group(int group, const Attach& attach) = 0;
+  /// Holds a group open, with or without a device of it; each hold wants its release. `node` is its
+  /// node, when that was opened elsewhere; a group that is held already needs none.
+  virtual void hold_group(int group, std::optional<sys::Duplicate> node, const Attach& attach) = 0;
   virtual void release_group(int group) = 0;
 };
 

@@ -121,3 +121,20 @@ test('closes whole although one step fails, which the close reports', async () =
   expect([group, ...buffers].map(({ closed }) => closed)).toEqual([true, true, true]);
   await expect(container.close()).rejects.toEqual(withCode('EIO'));
 });
+
+test.each<[unknown, object]>([
+  ['3', { code: 'ERR_INVALID_ARG_TYPE' }],
+  [null, { code: 'ERR_INVALID_ARG_TYPE' }],
+  [3n, { code: 'ERR_INVALID_ARG_TYPE' }],
+  [-1, { code: 'ERR_VFIO_RANGE' }],
+  [1.5, { code: 'ERR_VFIO_RANGE' }],
+  [2 ** 31, { code: 'ERR_VFIO_RANGE' }],
+  [2 ** 31 - 1, { code: 'EBADF', syscall: 'fcntl', path: 'descriptor 2147483647' }],
+])('is not opened by a descriptor that is none: %p', async (descriptor, error) => {
+  const options = { descriptor: descriptor as number };
+  await expect(Container.open(options)).rejects.toMatchObject(error);
+  await using container = await Container.open();
+  await expect(container.openGroup(10, options)).rejects.toMatchObject(error);
+  expect(container.groups).toEqual([]);
+  expect(machine.counts()).toMatchObject({ containers: 1, groups: 0 });
+});

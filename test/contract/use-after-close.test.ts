@@ -139,7 +139,7 @@ test('leaving is no use', () => {
 
 test('F17/ methods on what is none of theirs throw and do not crash', async () => {
   const addon = loadNative();
-  const native = await addon.openContainer();
+  const native = await addon.openContainer(undefined);
   const dma = () => native.allocDma.call({} as never, 4096, 0, undefined);
   expect(dma).toThrow();
   expect(() => native.limits.call(undefined as never)).toThrow();

@@ -267,6 +267,7 @@ int FakeKernel::group_ioctl(int fd, File& group, unsigned long request, void* ar
              file.second.group == group.group;
     });
     if (in_use) return fail(EBUSY);
+    ++unset_containers;
     leave(group);
     return 0;
   }

@@ -40,6 +40,7 @@ class FakeKernel final {
   std::map<std::uint64_t, std::uint64_t> mappings;  // IOVA -> size
   std::uint32_t last_map_flags = 0;
   unsigned set_iommus = 0;
+  unsigned unset_containers = 0;
   unsigned resets = 0;
   std::vector<std::uint8_t> last_irq_set;
   std::map<std::uint32_t, int> armed;  // the eventfds of ERR and REQ, by index

@@ -248,7 +248,9 @@ Napi::Object machine_object(Napi::Env env, std::uint32_t id) {
 }
 
 Napi::Value use(Napi::Env env, std::uint32_t id) {
-  binding::Environment::of(env).make_backend = [id] { return machines().at(id).open_container(); };
+  binding::Environment::of(env).make_backend = [id](const auto&) {
+    return machines().at(id).open_container();
+  };
   return machine_object(env, id);
 }
 

@@ -145,7 +145,7 @@ class MemoryAddressSpace final : public AddressSpaceBackend {
 
   std::unique_ptr<FunctionBackend> open(const Address& address, std::optional<int> group,
                                         const Attach& attach) override {
-    hold_group(group.value(), attach);
+    hold_group(group.value(), std::nullopt, attach);
     try {
       return std::make_unique<MemoryFunction>(machine_.device(address.text()));
     } catch (...) {
@@ -156,7 +156,7 @@ class MemoryAddressSpace final : public AddressSpaceBackend {
 
   void detach(const Address&, std::optional<int> group) override { release_group(group.value()); }
 
-  void hold_group(int group, const Attach& attach) override {
+  void hold_group(int group, std::optional<sys::Duplicate>, const Attach& attach) override {
     attach([&] { join(group); }, [&] { release_group(group); });
   }
 

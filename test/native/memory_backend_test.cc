@@ -319,14 +319,14 @@ TEST_CASE("a group belongs to one container, and its mappings end with the last 
   CHECK(errno_of([&] { one->group_of(Address::parse("0000:00:09.0")); }) == ENODEV);
   CHECK_FALSE(one->limits().attached);
 
-  one->hold_group(1, attach);
+  one->hold_group(1, {}, attach);
   CHECK(errno_of([&] { two->open(kAddress, 1, attach); }) == EBUSY);
   CHECK(one->limits().ranges.size() == 2);
   auto memory = sys::Mapping::of_memory(0x1000, 0x1000);
   one->map(0x100000, memory.data(), 0x1000, Direction::kBoth);
-  CHECK(errno_of([&] { one->hold_group(2, attach); }) == EINVAL);
+  CHECK(errno_of([&] { one->hold_group(2, {}, attach); }) == EINVAL);
   one->unmap(0x100000, 0x1000);
-  one->hold_group(2, attach);
+  one->hold_group(2, {}, attach);
   CHECK(one->limits().ranges.size() == 3);
   one->release_group(2);
   CHECK(one->limits().ranges.size() == 2);
@@ -334,12 +334,12 @@ TEST_CASE("a group belongs to one container, and its mappings end with the last 
   one->map(0x100000, memory.data(), 0x1000, Direction::kBoth);
   one->release_group(1);
   CHECK_FALSE(one->limits().attached);
-  one->hold_group(1, attach);
+  one->hold_group(1, {}, attach);
   CHECK(machine.mappings(1).empty());
   one.reset();
   CHECK(machine.open_groups() == 0);
   CHECK(machine.open_containers() == 1);
-  two->hold_group(1, attach);
+  two->hold_group(1, {}, attach);
 }
 
 TEST_CASE("a group can be busy elsewhere, or not viable, and a device can fail to open") {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <doctest/doctest.h>
+#include <fcntl.h>
 
 #include <cerrno>
 #include <memory>
@@ -7,6 +8,7 @@
 
 #include "fake_kernel.h"
 #include "support.h"
+#include "sys/file.h"
 #include "syscalls_hook.h"
 #include "uapi/vfio.h"
 #include "vfio/type1/address_space.h"
@@ -32,6 +34,13 @@ void attach_and_refuse(const std::function<void()>& step, const std::function<vo
   throw Error(ErrorCode::kRange, "a mapping is in the way");
 }
 
+/// A node, as something outside would have opened it.
+sys::Duplicate opened(const char* path) {
+  return {.fd = sys::open_file(path, O_RDWR),
+          .file = path,
+          .name = std::string("descriptor 5 (") + path + ")"};
+}
+
 void* const kMemory = reinterpret_cast<void*>(0x10000);
 
 }  // namespace
@@ -41,14 +50,51 @@ TEST_CASE("a container is opened where the kernel speaks type1v2") {
   CHECK(std::string(open_type1()->name()) == "type1");
   const std::size_t before = open_descriptors();
   kernel.api_version = 1;
-  CHECK(code_of(open_type1) == ErrorCode::kUnsupported);
+  CHECK(code_of([] { open_type1(); }) == ErrorCode::kUnsupported);
   kernel.api_version = 0;
   kernel.has_type1v2 = false;
-  CHECK(code_of(open_type1) == ErrorCode::kUnsupported);
+  CHECK(code_of([] { open_type1(); }) == ErrorCode::kUnsupported);
   kernel.has_type1 = false;
-  CHECK(code_of(open_type1) == ErrorCode::kNoIommu);
+  CHECK(code_of([] { open_type1(); }) == ErrorCode::kNoIommu);
   fail_syscall(1, EACCES, "open");
-  CHECK(errno_of(open_type1) == EACCES);
+  CHECK(errno_of([] { open_type1(); }) == EACCES);
+  CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("a container and a group are taken as they were opened elsewhere") {
+  FakeKernel kernel;
+  const std::size_t before = open_descriptors();
+  {
+    const auto space = open_type1(opened("/dev/vfio/vfio"));
+    space->hold_group(12, opened("/dev/vfio/12"), attach);
+    CHECK(kernel.set_iommus == 1);
+    // It is open already, and its node would not open twice.
+    const auto function = space->open(kFirst, 12, attach);
+    CHECK(function->info().num_regions > 0);
+  }
+  CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("what was opened elsewhere is refused when it is something else") {
+  FakeKernel kernel;
+  const std::size_t before = open_descriptors();
+  {
+    CHECK(errno_of([] { open_type1(opened("/dev/vfio/12")); }) == EINVAL);
+    const auto space = open_type1();
+    const auto hold = [&](int group, const char* path) {
+      return [&space, group, path] { space->hold_group(group, opened(path), attach); };
+    };
+    CHECK(errno_of(hold(12, "/dev/vfio/vfio")) == EINVAL);
+    CHECK(code_of(hold(12, "/dev/vfio/13")) == ErrorCode::kRange);
+    kernel.viable = false;
+    CHECK(code_of(hold(12, "/dev/vfio/12")) == ErrorCode::kNotViable);
+    kernel.viable = true;
+    // The group is not left in a container that did not become one.
+    fail_syscall(3, EINVAL, "ioctl");
+    CHECK(errno_of(hold(12, "/dev/vfio/12")) == EINVAL);
+    CHECK(kernel.unset_containers == 1);
+    space->hold_group(12, opened("/dev/vfio/12"), attach);
+  }
   CHECK(open_descriptors() == before);
 }
 
@@ -67,7 +113,7 @@ TEST_CASE("there are no limits before the first group, and none after the last")
   FakeKernel kernel;
   const auto space = open_type1();
   CHECK_FALSE(space->limits().attached);
-  space->hold_group(12, attach);
+  space->hold_group(12, {}, attach);
   const Limits limits = space->limits();
   CHECK(limits.attached);
   CHECK(limits.page_sizes == 0x40201000);
@@ -81,7 +127,7 @@ TEST_CASE("a kernel that reports no ranges has the usual one") {
   FakeKernel kernel;
   kernel.has_ranges = false;
   const auto space = open_type1();
-  space->hold_group(12, attach);
+  space->hold_group(12, {}, attach);
   CHECK(space->limits().ranges.size() == 1);
 }
 
@@ -115,7 +161,7 @@ TEST_CASE("several groups and devices share a container, set up once") {
 TEST_CASE("a group is held without a device, and beside one") {
   FakeKernel kernel;
   const auto space = open_type1();
-  space->hold_group(12, attach);
+  space->hold_group(12, {}, attach);
   auto function = space->open(kFirst, 12, attach);
   space->release_group(12);
   CHECK(space->limits().attached);
@@ -143,7 +189,7 @@ TEST_CASE("a group that cannot be joined says why") {
   kernel.viable = true;
 
   const auto elsewhere = open_type1();
-  elsewhere->hold_group(12, attach);
+  elsewhere->hold_group(12, {}, attach);
   try {
     space->open(kFirst, 12, attach);
     FAIL("it opened");
@@ -228,7 +274,7 @@ TEST_CASE("the address space hears of a join that was undone") {
 TEST_CASE("mappings say which way the device may use them") {
   FakeKernel kernel;
   const auto space = open_type1();
-  space->hold_group(12, attach);
+  space->hold_group(12, {}, attach);
   space->map(0x10000, kMemory, 0x1000, Direction::kToDevice);
   CHECK(kernel.last_map_flags == VFIO_DMA_MAP_FLAG_READ);
   space->map(0x20000, kMemory, 0x1000, Direction::kFromDevice);
@@ -242,7 +288,7 @@ TEST_CASE("mappings say which way the device may use them") {
 TEST_CASE("F14/ an unmap is of exactly that much, or it throws") {
   FakeKernel kernel;
   const auto space = open_type1();
-  space->hold_group(12, attach);
+  space->hold_group(12, {}, attach);
   space->map(0x10000, kMemory, 0x2000, Direction::kBoth);
   space->unmap(0x10000, 0x2000);
   CHECK(kernel.mappings.empty());

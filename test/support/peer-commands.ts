@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // What a peer process can be told to do, one step at a time: see peer.ts. It keeps what it opens.
+import { readFileSync } from 'node:fs';
 import * as vfio from '../../lib/index.js';
 import { Edu } from './edu.js';
 
 let device: vfio.Device | undefined;
 let memory: vfio.DmaBuffer | undefined;
+let armed: vfio.InterruptSet | undefined;
 
 function opened(): vfio.Device {
   if (device === undefined) throw new Error('the peer has no device open');
@@ -15,6 +17,38 @@ export const commands = {
   async openDevice(address: string): Promise<number> {
     device = await vfio.openDevice(address);
     return device.info.deviceId;
+  },
+
+  /** Opens it in a container and by a group that were opened elsewhere. */
+  async openByDescriptors(
+    address: string,
+    container: number,
+    group: { id: number; descriptor: number },
+  ): Promise<number> {
+    const space = await vfio.Container.open({ descriptor: container });
+    await space.openGroup(group.id, { descriptor: group.descriptor });
+    device = await space.openDevice(address);
+    return device.info.deviceId;
+  },
+
+  async closeContainer(): Promise<void> {
+    await opened().container.close();
+  },
+
+  /** Who it is in its user namespace, and what it may there, as /proc has it. */
+  identity(): { uid: number | undefined; capabilities: string | undefined } {
+    const status = readFileSync('/proc/self/status', 'utf8');
+    return {
+      uid: process.getuid?.(),
+      capabilities: /^CapEff:\s+(\w+)$/m.exec(status)?.[1],
+    };
+  },
+
+  /** Becomes an ordinary user for good, all threads of it. */
+  becomeUser(uid: number): void {
+    process.setgroups?.([]);
+    process.setgid?.(uid);
+    process.setuid?.(uid);
   },
 
   async closeDevice(): Promise<void> {
@@ -60,6 +94,17 @@ export const commands = {
     return received.u8.slice(0, bytes);
   },
 
+  /** Has an edu carry what allocDma gave, filled with a byte, to behind itself; gives what arrived. */
+  async copyInMemory(byte: number, bytes: number): Promise<Uint8Array> {
+    if (memory === undefined) throw new Error('the peer has no memory');
+    opened().busMaster = true;
+    const edu = new Edu(opened());
+    memory.u8.fill(byte, 0, bytes);
+    await edu.load(memory.iova, bytes);
+    await edu.store(memory.iova + BigInt(bytes), bytes);
+    return memory.u8.slice(bytes, 2 * bytes);
+  },
+
   /** Begins a transfer into memory that is mapped now and ends with the process. */
   startDma(): void {
     opened().busMaster = true;
@@ -74,6 +119,24 @@ export const commands = {
     const arrived = set.vector(0).once({ timeout: 5000 });
     set.vector(0).trigger();
     return await arrived;
+  },
+
+  arm(type: vfio.InterruptType): void {
+    opened().busMaster = true;
+    armed = opened().enableInterrupts(type);
+  },
+
+  disarm(): void {
+    armed?.close();
+  },
+
+  /** Has an edu raise what was armed before, and gives what arrived. */
+  async raise(): Promise<number | undefined> {
+    const arrived = armed?.vector(0).once({ timeout: 5000 });
+    new Edu(opened()).raise(1);
+    const count = await arrived;
+    new Edu(opened()).acknowledge();
+    return count;
   },
 
   /** Ends without closing anything, after this command has answered. */

@@ -13,7 +13,14 @@ export interface PeerOptions {
   uid?: number;
   /** What it may lock, in KiB. */
   memlock?: number;
+  /** Whether it is root in a user namespace of its own, which its user is outside. */
+  userNamespace?: boolean;
+  /** Descriptors that it inherits, under the numbers from {@link firstDescriptor} on. */
+  descriptors?: number[];
 }
+
+/** After its standard streams and the channel to its parent. */
+export const firstDescriptor = 4;
 
 const program = fileURLToPath(new URL('peer-main.js', import.meta.url));
 
@@ -22,12 +29,12 @@ export class Peer implements AsyncDisposable {
   readonly #ended: Promise<number | NodeJS.Signals>;
   #errors = '';
 
-  constructor({ uid, memlock }: PeerOptions = {}) {
+  constructor({ uid, memlock, userNamespace, descriptors = [] }: PeerOptions = {}) {
     const limit = memlock === undefined ? '' : `ulimit -l ${memlock} && `;
-    const command = ['sh', '-c', `${limit}exec "$@"`, 'sh', process.execPath, program] as const;
-    const [shell, ...args] = command;
-    this.#child = spawn(shell, args, {
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    const namespace = userNamespace ? ['unshare', '--user', '--map-root-user'] : [];
+    const args = ['-c', `${limit}exec "$@"`, 'sh', ...namespace, process.execPath, program];
+    this.#child = spawn('sh', args, {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc', ...descriptors],
       serialization: 'advanced',
       ...(uid === undefined ? {} : { uid, gid: uid }),
     });

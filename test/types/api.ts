@@ -24,12 +24,16 @@ export async function opening(): Promise<void> {
   const signal: AbortSignal | undefined = undefined;
   await using device = await openDevice('0000:01:00.0', { container, signal, requestGrace: 1000 });
   await using group = await container.openGroup(12);
+  await using given = await Container.open({ descriptor: 3 });
+  await given.openGroup(12, { descriptor: 4 });
   await group.openDevice('01:00.1');
   exactly<string>()(container.backend);
   exactly<number>()(group.id);
 
   // @ts-expect-error an address is a string
   await openDevice(1);
+  // @ts-expect-error a descriptor is its number
+  await Container.open({ descriptor: '3' });
   // @ts-expect-error there is no such option
   await openDevice('01:00.0', { contaner: container });
   // @ts-expect-error a container is opened, not constructed from nothing

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -44,7 +45,8 @@ std::optional<std::string> find_link(const std::string& path) {
 /// of groups, and is not held while a device opens.
 class Type1AddressSpace final : public AddressSpaceBackend {
  public:
-  Type1AddressSpace() : container_(type1::Container::open()) {}
+  explicit Type1AddressSpace(std::optional<sys::Duplicate> opened)
+      : container_(type1::Container::open(std::move(opened))) {}
 
   const char* name() const noexcept override { return "type1"; }
 
@@ -69,7 +71,7 @@ class Type1AddressSpace final : public AddressSpaceBackend {
   std::unique_ptr<FunctionBackend> open(const Address& address, std::optional<int> group,
                                         const Attach& attach) override {
     const int number = group.value();
-    hold_group(number, attach);
+    hold_group(number, std::nullopt, attach);
     try {
       return std::make_unique<KernelFunction>(user_of(number).open_device(address), address.text());
     } catch (...) {
@@ -80,8 +82,8 @@ class Type1AddressSpace final : public AddressSpaceBackend {
 
   void detach(const Address&, std::optional<int> group) override { release_group(group.value()); }
 
-  void hold_group(int group, const Attach& attach) override {
-    attach([&] { join(group); }, [&] { release_group(group); });
+  void hold_group(int group, std::optional<sys::Duplicate> node, const Attach& attach) override {
+    attach([&] { join(group, std::move(node)); }, [&] { release_group(group); });
   }
 
   void release_group(int group) override {
@@ -105,15 +107,28 @@ class Type1AddressSpace final : public AddressSpaceBackend {
     return groups_.at(group).group;
   }
 
-  void join(int group) {
+  void join(int group, std::optional<sys::Duplicate> node) {
     const std::lock_guard lock(mutex_);
     if (const auto member = groups_.find(group); member != groups_.end()) {
       ++member->second.users;
       return;
     }
-    auto joined = type1::Group::join(group, container_);
-    if (groups_.empty()) container_.set_iommu();
+    auto joined = type1::Group::join(group, std::move(node), container_);
+    try {
+      if (groups_.empty()) container_.set_iommu();
+    } catch (...) {
+      take_out(std::move(joined));
+      throw;
+    }
     groups_.emplace(group, Member{.group = std::move(joined), .users = 1});
+  }
+
+  /// By name: closing would do only where nobody else has the descriptor.
+  static void take_out(type1::Group group) noexcept {
+    try {
+      group.leave();
+    } catch (const std::exception&) {
+    }
   }
 
   /// A join undone. It goes through `attach` like the join, so that the address space learns that
@@ -132,6 +147,8 @@ class Type1AddressSpace final : public AddressSpaceBackend {
 
 }  // namespace
 
-std::unique_ptr<AddressSpaceBackend> open_type1() { return std::make_unique<Type1AddressSpace>(); }
+std::unique_ptr<AddressSpaceBackend> open_type1(std::optional<sys::Duplicate> opened) {
+  return std::make_unique<Type1AddressSpace>(std::move(opened));
+}
 
 }  // namespace vfio

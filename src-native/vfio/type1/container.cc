@@ -36,11 +36,12 @@ std::uint32_t map_flags(Direction direction) {
 
 }  // namespace
 
-Container Container::open() {
-  Container container(sys::open_file(kPath, O_RDWR));
+Container Container::open(std::optional<sys::Duplicate> opened) {
+  Container container = opened ? Container(std::move(opened->fd), std::move(opened->name))
+                               : Container(sys::open_file(kPath, O_RDWR), kPath);
   if (container.control(VFIO_GET_API_VERSION, nullptr, "VFIO_GET_API_VERSION") !=
       VFIO_API_VERSION) {
-    throw Error(ErrorCode::kUnsupported, std::string(kPath) + " speaks another version of VFIO");
+    throw Error(ErrorCode::kUnsupported, container.path_ + " speaks another version of VFIO");
   }
   const auto offers = [&](unsigned long type) {
     return container.control(VFIO_CHECK_EXTENSION, as_argument(type), "VFIO_CHECK_EXTENSION") > 0;
@@ -49,7 +50,7 @@ Container Container::open() {
   if (offers(VFIO_TYPE1_IOMMU)) {
     throw Error(ErrorCode::kUnsupported, "this kernel has type1 but not type1v2 containers");
   }
-  throw Error(ErrorCode::kNoIommu, std::string(kPath) + " offers no type1 IOMMU");
+  throw Error(ErrorCode::kNoIommu, container.path_ + " offers no type1 IOMMU");
 }
 
 void Container::set_iommu() {
@@ -58,7 +59,7 @@ void Container::set_iommu() {
 
 Limits Container::limits() {
   return decode_type1_info(
-      read_info(fd_, VFIO_IOMMU_GET_INFO, vfio_iommu_type1_info{}, "VFIO_IOMMU_GET_INFO", kPath));
+      read_info(fd_, VFIO_IOMMU_GET_INFO, vfio_iommu_type1_info{}, "VFIO_IOMMU_GET_INFO", path_));
 }
 
 void Container::map(std::uint64_t iova, void* memory, std::uint64_t size, Direction direction) {
@@ -82,12 +83,12 @@ void Container::unmap(std::uint64_t iova, std::uint64_t size) {
   control(VFIO_IOMMU_UNMAP_DMA, &unmap, "VFIO_IOMMU_UNMAP_DMA");
   // Type1 calls it a success to unmap nothing, and iommufd says ENOENT; here it is the latter.
   if (unmap.size != size) {
-    throw sys::SysError(unmap.size == 0 ? ENOENT : EIO, "ioctl", "VFIO_IOMMU_UNMAP_DMA", kPath);
+    throw sys::SysError(unmap.size == 0 ? ENOENT : EIO, "ioctl", "VFIO_IOMMU_UNMAP_DMA", path_);
   }
 }
 
 int Container::control(unsigned long request, void* argument, const char* name) const {
-  return sys::control(fd_, request, argument, name, kPath);
+  return sys::control(fd_, request, argument, name, path_);
 }
 
 }  // namespace vfio::type1

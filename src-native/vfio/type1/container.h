@@ -4,8 +4,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
 
+#include "sys/file.h"
 #include "sys/unique_fd.h"
 #include "vfio/backend.h"
 
@@ -13,8 +16,9 @@ namespace vfio::type1 {
 
 class Container final {
  public:
-  /// Throws Error kUnsupported or kNoIommu when the kernel does not speak type1v2.
-  static Container open();
+  /// `opened` is /dev/vfio/vfio, when that was opened elsewhere; SysError when it is something
+  /// else. Throws Error kUnsupported or kNoIommu when the kernel does not speak type1v2.
+  static Container open(std::optional<sys::Duplicate> opened);
 
   const sys::UniqueFd& fd() const noexcept { return fd_; }
 
@@ -29,10 +33,11 @@ class Container final {
   void unmap(std::uint64_t iova, std::uint64_t size);
 
  private:
-  explicit Container(sys::UniqueFd fd) : fd_(std::move(fd)) {}
+  Container(sys::UniqueFd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
   int control(unsigned long request, void* argument, const char* name) const;
 
   sys::UniqueFd fd_;
+  std::string path_;  // as errors name it
 };
 
 }  // namespace vfio::type1

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 
 #include <cerrno>
+#include <charconv>
+#include <string_view>
 #include <utility>
 
 #include "sys/errors.h"
@@ -44,18 +46,38 @@ sys::UniqueFd open_node(int number, const std::string& path) {
   }
 }
 
+/// A node tells its group by its name only. One whose name says nothing (/proc is not mounted, or
+/// it was given another name) is believed.
+void check_number(int number, const sys::Duplicate& opened) {
+  const std::string_view name = std::string_view(opened.file).substr(opened.file.rfind('/') + 1);
+  int actual = number;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), actual);
+  const bool is_number = error == std::errc() && end == name.data() + name.size();
+  if (!is_number || actual == number) return;
+  throw Error(ErrorCode::kRange, opened.name + " is not of group " + std::to_string(number));
+}
+
 }  // namespace
 
 Group::Group(sys::UniqueFd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
 
-Group Group::join(int number, const Container& container) {
-  std::string path = "/dev/vfio/" + std::to_string(number);
-  sys::UniqueFd node = open_node(number, path);
-  Group group(std::move(node), std::move(path));
-  group.check_viable();
+Group Group::join(int number, std::optional<sys::Duplicate> opened, const Container& container) {
+  Group group = opened ? adopt(number, std::move(*opened)) : open(number);
+  group.check_status();
   int container_fd = container.fd().get();
   group.control(VFIO_GROUP_SET_CONTAINER, &container_fd, "VFIO_GROUP_SET_CONTAINER");
   return group;
+}
+
+Group Group::open(int number) {
+  std::string path = "/dev/vfio/" + std::to_string(number);
+  sys::UniqueFd node = open_node(number, path);
+  return {std::move(node), std::move(path)};
+}
+
+Group Group::adopt(int number, sys::Duplicate opened) {
+  check_number(number, opened);
+  return {std::move(opened.fd), std::move(opened.name)};
 }
 
 void Group::leave() {
@@ -68,13 +90,15 @@ sys::UniqueFd Group::open_device(const Address& address) const {
   return sys::UniqueFd(control(VFIO_GROUP_GET_DEVICE_FD, name.data(), "VFIO_GROUP_GET_DEVICE_FD"));
 }
 
-/// A flag, not the whole value: a group can be in a container as well.
-void Group::check_viable() const {
+void Group::check_status() const {
   vfio_group_status status{.argsz = sizeof status, .flags = 0};
   control(VFIO_GROUP_GET_STATUS, &status, "VFIO_GROUP_GET_STATUS");
   if ((status.flags & VFIO_GROUP_FLAGS_VIABLE) == 0) {
     throw Error(ErrorCode::kNotViable,
                 path_ + " is not viable: a device of the group is bound to another driver");
+  }
+  if ((status.flags & VFIO_GROUP_FLAGS_CONTAINER_SET) != 0) {
+    throw Error(ErrorCode::kBusy, path_ + " is in a container already");
   }
 }
 

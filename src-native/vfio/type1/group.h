@@ -3,8 +3,10 @@
 // time. The container outlives it. Thread-safe.
 #pragma once
 
+#include <optional>
 #include <string>
 
+#include "sys/file.h"
 #include "sys/unique_fd.h"
 #include "vfio/address.h"
 #include "vfio/type1/container.h"
@@ -13,9 +15,11 @@ namespace vfio::type1 {
 
 class Group final {
  public:
-  /// Opens the group's node and puts it into the container. Throws SysError EBUSY when somebody has
-  /// the group, Error kNotViable when a device of it belongs to another driver.
-  static Group join(int number, const Container& container);
+  /// Opens the group's node, unless it is `opened` elsewhere already, and puts it into the
+  /// container. Throws SysError EBUSY when somebody has the group, Error kNotViable when a device
+  /// of it belongs to another driver; of what is opened already, SysError when it is no group,
+  /// Error kRange when it is another and kBusy when it is in a container.
+  static Group join(int number, std::optional<sys::Duplicate> opened, const Container& container);
 
   /// Takes it out of the container and closes it. The descriptor closes even when this throws.
   void leave();
@@ -23,12 +27,14 @@ class Group final {
   /// VFIO_GROUP_GET_DEVICE_FD; waits while the kernel resets the device.
   sys::UniqueFd open_device(const Address& address) const;
 
-  /// Its file, as errors name it.
+  /// As errors name it.
   const std::string& path() const noexcept { return path_; }
 
  private:
   Group(sys::UniqueFd fd, std::string path);
-  void check_viable() const;
+  static Group open(int number);
+  static Group adopt(int number, sys::Duplicate opened);
+  void check_status() const;
   int control(unsigned long request, void* argument, const char* name) const;
 
   sys::UniqueFd fd_;
