@@ -152,7 +152,11 @@ void root_enter(const struct job* job) {
   for (char** image = job->images; *image != NULL; image++) mount_image(*image);
   for (char** tree = job->trees; *tree != NULL; tree++) show_tree(*tree);
   for (char** pair = job->binds; *pair != NULL; pair += 2) bind(pair[0], pair[1]);
-  if (chroot(ROOT) != 0 || chdir("/") != 0) die("chroot", ROOT);
+  // Moved to the top, not only chrooted to: the kernel makes no user namespaces for who is
+  // chrooted.
+  if (chdir(ROOT) != 0 || mount(".", "/", NULL, MS_MOVE, NULL) != 0 || chroot(".") != 0) {
+    die("move to the top", ROOT);
+  }
   if (job->uid == 0) return;
   for (char** tree = job->trees; *tree != NULL; tree++) open_path(*tree);
   for (char** pair = job->binds; *pair != NULL; pair += 2) open_path(pair[1]);
