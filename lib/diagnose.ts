@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Why something failed, found out by looking at sysfs and /proc after it did.
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { errnoName, errorFromNative, type FailureContext, isNativeFailure } from './errors.js';
 import * as hints from './hints.js';
 import { listNames } from './internal/files.js';
@@ -59,6 +59,7 @@ export async function diagnoseOpen(
     deviceFinding(failure, target.address, root) ??
     groupFinding(failure, target.group, root) ??
     viabilityFinding(failure, target, root) ??
+    unsafeFinding(failure, target, root) ??
     (await nodeFinding(failure, root)) ?? { hint: hints.hintFor(failure) }
   );
 }
@@ -137,6 +138,20 @@ function viabilityFinding(
   if (blockers.length === 0) return undefined;
   const summary = `IOMMU group ${group} is not viable`;
   return { code: 'ERR_VFIO_NOT_VIABLE', summary, hint: hints.notViable(blockers) };
+}
+
+/** The kernel hands the group out without an IOMMU, by a node of another name. */
+function unsafeFinding(
+  failure: NativeFailure,
+  target: OpenTarget,
+  root: string,
+): FailureContext | undefined {
+  if (!notThere.includes(codeOf(failure))) return undefined;
+  const group = target.group ?? groupOf(target.address, root);
+  if (!existsSync(`${root}/dev/vfio/noiommu-${group}`)) return undefined;
+  const what = target.address ?? `Group ${group}`;
+  const summary = `${what} is handed out without an IOMMU (/dev/vfio/noiommu-${group})`;
+  return { code: 'ERR_VFIO_NO_IOMMU', summary, hint: hints.unsafeNoIommu };
 }
 
 function codeOf(failure: NativeFailure): string {

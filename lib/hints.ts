@@ -130,6 +130,11 @@ export function noIommu(anyIommu: boolean): string {
   );
 }
 
+/** The kernel was told to hand out devices that nothing isolates. */
+export const unsafeNoIommu =
+  'Such a device reads and writes all of the memory there is, and this library drives none. Turn an ' +
+  'IOMMU on, and vfio.enable_unsafe_noiommu_mode off.';
+
 /** /dev/vfio/vfio is not there, or nothing is behind it. */
 export const noVfio =
   'The kernel has no VFIO loaded: modprobe vfio-pci (in a container: pass /dev/vfio in as well).';

@@ -27,6 +27,20 @@ function readyTree(): FakeTree {
   return tree;
 }
 
+test.each([{ address }, { group: 12 }])(
+  'S4/ what the kernel hands out without an IOMMU is refused: %j',
+  async (target) => {
+    using tree = readyTree();
+    tree.file('/dev/vfio/noiommu-12');
+    const finding = await diagnoseOpen(failed('ENOENT', 'open'), target, tree.root);
+    expect(finding).toMatchObject({
+      code: 'ERR_VFIO_NO_IOMMU',
+      summary: expect.stringContaining('without an IOMMU (/dev/vfio/noiommu-12)'),
+      hint: expect.stringContaining('all of the memory'),
+    });
+  },
+);
+
 describe('opening fails because', () => {
   test('there is no such device', async () => {
     using tree = readyTree();
