@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+// The leak budget in short; `npm run soak` has the long form.
+import { expect, test } from '@jest/globals';
+import { edu, nvme } from '../../vm/devices.js';
+import { useBound } from '../support/bound.js';
+import { LeakBudget, nothing } from '../support/leak-budget.js';
+import { describeOn } from '../support/subject.js';
+
+const KiB = 2 ** 10;
+
+describeOn({ backend: 'type1' }, 'F17/ opened, used and closed over and over', () => {
+  useBound(edu, nvme);
+
+  test('edu leaves nothing', async () => {
+    const budget = await LeakBudget.begin({ address: edu.address, interrupts: 'msi' }, 100);
+    for (let sample = 0; sample < 10; sample++) await budget.run(20);
+    expect(budget.left()).toEqual(nothing);
+    // Ten times the budget: V8's own pages come and go, and weigh more over so few cycles.
+    expect(budget.growth).toBeLessThan(10 * KiB);
+  });
+
+  test('nvme leaves nothing', async () => {
+    const budget = await LeakBudget.begin({ address: nvme.address, interrupts: 'msix' }, 3);
+    for (let sample = 0; sample < 4; sample++) await budget.run(2);
+    expect(budget.left()).toEqual(nothing);
+  });
+});
