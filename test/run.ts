@@ -13,12 +13,12 @@ import { ProgressLine, print, printFailure, printOther } from './harness/output.
 import { type CaseRecord, type FinishedCase, Recorder } from './harness/recorder.js';
 import { sideBySide } from './harness/side-by-side.js';
 import type { Suite } from './harness/suite.js';
-import { nativeSuites, unitSuite, vmSuite } from './harness/suites.js';
+import { nativeSuites, unitSuite, userSuite, type VmKernel, vmSuite } from './harness/suites.js';
 import { count, countsLine, exitStatus, groupLines } from './harness/summary.js';
 
 interface Options {
-  suite?: 'unit' | 'vm';
-  kernel?: 'distro' | 'lab';
+  suite?: 'unit' | 'vm' | 'vm-user';
+  kernel?: VmKernel;
   name?: RegExp;
   list?: boolean;
 }
@@ -31,6 +31,8 @@ const inCi = Boolean(process.env.CI);
 
 function selectSuites({ suite, kernel }: Pick<Options, 'suite' | 'kernel'>): Suite[] {
   const kernels = kernel === undefined ? (['distro', 'lab'] as const) : [kernel];
+  // Not in `npm test`: an ordinary user takes as long as root.
+  if (suite === 'vm-user') return kernels.map(userSuite);
   return [
     ...(suite === 'vm' ? [] : [unitSuite, exactSuite, ...nativeSuites()]),
     ...(suite === 'unit' ? [] : kernels.map(vmSuite)),
@@ -128,7 +130,7 @@ async function main({ name, ...options }: Options): Promise<0 | 1> {
 
 await new Command('run')
   .description('Runs the tests: on the host, and in the test machine on each of its kernels.')
-  .addOption(new Option('--suite <name>', 'only these tests').choices(['unit', 'vm']))
+  .addOption(new Option('--suite <name>', 'only these tests').choices(['unit', 'vm', 'vm-user']))
   .addOption(new Option('--kernel <name>', 'only on this kernel').choices(['distro', 'lab']))
   .option('--name <pattern>', 'only tests whose full name matches this expression', namePattern)
   .option('--list', 'print the names of the tests, run none')

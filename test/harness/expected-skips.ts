@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // test/expected-skips.txt: which skips are expected, and why. Any other is a gap that somebody has to
 // see.
+import { glob } from './glob.js';
 
 interface ExpectedSkip {
   readonly suite: RegExp;
@@ -27,9 +28,4 @@ export function isExpectedSkip(
   name: string,
 ): boolean {
   return expected.some((skip) => skip.suite.test(suite) && skip.name.test(name));
-}
-
-function glob(pattern: string): RegExp {
-  const parts = pattern.split('*').map((part) => part.replace(/[\\^$.+?()[\]{}|]/g, '\\$&'));
-  return new RegExp(`^${parts.join('.*')}$`);
 }

@@ -5,7 +5,7 @@ import { constants, openSync, readSync } from 'node:fs';
 import { formatKernelRecord, parseKernelRecord } from '../../vm/kernel-log.js';
 
 /** Names the descriptor for the test files. */
-const VARIABLE = 'VFIO_TEST_KERNEL_LOG';
+export const KERNEL_LOG_VARIABLE = 'VFIO_TEST_KERNEL_LOG';
 
 /** The kernel's limit for a record; a smaller buffer gives EINVAL. */
 const RECORD_SIZE = 8192;
@@ -13,7 +13,7 @@ const RECORD_SIZE = 8192;
 /** Opens the kernel log for this run, behind what it holds already. */
 export function openKernelLog(): void {
   const fd = openSync('/dev/kmsg', constants.O_RDONLY | constants.O_NONBLOCK);
-  process.env[VARIABLE] = String(fd);
+  process.env[KERNEL_LOG_VARIABLE] = String(fd);
   readKernelLog();
 }
 
@@ -31,10 +31,10 @@ export function readKernelLog(): string[] {
 }
 
 function descriptor(): number {
-  const fd = process.env[VARIABLE];
+  const fd = process.env[KERNEL_LOG_VARIABLE];
   if (fd === undefined) {
     throw new Error(
-      `the kernel log cannot be checked: ${VARIABLE} names no descriptor of /dev/kmsg. ` +
+      `the kernel log cannot be checked: ${KERNEL_LOG_VARIABLE} names no descriptor of /dev/kmsg. ` +
         'Run VM tests by npm run test:vm, which starts test/harness/guest.ts as root to open it',
     );
   }

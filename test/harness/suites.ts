@@ -2,7 +2,7 @@
 // The suites there are.
 import { type ExecFileException, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -18,6 +18,7 @@ import { DoctestReader } from './doctest.js';
 import { parseEvent } from './events.js';
 import { guestJestArguments } from './guest-jest.js';
 import type { Ending } from './recorder.js';
+import { allBut, parseRootOnly } from './root-only.js';
 import type { Listener, Suite } from './suite.js';
 
 /** No name matches: every file is loaded and nothing is run. */
@@ -74,21 +75,39 @@ async function runNative(
   return runReporting(command, output, (line) => reader.push(line));
 }
 
+export type VmKernel = 'distro' | 'lab';
+
 /** The tests inside the test machine, on one of its kernels. */
-export function vmSuite(kernel: 'distro' | 'lab'): Suite {
+export function vmSuite(kernel: VmKernel): Suite {
   return {
     name: `vm-${kernel}`,
     seconds: kernel === 'lab' ? 130 : 150,
-    async list(listener) {
-      await guestFiles();
-      return runJest(guestJestArguments(guestRoot, 'list-reporter', NOTHING), listener);
-    },
-    async run(pattern, listener) {
-      await guestFiles();
-      if (kernel === 'lab') await buildLabKernelIfMissing();
-      return runGuest(kernel, pattern, listener);
-    },
+    list: listGuest,
+    run: (pattern, listener) => runGuest(kernel, 'guest.js', pattern, listener),
   };
+}
+
+/** The same by an ordinary user, without those that only root can do. */
+export function userSuite(kernel: VmKernel): Suite {
+  const allowed = new RegExp(exceptRootOnly());
+  return {
+    name: `vm-user-${kernel}`,
+    seconds: 120,
+    list: ({ event, output }) =>
+      listGuest({
+        event: (one) => {
+          if (one.event !== 'listed' || allowed.test(one.name)) event(one);
+        },
+        output,
+      }),
+    run: (pattern, listener) =>
+      runGuest(kernel, 'guest-user.js', exceptRootOnly(pattern), listener),
+  };
+}
+
+function exceptRootOnly(pattern?: string): string {
+  const path = join(projectRoot, 'test/root-only.txt');
+  return allBut(parseRootOnly(readFileSync(path, 'utf8')), pattern);
 }
 
 let compiled: Promise<void> | undefined;
@@ -113,18 +132,26 @@ async function buildLabKernelIfMissing(): Promise<void> {
   done();
 }
 
+async function listGuest(listener: Listener): Promise<Ending> {
+  await guestFiles();
+  return runJest(guestJestArguments(guestRoot, 'list-reporter', NOTHING), listener);
+}
+
 async function runGuest(
-  kernel: string,
+  kernel: VmKernel,
+  main: 'guest.js' | 'guest-user.js',
   pattern: string | undefined,
   { event, output }: Listener,
 ): Promise<Ending> {
+  await guestFiles();
+  if (kernel === 'lab') await buildLabKernelIfMissing();
   const printed = new Writable({
     write(chunk: Buffer, _encoding, done) {
       output(chunk.toString());
       done();
     },
   });
-  const program = join(guestRoot, 'test/harness/guest.js');
+  const program = join(guestRoot, 'test/harness', main);
   try {
     const { status, signal, kernelLog } = await runInVm({
       kernel,

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: MIT
 // Devices of the test machine in the hands of vfio-pci for the tests of a file, and what sysfs says
 // about them meanwhile.
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 import { afterAll, beforeAll } from '@jest/globals';
 import { type Binding, bindDevice, type Device, openDevice } from '../../lib/index.js';
 import { readDevice } from '../../lib/pci.js';
 import { nvme, type VmDevice } from '../../vm/devices.js';
+import { nvmeDisk, sysfs } from './sysfs.js';
 
-/** Binds these to vfio-pci before the tests of this group and gives them back after. */
+export { driverOf, nvmeDisk, sysfs, until } from './sysfs.js';
+
+/**
+ * Binds these to vfio-pci before the tests of this group and gives them back after. What is bound already stays so: an
+ * ordinary user finds it bound (harness/guest-user.ts).
+ */
 export function useBound(...devices: VmDevice[]): void {
   const bindings: Binding[] = [];
 
@@ -17,8 +22,7 @@ export function useBound(...devices: VmDevice[]): void {
   });
 
   afterAll(async () => {
-    for (const binding of bindings.reverse()) await binding.restore();
-    if (devices.includes(nvme)) await nvmeDisk();
+    for (const binding of bindings.reverse()) await giveBack(binding);
   });
 }
 
@@ -34,11 +38,16 @@ export function useDevice(which: VmDevice): Held {
 
   afterAll(async () => {
     await held.device.close();
-    await binding.restore();
-    if (which === nvme) await nvmeDisk();
+    await giveBack(binding);
   });
 
   return held;
+}
+
+async function giveBack(binding: Binding): Promise<void> {
+  await binding.restore();
+  const driver = readDevice(binding.address)?.driver;
+  if (binding.address === nvme.address && driver === nvme.driver) await nvmeDisk();
 }
 
 /** What {@link useDevice} opened. */
@@ -57,13 +66,6 @@ export class Held {
   }
 }
 
-/** The node of the NVMe disk, which appears some time after the kernel's driver has the controller. */
-export async function nvmeDisk(): Promise<string> {
-  const name = () => readdirSync('/sys/block').find((disk) => /^nvme\d+n1$/.test(disk));
-  await until(() => name() !== undefined && existsSync(`/dev/${name()}`), 'the NVMe disk is there');
-  return `/dev/${name()}`;
-}
-
 /** The IOMMU group of a device. */
 export function groupOf({ address }: VmDevice): number {
   const group = readDevice(address)?.iommuGroup;
@@ -76,16 +78,6 @@ export function groupNode(device: VmDevice): string {
   return `/dev/vfio/${groupOf(device)}`;
 }
 
-/** The kernel driver that has a device. */
-export function driverOf({ address }: VmDevice): string | undefined {
-  return readDevice(address)?.driver;
-}
-
-/** A file of a device in sysfs. */
-export function sysfs({ address }: VmDevice, name: string): string {
-  return `/sys/bus/pci/devices/${address}/${name}`;
-}
-
 /** 16 bits of a device's config space as the kernel sees it, past all that VFIO virtualizes. */
 export function realConfig16(device: VmDevice, offset: number): number {
   const fd = openSync(sysfs(device, 'config'), 'r');
@@ -95,15 +87,6 @@ export function realConfig16(device: VmDevice, offset: number): number {
     return bytes.readUInt16LE();
   } finally {
     closeSync(fd);
-  }
-}
-
-/** Waits, for 5 s at most, until something holds. */
-export async function until(holds: () => boolean, what: string): Promise<void> {
-  const deadline = Date.now() + 5000;
-  while (!holds()) {
-    if (Date.now() > deadline) throw new Error(`not within 5 s: ${what}`);
-    await sleep(5);
   }
 }
 

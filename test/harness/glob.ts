@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+// The patterns for names in the lists of test/*.txt.
+
+/** The whole of a name, in which `*` stands for any text. */
+export function glob(pattern: string): RegExp {
+  const parts = pattern.split('*').map((part) => part.replace(/[\\^$.+?()[\]{}|]/g, '\\$&'));
+  return new RegExp(`^${parts.join('.*')}$`);
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+// Runs the VM tests as an ordinary user: `node build/guest/test/harness/guest-user.js [pattern]`, as root. Does what
+// an administrator does once, binding the devices and giving away their nodes, and then is guest.ts without a single
+// capability.
+import { spawnSync } from 'node:child_process';
+import { chownSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { bindDevice } from '../../lib/index.js';
+import { readDevice } from '../../lib/pci.js';
+import { edu, nvme, pair } from '../../vm/devices.js';
+import { ordinaryUser } from '../support/user.js';
+import { CHANNEL_VARIABLE } from './events.js';
+import { openShared } from './guest-shared.js';
+import { KERNEL_LOG_VARIABLE } from './kmsg.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const program = fileURLToPath(new URL('guest.js', import.meta.url));
+
+/** Variables that name a descriptor: what only root can open is passed on. */
+const passedOn = [CHANNEL_VARIABLE, KERNEL_LOG_VARIABLE];
+
+async function handOver(): Promise<void> {
+  const { uid } = ordinaryUser;
+  for (const { address } of [edu, nvme, ...pair]) {
+    await bindDevice(address);
+    chownSync(`/dev/vfio/${readDevice(address)?.iommuGroup}`, uid, uid);
+  }
+}
+
+/** No capability, none to be had, and a limit on locked memory. */
+function runAsUser(pattern: readonly string[]): number {
+  const { uid, memlock } = ordinaryUser;
+  const [command, ...args] = [
+    ...['prlimit', `--memlock=${memlock}`],
+    ...['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups'],
+    ...['--bounding-set=-all', '--inh-caps=-all', '--no-new-privs'],
+    ...[process.execPath, program, ...pattern],
+  ] as const;
+  const descriptors = passedOn.map((name) => Number(process.env[name]));
+  const numbers = passedOn.map((name, index) => [name, String(3 + index)]);
+  const { status, signal, error } = spawnSync(command, args, {
+    stdio: ['ignore', 'inherit', 'inherit', ...descriptors],
+    env: { ...process.env, ...Object.fromEntries(numbers) },
+  });
+  if (error !== undefined) throw error;
+  if (signal !== null) process.kill(process.pid, signal);
+  return status ?? 1;
+}
+
+async function main(pattern: readonly string[]): Promise<void> {
+  openShared(root);
+  await handOver();
+  process.exitCode = runAsUser(pattern);
+}
+
+void main(process.argv.slice(2));

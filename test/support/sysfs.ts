@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// What sysfs says about devices of the test machine, and waiting for it to say so; also outside jest.
+import { existsSync, readdirSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readDevice } from '../../lib/pci.js';
+import type { VmDevice } from '../../vm/devices.js';
+
+/** The kernel driver that has a device. */
+export function driverOf({ address }: VmDevice): string | undefined {
+  return readDevice(address)?.driver;
+}
+
+/** A file of a device in sysfs. */
+export function sysfs({ address }: VmDevice, name: string): string {
+  return `/sys/bus/pci/devices/${address}/${name}`;
+}
+
+/** The node of the NVMe disk, which appears some time after the kernel's driver has the controller. */
+export async function nvmeDisk(): Promise<string> {
+  const name = () => readdirSync('/sys/block').find((disk) => /^nvme\d+n1$/.test(disk));
+  await until(() => name() !== undefined && existsSync(`/dev/${name()}`), 'the NVMe disk is there');
+  return `/dev/${name()}`;
+}
+
+/** Waits, for 5 s at most, until something holds. */
+export async function until(holds: () => boolean, what: string): Promise<void> {
+  const deadline = Date.now() + 5000;
+  while (!holds()) {
+    if (Date.now() > deadline) throw new Error(`not within 5 s: ${what}`);
+    await sleep(5);
+  }
+}

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT
+// The ordinary user of the VM tests.
+
+/** Nobody, who owns what an administrator gave it and nothing else. */
+export const ordinaryUser = {
+  /** Its group has the same number. */
+  uid: 65534,
+  /** What it may lock, in bytes: twice the largest buffer that a test maps, which is 64 MiB. */
+  memlock: 2 ** 27,
+} as const;
