@@ -39,13 +39,15 @@ export interface Actions {
   plug: { readonly model: string; readonly id: string; readonly properties: DeviceProperties };
   injectError: { readonly port: string; readonly error: AerError };
   throttle: { readonly id: string; readonly limits: ThrottleLimits };
+  readMemory: { readonly address: number; readonly bytes: number };
 }
 
 export type Request = {
   [Name in keyof Actions]: { readonly action: Name } & Actions[Name];
 }[keyof Actions];
 
-/** Empty on success. */
+/** Without an error, what was done; `value` is what an action that asks has found out. */
 export interface Reply {
   readonly error?: string;
+  readonly value?: string;
 }

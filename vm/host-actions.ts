@@ -14,6 +14,7 @@ export class HostActions {
     plug: ({ model, id, properties }) => this.#plug(model, id, properties),
     injectError: ({ port, error }) => this.#injectError(port, error),
     throttle: ({ id, limits }) => this.#throttle(id, limits),
+    readMemory: ({ address, bytes }) => this.#readMemory(address, bytes),
   };
 
   constructor(monitor: Monitor) {
@@ -34,8 +35,8 @@ export class HostActions {
     if (!Object.hasOwn(this.#handlers, request.action)) {
       throw new Error(`the host knows no action "${request.action}"`);
     }
-    await this.#handlers[request.action](request as never);
-    return {};
+    const value = await this.#handlers[request.action](request as never);
+    return typeof value === 'string' ? { value } : {};
   }
 
   async #plug(model: string, id: string, properties: object): Promise<void> {
@@ -59,5 +60,12 @@ export class HostActions {
     const { bytesPerSecond: bps = 0, operationsPerSecond: iops = 0 } = limits;
     const split = { bps_rd: 0, bps_wr: 0, iops_rd: 0, iops_wr: 0 };
     return this.#monitor.execute('block_set_io_throttle', { id, bps, iops, ...split });
+  }
+  /** As hex digits. */
+  async #readMemory(address: number, bytes: number): Promise<string> {
+    const output = await this.#monitor.executeHuman(`xp /${bytes}xb 0x${address.toString(16)}`);
+    const found = output.match(/(?<=\b0x)[\da-f]{2}\b/g) ?? [];
+    if (found.length !== bytes) throw new Error(output.trim());
+    return found.join('');
   }
 }

@@ -33,7 +33,16 @@ export function throttle(id: string, limits: ThrottleLimits): Promise<void> {
   return ask('throttle', { id, limits });
 }
 
-function ask<Name extends keyof Actions>(action: Name, args: Actions[Name]): Promise<void> {
+/** Memory of the machine at a physical address, whoever it belongs to, as it is now. */
+export async function readMemory(address: number, bytes: number): Promise<Buffer> {
+  return Buffer.from(await query('readMemory', { address, bytes }), 'hex');
+}
+
+async function ask<Name extends keyof Actions>(action: Name, args: Actions[Name]): Promise<void> {
+  await query(action, args);
+}
+
+function query<Name extends keyof Actions>(action: Name, args: Actions[Name]): Promise<string> {
   const path = process.env.VFIO_VM_HOST;
   if (path === undefined) throw new Error('VFIO_VM_HOST is not set: this is not the test machine');
   return new Promise((resolve, reject) => {
@@ -47,9 +56,9 @@ function ask<Name extends keyof Actions>(action: Name, args: Actions[Name]): Pro
     connection.on('data', (text: string) => {
       answer += text;
       if (!answer.endsWith('\n')) return;
-      const { error } = JSON.parse(answer) as Reply;
+      const { error, value = '' } = JSON.parse(answer) as Reply;
       connection.destroy();
-      if (error === undefined) resolve();
+      if (error === undefined) resolve(value);
       else reject(new Error(`${action}: ${error}`));
     });
   });

@@ -112,6 +112,21 @@ export const commands = {
     new Edu(opened()).startStore(memory.iova, 1024);
   },
 
+  /** Has an edu take 1 KiB; gives the IOVA of memory to put it into by {@link startTransfer}. */
+  async prepareTransfer(pattern: Uint8Array): Promise<bigint> {
+    opened().busMaster = true;
+    using source = opened().allocDma(4096);
+    source.copyFrom(pattern);
+    await new Edu(opened()).load(source.iova, pattern.length);
+    memory = opened().allocDma(4096);
+    return memory.iova;
+  },
+
+  /** Begins to write it there. */
+  startTransfer(): void {
+    new Edu(opened()).startStore((memory as vfio.DmaBuffer).iova, 1024);
+  },
+
   /** Arms one vector, has the kernel raise it, and gives what arrived. */
   async interrupt(type: vfio.InterruptType): Promise<number> {
     opened().busMaster = true;
@@ -142,6 +157,13 @@ export const commands = {
   /** Ends without closing anything, after this command has answered. */
   exit(): void {
     setImmediate(() => process.exit(0));
+  },
+
+  /** Ends by an exception that nobody catches, after this command has answered. */
+  throw(): void {
+    setImmediate(() => {
+      throw new Error('nobody catches this');
+    });
   },
 
   /** Lets go of the parent, so that the process ends when nothing else keeps it. */

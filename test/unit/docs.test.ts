@@ -52,6 +52,7 @@ test('ARCHITECTURE.md has a line on every source file and page', () => {
     'test/exact',
     'test/harness',
     'test/mutations',
+    'test/soak',
     'test/support',
   ];
   const files = [...folders, 'test/native']

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: MIT
+// The cases of the soak, in the order in which they run.
+import { killCase } from './kill.js';
+import type { SoakCase } from './soak.js';
+
+export const cases: readonly SoakCase[] = [killCase];

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// Processes that are killed at random points of a transfer, with the memory that it goes to watched.
+import { bindDevice } from '../../lib/index.js';
+import { edu } from '../../vm/devices.js';
+import { interruptTransfer } from '../support/interrupted-transfer.js';
+import { Peer } from '../support/peer.js';
+import type { Figures, SoakCase } from './soak.js';
+
+/** The process of the next round: it starts while one is at work, as that takes most of a round. */
+let next: Peer;
+
+async function prepare(): Promise<AsyncDisposable> {
+  const binding = await bindDevice(edu.address);
+  next = new Peer();
+  return {
+    async [Symbol.asyncDispose]() {
+      await next.kill();
+      await binding.restore();
+    },
+  };
+}
+
+/** Each opens the device as the kill before left it, and has it read memory first. */
+async function round(): Promise<Figures> {
+  const peer = next;
+  next = new Peer();
+  const { writtenAfterEnd } = await interruptTransfer(peer, () => peer.kill('SIGKILL'));
+  if (writtenAfterEnd > 0) throw new Error(`${writtenAfterEnd} bytes were written after the end`);
+  return { kills: 1, bytesVerified: 1024 };
+}
+
+export const killCase: SoakCase = {
+  name: 'F6/ a process is killed while its device writes to memory',
+  prepare,
+  round,
+};

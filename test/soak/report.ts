@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// What the soak counted, as people read it.
+import Table from 'cli-table3';
+import type { Figures, SoakLine } from './soak.js';
+
+const COLUMNS: readonly [keyof Figures, string][] = [
+  ['rounds', 'rounds'],
+  ['kills', 'kills'],
+  ['bytesVerified', 'bytes verified'],
+  ['leaks', 'leaks'],
+  ['maxLag', 'max lag'],
+];
+
+const UNITS: Partial<Record<keyof Figures, string>> = { maxLag: ' ms' };
+
+/** One line on how a case goes. */
+export function progressText({ name, figures, seconds, ended, failure }: SoakLine): string {
+  const counted = COLUMNS.filter(([key]) => figures[key] !== undefined);
+  const counts = counted.map(([key, title]) => `${title} ${figure(figures, key)}`).join(', ');
+  const state = failure === undefined ? (ended ? 'passed' : 'goes on') : `FAILED: ${failure}`;
+  return `${seconds.toFixed(0).padStart(5)} s  ${name}: ${counts}; ${state}`;
+}
+
+export function soakTable(lines: readonly SoakLine[]): string {
+  const table = new Table({
+    head: ['case', ...COLUMNS.map(([, title]) => title), 'seconds', ''],
+    colAligns: ['left', ...COLUMNS.map(() => 'right' as const), 'right', 'left'],
+    style: { head: [], border: [] },
+  });
+  for (const { name, figures, seconds, ended, failure } of lines) {
+    const result = failure !== undefined ? 'FAILED' : ended ? 'passed' : 'unfinished';
+    const counts = COLUMNS.map(([key]) => figure(figures, key));
+    table.push([name, ...counts, seconds.toFixed(0), result]);
+  }
+  return table.toString();
+}
+
+function figure(figures: Figures, key: keyof Figures): string {
+  const value = figures[key];
+  return value === undefined ? '' : `${Math.round(value)}${UNITS[key] ?? ''}`;
+}
