@@ -60,6 +60,7 @@ void Environment::create(Napi::Env env) {
   auto* self = new Environment(env);
   // Without a finalizer: the clean-up hook deletes it after the last libuv handle.
   napi_set_instance_data(env, self, nullptr, nullptr);
+  self->promise_class_ = Napi::Persistent(env.Global().Get("Promise").As<Napi::Function>());
 }
 
 Environment::Environment(napi_env env) : make_backend(open_type1), env_(env) {
@@ -73,12 +74,42 @@ Environment::Environment(napi_env env) : make_backend(open_type1), env_(env) {
   napi_add_async_cleanup_hook(env, on_end, this, &hook_);
 }
 
-void Environment::add_pending() {
-  if (pending_++ == 0) uv_ref(reinterpret_cast<uv_handle_t*>(mailbox_->wake_));
+std::pair<Environment::Ticket, Napi::Value> Environment::make_promise() {
+  const Ticket ticket = ++last_ticket_;
+  const auto executor = Napi::Function::New<keep_settlers>(env_, "executor", this);
+  const Napi::Object promise = promise_class_.New({executor});
+  keep_alive_while_pending();
+  return {ticket, promise};
 }
 
-void Environment::remove_pending() {
-  if (--pending_ == 0) uv_unref(reinterpret_cast<uv_handle_t*>(mailbox_->wake_));
+Napi::Value Environment::keep_settlers(const Napi::CallbackInfo& info) {
+  auto& self = *static_cast<Environment*>(info.Data());
+  self.pending_[self.last_ticket_] = {Napi::Persistent(info[0].As<Napi::Function>()),
+                                      Napi::Persistent(info[1].As<Napi::Function>())};
+  return info.Env().Undefined();
+}
+
+void Environment::settle(Ticket ticket, const std::function<Napi::Value(Napi::Env)>& value) {
+  const Napi::Env env(env_);
+  const Settlers settlers = std::move(pending_.at(ticket));
+  pending_.erase(ticket);
+  keep_alive_while_pending();
+  try {
+    settlers.resolve.Call({value(env)});
+  } catch (const Napi::Error&) {
+    throw;  // only an env that is ending
+  } catch (...) {
+    settlers.reject.Call({failure_data(env, std::current_exception())});
+  }
+}
+
+void Environment::keep_alive_while_pending() {
+  auto* wake = reinterpret_cast<uv_handle_t*>(mailbox_->wake_);
+  if (pending_.empty()) {
+    uv_unref(wake);
+  } else {
+    uv_ref(wake);
+  }
 }
 
 void Environment::on_wake(uv_async_t* handle) {
@@ -111,15 +142,13 @@ Napi::Value Environment::run(ServiceThread& thread, std::function<void()> job) {
 }
 
 Napi::Value Environment::await(const std::function<void(std::function<void()> resolve)>& begin) {
-  const auto deferred = Napi::Promise::Deferred::New(env_);
-  add_pending();
-  begin([mailbox = mailbox_, deferred] {
-    mailbox->post([deferred](Environment& environment) {
-      environment.remove_pending();
-      deferred.Resolve(Napi::Env(environment.env()).Undefined());
+  const auto [ticket, promise] = make_promise();
+  begin([mailbox = mailbox_, ticket = ticket] {
+    mailbox->post([ticket](Environment& environment) {
+      environment.settle(ticket, [](Napi::Env env) { return env.Undefined(); });
     });
   });
-  return deferred.Promise();
+  return promise;
 }
 
 void Environment::end() {
@@ -141,6 +170,8 @@ void Environment::end() {
   for (Poll* poll : std::exchange(polls_, {})) poll->close();
   drop_elsewhere(std::move(undelivered));
 
+  pending_.clear();
+  promise_class_.Reset();
   container_class.Reset();
   device_class.Reset();
   interrupts_class.Reset();

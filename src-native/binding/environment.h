@@ -8,8 +8,10 @@
 #include <napi.h>
 #include <uv.h>
 
+#include <cstdint>
 #include <exception>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -99,14 +101,30 @@ class Environment final {
   static void on_end(napi_async_cleanup_hook_handle handle, void* self);
   void deliver();
   void end();
-  void add_pending();
-  void remove_pending();
   void handle_closed();
+
+  /// Names a pending promise to jobs on other threads, which can hold nothing of JavaScript's.
+  using Ticket = std::uint64_t;
+
+  /// What a promise gave to its executor. Node-API's own deferred would do the same, but nothing
+  /// frees one that is pending when its env ends.
+  struct Settlers {
+    Napi::FunctionReference resolve;
+    Napi::FunctionReference reject;
+  };
+
+  std::pair<Ticket, Napi::Value> make_promise();
+  static Napi::Value keep_settlers(const Napi::CallbackInfo& info);
+  /// Resolves with what `value` gives, or rejects with what it throws.
+  void settle(Ticket ticket, const std::function<Napi::Value(Napi::Env)>& value);
+  void keep_alive_while_pending();
 
   napi_env env_;
   uv_loop_t* loop_ = nullptr;
   std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();
-  unsigned pending_ = 0;
+  Napi::FunctionReference promise_class_;
+  Ticket last_ticket_ = 0;
+  std::map<Ticket, Settlers> pending_;
   std::set<Poll*> polls_;
   unsigned open_handles_ = 0;
   napi_async_cleanup_hook_handle hook_ = nullptr;
@@ -140,33 +158,24 @@ void call_from_loop(napi_env env, napi_value function, std::initializer_list<nap
 template <typename Result>
 Napi::Value Environment::run(ServiceThread& thread, std::function<Result()> job,
                              std::function<Napi::Value(Napi::Env, Result&)> convert) {
-  const auto deferred = Napi::Promise::Deferred::New(env_);
-  add_pending();
-  thread.post([mailbox = mailbox_, deferred, job = std::move(job), convert = std::move(convert)] {
-    auto result = std::make_shared<std::optional<Result>>();
-    std::exception_ptr failure;
-    try {
-      result->emplace(job());
-    } catch (...) {
-      failure = std::current_exception();
-    }
-    mailbox->post([deferred, convert, result, failure](Environment& environment) {
-      environment.remove_pending();
-      const Napi::Env env(environment.env());
-      if (failure) {
-        deferred.Reject(failure_data(env, failure));
-        return;
-      }
-      try {
-        deferred.Resolve(convert(env, **result));
-      } catch (const Napi::Error&) {
-        throw;  // only an env that is ending
-      } catch (...) {
-        deferred.Reject(failure_data(env, std::current_exception()));
-      }
-    });
-  });
-  return deferred.Promise();
+  const auto [ticket, promise] = make_promise();
+  thread.post(
+      [mailbox = mailbox_, ticket = ticket, job = std::move(job), convert = std::move(convert)] {
+        auto result = std::make_shared<std::optional<Result>>();
+        std::exception_ptr failure;
+        try {
+          result->emplace(job());
+        } catch (...) {
+          failure = std::current_exception();
+        }
+        mailbox->post([ticket, convert, result, failure](Environment& environment) {
+          environment.settle(ticket, [&](Napi::Env env) {
+            if (failure) std::rethrow_exception(failure);
+            return convert(env, **result);
+          });
+        });
+      });
+  return promise;
 }
 
 }  // namespace vfio::binding
