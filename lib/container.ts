@@ -84,8 +84,8 @@ export class Container implements AsyncDisposable {
 
   /**
    * Opens an empty container, or takes one: `descriptor` is of `/dev/vfio/vfio`, as it was opened. Rejects with
-   * `ERR_VFIO_PLATFORM` where there is no VFIO, `EBADF` when nothing is open under that number, `ENOTTY` or `EINVAL`
-   * when it is something else.
+   * `ERR_VFIO_PLATFORM` where there is no VFIO, `ERR_VFIO_DUPLICATE` where the process uses another copy of this
+   * package, `EBADF` when nothing is open under that number, `ENOTTY` or `EINVAL` when it is something else.
    */
   static async open(options: DescriptorOptions = {}): Promise<Container> {
     const descriptor = checkDescriptor('Container.open', options);

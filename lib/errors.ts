@@ -39,6 +39,8 @@ export type VfioErrorCode =
   | 'ERR_VFIO_WRONG_THREAD'
   /** No native code for this platform. */
   | 'ERR_VFIO_PLATFORM'
+  /** This process uses another copy of the package already. */
+  | 'ERR_VFIO_DUPLICATE'
   /** Data of the kernel or the device contradicts its specification. */
   | 'ERR_VFIO_PROTOCOL';
 

@@ -76,6 +76,9 @@ export const noDeviceHint =
 const ownHints: Record<string, string> = {
   ERR_VFIO_BUS_MASTER: busMasterHint,
   ERR_VFIO_NO_DEVICE: noDeviceHint,
+  ERR_VFIO_DUPLICATE:
+    'Two copies would not know what the other has open. `npm ls vfio` shows who brings which version, ' +
+    '`npm dedupe` makes one of those that agree.',
 };
 
 /** Nothing answers to this address. */

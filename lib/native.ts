@@ -3,7 +3,8 @@
 // plain data (NativeFailure); lib/errors.ts makes errors of it. Nothing else imports the addon.
 import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
-import { VfioError } from './errors.js';
+import { errorFromNative, isNativeFailure, VfioError } from './errors.js';
+import { hintFor } from './hints.js';
 
 /** What native code throws: a failed system call, or a failure of the library's own. */
 export type NativeFailure =
@@ -227,6 +228,7 @@ function load(): Native {
     const root = dirname(require.resolve('vfio/package.json'));
     return require('node-gyp-build')(root) as Native;
   } catch (cause) {
+    if (isNativeFailure(cause)) throw errorFromNative(cause, { hint: hintFor(cause) });
     const hint =
       'In a clone of the repository run `npm run build`; elsewhere install the package again.';
     const reason = cause instanceof Error ? cause.message : String(cause);

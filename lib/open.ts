@@ -16,8 +16,7 @@ export interface OpenOptions extends OpenDeviceOptions {
 
 /**
  * Opens a device: `address` is `0000:01:00.0` or `01:00.0`. It has to be bound to vfio-pci, see
- * {@link bindDevice}. Rejects as {@link Container.openDevice} does, and with `ERR_VFIO_PLATFORM`
- * where there is no VFIO.
+ * {@link bindDevice}. Rejects as {@link Container.open} and {@link Container.openDevice} do.
  */
 export async function openDevice(address: string, options: OpenOptions = {}): Promise<Device> {
   const full = parseAddress(address);

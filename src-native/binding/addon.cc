@@ -2,6 +2,7 @@
 #include "binding/addon.h"
 
 #include <bit>
+#include <string>
 
 #include "binding/accessors.h"
 #include "binding/adoption_wrap.h"
@@ -9,16 +10,32 @@
 #include "binding/device_wrap.h"
 #include "binding/dma_wrap.h"
 #include "binding/environment.h"
+#include "binding/failure.h"
 #include "binding/grant_wrap.h"
 #include "binding/interrupts_wrap.h"
 #include "binding/sequences.h"
+#include "sys/sole_copy.h"
+#include "vfio/errors.h"
 
 static_assert(sizeof(void*) == 8 && std::endian::native == std::endian::little,
               "vfio is for 64-bit little-endian machines");
 
 namespace vfio::binding {
 
+namespace {
+
+void refuse_second_copy() {
+  const std::string own = sys::own_copy();
+  const std::string holder = sys::claim_process();
+  if (holder == own) return;
+  throw Error(ErrorCode::kDuplicate, "this process uses the copy of vfio in " + holder +
+                                         ", so it cannot use the one in " + own);
+}
+
+}  // namespace
+
 void init_addon(Napi::Env env, Napi::Object exports) {
+  across(env, refuse_second_copy);
   Environment::create(env);
   auto& environment = Environment::of(env);
   ContainerWrap::define(environment);

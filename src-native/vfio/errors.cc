@@ -33,6 +33,8 @@ const char* error_code_name(ErrorCode code) noexcept {
       return "ERR_VFIO_WRONG_THREAD";
     case ErrorCode::kProtocol:
       return "ERR_VFIO_PROTOCOL";
+    case ErrorCode::kDuplicate:
+      return "ERR_VFIO_DUPLICATE";
   }
   return "ERR_VFIO_UNSUPPORTED";
 }

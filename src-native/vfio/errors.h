@@ -25,6 +25,7 @@ enum class ErrorCode {
   kLost,
   kWrongThread,
   kProtocol,
+  kDuplicate,
 };
 
 const char* error_code_name(ErrorCode code) noexcept;
