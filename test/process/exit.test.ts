@@ -107,7 +107,34 @@ describe('F11/ a process ends at once', () => {
       `${everythingOpen} ${held('resetting')} device.reset(); hardware.resetting.awaitArrival(); container.close();`,
     ],
     [
-      'with the same in a worker',
+      'with all of that at once',
+      `${everythingOpen}
+      set.vector(0).on(() => hardware.raise(2, 0));
+      set.vector(1).once().catch(() => {});
+      hardware.raise(2, 0);
+      await sleep(5);
+      const other = machine.device(mate);
+      other.opening.hold();
+      openDevice(mate);
+      other.opening.awaitArrival();
+      ${held('resetting')}
+      device.reset();
+      hardware.resetting.awaitArrival();`,
+    ],
+    [
+      'with an open stuck in a worker',
+      `startWorker(\`
+        const { opening } = joinMachine(workerData).device(address);
+        opening.hold();
+        openDevice(address);
+        opening.awaitArrival();
+        parentPort.postMessage('stuck');
+        await once(parentPort, 'message');
+      \`, machine.id).once('message', end);
+      await new Promise(() => setInterval(() => {}, 1000));`,
+    ],
+    [
+      'with a reset stuck in a worker',
       `startWorker(\`
         const machine = joinMachine(workerData);
         const device = await openDevice(address);

@@ -9,7 +9,9 @@ import { jest } from '@jest/globals';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 /** Ends what hangs; no program takes a tenth of it. */
-const LIMIT_MS = 30_000;
+const LIMIT_MS = 30_000 * Number(process.env.VFIO_TEST_PATIENCE ?? 1);
+/** What programs run in: valgrind, perhaps. */
+const wrapper = (process.env.VFIO_TEST_WRAPPER ?? '').split(' ').filter((word) => word !== '');
 jest.setTimeout(2 * LIMIT_MS);
 
 const prelude = `
@@ -46,8 +48,9 @@ export async function runSource(
   flags: string[] = [],
   env: NodeJS.ProcessEnv = {},
 ): Promise<Ended> {
-  const args = [...flags, '--input-type=module', '--eval', source];
-  const child = spawn(process.execPath, args, {
+  const node = [process.execPath, ...flags, '--input-type=module', '--eval', source];
+  const [program = '', ...args] = [...wrapper, ...node];
+  const child = spawn(program, args, {
     cwd: root,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -31,10 +31,15 @@ const busyWorker = `
     set.vector(0).on(() => device.bar(0).read32(0));
     const buffers = [device.allocDma(4096), device.allocDma(2 ** 21)];
     buffers[1].u32.fill(1, 0, 1024);
+    set.vector(1).once().catch(() => {});
     for (let i = 0; i < 20; i++) {
       hardware.raise(2, 0);
+      hardware.raise(2, 2);
+      set.vector(2).waitSync();
       if (i % 4 === 0) await new Promise(setImmediate);
     }
+    // Nothing comes: it ends in the wait, or with it.
+    try { set.vector(3).waitSync(1); } catch {}
     const abort = new AbortController();
     openDevice(own, { signal: abort.signal }).catch(() => {});
     abort.abort();
@@ -46,10 +51,13 @@ const busyWorker = `
   }
 `;
 
-test('F11/ a worker can be terminated at any moment, fifty times', async () => {
+/** A thousand where there is the time for them. */
+const terminations = Number(process.env.VFIO_TEST_TERMINATIONS ?? 50);
+
+test(`F11/ a worker can be terminated at any moment, ${terminations} times`, async () => {
   const source = `${footprint}
     const lanes = 5;
-    const turns = 10;
+    const turns = ${terminations} / lanes;
     const addresses = Array.from({ length: lanes }, (_, i) => '0000:0' + (i + 1) + ':00.0');
     const many = useMachine(...addresses.map((address, i) => ({ address, group: i + 1, msix: 4 })));
     const allFree = () =>
@@ -64,8 +72,8 @@ test('F11/ a worker can be terminated at any moment, fifty times', async () => {
         const worker = startWorker(body, { id: many.id, own: address });
         worker.on('error', (error) => console.error(error));
         // From its very start to well into its work.
-        if (turn > 0) await once(worker, 'message');
-        await sleep((turn - 1) * 3 + number / 2);
+        if (turn % 10 > 0) await once(worker, 'message');
+        await sleep((turn % 10 - 1) * 3 + number / 2);
         await worker.terminate();
         await until(() => many.device(address).counts().functions === 0);
       }
@@ -132,23 +140,28 @@ test.concurrent.each([
   'a worker ends while %s is stuck, and the rest follows when it is over',
   async (_, stage, work) => {
     const source = `
-    hardware.${stage}.hold();
-    const worker = startWorker(\`
-      const { ${stage} } = joinMachine(workerData).device(address);
-      ${work}
-      ${stage}.awaitArrival();
-      parentPort.postMessage('stuck');
-      await once(parentPort, 'message');
-    \`, machine.id);
-    await once(worker, 'message');
-    await worker.terminate();
-    console.log(isFree(machine));
-    hardware.${stage}.release();
-    await until(() => isFree(machine));
+    const stuck = [];
+    for (const end of ['', 'process.exit(0);', "throw new Error('of the worker');"]) {
+      hardware.${stage}.hold();
+      const worker = startWorker(\`
+        const { ${stage} } = joinMachine(workerData).device(address);
+        ${work}
+        ${stage}.awaitArrival();
+        parentPort.postMessage('stuck');
+        \${end}
+        await once(parentPort, 'message');
+      \`, machine.id);
+      worker.on('error', () => {});
+      if (end === '') worker.once('message', () => worker.terminate());
+      await ended(worker);
+      stuck.push(!isFree(machine));
+      hardware.${stage}.release();
+      await until(() => isFree(machine));
+    }
     await (await openDevice(address)).close();
-    console.log('free');
+    console.log(stuck.join());
   `;
-    expect(await run(source)).toMatchObject({ ...ended, stdout: 'false\nfree' });
+    expect(await run(source)).toMatchObject({ ...ended, stdout: 'true,true,true' });
   },
 );
 
