@@ -3,7 +3,7 @@
 // npm script starts with it, so it costs next to nothing when there is nothing to do.
 //   node scripts/setup.mjs build     what the host needs
 //   node scripts/setup.mjs [vm]      and what the test machine needs
-//   node scripts/setup.mjs kernel    or what building the lab kernel needs; so debug, arm64, format and lint
+//   node scripts/setup.mjs kernel    or what building the lab kernel needs; so the other names in setup/packages.mjs
 import { buildAddon } from './setup/addon.mjs';
 import { root } from './setup/files.mjs';
 import { installModules } from './setup/modules.mjs';

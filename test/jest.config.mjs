@@ -32,7 +32,7 @@ export default {
   // Most of them wait for processes of their own; jest would leave one processor out.
   maxWorkers: availableParallelism(),
   // Seconds on an idle machine are many on one that builds something else.
-  testTimeout: 20_000,
+  testTimeout: 20_000 * Number(process.env.VFIO_TEST_PATIENCE ?? 1),
   transform: { '\\.ts$': ['@swc/jest', { ...swc, swcrc: false }] },
   moduleNameMapper: {
     '^vfio$': '<rootDir>/lib/index.ts',

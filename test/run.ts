@@ -8,17 +8,27 @@ import { projectRoot } from '../vm/paths.js';
 import { exactSuite } from './exact/suite.js';
 import type { TestEvent } from './harness/events.js';
 import { isExpectedSkip, parseExpectedSkips } from './harness/expected-skips.js';
+import { instruments } from './harness/instruments.js';
 import { namePattern } from './harness/name-pattern.js';
 import { ProgressLine, print, printFailure, printOther } from './harness/output.js';
 import { type CaseRecord, type FinishedCase, Recorder } from './harness/recorder.js';
 import { sideBySide } from './harness/side-by-side.js';
 import type { Suite } from './harness/suite.js';
-import { nativeSuites, unitSuite, userSuite, type VmKernel, vmSuite } from './harness/suites.js';
+import {
+  nativeSuites,
+  unitSuite,
+  userSuite,
+  type VmKernel,
+  vmSuite,
+  watchedNativeSuite,
+  watchedUnitSuite,
+} from './harness/suites.js';
 import { count, countsLine, exitStatus, groupLines } from './harness/summary.js';
 
 interface Options {
   suite?: 'unit' | 'vm' | 'vm-user';
   kernel?: VmKernel;
+  under?: keyof typeof instruments;
   name?: RegExp;
   list?: boolean;
 }
@@ -29,13 +39,19 @@ const expectedSkips = parseExpectedSkips(
 );
 const inCi = Boolean(process.env.CI);
 
-function selectSuites({ suite, kernel }: Pick<Options, 'suite' | 'kernel'>): Suite[] {
+function selectSuites({ suite, kernel, under }: Options): Suite[] {
   const kernels = kernel === undefined ? (['distro', 'lab'] as const) : [kernel];
   // Not in `npm test`: an ordinary user takes as long as root.
   if (suite === 'vm-user') return kernels.map(userSuite);
+  if (under !== undefined) {
+    const instrument = instruments[under];
+    return suite === 'vm'
+      ? kernels.map((name) => vmSuite(name, instrument))
+      : [watchedUnitSuite(instrument), watchedNativeSuite(instrument)];
+  }
   return [
     ...(suite === 'vm' ? [] : [unitSuite, exactSuite, ...nativeSuites()]),
-    ...(suite === 'unit' ? [] : kernels.map(vmSuite)),
+    ...(suite === 'unit' ? [] : kernels.map((name) => vmSuite(name))),
   ];
 }
 
@@ -132,6 +148,11 @@ await new Command('run')
   .description('Runs the tests: on the host, and in the test machine on each of its kernels.')
   .addOption(new Option('--suite <name>', 'only these tests').choices(['unit', 'vm', 'vm-user']))
   .addOption(new Option('--kernel <name>', 'only on this kernel').choices(['distro', 'lab']))
+  .addOption(
+    new Option('--under <instrument>', 'watched by it: on the host, or with --suite vm').choices(
+      Object.keys(instruments),
+    ),
+  )
   .option('--name <pattern>', 'only tests whose full name matches this expression', namePattern)
   .option('--list', 'print the names of the tests, run none')
   .action(async (options: Options) => {

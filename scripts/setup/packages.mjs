@@ -51,6 +51,8 @@ const NEEDS = {
   vm: [...BUILD, ...MACHINE],
   kernel: [...BUILD, ...KERNEL],
   debug: [...BUILD, CMAKE, DOCTEST],
+  valgrind: [...BUILD, CMAKE, DOCTEST, { program: 'valgrind', package: 'valgrind' }],
+  coverage: [...BUILD, CMAKE, DOCTEST, { program: 'gcovr', package: 'gcovr' }],
   arm64: [...BUILD, CMAKE, DOCTEST, ...ARM64],
   format: [...BUILD, { program: 'clang-format', package: 'clang-format' }],
   lint: [...BUILD, CMAKE, { program: 'clang-tidy', package: 'clang-tidy' }],

@@ -17,12 +17,18 @@ export const SUITE_LIMIT_SECONDS = 900;
 const STDOUT = 1;
 const CHANNEL = 3;
 
+/** What a suite's process has in its environment beside ours. */
+export type Environment = Readonly<Record<string, string>>;
+
 /** Runs jest with these arguments. */
-export function runJest(args: readonly string[], listener: Listener): Promise<Ending> {
+export function runJest(
+  args: readonly string[],
+  listener: Listener,
+  env: Environment = {},
+): Promise<Ending> {
   const jest = join(projectRoot, 'node_modules/jest/bin/jest.js');
-  return runChild([process.execPath, jest, ...args], listener.output, CHANNEL, (line) =>
-    listener.event(parseEvent(line)),
-  );
+  const child = startChild([process.execPath, jest, ...args], env);
+  return followChild(child, listener.output, CHANNEL, (line) => listener.event(parseEvent(line)));
 }
 
 /** Runs a program that reports on its standard output, a line at a time. */
@@ -30,24 +36,28 @@ export function runReporting(
   command: readonly string[],
   output: Listener['output'],
   report: (line: string) => void,
+  env: Environment = {},
 ): Promise<Ending> {
-  return runChild(command, output, STDOUT, report);
+  return followChild(startChild(command, env), output, STDOUT, report);
 }
 
-/** Passes the lines of one descriptor to `report` and all else to `output`. */
-async function runChild(
-  [program = '', ...args]: readonly string[],
-  output: Listener['output'],
-  reporting: typeof STDOUT | typeof CHANNEL,
-  report: (line: string) => void,
-): Promise<Ending> {
-  const child = spawn(program, args, {
+function startChild([program = '', ...args]: readonly string[], env: Environment): ChildProcess {
+  return spawn(program, args, {
     cwd: projectRoot,
-    env: { ...process.env, [CHANNEL_VARIABLE]: String(CHANNEL) },
+    env: { ...process.env, [CHANNEL_VARIABLE]: String(CHANNEL), ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     // A group of its own, so that jest's workers end with it.
     detached: true,
   });
+}
+
+/** Passes the lines of one descriptor to `report` and all else to `output`. */
+async function followChild(
+  child: ChildProcess,
+  output: Listener['output'],
+  reporting: typeof STDOUT | typeof CHANNEL,
+  report: (line: string) => void,
+): Promise<Ending> {
   const done = undoOnExit(() => killGroup(child));
   let timedOut = false;
   const timer = setTimeout(() => {

@@ -12,11 +12,19 @@ import { VmError } from '../../vm/errors.js';
 import { hasLabKernel } from '../../vm/lab-kernel.js';
 import { runInVm } from '../../vm/machine.js';
 import { projectRoot } from '../../vm/paths.js';
-import { describeEnd, killGroup, runJest, runReporting, SUITE_LIMIT_SECONDS } from './child.js';
+import {
+  describeEnd,
+  type Environment,
+  killGroup,
+  runJest,
+  runReporting,
+  SUITE_LIMIT_SECONDS,
+} from './child.js';
 import { compileForGuest } from './compile.js';
 import { DoctestReader } from './doctest.js';
 import { parseEvent } from './events.js';
 import { guestJestArguments } from './guest-jest.js';
+import { type Instrument, instruments, withReports } from './instruments.js';
 import type { Ending } from './recorder.js';
 import { allBut, parseRootOnly } from './root-only.js';
 import type { Listener, Suite } from './suite.js';
@@ -35,25 +43,68 @@ export const unitSuite: Suite = {
   run: (pattern, listener) => runUnit('reporter', pattern, listener),
 };
 
-function runUnit(reporter: string, pattern: string | undefined, listener: Listener) {
+/** The same on a developer build that is watched. */
+export function watchedUnitSuite(instrument: Instrument): Suite {
+  const name = `unit-${instrument.name}`;
+  const { build, patience, jest } = instrument;
+  return {
+    name,
+    seconds: 70 * patience,
+    list: (listener) => runUnit('list-reporter', NOTHING, listener, jest),
+    run: (pattern, listener) =>
+      withReports(name, listener.event, (reports) =>
+        runUnit('reporter', pattern, listener, jest, {
+          ...instrument.environment(reports),
+          VFIO_BINARY: join(build, 'Debug/vfio_testing.node'),
+          VFIO_TEST_WRAPPER: instrument.wrapper(reports).join(' '),
+          VFIO_TEST_PATIENCE: String(patience),
+        }),
+      ),
+  };
+}
+
+function runUnit(
+  reporter: string,
+  pattern: string | undefined,
+  listener: Listener,
+  more: readonly string[] = [],
+  env?: Environment,
+) {
   const path = join(projectRoot, `dist/test/harness/${reporter}.js`);
   const config = join(projectRoot, 'test/jest.config.mjs');
   const select = pattern === undefined ? [] : ['--testNamePattern', pattern];
-  return runJest(['--config', config, '--reporters', path, ...select], listener);
+  return runJest(['--config', config, '--reporters', path, ...select, ...more], listener, env);
 }
 
 /** The C++ tests of those developer builds that have been made (npm run build:debug, build:asan). */
 export function nativeSuites(): Suite[] {
-  const builds = { native: 'build/debug', 'native-asan': 'build/asan' };
-  return Object.entries(builds)
-    .map(([name, directory]) => ({ name, directory: join(projectRoot, directory) }))
-    .filter(({ directory }) => existsSync(join(directory, 'vfio_native_tests')))
-    .map(({ name, directory }) => ({
-      name,
-      seconds: 5,
-      list: (listener) => runNative(directory, undefined, ['--list-test-cases'], listener),
-      run: (pattern, listener) => runNative(directory, pattern, ['--duration=true'], listener),
-    }));
+  const debug = nativeSuite('native', join(projectRoot, 'build/debug'));
+  const builds = [debug, watchedNativeSuite(instruments.asan)];
+  return builds.filter(({ build }) => existsSync(join(build, 'vfio_native_tests')));
+}
+
+interface NativeSuite extends Suite {
+  readonly build: string;
+}
+
+export function watchedNativeSuite(instrument: Instrument): NativeSuite {
+  return nativeSuite(`native-${instrument.name}`, instrument.build, instrument);
+}
+
+function nativeSuite(name: string, build: string, instrument?: Instrument): NativeSuite {
+  return {
+    name,
+    build,
+    seconds: 5 * (instrument?.patience ?? 1),
+    list: (listener) => runNative(build, undefined, ['--list-test-cases'], listener),
+    run: (pattern, listener) =>
+      withReports(name, listener.event, (reports) =>
+        runNative(build, pattern, ['--duration=true'], listener, {
+          wrapper: instrument?.wrapper(reports) ?? [],
+          env: instrument?.environment(reports) ?? {},
+        }),
+      ),
+  };
 }
 
 /** Builds what has changed since, then runs it. */
@@ -62,6 +113,7 @@ async function runNative(
   pattern: string | undefined,
   args: readonly string[],
   { event, output }: Listener,
+  { wrapper, env }: { wrapper: string[]; env: Environment } = { wrapper: [], env: {} },
 ): Promise<Ending> {
   try {
     await execute('cmake', ['--build', directory, '--target', 'vfio_native_tests']);
@@ -71,19 +123,21 @@ async function runNative(
   }
   event({ event: 'run', kernel: release() });
   const reader = new DoctestReader(event, new RegExp(pattern ?? '', 'i'));
-  const command = [join(directory, 'vfio_native_tests'), '--reporters=xml', ...args];
-  return runReporting(command, output, (line) => reader.push(line));
+  const program = join(directory, 'vfio_native_tests');
+  const command = [...wrapper, program, '--reporters=xml', ...args];
+  return runReporting(command, output, (line) => reader.push(line), env);
 }
 
 export type VmKernel = 'distro' | 'lab';
 
 /** The tests inside the test machine, on one of its kernels. */
-export function vmSuite(kernel: VmKernel): Suite {
+export function vmSuite(kernel: VmKernel, instrument?: Instrument): Suite {
+  const watched = instrument === undefined ? '' : `-${instrument.name}`;
   return {
-    name: `vm-${kernel}`,
-    seconds: kernel === 'lab' ? 130 : 150,
+    name: `vm-${kernel}${watched}`,
+    seconds: (kernel === 'lab' ? 130 : 150) * (instrument?.patience ?? 1),
     list: listGuest,
-    run: (pattern, listener) => runGuest(kernel, 'guest.js', pattern, listener),
+    run: (pattern, listener) => runGuest(kernel, 'guest.js', pattern, listener, instrument),
   };
 }
 
@@ -142,6 +196,7 @@ async function runGuest(
   main: 'guest.js' | 'guest-user.js',
   pattern: string | undefined,
   { event, output }: Listener,
+  instrument?: Instrument,
 ): Promise<Ending> {
   await guestFiles();
   if (kernel === 'lab') await buildLabKernelIfMissing();
@@ -155,9 +210,7 @@ async function runGuest(
   try {
     const { status, signal, kernelLog } = await runInVm({
       kernel,
-      command: ['node', program, ...(pattern === undefined ? [] : [pattern])],
-      // build/guest is no package that has binaries.
-      env: { VFIO_BINARY: join(projectRoot, 'build/Release/vfio.node') },
+      ...guestProgram([program, ...(pattern === undefined ? [] : [pattern])], instrument),
       time: SUITE_LIMIT_SECONDS,
       stdout: printed,
       stderr: printed,
@@ -168,4 +221,32 @@ async function runGuest(
     if (!(error instanceof VmError)) throw error;
     return { how: error.message, crashed: true, kernelLog: error.kernelLog.split('\n') };
   }
+}
+
+/** Where programs in the guest report; its own `/tmp`, which everybody may write to. */
+const GUEST_REPORTS = '/tmp/reports';
+
+/** Runs node, and fails with what was reported. */
+const RUN_AND_SHOW_REPORTS = `
+  mkdir -m 1777 ${GUEST_REPORTS}
+  LD_PRELOAD=$WATCH node "$@"
+  status=$?
+  for report in ${GUEST_REPORTS}/*; do
+    [ -s "$report" ] || continue
+    cat "$report" >&2
+    status=99
+  done
+  exit $status`;
+
+/** build/guest is no package that has binaries: the one to use is named. */
+function guestProgram(args: readonly string[], instrument: Instrument | undefined) {
+  if (instrument === undefined) {
+    const env = { VFIO_BINARY: join(projectRoot, 'build/Release/vfio.node') };
+    return { command: ['node', ...args], env };
+  }
+  const { LD_PRELOAD: WATCH = '', ...settings } = instrument.environment(GUEST_REPORTS);
+  return {
+    command: ['sh', '-c', RUN_AND_SHOW_REPORTS, 'sh', ...args],
+    env: { ...settings, WATCH, VFIO_BINARY: join(instrument.build, 'Debug/vfio.node') },
+  };
 }

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+// What watches code while its tests run: AddressSanitizer with UndefinedBehaviorSanitizer and LeakSanitizer,
+// ThreadSanitizer, valgrind, counters of what is executed. A program that ends puts what was found into a directory,
+// child processes too; the run fails when anything is in it.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { projectRoot } from '../../vm/paths.js';
+import type { Send } from './events.js';
+import { relevantPart, withNames } from './reports.js';
+
+export interface Instrument {
+  readonly name: string;
+  /** Where the developer build for it is. */
+  readonly build: string;
+  /** How many times longer than without it a test may take. */
+  readonly patience: number;
+  /** What programs of that build need in their environment. */
+  environment(reports: string): Record<string, string>;
+  /** What stands before the command of a program; nothing where it is part of the build. */
+  wrapper(reports: string): string[];
+  /** More arguments for jest. */
+  readonly jest: readonly string[];
+}
+
+/** The status of a program with something to report: none of ours ends with it. */
+const STATUS = 99;
+
+/** An error ends a program by a signal; leaks change nothing about its end, since most are none of ours. */
+const AT_ONCE = ['exitcode=0', 'abort_on_error=1', 'symbolize=0'];
+
+const asan: Instrument = {
+  name: 'asan',
+  build: join(projectRoot, 'build/asan'),
+  patience: 10,
+  environment: (reports) => ({
+    LD_PRELOAD: library('libasan.so'),
+    // The library and its tests have a SIGBUS handler of their own, in front of whoever was there before.
+    ASAN_OPTIONS: [
+      ...AT_ONCE,
+      'detect_leaks=1',
+      'handle_sigbus=0',
+      `log_path=${reports}/asan`,
+    ].join(':'),
+    UBSAN_OPTIONS: [...AT_ONCE, 'print_stacktrace=1', `log_path=${reports}/ubsan`].join(':'),
+  }),
+  wrapper: () => [],
+  jest: [],
+};
+
+const tsan: Instrument = {
+  name: 'tsan',
+  build: join(projectRoot, 'build/tsan'),
+  patience: 20,
+  environment: (reports) => ({
+    LD_PRELOAD: library('libtsan.so'),
+    TSAN_OPTIONS: [
+      `exitcode=${STATUS}`,
+      'ignore_noninstrumented_modules=1',
+      `log_path=${reports}/tsan`,
+    ].join(':'),
+  }),
+  wrapper: () => [],
+  jest: [],
+};
+
+const valgrind: Instrument = {
+  name: 'valgrind',
+  build: join(projectRoot, 'build/debug'),
+  patience: 20,
+  environment: () => ({}),
+  wrapper: (reports) => [
+    'valgrind',
+    '--quiet',
+    '--leak-check=full',
+    '--show-leak-kinds=definite',
+    '--errors-for-leak-kinds=definite',
+    `--suppressions=${join(projectRoot, 'test/valgrind.supp')}`,
+    `--error-exitcode=${STATUS}`,
+    `--log-file=${reports}/valgrind.%p`,
+  ],
+  // It has no time for more.
+  jest: ['--runTestsByPath', 'test/process/everything.test.ts'],
+};
+
+const coverage: Instrument = {
+  name: 'coverage',
+  build: join(projectRoot, 'build/coverage'),
+  patience: 3,
+  environment: () => ({}),
+  wrapper: () => [],
+  jest: [
+    '--coverage',
+    '--coverageProvider=v8',
+    '--collectCoverageFrom=lib/**/*.ts',
+    '--coverageReporters=json-summary',
+    '--coverageReporters=html',
+    '--coverageDirectory=build/coverage/typescript',
+  ],
+};
+
+export const instruments = { asan, tsan, valgrind, coverage };
+
+/** Where the compiler that made the addon has this run-time library. */
+function library(name: string): string {
+  return realpathSync(
+    execFileSync('g++', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim(),
+  );
+}
+
+/** Runs what is instrumented, and tells what it reported as failures. */
+export async function withReports<T>(
+  suite: string,
+  event: Send,
+  work: (reports: string) => Promise<T>,
+): Promise<T> {
+  const reports = join(projectRoot, 'build/results/reports', suite);
+  rmSync(reports, { recursive: true, force: true });
+  mkdirSync(reports, { recursive: true });
+  const result = await work(reports);
+  for (const name of readdirSync(reports)) {
+    const part = relevantPart(readFileSync(join(reports, name), 'utf8'));
+    if (part !== '') event({ event: 'broken', what: `${suite}: ${name}`, reason: withNames(part) });
+  }
+  return result;
+}
