@@ -36,6 +36,7 @@ constexpr Syscalls kSyscalls{
     .epoll_create1 = ::epoll_create1,
     .epoll_ctl = ::epoll_ctl,
     .poll = ::poll,
+    .pthread_create = ::pthread_create,
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <poll.h>
+#include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/types.h>
 
@@ -34,6 +35,9 @@ struct Syscalls {
   int (*epoll_create1)(int flags);
   int (*epoll_ctl)(int epoll, int operation, int fd, epoll_event* event);
   int (*poll)(pollfd* fds, nfds_t count, int timeout_ms);
+  /// Returns the errno, as the C library's does.
+  int (*pthread_create)(pthread_t* thread, const pthread_attr_t* attributes, void* (*body)(void*),
+                        void* argument);
 };
 
 /// What the library calls.

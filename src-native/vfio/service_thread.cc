@@ -2,14 +2,11 @@
 #include "vfio/service_thread.h"
 
 #include <condition_variable>
-#include <csignal>
 #include <deque>
 #include <mutex>
-#include <system_error>
-#include <thread>
 #include <utility>
 
-#include "sys/errors.h"
+#include "sys/thread.h"
 
 namespace vfio {
 
@@ -32,34 +29,8 @@ struct ServiceThread::Queue {
   }
 };
 
-namespace {
-
-/// Signals of the process are for its own threads: a service thread starts with all of them
-/// blocked.
-class AllSignalsBlocked final {
- public:
-  AllSignalsBlocked() {
-    sigset_t all;
-    ::sigfillset(&all);
-    // A bus error is raised by the access itself and has to reach its handler.
-    ::sigdelset(&all, SIGBUS);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~AllSignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_{};
-};
-
-}  // namespace
-
 ServiceThread::ServiceThread() : queue_(std::make_shared<Queue>()) {
-  const AllSignalsBlocked blocked;
-  try {
-    std::thread([queue = queue_] { queue->run(); }).detach();
-  } catch (const std::system_error& failure) {
-    throw sys::SysError(failure.code().value(), "pthread_create");
-  }
+  sys::start_thread([queue = queue_] { queue->run(); });
 }
 
 ServiceThread::~ServiceThread() {

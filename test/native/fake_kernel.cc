@@ -50,6 +50,22 @@ const std::map<std::string, std::string>& links() {
   return kLinks;
 }
 
+using Armed = std::map<std::uint32_t, std::vector<int>>;
+
+void disarm(Armed& armed) {
+  for (const auto& [index, eventfds] : armed) {
+    for (const int eventfd : eventfds) ::close(eventfd);
+  }
+  armed.clear();
+}
+
+void signal(const Armed& armed, std::uint32_t index, std::uint32_t vector) {
+  const auto found = armed.find(index);
+  if (found == armed.end() || vector >= found->second.size()) return;
+  const std::uint64_t one = 1;
+  if (::write(found->second[vector], &one, sizeof one) < 0) std::abort();
+}
+
 }  // namespace
 
 FakeKernel::FakeKernel() {
@@ -58,7 +74,8 @@ FakeKernel::FakeKernel() {
 }
 
 FakeKernel::~FakeKernel() {
-  disarm_all();
+  for (auto& [fd, file] : files_) disarm(file.armed);
+  forward_syscalls_to(sys::kernel_syscalls());
   reset_syscalls();
   current = nullptr;
 }
@@ -76,15 +93,49 @@ const sys::Syscalls& FakeKernel::table() {
     calls.readlink = [](const char* path, char* buffer, std::size_t size) {
       return instance().readlink(path, buffer, size);
     };
-    calls.poll = [](pollfd*, nfds_t, int) { return 0; };  // nobody waits for the passing of time
+    calls.poll = [](pollfd* fds, nfds_t count, int timeout_ms) {
+      return count == 0 ? 0 : ::poll(fds, count, timeout_ms);  // nobody waits for time to pass
+    };
     return calls;
   }();
   return kTable;
 }
 
-void FakeKernel::raise(std::uint32_t irq_index) {
-  const std::uint64_t one = 1;
-  if (::write(armed.at(irq_index), &one, sizeof one) < 0) std::abort();
+void FakeKernel::raise(std::uint32_t irq_index, std::uint32_t vector) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [fd, file] : files_) signal(file.armed, irq_index, vector);
+}
+
+std::size_t FakeKernel::armed_eventfds() const {
+  const std::lock_guard lock(mutex_);
+  std::size_t count = 0;
+  for (const auto& [fd, file] : files_) {
+    for (const auto& [index, eventfds] : file.armed) count += eventfds.size();
+  }
+  return count;
+}
+
+std::vector<std::string> FakeKernel::holdings() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> lines;
+  for (const auto& [fd, file] : files_) lines.push_back(describe(fd, file));
+  for (const auto& [iova, size] : mappings) lines.push_back("mapping " + std::to_string(size));
+  std::sort(lines.begin(), lines.end());
+  return lines;
+}
+
+std::string FakeKernel::describe(int fd, const File& file) {
+  if (file.kind == Kind::kContainer) return "container";
+  const std::string group = "group " + std::to_string(file.group);
+  if (file.kind == Kind::kGroup) return group + (file.container < 0 ? "" : " in a container");
+  std::uint16_t command = 0;
+  const auto at = static_cast<off_t>(region_offset(VFIO_PCI_CONFIG_REGION_INDEX) + 4);
+  if (::pread(fd, &command, sizeof command, at) < 0) std::abort();
+  std::string line = "device " + file.address + " command " + std::to_string(command);
+  for (const auto& [index, eventfds] : file.armed) {
+    line += " armed " + std::to_string(index) + ":" + std::to_string(eventfds.size());
+  }
+  return line;
 }
 
 void FakeKernel::poke(std::uint64_t offset, std::uint32_t value) {
@@ -126,7 +177,7 @@ int FakeKernel::close(int fd) {
   const std::lock_guard lock(mutex_);
   if (const auto file = files_.find(fd); file != files_.end()) {
     leave(file->second);
-    if (file->second.kind == Kind::kDevice) disarm_all();
+    disarm(file->second.armed);
     files_.erase(file);
   }
   return ::close(fd);
@@ -171,7 +222,7 @@ int FakeKernel::ioctl(int fd, unsigned long request, void* argument) {
     case Kind::kDevice:
       break;
   }
-  return device_ioctl(request, argument);
+  return device_ioctl(file->second, request, argument);
 }
 
 /// Copies an answer as far as there is space for it, and says how much it takes.
@@ -272,11 +323,14 @@ int FakeKernel::group_ioctl(int fd, File& group, unsigned long request, void* ar
     return 0;
   }
   if (request == VFIO_GROUP_GET_DEVICE_FD) {
-    const auto link = links().find(
-        "/sys/bus/pci/devices/" + std::string(static_cast<const char*>(argument)) + "/iommu_group");
+    const std::string address = static_cast<const char*>(argument);
+    const auto link = links().find("/sys/bus/pci/devices/" + address + "/iommu_group");
     const std::string own = std::to_string(group.group);
     if (link == links().end() || !link->second.ends_with(own)) return fail(ENODEV);
-    return iommu_set_ ? add(Kind::kDevice, group.group) : fail(EINVAL);
+    if (!iommu_set_) return fail(EINVAL);
+    const int device = add(Kind::kDevice, group.group);
+    files_[device].address = address;
+    return device;
   }
   return fail(ENOTTY);
 }
@@ -284,7 +338,7 @@ int FakeKernel::group_ioctl(int fd, File& group, unsigned long request, void* ar
 // ---- Devices
 // ---------------------------------------------------------------------------------------
 
-int FakeKernel::device_ioctl(unsigned long request, void* argument) {
+int FakeKernel::device_ioctl(File& device, unsigned long request, void* argument) {
   if (request == VFIO_DEVICE_GET_INFO) {
     std::vector<std::uint8_t> bytes;
     append(bytes, vfio_device_info{.argsz = 0,
@@ -297,7 +351,7 @@ int FakeKernel::device_ioctl(unsigned long request, void* argument) {
   }
   if (request == VFIO_DEVICE_GET_REGION_INFO) return region_info(argument);
   if (request == VFIO_DEVICE_GET_IRQ_INFO) return irq_info(argument);
-  if (request == VFIO_DEVICE_SET_IRQS) return set_irqs(argument);
+  if (request == VFIO_DEVICE_SET_IRQS) return set_irqs(device, argument);
   if (request == VFIO_DEVICE_RESET) {
     ++resets;
     return 0;
@@ -377,27 +431,27 @@ int FakeKernel::irq_info(void* argument) const {
   return answer(argument, std::move(bytes));
 }
 
-int FakeKernel::set_irqs(const void* argument) {
+int FakeKernel::set_irqs(File& device, const void* argument) {
   const auto set = read<vfio_irq_set>(argument);
   const auto* bytes = static_cast<const std::uint8_t*>(argument);
   last_irq_set.assign(bytes, bytes + set.argsz);
-  if (set.index < VFIO_PCI_ERR_IRQ_INDEX) return set_irqs_result;
-  disarm(set.index);
-  if (set.count == 0) return 0;
-  const int eventfd = read<std::int32_t>(bytes + sizeof set);
-  armed[set.index] = ::fcntl(eventfd, F_DUPFD_CLOEXEC, 0);
+  if ((set.flags & VFIO_IRQ_SET_ACTION_TRIGGER) == 0) return 0;
+  if ((set.flags & VFIO_IRQ_SET_DATA_EVENTFD) == 0 && set.count > 0) {
+    for (std::uint32_t i = 0; i < set.count; ++i) signal(device.armed, set.index, set.start + i);
+    return 0;
+  }
+  // One index of the device's own at a time; ERR and REQ are apart.
+  if (set.index < VFIO_PCI_ERR_IRQ_INDEX && set.count > 0 && set_irqs_result != 0) {
+    return set_irqs_result;
+  }
+  Armed former;
+  if (const auto node = device.armed.extract(set.index)) former[set.index] = node.mapped();
+  disarm(former);
+  for (std::uint32_t i = 0; i < set.count; ++i) {
+    const int eventfd = read<std::int32_t>(bytes + sizeof set + i * sizeof(std::int32_t));
+    device.armed[set.index].push_back(::fcntl(eventfd, F_DUPFD_CLOEXEC, 0));
+  }
   return 0;
-}
-
-void FakeKernel::disarm_all() {
-  while (!armed.empty()) disarm(armed.begin()->first);
-}
-
-void FakeKernel::disarm(std::uint32_t irq_index) {
-  const auto found = armed.find(irq_index);
-  if (found == armed.end()) return;
-  ::close(found->second);
-  armed.erase(found);
 }
 
 }  // namespace vfio::testing

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // VFIO as the kernel offers it, below the table of system calls: /dev/vfio/vfio, groups 12 and 13,
 // the devices 0000:01:00.0 and .1 (group 12), 0000:02:00.0 (group 13), and 0000:03:00.0 without an
-// IOMMU. Its descriptors are real ones, so that leaks show, and a device's is a sparse memfd, so
-// that reading and mapping regions works. Stands from construction to destruction. Thread-safe.
+// IOMMU. Its descriptors are real ones, so that leaks show; a device's is a sparse memfd, so that
+// reading and mapping regions works; its eventfds are signalled. Stands from construction to
+// destruction. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -43,9 +44,14 @@ class FakeKernel final {
   unsigned unset_containers = 0;
   unsigned resets = 0;
   std::vector<std::uint8_t> last_irq_set;
-  std::map<std::uint32_t, int> armed;  // the eventfds of ERR and REQ, by index
 
-  void raise(std::uint32_t irq_index);
+  /// What is open, mapped and armed, a line each, in no order that tells when.
+  std::vector<std::string> holdings() const;
+  /// The eventfds armed, of all devices and indexes.
+  std::size_t armed_eventfds() const;
+
+  /// Raises a vector of every device that has it armed.
+  void raise(std::uint32_t irq_index, std::uint32_t vector = 0);
   /// Contents of a device's file.
   void poke(std::uint64_t offset, std::uint32_t value);
 
@@ -58,8 +64,10 @@ class FakeKernel final {
   enum class Kind { kContainer, kGroup, kDevice };
   struct File {
     Kind kind;
-    int group = 0;       // of a group, and of a device
-    int container = -1;  // of a group
+    int group = 0;                                           // of a group, and of a device
+    int container = -1;                                      // of a group
+    std::string address = {};                                // of a device
+    std::map<std::uint32_t, std::vector<int>> armed = {};  // of a device: eventfds by index
   };
 
   static const sys::Syscalls& table();
@@ -75,16 +83,15 @@ class FakeKernel final {
   void leave(File& group);
   int container_ioctl(unsigned long request, void* argument);
   int group_ioctl(int fd, File& group, unsigned long request, void* argument);
-  int device_ioctl(unsigned long request, void* argument);
+  int device_ioctl(File& device, unsigned long request, void* argument);
   int iommu_info(void* argument) const;
   int region_info(void* argument) const;
   int irq_info(void* argument) const;
-  int set_irqs(const void* argument);
-  void disarm_all();
-  void disarm(std::uint32_t irq_index);
+  int set_irqs(File& device, const void* argument);
+  static std::string describe(int fd, const File& file);
   int answer(void* argument, std::vector<std::uint8_t> bytes) const;
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::map<int, File> files_;
   bool iommu_set_ = false;
 };

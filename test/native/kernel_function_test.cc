@@ -188,7 +188,7 @@ TEST_CASE("a device that announces no errors still asks to be returned") {
   const auto space = open_type1();
   const auto function = space->open(kAddress, 12, attach_without_limits);
   CHECK_FALSE(function->irq(VFIO_PCI_ERR_IRQ_INDEX));
-  CHECK(kernel.armed.size() == 1);
+  CHECK(kernel.armed_eventfds() == 1);
   kernel.raise(VFIO_PCI_REQ_IRQ_INDEX);
   CHECK(function->take_change().requested);
 }
@@ -199,14 +199,14 @@ TEST_CASE("an announcement that cannot be armed is done without") {
   fail_syscall(1, EINVAL, "VFIO_DEVICE_SET_IRQS");
   const auto function = space->open(kAddress, 12, attach_without_limits);
   CHECK(syscall_failed());
-  CHECK(kernel.armed.size() == 1);
+  CHECK(kernel.armed_eventfds() == 1);
   CHECK_FALSE(function->take_change().fault);
 }
 
 TEST_CASE_FIXTURE(Fixture, "closing disarms, and closes the device last") {
   trace_syscalls();
   function.reset();
-  CHECK(kernel.armed.empty());
+  CHECK(kernel.armed_eventfds() == 0);
   const auto trace = take_trace();
   REQUIRE(trace.size() == 6);
   CHECK(trace[0] == "ioctl VFIO_DEVICE_SET_IRQS = 0");

@@ -283,10 +283,15 @@ Napi::Object syscalls_object(Napi::Env env) {
     fail_syscall(index_from(info[0]), static_cast<int>(index_from(info[1])), name);
   });
   method("failed", [](const Info& info) -> Napi::Value {
-    return Napi::Boolean::New(info.Env(), syscall_failed());
+    const std::string call = failed_syscall();
+    return call.empty() ? info.Env().Undefined() : Napi::String::New(info.Env(), call);
   });
   method("count", [](const Info& info) -> Napi::Value {
-    return Napi::Number::New(info.Env(), count_syscalls(info[0].ToString().Utf8Value()));
+    const std::string name = info[0].IsString() ? info[0].ToString().Utf8Value() : "";
+    return Napi::Number::New(info.Env(), count_syscalls(name));
+  });
+  method("mappedBytes", [](const Info& info) -> Napi::Value {
+    return Napi::Number::New(info.Env(), static_cast<double>(mapped_bytes()));
   });
   method("trace", [](const Info&) { trace_syscalls(); });
   method("takeTrace", [](const Info& info) -> Napi::Value {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "syscalls_hook.h"
 
+#include <sys/mman.h>
+
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <functional>
@@ -20,7 +23,7 @@ struct State {
   std::string failing;
   unsigned until_failure = 0;  // 0: none planned
   int error = 0;
-  bool failed = false;
+  std::string failed;
   bool tracing = false;
   std::vector<std::string> trace;
 };
@@ -28,6 +31,13 @@ struct State {
 // Never destroyed: threads may make system calls while the process exits.
 std::mutex& mutex = *new std::mutex;
 State& state = *new State;
+
+std::atomic<std::size_t> mapped{0};
+
+constexpr std::size_t whole_pages(std::size_t size) {
+  constexpr std::size_t kPage = 4096;
+  return (size + kPage - 1) & ~(kPage - 1);
+}
 
 /// The name of an ioctl's request; the numbers are unique among the descriptors the library has.
 const char* request_name(unsigned long request) {
@@ -52,6 +62,19 @@ const char* request_name(unsigned long request) {
   return found == kNames.end() ? "" : found->second;
 }
 
+const char* advice_name(int advice) {
+  switch (advice) {
+    case MADV_DONTFORK:
+      return "MADV_DONTFORK";
+    case MADV_DONTDUMP:
+      return "MADV_DONTDUMP";
+    case MADV_HUGEPAGE:
+      return "MADV_HUGEPAGE";
+    default:
+      return "MADV_POPULATE_WRITE";
+  }
+}
+
 /// One call: what it is known by, and what it is about, for the trace.
 struct Call {
   std::string_view name;
@@ -59,19 +82,25 @@ struct Call {
   std::string_view subject = {};
 };
 
+std::string full_name(const Call& call) {
+  std::string name(call.name);
+  if (!call.request.empty()) name.append(" ").append(call.request);
+  return name;
+}
+
 bool matches(const Call& call, std::string_view name) {
-  if (name.empty()) return call.name != "close" && call.name != "munmap";
-  return name == call.name || name == call.request;
+  return name.empty() || name == call.name || name == call.request;
 }
 
 /// Counts the call; the errno to fail it with, or 0; and the table to forward it to.
 std::pair<int, const sys::Syscalls*> enter(const Call& call) {
   const std::lock_guard lock(mutex);
+  ++state.counts[std::string()];
   ++state.counts[std::string(call.name)];
   if (!call.request.empty()) ++state.counts[std::string(call.request)];
   const bool fails =
       state.until_failure > 0 && matches(call, state.failing) && --state.until_failure == 0;
-  if (fails) state.failed = true;
+  if (fails) state.failed = full_name(call);
   return {fails ? state.error : 0, state.table};
 }
 
@@ -79,10 +108,8 @@ void leave(const Call& call, long result) {
   const int saved = errno;
   const std::lock_guard lock(mutex);
   if (state.tracing) {
-    std::string line(call.name);
-    for (const std::string_view part : {call.request, call.subject}) {
-      if (!part.empty()) line.append(" ").append(part);
-    }
+    std::string line = full_name(call);
+    if (!call.subject.empty()) line.append(" ").append(call.subject);
     state.trace.push_back(line + " = " + std::to_string(result));
   }
   errno = saved;
@@ -116,16 +143,23 @@ void* hooked_pointer(const Call& call, const std::function<void*(const sys::Sysc
       call, [&](const auto& to) { return reinterpret_cast<std::intptr_t>(forward(to)); }));
 }
 
+/// Linux closes the descriptor of a close that fails, too.
+int close_even_so(int fd) {
+  const Call call{.name = "close"};
+  const auto [error, table] = enter(call);
+  const int result = table->close(fd);
+  if (error != 0) errno = error;
+  leave(call, error == 0 ? result : -1);
+  return error == 0 ? result : -1;
+}
+
 constexpr sys::Syscalls kHooks{
     .open =
         [](const char* path, int flags) {
           return hooked_int({.name = "open", .subject = path},
                             [&](const auto& to) { return to.open(path, flags); });
         },
-    .close =
-        [](int fd) {
-          return hooked_int({.name = "close"}, [&](const auto& to) { return to.close(fd); });
-        },
+    .close = close_even_so,
     .ioctl =
         [](int fd, unsigned long request, void* argument) {
           return hooked_int({.name = "ioctl", .request = request_name(request)},
@@ -158,24 +192,32 @@ constexpr sys::Syscalls kHooks{
         },
     .mmap =
         [](void* address, size_t size, int protection, int flags, int fd, off_t offset) {
-          return hooked_pointer({.name = "mmap"}, [&](const auto& to) {
+          void* const data = hooked_pointer({.name = "mmap"}, [&](const auto& to) {
             return to.mmap(address, size, protection, flags, fd, offset);
           });
+          const bool replaces = (flags & MAP_FIXED) != 0;
+          if (data != MAP_FAILED && !replaces) mapped += whole_pages(size);
+          return data;
         },
     .mremap =
         [](void* address, size_t size, size_t new_size, int flags, void* new_address) {
-          return hooked_pointer({.name = "mremap"}, [&](const auto& to) {
+          void* const data = hooked_pointer({.name = "mremap"}, [&](const auto& to) {
             return to.mremap(address, size, new_size, flags, new_address);
           });
+          // It takes the place of another mapping.
+          if (data != MAP_FAILED) mapped -= whole_pages(size);
+          return data;
         },
     .munmap =
         [](void* address, size_t size) {
-          return hooked_int({.name = "munmap"},
-                            [&](const auto& to) { return to.munmap(address, size); });
+          const int result = hooked_int(
+              {.name = "munmap"}, [&](const auto& to) { return to.munmap(address, size); });
+          if (result == 0) mapped -= whole_pages(size);
+          return result;
         },
     .madvise =
         [](void* address, size_t size, int advice) {
-          return hooked_int({.name = "madvise"},
+          return hooked_int({.name = "madvise", .request = advice_name(advice)},
                             [&](const auto& to) { return to.madvise(address, size, advice); });
         },
     .memfd_create =
@@ -214,13 +256,23 @@ constexpr sys::Syscalls kHooks{
           return hooked_int({.name = "poll"},
                             [&](const auto& to) { return to.poll(fds, count, timeout_ms); });
         },
+    .pthread_create =
+        [](pthread_t* thread, const pthread_attr_t* attributes, void* (*body)(void*),
+           void* argument) {
+          const int result = hooked_int({.name = "pthread_create"}, [&](const auto& to) {
+            return to.pthread_create(thread, attributes, body, argument);
+          });
+          return result == -1 ? errno : result;
+        },
 };
 
 }  // namespace
 
 void reset_syscalls() {
   const std::lock_guard lock(mutex);
+  const sys::Syscalls* const table = state.table;
   state = State{};
+  state.table = table;
 }
 
 void forward_syscalls_to(const sys::Syscalls& table) {
@@ -233,10 +285,10 @@ void fail_syscall(unsigned nth, int error, std::string name) {
   state.failing = std::move(name);
   state.until_failure = nth;
   state.error = error;
-  state.failed = false;
+  state.failed.clear();
 }
 
-bool syscall_failed() {
+std::string failed_syscall() {
   const std::lock_guard lock(mutex);
   return state.failed;
 }
@@ -246,6 +298,8 @@ unsigned count_syscalls(std::string_view name) {
   const auto found = state.counts.find(name);
   return found == state.counts.end() ? 0 : found->second;
 }
+
+std::size_t mapped_bytes() { return mapped; }
 
 void trace_syscalls() {
   const std::lock_guard lock(mutex);

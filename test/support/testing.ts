@@ -79,10 +79,27 @@ export interface Syscalls {
   reset(): void;
   /** The nth call of that name from now on fails; without a name, any. */
   fail(nth: number, errno: number, name?: string): void;
-  failed(): boolean;
-  count(name: string): number;
+  /** The call that failed, `ioctl VFIO_SET_IOMMU` and so on. */
+  failed(): string | undefined;
+  /** Calls of that name since the last reset; of all, without one. */
+  count(name?: string): number;
+  /** What the library has mapped and not unmapped; nothing resets it. */
+  mappedBytes(): number;
   trace(): void;
   takeTrace(): string[];
+}
+
+/**
+ * VFIO as the kernel offers it, below the table of system calls: groups 12 (0000:01:00.0 and .1) and 13
+ * (0000:02:00.0); test/native/fake_kernel.h has what they are.
+ */
+export interface FakeKernel {
+  /** What is open, mapped and armed, a line each. */
+  holdings(): string[];
+  /** Raises a vector of VFIO_PCI_*_IRQ_INDEX of every device that has it armed. */
+  raise(index: number, vector: number): void;
+  /** Nothing may be open any more. */
+  end(): void;
 }
 
 /** One access that was executed. */
@@ -117,6 +134,7 @@ export interface AccessTrap {
 interface Testing {
   useMachine(devices: DeviceSpec[]): Machine;
   joinMachine(id: number): Machine;
+  useFakeKernel(): FakeKernel;
   syscalls: Syscalls;
   trap: AccessTrap | undefined;
 }
@@ -133,6 +151,11 @@ export function useMachine(...devices: DeviceSpec[]): Machine {
 /** The same with a machine that another thread made. */
 export function joinMachine(id: number): Machine {
   return testing().joinMachine(id);
+}
+
+/** From now on this environment's containers are type1's, on a fake kernel for the whole process. */
+export function useFakeKernel(): FakeKernel {
+  return testing().useFakeKernel();
 }
 
 export function syscalls(): Syscalls {

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+#include "fake_kernel_wrap.h"
+
+#include <memory>
+
+#include "binding/convert.h"
+#include "binding/environment.h"
+#include "fake_kernel.h"
+#include "vfio/type1/address_space.h"
+
+namespace vfio::testing {
+
+namespace {
+
+using binding::index_from;
+
+/// One at a time, since it stands below the process's one table.
+std::unique_ptr<FakeKernel>& standing() {
+  static auto& kernel = *new std::unique_ptr<FakeKernel>;
+  return kernel;
+}
+
+Napi::Object kernel_object(Napi::Env env) {
+  auto object = Napi::Object::New(env);
+  const auto method = [&](const char* name, auto body) {
+    object.Set(name, Napi::Function::New(env, body, name));
+  };
+  using Info = Napi::CallbackInfo;
+  method("holdings", [](const Info& info) -> Napi::Value {
+    auto list = Napi::Array::New(info.Env());
+    for (const std::string& line : standing()->holdings()) list.Set(list.Length(), line);
+    return list;
+  });
+  method("raise", [](const Info& info) {
+    standing()->raise(index_from(info[0]), index_from(info[1]));
+  });
+  method("end", [](const Info&) { standing().reset(); });
+  return object;
+}
+
+}  // namespace
+
+Napi::Value use_fake_kernel(const Napi::CallbackInfo& info) {
+  standing().reset();
+  standing() = std::make_unique<FakeKernel>();
+  binding::Environment::of(info.Env()).make_backend = open_type1;
+  return kernel_object(info.Env());
+}
+
+}  // namespace vfio::testing

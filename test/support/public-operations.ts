@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+// The operations of the public API, read from the declarations that the package ships: what a test of "every
+// operation" has to have.
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import type * as Compiler from 'typescript';
+
+// Not imported: under jest it would be compiled once more, all nine megabytes of it.
+const ts = createRequire(import.meta.url)('typescript') as typeof Compiler;
+
+const root = fileURLToPath(new URL('../../dist/lib/', import.meta.url));
+
+/**
+ * `openDevice`, `new VfioError`, `Container.open (static)`, `Region.read32`, `Device.busMaster`,
+ * `Device.busMaster=`, `Group.[asyncDispose]`: functions, constructors, methods and accessors that anybody can
+ * call. Not what is marked `@internal`, and not what is inherited from Node.
+ */
+export function publicOperations(): string[] {
+  const program = ts.createProgram([`${root}index.d.ts`], {
+    module: ts.ModuleKind.NodeNext,
+    moduleResolution: ts.ModuleResolutionKind.NodeNext,
+    target: ts.ScriptTarget.ES2022,
+    // Types of Node and of the language are of no interest, and to read them is half the time.
+    noLib: true,
+    types: [],
+  });
+  const checker = program.getTypeChecker();
+  const index = program.getSourceFile(`${root}index.d.ts`);
+  const module = index && checker.getSymbolAtLocation(index);
+  if (module === undefined) throw new Error('There is no dist/lib/index.d.ts: npm run build');
+  const found = new Set<string>();
+  const seen = new Set<Compiler.Node>();
+  for (const exported of checker.getExportsOfModule(module)) visit(exported);
+  return [...found].sort();
+
+  function visit(symbol: Compiler.Symbol): void {
+    const target =
+      symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+    for (const declaration of target.declarations ?? []) {
+      if (seen.has(declaration) || !isOurs(declaration)) continue;
+      seen.add(declaration);
+      for (const operation of operationsOf(declaration)) found.add(operation);
+      // An alias is made of other types: a Register of Readable, Writable and so on.
+      if (ts.isTypeAliasDeclaration(declaration)) visitReferences(declaration.type);
+    }
+  }
+
+  function visitReferences(node: Compiler.Node): void {
+    if (ts.isTypeReferenceNode(node)) {
+      const symbol = checker.getSymbolAtLocation(node.typeName);
+      if (symbol !== undefined) visit(symbol);
+    }
+    ts.forEachChild(node, visitReferences);
+  }
+}
+
+function isOurs(declaration: Compiler.Declaration): boolean {
+  return declaration.getSourceFile().fileName.startsWith(root);
+}
+
+function operationsOf(declaration: Compiler.Declaration): string[] {
+  if (isInternal(declaration)) return [];
+  if (ts.isFunctionDeclaration(declaration)) return [declaration.name?.text ?? ''];
+  if (!ts.isClassDeclaration(declaration) && !ts.isInterfaceDeclaration(declaration)) return [];
+  const owner = declaration.name?.text ?? '';
+  const members: readonly Compiler.Node[] = declaration.members;
+  return members.filter((member) => !isInternal(member)).flatMap((member) => nameOf(owner, member));
+}
+
+function nameOf(owner: string, member: Compiler.Node): string[] {
+  if (ts.isConstructorDeclaration(member)) return [`new ${owner}`];
+  if (ts.isMethodDeclaration(member) || ts.isMethodSignature(member)) {
+    const modifiers = ts.canHaveModifiers(member) ? ts.getModifiers(member) : undefined;
+    const isStatic = modifiers?.some(({ kind }) => kind === ts.SyntaxKind.StaticKeyword) ?? false;
+    return [`${owner}.${text(member.name)}${isStatic ? ' (static)' : ''}`];
+  }
+  if (ts.isGetAccessor(member)) return [`${owner}.${text(member.name)}`];
+  if (ts.isSetAccessor(member)) return [`${owner}.${text(member.name)}=`];
+  return [];
+}
+
+/** `[Symbol.dispose]` is `[dispose]`. */
+function text(name: Compiler.PropertyName): string {
+  return name.getText().replace('Symbol.', '');
+}
+
+function isInternal(node: Compiler.Node): boolean {
+  return ts.getJSDocTags(node).some(({ tagName }) => tagName.text === 'internal');
+}
