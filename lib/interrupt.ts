@@ -162,9 +162,9 @@ export class Interrupt implements AsyncIterable<number> {
   /** Unmasks INTx. */
   unmask(): void {
     this.#mustBeLevel('unmask');
+    callNative(() => this.#native.unmask());
     this.#masked = false;
     this.#unmaskDue = false;
-    callNative(() => this.#native.unmask());
   }
 
   /** @internal What a grant of it consists of. Throws `ERR_VFIO_CLOSED`. */
@@ -266,7 +266,8 @@ export class Interrupt implements AsyncIterable<number> {
     try {
       callNative(() => this.#native.unmask());
     } catch (failure) {
-      warn(`Unmasking ${this.#set} failed, it stays silent`, failure);
+      this.#unmaskDue = true;
+      warn(`Unmasking ${this.#set} failed, it stays silent until the next wait`, failure);
     }
   }
 

@@ -31,6 +31,8 @@ export const AccessFailure = {
   /** A poll's time was up: only from poll32. */
   NOT_YET: -9,
   SYSTEM: -1000,
+  /** Of write32Flush, the read after the write failed: READ_BACK plus one of the others. */
+  READ_BACK: -1_000_000,
 } as const;
 
 export interface NativeLimits {

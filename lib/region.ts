@@ -262,7 +262,9 @@ export class Region implements RegionInfo {
     this.#checkValue(32, offset, value);
     this.#checkOffset('read', 32, readOffset);
     const failure = this.#native.write32Flush(this.#handle, offset, value, readOffset);
-    if (failure !== undefined) throw this.#failed('write', 32, offset, failure);
+    if (failure === undefined) return;
+    if (failure >= AccessFailure.READ_BACK) throw this.#failed('write', 32, offset, failure);
+    throw this.#failed('read', 32, readOffset, failure - AccessFailure.READ_BACK);
   }
 
   /**

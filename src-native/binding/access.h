@@ -25,6 +25,7 @@ enum Failure : std::int32_t {
   kUnsupported = -8,
   kNotYet = -9,
   kSystem = -1000,
+  kReadBack = -1000000,
 };
 
 /// A handle of this env, or why not.

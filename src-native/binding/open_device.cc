@@ -25,8 +25,13 @@ std::shared_ptr<VectorPolls> OpenDevice::enable_interrupts(std::uint32_t index,
   return interrupts_;
 }
 
-void OpenDevice::close_interrupts() {
-  if (interrupts_ != nullptr) std::exchange(interrupts_, nullptr)->close();
+void OpenDevice::close_interrupts() noexcept {
+  if (interrupts_ == nullptr) return;
+  try {
+    std::exchange(interrupts_, nullptr)->close();
+  } catch (const std::exception&) {
+    // The function disarms once more as it is reset or released.
+  }
 }
 
 void OpenDevice::watch_changes(std::function<void(Change)> on_change) {
@@ -42,11 +47,7 @@ void OpenDevice::watch_changes(std::function<void(Change)> on_change) {
 void OpenDevice::cut() noexcept {
   changes_.reset();
   loans_.revoke();
-  try {
-    close_interrupts();
-  } catch (const std::exception&) {
-    // Release disarms once more.
-  }
+  close_interrupts();
   function_->cut();
   for (const Handle handle : std::exchange(handles_, {})) {
     release_slot(environment_.env(), handle);

@@ -36,7 +36,7 @@ class OpenDevice final : public std::enable_shared_from_this<OpenDevice> {
   /// The armed vectors with this env's watchers of them; they are closed before a reset and by
   /// cut().
   std::shared_ptr<VectorPolls> enable_interrupts(std::uint32_t index, std::uint32_t count);
-  void close_interrupts();
+  void close_interrupts() noexcept;
 
   /// Watches for requests and faults, without keeping the process alive.
   void watch_changes(std::function<void(Change)> on_change);

@@ -78,10 +78,11 @@ napi_value write32_flush(napi_env env, napi_callback_info info) noexcept {
   // Both are checked first: a write that cannot be flushed is not to happen.
   const Target to_flush = target_in(ref, read_offset, sizeof value);
   if (to_flush.failure != kNone) return failure_or_undefined(env, to_flush.failure);
-  std::int32_t failure = store(target_in(ref, offset, sizeof value), value);
+  const std::int32_t failure = store(target_in(ref, offset, sizeof value), value);
+  if (failure != kNone) return failure_or_undefined(env, failure);
   std::uint32_t ignored = 0;
-  if (failure == kNone) failure = load(target_in(ref, read_offset, sizeof value), ignored);
-  return failure_or_undefined(env, failure);
+  const std::int32_t unread = load(target_in(ref, read_offset, sizeof value), ignored);
+  return failure_or_undefined(env, unread == kNone ? kNone : kReadBack + unread);
 }
 
 /// Reads until (value & mask) == wanted, for about `microseconds`. The state is looked at each

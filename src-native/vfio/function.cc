@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <exception>
 #include <utility>
 
 #include "sys/errors.h"
@@ -200,7 +201,7 @@ void Function::check_vectors(std::uint32_t index, std::size_t count) {
     throw Error(ErrorCode::kRange, address() + " has " + std::to_string(info->count) +
                                        " vectors of this kind, not " + std::to_string(count));
   }
-  if (armed_) {
+  if (armed_ && !abandoned_) {
     throw Error(ErrorCode::kBusy, "interrupts of " + address() +
                                       " are enabled already; close that interrupt set first");
   }
@@ -215,6 +216,7 @@ void Function::arm(std::uint32_t index, const std::vector<sys::UniqueFd>& eventf
   const std::shared_lock in_use(in_use_);
   check_live();
   check_vectors(index, eventfds.size());
+  if (abandoned_) disarm_now(*armed_);
 
   IrqRequest request{.index = index,
                      .start = 0,
@@ -246,19 +248,34 @@ void Function::disarm(std::uint32_t index) {
   const std::shared_lock in_use(in_use_);
   // When the function is busy or closed, reset() or release() has disarmed it or is about to.
   if (armed_ != index || state_.load(std::memory_order_acquire) != State::kLive) return;
+  abandoned_ = true;
   disarm_now(index);
 }
 
+/// Every step is tried, and what failed first is thrown.
 void Function::disarm_now(std::uint32_t index) {
-  if (index == VFIO_PCI_INTX_IRQ_INDEX) change_command(kCommandIntxDisable, 0);
-  backend_->set_irqs({.index = index,
-                      .start = 0,
-                      .count = 0,
-                      .data = IrqRequest::Data::kNone,
-                      .action = IrqRequest::Action::kTrigger,
-                      .fds = {}});
-  armed_.reset();
-  if (index != VFIO_PCI_INTX_IRQ_INDEX) mask_intx_line();
+  std::exception_ptr failure;
+  const auto try_to = [&failure](auto&& step) {
+    try {
+      step();
+    } catch (const std::exception&) {
+      if (!failure) failure = std::current_exception();
+    }
+  };
+  const bool intx = index == VFIO_PCI_INTX_IRQ_INDEX;
+  if (intx) try_to([this] { change_command(kCommandIntxDisable, 0); });
+  try_to([this, index] {
+    backend_->set_irqs({.index = index,
+                        .start = 0,
+                        .count = 0,
+                        .data = IrqRequest::Data::kNone,
+                        .action = IrqRequest::Action::kTrigger,
+                        .fds = {}});
+    armed_.reset();
+    abandoned_ = false;
+  });
+  if (!intx) try_to([this] { mask_intx_line(); });
+  if (failure) std::rethrow_exception(failure);
 }
 
 /// The kernel enables INTx in the device when it disables MSI, behind the register that it shows;

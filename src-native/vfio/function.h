@@ -114,6 +114,7 @@ class Function final {
   std::shared_mutex in_use_;  // shared: a call of the back end; exclusive: its end
   std::mutex control_;        // command register, interrupts, windows
   std::optional<std::uint32_t> armed_;
+  bool abandoned_ = false;  // it is nobody's any more, and the kernel would not disarm it
   struct MappedWindow {
     sys::Mapping mapping;
     Window window;
