@@ -3,6 +3,8 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect } from '@jest/globals';
 import type { Machine } from '../support/testing.js';
 
@@ -97,6 +99,16 @@ export async function startingFootprint(): Promise<Footprint> {
 export async function expectFootprint(before: Footprint): Promise<void> {
   const same = () => JSON.stringify(footprint()) === JSON.stringify(before);
   await until(same).catch(() => expect(footprint()).toEqual(before));
+}
+
+/** Collects what nobody refers to, and runs what waits for that. */
+export async function collectGarbage(): Promise<void> {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  for (let turns = 0; turns < 3; turns++) {
+    collect();
+    await turn();
+  }
 }
 
 /** Fails unless the machine has got back everything. */

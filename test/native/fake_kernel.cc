@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "syscalls_hook.h"
 #include "uapi/vfio.h"
@@ -106,6 +107,13 @@ void FakeKernel::raise(std::uint32_t irq_index, std::uint32_t vector) {
   for (const auto& [fd, file] : files_) signal(file.armed, irq_index, vector);
 }
 
+std::multimap<std::uint64_t, std::uint64_t> FakeKernel::mappings() const {
+  const std::lock_guard lock(mutex_);
+  std::multimap<std::uint64_t, std::uint64_t> all;
+  for (const auto& [fd, file] : files_) all.insert(file.mappings.begin(), file.mappings.end());
+  return all;
+}
+
 std::size_t FakeKernel::armed_eventfds() const {
   const std::lock_guard lock(mutex_);
   std::size_t count = 0;
@@ -119,7 +127,11 @@ std::vector<std::string> FakeKernel::holdings() const {
   const std::lock_guard lock(mutex_);
   std::vector<std::string> lines;
   for (const auto& [fd, file] : files_) lines.push_back(describe(fd, file));
-  for (const auto& [iova, size] : mappings) lines.push_back("mapping " + std::to_string(size));
+  for (const auto& [fd, file] : files_) {
+    for (const auto& [iova, size] : file.mappings) {
+      lines.push_back("mapping " + std::to_string(size));
+    }
+  }
   std::sort(lines.begin(), lines.end());
   return lines;
 }
@@ -195,19 +207,20 @@ ssize_t FakeKernel::readlink(const std::string& path, char* buffer, std::size_t 
   return static_cast<ssize_t>(target.copy(buffer, size));
 }
 
-bool FakeKernel::has_groups() const {
-  return std::any_of(files_.begin(), files_.end(), [](const auto& file) {
-    return file.second.kind == Kind::kGroup && file.second.container >= 0;
+bool FakeKernel::has_groups(int container) const {
+  return std::any_of(files_.begin(), files_.end(), [&](const auto& file) {
+    return file.second.kind == Kind::kGroup && file.second.container == container;
   });
 }
 
 /// The container forgets its IOMMU and mappings with the last group.
 void FakeKernel::leave(File& group) {
-  if (group.kind != Kind::kGroup) return;
-  group.container = -1;
-  if (has_groups()) return;
-  iommu_set_ = false;
-  mappings.clear();
+  if (group.kind != Kind::kGroup || group.container < 0) return;
+  const int left = std::exchange(group.container, -1);
+  const auto container = files_.find(left);
+  if (container == files_.end() || has_groups(left)) return;
+  container->second.iommu_set = false;
+  container->second.mappings.clear();
 }
 
 int FakeKernel::ioctl(int fd, unsigned long request, void* argument) {
@@ -216,7 +229,7 @@ int FakeKernel::ioctl(int fd, unsigned long request, void* argument) {
   if (file == files_.end()) return fail(ENOTTY);
   switch (file->second.kind) {
     case Kind::kContainer:
-      return container_ioctl(request, argument);
+      return container_ioctl(fd, file->second, request, argument);
     case Kind::kGroup:
       return group_ioctl(fd, file->second, request, argument);
     case Kind::kDevice:
@@ -237,7 +250,7 @@ int FakeKernel::answer(void* argument, std::vector<std::uint8_t> bytes) const {
 // ---- Containers and groups
 // -------------------------------------------------------------------------
 
-int FakeKernel::container_ioctl(unsigned long request, void* argument) {
+int FakeKernel::container_ioctl(int fd, File& container, unsigned long request, void* argument) {
   const auto number = reinterpret_cast<std::uintptr_t>(argument);
   if (request == VFIO_GET_API_VERSION) return api_version;
   if (request == VFIO_CHECK_EXTENSION) {
@@ -245,23 +258,25 @@ int FakeKernel::container_ioctl(unsigned long request, void* argument) {
            (number == VFIO_TYPE1v2_IOMMU && has_type1v2);
   }
   if (request == VFIO_SET_IOMMU) {
-    if (!has_groups() || iommu_set_ || number != VFIO_TYPE1v2_IOMMU) return fail(EINVAL);
-    iommu_set_ = true;
+    if (!has_groups(fd) || container.iommu_set || number != VFIO_TYPE1v2_IOMMU) {
+      return fail(EINVAL);
+    }
+    container.iommu_set = true;
     ++set_iommus;
     return 0;
   }
-  if (!iommu_set_) return fail(EINVAL);
-  if (request == VFIO_IOMMU_GET_INFO) return iommu_info(argument);
+  if (!container.iommu_set) return fail(EINVAL);
+  if (request == VFIO_IOMMU_GET_INFO) return iommu_info(container, argument);
   if (request == VFIO_IOMMU_MAP_DMA) {
     const auto map = read<vfio_iommu_type1_dma_map>(argument);
-    if (!mappings.emplace(map.iova, map.size).second) return fail(EEXIST);
+    if (!container.mappings.emplace(map.iova, map.size).second) return fail(EEXIST);
     last_map_flags = map.flags;
     return 0;
   }
   if (request == VFIO_IOMMU_UNMAP_DMA) {
     auto unmap = read<vfio_iommu_type1_dma_unmap>(argument);
     if (unmap.flags != 0) return fail(EINVAL);
-    if (mappings.erase(unmap.iova) == 0) unmap.size = 0;
+    if (container.mappings.erase(unmap.iova) == 0) unmap.size = 0;
     unmap.size = unmapped.value_or(unmap.size);
     std::memcpy(argument, &unmap, sizeof unmap);
     return 0;
@@ -269,7 +284,7 @@ int FakeKernel::container_ioctl(unsigned long request, void* argument) {
   return fail(ENOTTY);
 }
 
-int FakeKernel::iommu_info(void* argument) const {
+int FakeKernel::iommu_info(const File& container, void* argument) const {
   constexpr std::uint32_t kFirst = sizeof(vfio_iommu_type1_info);
   constexpr std::uint32_t kSecond = kFirst + sizeof(vfio_iommu_type1_info_dma_avail) + 4;
   std::vector<std::uint8_t> bytes;
@@ -282,7 +297,7 @@ int FakeKernel::iommu_info(void* argument) const {
                     .header = {.id = VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL,
                                .version = 1,
                                .next = has_ranges ? kSecond : 0},
-                    .avail = 65535 - static_cast<std::uint32_t>(mappings.size())});
+                    .avail = 65535 - static_cast<std::uint32_t>(container.mappings.size())});
   bytes.resize(kSecond);
   if (has_ranges) {
     append(bytes,
@@ -327,7 +342,7 @@ int FakeKernel::group_ioctl(int fd, File& group, unsigned long request, void* ar
     const auto link = links().find("/sys/bus/pci/devices/" + address + "/iommu_group");
     const std::string own = std::to_string(group.group);
     if (link == links().end() || !link->second.ends_with(own)) return fail(ENODEV);
-    if (!iommu_set_) return fail(EINVAL);
+    if (!files_.at(group.container).iommu_set) return fail(EINVAL);
     const int device = add(Kind::kDevice, group.group);
     files_[device].address = address;
     return device;

@@ -38,7 +38,6 @@ class FakeKernel final {
   std::optional<std::uint64_t> unmapped;  // what UNMAP says it did
 
   // ---- What was done to it.
-  std::map<std::uint64_t, std::uint64_t> mappings;  // IOVA -> size
   std::uint32_t last_map_flags = 0;
   unsigned set_iommus = 0;
   unsigned unset_containers = 0;
@@ -47,6 +46,8 @@ class FakeKernel final {
 
   /// What is open, mapped and armed, a line each, in no order that tells when.
   std::vector<std::string> holdings() const;
+  /// IOVA -> size, of all containers.
+  std::multimap<std::uint64_t, std::uint64_t> mappings() const;
   /// The eventfds armed, of all devices and indexes.
   std::size_t armed_eventfds() const;
 
@@ -64,9 +65,11 @@ class FakeKernel final {
   enum class Kind { kContainer, kGroup, kDevice };
   struct File {
     Kind kind;
-    int group = 0;                                           // of a group, and of a device
-    int container = -1;                                      // of a group
-    std::string address = {};                                // of a device
+    int group = 0;                                         // of a group, and of a device
+    int container = -1;                                    // of a group
+    bool iommu_set = false;                                // of a container
+    std::map<std::uint64_t, std::uint64_t> mappings = {};  // of a container
+    std::string address = {};                              // of a device
     std::map<std::uint32_t, std::vector<int>> armed = {};  // of a device: eventfds by index
   };
 
@@ -79,12 +82,12 @@ class FakeKernel final {
   ssize_t readlink(const std::string& path, char* buffer, std::size_t size);
 
   int add(Kind kind, int group);
-  bool has_groups() const;
+  bool has_groups(int container) const;
   void leave(File& group);
-  int container_ioctl(unsigned long request, void* argument);
+  int container_ioctl(int fd, File& container, unsigned long request, void* argument);
   int group_ioctl(int fd, File& group, unsigned long request, void* argument);
   int device_ioctl(File& device, unsigned long request, void* argument);
-  int iommu_info(void* argument) const;
+  int iommu_info(const File& container, void* argument) const;
   int region_info(void* argument) const;
   int irq_info(void* argument) const;
   int set_irqs(File& device, const void* argument);
@@ -93,7 +96,6 @@ class FakeKernel final {
 
   mutable std::mutex mutex_;
   std::map<int, File> files_;
-  bool iommu_set_ = false;
 };
 
 }  // namespace vfio::testing

@@ -31,9 +31,8 @@ Napi::Object kernel_object(Napi::Env env) {
     for (const std::string& line : standing()->holdings()) list.Set(list.Length(), line);
     return list;
   });
-  method("raise", [](const Info& info) {
-    standing()->raise(index_from(info[0]), index_from(info[1]));
-  });
+  method("raise",
+         [](const Info& info) { standing()->raise(index_from(info[0]), index_from(info[1])); });
   method("end", [](const Info&) { standing().reset(); });
   return object;
 }

@@ -210,8 +210,8 @@ constexpr sys::Syscalls kHooks{
         },
     .munmap =
         [](void* address, size_t size) {
-          const int result = hooked_int(
-              {.name = "munmap"}, [&](const auto& to) { return to.munmap(address, size); });
+          const int result = hooked_int({.name = "munmap"},
+                                        [&](const auto& to) { return to.munmap(address, size); });
           if (result == 0) mapped -= whole_pages(size);
           return result;
         },

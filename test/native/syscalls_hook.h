@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The developer build's table of system calls: counts, traces, and makes calls fail. Thread-safe.
 //
-// A call goes by its name ("open"), an ioctl also by its request's ("VFIO_SET_IOMMU"), madvise also by
-// its advice's ("MADV_DONTDUMP"); an empty name stands for any. A close that fails closes all the
-// same, as Linux does it.
+// A call goes by its name ("open"), an ioctl also by its request's ("VFIO_SET_IOMMU"), madvise also
+// by its advice's ("MADV_DONTDUMP"); an empty name stands for any. A close that fails closes all
+// the same, as Linux does it.
 #pragma once
 
 #include <cstddef>

@@ -148,10 +148,10 @@ TEST_CASE("several groups and devices share a container, set up once") {
   CHECK(count_syscalls("VFIO_GROUP_UNSET_CONTAINER") == 0);
   space->detach(kMate, 12);
   CHECK(count_syscalls("VFIO_GROUP_UNSET_CONTAINER") == 1);
-  CHECK(kernel.mappings.size() == 1);
+  CHECK(kernel.mappings().size() == 1);
   other.reset();
   space->detach(kOther, 13);
-  CHECK(kernel.mappings.empty());
+  CHECK(kernel.mappings().empty());
   CHECK(open_descriptors() == before);
 
   first = space->open(kFirst, 12, attach);
@@ -291,7 +291,7 @@ TEST_CASE("F14/ an unmap is of exactly that much, or it throws") {
   space->hold_group(12, {}, attach);
   space->map(0x10000, kMemory, 0x2000, Direction::kBoth);
   space->unmap(0x10000, 0x2000);
-  CHECK(kernel.mappings.empty());
+  CHECK(kernel.mappings().empty());
   CHECK(errno_of([&] { space->unmap(0x10000, 0x2000); }) == ENOENT);
   space->map(0x10000, kMemory, 0x2000, Direction::kBoth);
   kernel.unmapped = 0x1000;

@@ -34,8 +34,7 @@ export function publicOperations(): string[] {
   return [...found].sort();
 
   function visit(symbol: Compiler.Symbol): void {
-    const target =
-      symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+    const target = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
     for (const declaration of target.declarations ?? []) {
       if (seen.has(declaration) || !isOurs(declaration)) continue;
       seen.add(declaration);
@@ -64,7 +63,24 @@ function operationsOf(declaration: Compiler.Declaration): string[] {
   if (!ts.isClassDeclaration(declaration) && !ts.isInterfaceDeclaration(declaration)) return [];
   const owner = declaration.name?.text ?? '';
   const members: readonly Compiler.Node[] = declaration.members;
-  return members.filter((member) => !isInternal(member)).flatMap((member) => nameOf(owner, member));
+  return [
+    ...members.filter((member) => !isInternal(member)).flatMap((member) => nameOf(owner, member)),
+    ...disposalOf(owner, declaration),
+  ];
+}
+
+/** An interface that extends AsyncDisposable does not repeat its method. */
+function disposalOf(
+  owner: string,
+  declaration: Compiler.ClassDeclaration | Compiler.InterfaceDeclaration,
+): string[] {
+  if (!ts.isInterfaceDeclaration(declaration)) return [];
+  const bases = declaration.heritageClauses?.flatMap(({ types }) => [...types]) ?? [];
+  const extended = bases.map(({ expression }) => expression.getText());
+  return [
+    ...(extended.includes('AsyncDisposable') ? [`${owner}.[asyncDispose]`] : []),
+    ...(extended.includes('Disposable') ? [`${owner}.[dispose]`] : []),
+  ];
 }
 
 function nameOf(owner: string, member: Compiler.Node): string[] {

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+// Containers, groups, and what they open.
+import { Container, openDevice, VfioError } from '../../../lib/index.js';
+import type { Operations, Scenario } from './scenario.js';
+import { address, elsewhere, groupId, mate, page, type Scene } from './scene.js';
+
+/**
+ * With them the device is quieted; where one fails, the kernel does the same as the descriptor closes. The pages
+ * that no mmap could replace stay, and nobody can reach them.
+ */
+const quieting = ['mmap', 'VFIO_DEVICE_SET_IRQS', 'VFIO_IOMMU_GET_INFO', 'pread', 'pwrite'];
+
+const closeContainer: Scenario = {
+  run: ({ container }) => container.close(),
+  tolerates: quieting,
+  endsAnyway: true,
+};
+const closeGroup: Scenario = {
+  run: ({ group }) => group.close(),
+  tolerates: quieting,
+  endsAnyway: true,
+};
+/** The pages must not be somebody else's while the device can still write to them. */
+const closeBuffer: Scenario = {
+  run: ({ buffer }) => buffer.close(),
+  tolerates: ['mmap'],
+  endsAnyway: true,
+  keeps: ['VFIO_IOMMU_UNMAP_DMA'],
+};
+
+/** A container whose device was closed: its buffers wait for the next one. */
+async function closeDeviceOnly(scene: Scene): Promise<void> {
+  scene.device.allocDma(page, { direction: 'toDevice' });
+  await scene.group.close();
+}
+
+export const containerOperations: Operations = {
+  'Container.open (static)': {
+    beginning: 'nothing',
+    run: (scene) => scene.keep(Container.open()),
+  },
+  'Container.openDevice': [
+    {
+      beginning: 'a container',
+      run: ({ container }) => container.openDevice(address),
+    },
+    {
+      on: 'in a group that is held',
+      run: ({ container }) => container.openDevice(mate),
+    },
+    {
+      on: 'with mappings to make again',
+      prepare: closeDeviceOnly,
+      run: ({ container }) => container.openDevice(address),
+    },
+  ],
+  'Container.openGroup': [
+    { beginning: 'a container', run: ({ container }) => container.openGroup(groupId) },
+    {
+      on: 'with mappings to make again',
+      prepare: closeDeviceOnly,
+      run: ({ container }) => container.openGroup(groupId),
+    },
+  ],
+  'Container.allocDma': allocations((scene) => scene.container),
+  'Container.close': closeContainer,
+  'Container.[asyncDispose]': {
+    ...closeContainer,
+    run: ({ container }) => container[Symbol.asyncDispose](),
+  },
+  'Container.info': { run: ({ container }) => container.info },
+  'Container.backend': ({ container }) => container.backend,
+  'Container.devices': ({ container }) => container.devices,
+  'Container.groups': ({ container }) => container.groups,
+  'Container.closed': ({ container }) => container.closed,
+
+  'Group.openDevice': { run: ({ group }) => group.openDevice(mate) },
+  'Group.close': closeGroup,
+  'Group.[asyncDispose]': { ...closeGroup, run: ({ group }) => group[Symbol.asyncDispose]() },
+  'Group.closed': ({ group }) => group.closed,
+  // These look at sysfs, by node:fs: test/contract/sysfs-calls.test.ts.
+  'Group.members': ({ group }) => group.members,
+  'Group.blockers': ({ group }) => group.blockers,
+  'Group.viable': ({ group }) => group.viable,
+
+  openDevice: [
+    { beginning: 'nothing', run: (scene) => scene.keep(openDevice(address)) },
+    {
+      on: 'in a container',
+      beginning: 'a container',
+      run: ({ container }) => openDevice(address, { container }),
+    },
+    {
+      on: 'in the container that holds its group',
+      run: ({ container }) => openDevice(mate, { container }),
+    },
+  ],
+  'new VfioError': () => new VfioError('EIO', elsewhere),
+
+  'DmaBuffer.close': closeBuffer,
+  'DmaBuffer.[dispose]': { ...closeBuffer, run: ({ buffer }) => buffer[Symbol.dispose]() },
+  'DmaBuffer.buffer': ({ buffer }) => buffer.buffer,
+  'DmaBuffer.u8': ({ buffer }) => buffer.u8,
+  'DmaBuffer.u32': ({ buffer }) => buffer.u32,
+  'DmaBuffer.closed': ({ buffer }) => buffer.closed,
+  'DmaBuffer.address': ({ buffer }) => buffer.address(8),
+  'DmaBuffer.low': ({ buffer }) => buffer.low(8),
+  'DmaBuffer.high': ({ buffer }) => buffer.high(8),
+  'DmaBuffer.copyFrom': ({ buffer }) => buffer.copyFrom(Uint8Array.of(1, 2), 8),
+  'DmaBuffer.copyTo': ({ buffer }) => buffer.copyTo(new Uint8Array(2), 8),
+  'Device.allocDma': allocations((scene) => scene.device),
+};
+
+/** Without the advice memory is as good; without DONTFORK it is not. */
+function allocations(owner: (scene: Scene) => Pick<Container, 'allocDma'>): Scenario[] {
+  return [
+    {
+      on: 'of a page',
+      run: (scene) => owner(scene).allocDma(page),
+      tolerates: ['MADV_DONTDUMP'],
+    },
+    {
+      on: 'of huge pages at an IOVA',
+      run: (scene) => owner(scene).allocDma(2 ** 21, { iova: 0x4000_0000n }),
+      tolerates: ['MADV_DONTDUMP', 'MADV_HUGEPAGE'],
+    },
+    {
+      on: 'that the device only reads',
+      run: (scene) => owner(scene).allocDma(page, { direction: 'toDevice' }),
+      tolerates: ['MADV_DONTDUMP'],
+    },
+  ];
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// Devices and their config space.
+import type { Operations, Scenario } from './scenario.js';
+
+/** With the others the device is quieted, which the kernel does as well when its descriptor closes. */
+const closeDevice: Scenario = {
+  run: ({ device }) => device.close(),
+  tolerates: ['mmap', 'VFIO_DEVICE_SET_IRQS', 'VFIO_IOMMU_GET_INFO', 'pread', 'pwrite'],
+  endsAnyway: true,
+};
+
+/** The first of its kind: before a reset they quiet the device, which the reset does as well. */
+const first = (count: number, call: string) =>
+  Array.from({ length: count }, (_, index) => `${call} ${index + 1}`);
+
+export const deviceOperations: Operations = {
+  'Device.region': { run: ({ device }) => device.region(2) },
+  'Device.bar': { run: ({ device }) => device.bar(2) },
+  'Device.rom': ({ device }) => device.rom,
+  'Device.interruptInfo': ({ device }) => device.interruptInfo('msix'),
+  'Device.busMaster': { run: ({ device }) => device.busMaster },
+  'Device.busMaster=': {
+    run: ({ device }) => {
+      device.busMaster = false;
+    },
+  },
+  'Device.enableInterrupts': [
+    {
+      on: 'of MSI-X',
+      prepare: ({ interrupts }) => interrupts.close(),
+      run: ({ device }) => device.enableInterrupts('msix', { count: 3 }),
+    },
+    {
+      on: 'of INTx',
+      prepare: ({ interrupts }) => interrupts.close(),
+      run: ({ device }) => device.enableInterrupts('intx'),
+    },
+  ],
+  'Device.grant': ({ device, bar, vector, buffer }) =>
+    device.grant({ regions: [bar], vectors: [vector], memory: [buffer] }),
+  'Device.reset': {
+    run: ({ device }) => device.reset(),
+    tolerates: ['VFIO_DEVICE_SET_IRQS', ...first(3, 'pread'), ...first(3, 'pwrite')],
+    endsAnyway: true,
+    unsettles: ['pread', 'pwrite'],
+  },
+  'Device.close': closeDevice,
+  'Device.[asyncDispose]': { ...closeDevice, run: ({ device }) => device[Symbol.asyncDispose]() },
+  'Device.closed': ({ device }) => device.closed,
+
+  'ConfigSpace.vendorId': { run: ({ device }) => device.config.vendorId },
+  'ConfigSpace.deviceId': { run: ({ device }) => device.config.deviceId },
+  'ConfigSpace.command': { run: ({ device }) => device.config.command },
+  'ConfigSpace.command=': {
+    run: ({ device }) => {
+      device.config.command = 0;
+    },
+  },
+  'ConfigSpace.status': { run: ({ device }) => device.config.status },
+  'ConfigSpace.revision': { run: ({ device }) => device.config.revision },
+  'ConfigSpace.classCode': { run: ({ device }) => device.config.classCode },
+  'ConfigSpace.subsystemVendorId': { run: ({ device }) => device.config.subsystemVendorId },
+  'ConfigSpace.subsystemId': { run: ({ device }) => device.config.subsystemId },
+  'ConfigSpace.capabilities': { run: ({ device }) => device.config.capabilities() },
+  'ConfigSpace.extendedCapabilities': { run: ({ device }) => device.config.extendedCapabilities() },
+  'ConfigSpace.find': { run: ({ device }) => device.config.find(0x11) },
+  'ConfigSpace.findExtended': { run: ({ device }) => device.config.findExtended(1) },
+};

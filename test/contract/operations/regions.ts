@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+// Regions: where they are mapped no access is a call; else each is one.
+import { bindRegisters, defineRegisters, type Region } from '../../../lib/index.js';
+import { busError, type Operations, type Quiet, type Scenario } from './scenario.js';
+import type { Scene } from './scene.js';
+
+/** An access of a region that is mapped, and of one that is not. */
+function access(run: (region: Region) => unknown): [Quiet, Scenario] {
+  return [
+    ({ bar }) => run(bar),
+    { on: 'of a region that is not mapped', run: ({ plain }) => run(plain), codes: busError },
+  ];
+}
+
+/** The same with what was made of the region before. */
+function through<T>(make: (region: Region) => T, run: (made: T) => unknown): [Quiet, Scenario] {
+  return access((region) => run(make(region)));
+}
+
+const map = defineRegisters({
+  A: { at: 0x10, fields: { LOW: [7, 0], SEEN: { bits: 8, access: 'w1c' } } },
+  B: { at: 0x20, count: 2, stride: 4 },
+});
+const registers = (region: Region) => bindRegisters(region, map);
+
+export const regionOperations: Operations = {
+  'Region.read8': access((region) => region.read8(1)),
+  'Region.read16': access((region) => region.read16(2)),
+  'Region.read32': access((region) => region.read32(4)),
+  'Region.read64': access((region) => region.read64(8)),
+  'Region.read64LowFirst': access((region) => region.read64LowFirst(8)),
+  'Region.read64HighFirst': access((region) => region.read64HighFirst(8)),
+  'Region.readArray': access((region) => region.readArray(8, new Uint32Array(3))),
+  'Region.poll32': access((region) => region.poll32(8, 0, 0)),
+  'Region.write8': access((region) => region.write8(1, 1)),
+  'Region.write16': access((region) => region.write16(2, 1)),
+  'Region.write32': access((region) => region.write32(4, 1)),
+  'Region.write32Flush': access((region) => region.write32Flush(4, 1)),
+  'Region.write64': access((region) => region.write64(8, 1n)),
+  'Region.write64LowFirst': access((region) => region.write64LowFirst(8, 1n)),
+  'Region.write64HighFirst': access((region) => region.write64HighFirst(8, 1n)),
+  'Region.writeArray': access((region) => region.writeArray(8, Uint32Array.of(1, 2, 3))),
+  'Region.batch': access((region) => region.batch([{ offset: 0 }])).slice(0, 1),
+  'Region.doorbell': [{ run: ({ bar }) => bar.doorbell(8) }, ({ plain }) => plain.doorbell(8)],
+  'Doorbell.write': [
+    {
+      on: 'of a register that is not mapped',
+      run: ({ plain }) => plain.doorbell(8).write(1),
+      codes: busError,
+    },
+  ],
+  'Doorbell.offset': ({ plain }) => plain.doorbell(8).offset,
+  'Batch.run': through(
+    (region) => region.batch([{ offset: 0 }, { offset: 4, write: 1 }, { offset: 8, width: 64 }]),
+    (batch) => batch.run(),
+  ),
+  'Batch.value': ({ bar }) => bar.batch([{ offset: 0 }]).value(0),
+  'Batch.value64': ({ bar }) => bar.batch([{ offset: 0 }]).value64(0),
+
+  bindRegisters: ({ plain }: Scene) => registers(plain),
+  defineRegisters: () => defineRegisters({ A: { at: 0 } }),
+  'Readable.read': through(registers, ({ A }) => A.read()),
+  'Writable.write': through(registers, ({ A }) => A.write(1)),
+  'Gettable.get': through(registers, ({ A }) => A.get()),
+  'Settable.set': through(registers, ({ A }) => A.set({ LOW: 1 })),
+  'Clearable.clear': through(registers, ({ A }) => A.clear('SEEN')),
+  'Describable.describe': through(registers, ({ A }) => A.describe()),
+  'RegisterArray.at': ({ plain }) => registers(plain).B.at(1),
+  'RegisterDefinition.encode': () => map.A.encode({ LOW: 1 }),
+  'RegisterDefinition.decode': () => map.A.decode(1),
+  'RegisterDefinition.mask': () => map.A.mask('LOW'),
+  'RegisterDefinition.describe': () => map.A.describe(1),
+};
