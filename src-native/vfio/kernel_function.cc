@@ -18,6 +18,10 @@ namespace vfio {
 
 namespace {
 
+/// PCI has nine regions and five kinds of interrupts, and devices add a few of their own. Each is
+/// asked for, so a wild number is not to be believed.
+constexpr std::uint32_t kMostIndexes = 256;
+
 template <typename Info>
 Info fixed_part(const std::vector<std::uint8_t>& bytes) {
   Info info;
@@ -95,6 +99,11 @@ FunctionInfo KernelFunction::read_function_info() {
   if ((info.flags & VFIO_DEVICE_FLAGS_PCI) == 0) {
     throw Error(ErrorCode::kUnsupported, name_ + " is not a PCI device");
   }
+  if (info.num_regions > kMostIndexes || info.num_irqs > kMostIndexes) {
+    throw Error(ErrorCode::kProtocol, name_ + " claims " + std::to_string(info.num_regions) +
+                                          " regions and " + std::to_string(info.num_irqs) +
+                                          " kinds of interrupts");
+  }
   return {.flags = info.flags, .num_regions = info.num_regions, .num_irqs = info.num_irqs};
 }
 
@@ -104,8 +113,13 @@ std::optional<KernelFunction::Region> KernelFunction::read_region(std::uint32_t 
   return unless_absent([&] {
     const auto answer = read_info(device_, VFIO_DEVICE_GET_REGION_INFO, question,
                                   "VFIO_DEVICE_GET_REGION_INFO", name_);
-    return Region{.info = decode_region_info(answer, sys::page_size()),
-                  .offset = fixed_part<vfio_region_info>(answer).offset};
+    RegionInfo info = decode_region_info(answer, sys::page_size());
+    if (info.index != index) {
+      throw Error(ErrorCode::kProtocol, name_ + " answers for region " +
+                                            std::to_string(info.index) + " when asked for " +
+                                            std::to_string(index));
+    }
+    return Region{.info = std::move(info), .offset = fixed_part<vfio_region_info>(answer).offset};
   });
 }
 

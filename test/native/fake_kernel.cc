@@ -47,6 +47,10 @@ const std::map<std::string, std::string>& links() {
       {"/sys/bus/pci/devices/0000:01:00.1/iommu_group", "../../../../kernel/iommu_groups/12"},
       {"/sys/bus/pci/devices/0000:02:00.0/iommu_group", "../../../../kernel/iommu_groups/13"},
       {"/sys/bus/pci/devices/0000:03:00.0", "../../../devices/pci0000:00/0000:03:00.0"},
+      {"/sys/bus/pci/devices/0000:06:00.0/iommu_group", "../../../../kernel/iommu_groups/-1"},
+      {"/sys/bus/pci/devices/0000:06:00.1/iommu_group", "../../../../kernel/iommu_groups/12/.."},
+      {"/sys/bus/pci/devices/0000:06:00.2/iommu_group", "../iommu_groups/99999999999999999999"},
+      {"/sys/bus/pci/devices/0000:06:00.3/iommu_group", "../../../../kernel/iommu_groups/"},
   };
   return kLinks;
 }
@@ -358,8 +362,8 @@ int FakeKernel::device_ioctl(File& device, unsigned long request, void* argument
     std::vector<std::uint8_t> bytes;
     append(bytes, vfio_device_info{.argsz = 0,
                                    .flags = VFIO_DEVICE_FLAGS_PCI | VFIO_DEVICE_FLAGS_RESET,
-                                   .num_regions = kRegions,
-                                   .num_irqs = VFIO_PCI_NUM_IRQS,
+                                   .num_regions = num_regions,
+                                   .num_irqs = num_irqs,
                                    .cap_offset = 0,
                                    .pad = 0});
     return answer(argument, std::move(bytes));
@@ -383,7 +387,7 @@ int FakeKernel::region_info(void* argument) const {
   const auto index = read<vfio_region_info>(argument).index;
   vfio_region_info info{.argsz = 0,
                         .flags = 0,
-                        .index = index,
+                        .index = index + (mixes_up_regions ? 1 : 0),
                         .cap_offset = 0,
                         .size = 0,
                         .offset = region_offset(index)};

@@ -34,6 +34,9 @@ class FakeKernel final {
   bool has_ranges = true;        // IOVA_RANGE, as from Linux 5.4
   bool asks_for_more = false;    // argsz never settles
   bool has_err = true;
+  std::uint32_t num_regions = 10;
+  std::uint32_t num_irqs = 5;
+  bool mixes_up_regions = false;          // answers for the next one
   int set_irqs_result = 0;                // of MSI and MSI-X
   std::optional<std::uint64_t> unmapped;  // what UNMAP says it did
 

@@ -85,6 +85,28 @@ TEST_CASE("a kernel whose answers never settle is given up") {
   CHECK(code_of([&] { space->open(kAddress, 12, attach_without_limits); }) == ErrorCode::kProtocol);
 }
 
+TEST_CASE("F21/ a device that claims more regions or interrupts than there can be is refused") {
+  FakeKernel kernel;
+  const auto space = open_type1();
+  const auto open = [&] { space->open(kAddress, 12, attach_without_limits); };
+  const std::size_t before = open_descriptors();
+  kernel.num_regions = 0xffffffff;
+  CHECK(code_of(open) == ErrorCode::kProtocol);
+  CHECK(count_syscalls("VFIO_DEVICE_GET_REGION_INFO") == 0);
+  kernel.num_regions = 10;
+  kernel.num_irqs = 0xffffffff;
+  CHECK(code_of(open) == ErrorCode::kProtocol);
+  CHECK(count_syscalls("VFIO_DEVICE_GET_IRQ_INFO") == 0);
+  CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("F21/ an answer for another region is refused") {
+  FakeKernel kernel;
+  kernel.mixes_up_regions = true;
+  const auto space = open_type1();
+  CHECK(code_of([&] { space->open(kAddress, 12, attach_without_limits); }) == ErrorCode::kProtocol);
+}
+
 TEST_CASE_FIXTURE(Fixture, "interrupt kinds are read, absent ones kept absent") {
   CHECK(function->irq(VFIO_PCI_MSIX_IRQ_INDEX)->count == 8);
   CHECK(function->irq(VFIO_PCI_ERR_IRQ_INDEX));

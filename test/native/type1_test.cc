@@ -109,6 +109,15 @@ TEST_CASE("the group of a device is what sysfs says") {
   CHECK(errno_of([&] { space->group_of(kFirst); }) == EACCES);
 }
 
+TEST_CASE("F21/ a link to what is no group is refused") {
+  FakeKernel kernel;
+  const auto space = open_type1();
+  for (const char* address : {"0000:06:00.0", "0000:06:00.1", "0000:06:00.2", "0000:06:00.3"}) {
+    CAPTURE(address);
+    CHECK(code_of([&] { space->group_of(Address::parse(address)); }) == ErrorCode::kProtocol);
+  }
+}
+
 TEST_CASE("there are no limits before the first group, and none after the last") {
   FakeKernel kernel;
   const auto space = open_type1();

@@ -23,9 +23,9 @@ namespace {
 /// "../../../kernel/iommu_groups/12" is group 12.
 int group_number(std::string_view link) {
   const std::string_view digits = link.substr(link.rfind('/') + 1);
-  int number = 0;
+  int number = -1;
   const auto [end, error] = std::from_chars(digits.begin(), digits.end(), number);
-  if (error != std::errc() || end != digits.end()) {
+  if (error != std::errc() || end != digits.end() || number < 0) {
     throw Error(ErrorCode::kProtocol, "sysfs names an IOMMU group that is no number");
   }
   return number;
