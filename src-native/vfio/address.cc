@@ -20,10 +20,16 @@ constexpr bool is_tail(std::string_view text) {
          text[6] == '.' && text[7] >= '0' && text[7] <= '7';
 }
 
+/// Linux prints four digits at least, and no leading zeros beyond them.
+constexpr bool is_domain(std::string_view text) {
+  if (text.size() < 4 || text.size() > 8 || (text.size() > 4 && text[0] == '0')) return false;
+  return std::all_of(text.begin(), text.end(), is_hex);
+}
+
 constexpr bool is_address(std::string_view text) {
-  if (text.size() < 4 + kTail || text.size() > 8 + kTail) return false;
-  const std::string_view domain = text.substr(0, text.size() - kTail);
-  return std::all_of(domain.begin(), domain.end(), is_hex) && is_tail(text.substr(domain.size()));
+  if (text.size() < kTail) return false;
+  const std::size_t domain = text.size() - kTail;
+  return is_domain(text.substr(0, domain)) && is_tail(text.substr(domain));
 }
 
 }  // namespace

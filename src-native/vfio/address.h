@@ -11,7 +11,8 @@ namespace vfio {
 
 class Address final {
  public:
-  /// Throws Error kAddress. Lower-case hex, four to eight digits of domain, as sysfs prints it.
+  /// Throws Error kAddress. Lower-case hex, and a domain of four to eight digits, as sysfs prints
+  /// it: one string a function, so that two of them are never the same device.
   static Address parse(std::string_view text);
 
   const std::string& text() const noexcept { return text_; }
