@@ -2,6 +2,7 @@
 // What stands in the documents and is made by a program: between `begin generated: NAME` and `end generated: NAME`.
 import { benchmarks } from './benchmarks.js';
 import { exactness } from './exactness.js';
+import { promises } from './promises.js';
 
 export interface Generator {
   /** Its numbers were measured, so no two runs agree: they are left out of the comparison. */
@@ -14,4 +15,5 @@ export interface Generator {
 export const GENERATORS: Readonly<Record<string, Generator>> = {
   benchmarks,
   exactness,
+  promises,
 };

@@ -12,12 +12,13 @@ import { tree } from './tree.js';
 export type Outcome = 'green' | 'red' | 'none';
 
 /** A fault may make a test wait for ever; what takes longer than this is red. */
-const LIMIT_MS = 180_000;
+const TEST_LIMIT_MS = 180_000;
+const BUILD_LIMIT_MS = 1_200_000;
 
 /** Builds what the test needs. Throws with the compiler's words. */
 export async function build(test: Test): Promise<void> {
   const args = 'native' in test ? ['build:debug', '--', '--target', NATIVE] : ['build'];
-  const { status, output } = await run(['npm', 'run', '-s', ...args]);
+  const { status, output } = await run(['npm', 'run', '-s', ...args], BUILD_LIMIT_MS);
   if (status !== 0) throw new Error(`the build failed:\n${output.slice(-4000)}`);
 }
 
@@ -28,7 +29,10 @@ export function runTest(test: Test): Promise<Outcome> {
 const NATIVE = 'vfio_native_tests';
 
 async function runNative(name: string): Promise<Outcome> {
-  const { status, output } = await run([`build/debug/${NATIVE}`, `--test-case=*${name}*`]);
+  const { status, output } = await run(
+    [`build/debug/${NATIVE}`, `--test-case=*${name}*`],
+    TEST_LIMIT_MS,
+  );
   if (/test cases: +0 /.test(output)) return 'none';
   return status === 0 ? 'green' : 'red';
 }
@@ -37,7 +41,7 @@ async function runJest(path: string, name: string): Promise<Outcome> {
   const jest = 'node_modules/jest/bin/jest.js';
   const select = ['--testPathPatterns', path, '--testNamePattern', name];
   const command = [process.execPath, jest, '-c', 'test/jest.config.mjs', '--json', ...select];
-  const { status, output } = await run(command);
+  const { status, output } = await run(command, TEST_LIMIT_MS);
   // A crash leaves no report.
   const report = /^\{.*\}$/m.exec(output)?.[0];
   if (report === undefined) return 'red';
@@ -46,7 +50,7 @@ async function runJest(path: string, name: string): Promise<Outcome> {
   return status === 0 ? 'green' : 'red';
 }
 
-async function run([program = '', ...args]: readonly string[]) {
+async function run([program = '', ...args]: readonly string[], limit: number) {
   const child = spawn(program, args, {
     cwd: tree,
     env: { ...process.env, CI: 'true' },
@@ -54,7 +58,7 @@ async function run([program = '', ...args]: readonly string[]) {
     detached: true,
   });
   const done = undoOnExit(() => killGroup(child));
-  const timer = setTimeout(() => killGroup(child), LIMIT_MS);
+  const timer = setTimeout(() => killGroup(child), limit);
   const [stdout, stderr, [status]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),

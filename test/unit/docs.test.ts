@@ -40,6 +40,12 @@ test('docs/errors.md explains every code, and none that there is not', () => {
   expect(hints.filter((errno) => !known.includes(errno))).toEqual([]);
 });
 
+test('every promise of docs/reliability.md has a test', () => {
+  const rows = [...read('docs/reliability.md').matchAll(/^\| ([FS]\d+) \|.*\| (.*) \|$/gm)];
+  expect(rows).toHaveLength(22 + 10);
+  expect(rows.filter(([, , tests]) => tests === '').map(([, id]) => id)).toEqual([]);
+});
+
 test('ARCHITECTURE.md has a line on every source file and page', () => {
   const folders = [
     'src-native',

@@ -23,7 +23,7 @@ afterEach(() => {
   failed.mockClear();
 });
 
-test('a completion without an interrupt is found, and said', async () => {
+test('F7/ a completion without an interrupt is found, and said', async () => {
   const fake = new FakeQueue(4);
   using warned = jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
   await new Promise<void>((resolve) => {
@@ -38,7 +38,7 @@ test('a completion without an interrupt is found, and said', async () => {
   expect(failed).not.toHaveBeenCalled();
 });
 
-test('a command without a completion is a failure that names its queue', async () => {
+test('F7/ a command without a completion is a failure that names its queue', async () => {
   const fake = new FakeQueue(4);
   fake.submit(jest.fn());
   await new Promise((resolve) => {
