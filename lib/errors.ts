@@ -115,6 +115,8 @@ const explained: readonly ErrorCode[] = [
   'EIO',
   'ENODEV',
   'ENOENT',
+  'EBADF',
+  'ENOTTY',
   'EMFILE',
   'ENFILE',
 ];

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The cases of the soak, in the order in which they run.
 import { killCase } from './kill.js';
+import { leakCases } from './leaks.js';
+import { mixedCase } from './mixed.js';
 import type { SoakCase } from './soak.js';
 
-export const cases: readonly SoakCase[] = [killCase];
+export const cases: readonly SoakCase[] = [killCase, ...leakCases, mixedCase];

@@ -6,12 +6,15 @@ import type { Figures, SoakLine } from './soak.js';
 const COLUMNS: readonly [keyof Figures, string][] = [
   ['rounds', 'rounds'],
   ['kills', 'kills'],
+  ['cycles', 'cycles'],
+  ['faults', 'faults'],
   ['bytesVerified', 'bytes verified'],
   ['leaks', 'leaks'],
+  ['growth', 'growth'],
   ['maxLag', 'max lag'],
 ];
 
-const UNITS: Partial<Record<keyof Figures, string>> = { maxLag: ' ms' };
+const UNITS: Partial<Record<keyof Figures, string>> = { growth: ' B', maxLag: ' ms' };
 
 /** One line on how a case goes. */
 export function progressText({ name, figures, seconds, ended, failure }: SoakLine): string {

@@ -6,20 +6,32 @@ export interface Figures {
   rounds?: number;
   /** Processes that were killed. */
   kills?: number;
+  /** Devices that were opened, used and closed. */
+  cycles?: number;
+  /** Things that were done to the devices under load. */
+  faults?: number;
   /** Bytes that were compared with what they have to be. */
   bytesVerified?: number;
   /** Things that were not given back: descriptors, mappings, threads, locked pages. */
   leaks?: number;
+  /** By how many bytes resident memory grew a cycle, or a round where there are no cycles: as it is now. */
+  growth?: number;
   /** The longest time that the event loop stood still, in milliseconds: the largest of all. */
   maxLag?: number;
 }
+
+/** What is not a sum. */
+const combine: { [Name in keyof Figures]?: (before: number, now: number) => number } = {
+  growth: (_before, now) => now,
+  maxLag: Math.max,
+};
 
 /** Adds the figures of a round to those of the rounds before. */
 export function addFigures(sum: Figures, round: Figures): Figures {
   const total = { ...sum };
   for (const name of Object.keys(round) as (keyof Figures)[]) {
     const [before = 0, more = 0] = [sum[name], round[name]];
-    total[name] = name === 'maxLag' ? Math.max(before, more) : before + more;
+    total[name] = combine[name]?.(before, more) ?? before + more;
   }
   return total;
 }

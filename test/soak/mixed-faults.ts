@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+// What happens to the mixed load: one of these after the other, each with all as before at its end.
+import { once } from 'node:events';
+import { nvme, nvmeDisk as nvmeDrive, pair, rootPort } from '../../vm/devices.js';
+import { plug, unplug, untilUnplugged } from '../../vm/host.js';
+import { Peer } from '../support/peer.js';
+import { driverOf, nvmeDisk, until } from '../support/sysfs.js';
+import type { Rig } from './mixed-rig.js';
+
+export interface Fault {
+  readonly name: string;
+  /** Which device fails what is under way on it. */
+  readonly hits: 'edu' | 'nvme' | undefined;
+  strike(rig: Rig): Promise<void>;
+}
+
+const memoryDecode = 2;
+
+/** Registers cannot be reached for a while. */
+const decodeOff: Fault = {
+  name: 'memory decode off',
+  hits: 'edu',
+  async strike({ edu }) {
+    edu.config.command &= ~memoryDecode;
+    try {
+      edu.bar(0).read32(0);
+    } catch (error) {
+      if ((error as { code?: string }).code === 'ERR_VFIO_BUS') return;
+      throw error;
+    } finally {
+      edu.config.command |= memoryDecode;
+    }
+    throw new Error('a register was read with memory decode off');
+  },
+};
+
+const reset: Fault = {
+  name: 'reset',
+  hits: 'nvme',
+  async strike(rig) {
+    await rig.nvme.reset();
+    await rig.controller.close();
+    await rig.openController();
+  },
+};
+
+const unplugging: Fault = {
+  name: 'unplug and plug',
+  hits: 'nvme',
+  async strike(rig) {
+    const requested = once(rig.nvme, 'request');
+    await unplug(nvme.id);
+    await requested;
+    await rig.closeNvme();
+    await untilUnplugged(nvme.id);
+    await plug('nvme', nvme.id, { bus: rootPort.id, serial: 'vfio-nvme-0', drive: nvmeDrive });
+    await until(() => driverOf(nvme) === 'nvme', 'the controller is back');
+    await nvmeDisk();
+    await rig.openNvme();
+  },
+};
+
+const kill: Fault = {
+  name: 'kill of another process',
+  hits: undefined,
+  async strike() {
+    await using peer = new Peer();
+    await peer.call('openDevice', pair[0].address);
+    await peer.call('startDma');
+    await peer.kill('SIGKILL');
+  },
+};
+
+export const faults: readonly Fault[] = [decodeOff, reset, kill, unplugging];

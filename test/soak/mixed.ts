@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+// A mixed load, with a fault every few seconds: an NVMe controller writes and reads blocks that say where they belong,
+// an edu moves memory and interrupts, and whatever happens to either, what was written is there afterwards.
+import { randomFillSync } from 'node:crypto';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Edu } from '../support/edu.js';
+import { Growth, type Holdings, heldSince, holdings, nothing } from '../support/leak-budget.js';
+import { type Fault, faults } from './mixed-faults.js';
+import { LANES, Rig } from './mixed-rig.js';
+import type { Figures, SoakCase } from './soak.js';
+import { StampedDisk } from './stamped-disk.js';
+
+/** How long the load goes on before a fault, and after one strikes, in milliseconds. */
+const QUIET_MS = 2000;
+/** Bytes that edu moves at once: it has 4 KiB of its own, and the memory has room for two. */
+const EDU_BYTES = 1024;
+
+let rig: Rig;
+let disk: StampedDisk;
+let rounds: number;
+let before: Holdings;
+let growth: Growth;
+
+async function prepare(): Promise<AsyncDisposable> {
+  rig = await Rig.open();
+  disk = new StampedDisk();
+  rounds = 0;
+  growth = new Growth();
+  return rig;
+}
+
+async function round(): Promise<Figures> {
+  const fault = faults[rounds++ % faults.length] as Fault;
+  const delays = monitorEventLoopDelay({ resolution: 5 });
+  delays.enable();
+  const quiet = await load(undefined, () => sleep(QUIET_MS));
+  const struck = await load(fault, () => fault.strike(rig));
+  delays.disable();
+  return { faults: 1, bytesVerified: quiet + struck, maxLag: delays.max / 1e6, ...leaks() };
+}
+
+/** Loads both devices while `work` goes on; gives how many bytes were verified. What a fault hits may fail. */
+async function load(fault: Fault | undefined, work: () => Promise<unknown>): Promise<number> {
+  let going = true;
+  const verified = { bytes: 0 };
+  const isGoing = () => going;
+  const lanes = Array.from({ length: LANES }, (_, number) =>
+    unlessHit(fault?.hits === 'nvme', runLane(number, isGoing, verified)),
+  );
+  const others = unlessHit(fault?.hits === 'edu', runEdu(isGoing, verified));
+  try {
+    await work();
+  } finally {
+    going = false;
+    await Promise.all([...lanes, others]);
+  }
+  return verified.bytes;
+}
+
+/** A mismatch is one whatever was done to the device. */
+async function unlessHit(hit: boolean, work: Promise<void>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    const { code } = error as { code?: string };
+    if (!hit || !code?.startsWith('ERR_')) throw error;
+  }
+}
+
+async function runLane(
+  number: number,
+  isGoing: () => boolean,
+  verified: { bytes: number },
+): Promise<void> {
+  const lane = { number, of: LANES };
+  const { nvmeMemory } = rig;
+  const namespace = rig.controller.namespace();
+  while (isGoing()) {
+    await disk.write(namespace, nvmeMemory, lane);
+    verified.bytes += await disk.verify(namespace, nvmeMemory, lane);
+  }
+}
+
+async function runEdu(isGoing: () => boolean, verified: { bytes: number }): Promise<void> {
+  const { edu: device, eduMemory } = rig;
+  const edu = new Edu(device);
+  using set = device.enableInterrupts('msi');
+  while (isGoing()) {
+    const sent = eduMemory.u8.subarray(0, EDU_BYTES);
+    const received = eduMemory.u8.subarray(EDU_BYTES, 2 * EDU_BYTES).fill(0);
+    randomFillSync(sent);
+    await edu.load(eduMemory.iova, EDU_BYTES);
+    await edu.store(eduMemory.iova + BigInt(EDU_BYTES), EDU_BYTES);
+    if (Buffer.compare(sent, received) !== 0) throw new Error('mismatch: edu gave other bytes');
+    verified.bytes += EDU_BYTES;
+    const raised = set.vector(0).once({ timeout: 5000 });
+    edu.raise(1);
+    await raised;
+    edu.acknowledge();
+  }
+}
+
+/** All devices are open as they were after the first round of faults, and so the process holds what it held then. */
+function leaks(): Figures {
+  if (rounds % faults.length !== 0) return {};
+  growth.sample(rounds);
+  if (rounds === faults.length) {
+    before = holdings();
+    return {};
+  }
+  const left = heldSince(before);
+  if (JSON.stringify(left) !== JSON.stringify(nothing)) {
+    throw new Error(`left behind: ${JSON.stringify(left)}`);
+  }
+  return { leaks: 0, growth: growth.bytes };
+}
+
+export const mixedCase: SoakCase = {
+  name: 'G/ reads, writes, DMA and interrupts with a fault every few seconds',
+  prepare,
+  round,
+};

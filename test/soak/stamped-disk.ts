@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+// Part of a namespace in which every block says where it belongs, how often it was written, and whether it is whole:
+// a write or a read that went elsewhere, was lost or was torn shows.
+import { randomFillSync, randomInt } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+import type { Namespace } from '../../examples/nvme/namespace.js';
+import type { DmaBuffer } from '../../lib/index.js';
+
+const BLOCK_BYTES = 512;
+const CHUNK_BLOCKS = 64;
+/** What is written and read at once. */
+export const CHUNK_BYTES = CHUNK_BLOCKS * BLOCK_BYTES;
+const CHUNKS = 512;
+/** LBA, generation, CRC-32 of the rest and of these two. */
+const STAMP_BYTES = 12;
+/** Of a chunk that was never written, or whose write failed: nothing is known of it. */
+const UNKNOWN = 0;
+
+export class StampedDisk {
+  readonly #generations = new Uint32Array(CHUNKS).fill(UNKNOWN);
+  #generation = UNKNOWN;
+
+  /** Writes one of the chunks of a lane, by the lane's part of `memory`. */
+  async write(namespace: Namespace, memory: DmaBuffer, lane: Lane): Promise<void> {
+    const chunk = randomInt(CHUNKS / lane.of) * lane.of + lane.number;
+    const generation = ++this.#generation;
+    const bytes = laneBytes(memory, lane);
+    randomFillSync(bytes);
+    for (const [lba, block] of blocksOf(chunk, bytes)) stamp(block, lba, generation);
+    this.#generations[chunk] = UNKNOWN;
+    await namespace.write(chunk * CHUNK_BLOCKS, memory, lane.number * CHUNK_BYTES, CHUNK_BYTES);
+    this.#generations[chunk] = generation;
+  }
+
+  /** Reads a chunk of a lane that was written; gives how many bytes were right. Throws at the first that is not. */
+  async verify(namespace: Namespace, memory: DmaBuffer, lane: Lane): Promise<number> {
+    const chunk = this.#someWritten(lane);
+    if (chunk === undefined) return 0;
+    const bytes = laneBytes(memory, lane).fill(0xff);
+    await namespace.read(chunk * CHUNK_BLOCKS, memory, lane.number * CHUNK_BYTES, CHUNK_BYTES);
+    const generation = this.#generations[chunk] as number;
+    for (const [lba, block] of blocksOf(chunk, bytes)) check(block, lba, generation);
+    return CHUNK_BYTES;
+  }
+
+  #someWritten({ number, of }: Lane): number | undefined {
+    const first = randomInt(CHUNKS);
+    for (let step = 0; step < CHUNKS; step++) {
+      const chunk = (first + step) % CHUNKS;
+      if (chunk % of === number && this.#generations[chunk] !== UNKNOWN) return chunk;
+    }
+    return undefined;
+  }
+}
+
+/** One of several that work at once, each on its own chunks and its own part of the memory. */
+export interface Lane {
+  readonly number: number;
+  readonly of: number;
+}
+
+function laneBytes({ u8 }: DmaBuffer, { number }: Lane): Buffer {
+  return Buffer.from(u8.buffer, u8.byteOffset + number * CHUNK_BYTES, CHUNK_BYTES);
+}
+
+function blocksOf(chunk: number, bytes: Buffer): [lba: number, block: Buffer][] {
+  return Array.from({ length: CHUNK_BLOCKS }, (_, index) => [
+    chunk * CHUNK_BLOCKS + index,
+    bytes.subarray(index * BLOCK_BYTES, (index + 1) * BLOCK_BYTES),
+  ]);
+}
+
+function stamp(block: Buffer, lba: number, generation: number): void {
+  block.writeUInt32LE(lba, 0);
+  block.writeUInt32LE(generation, 4);
+  block.writeUInt32LE(checksum(block), 8);
+}
+
+function check(block: Buffer, lba: number, generation: number): void {
+  const found = [block.readUInt32LE(0), block.readUInt32LE(4), block.readUInt32LE(8)];
+  const expected = [lba, generation, checksum(block)];
+  if (found.every((word, index) => word === expected[index])) return;
+  throw new Error(`mismatch: LBA, generation and checksum are ${found}, not ${expected}`);
+}
+
+function checksum(block: Buffer): number {
+  return crc32(block.subarray(STAMP_BYTES), crc32(block.subarray(0, 8)));
+}
