@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // What happens to the mixed load: one of these after the other, each with all as before at its end.
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { nvme, nvmeDisk as nvmeDrive, pair, rootPort } from '../../vm/devices.js';
 import { plug, unplug, untilUnplugged } from '../../vm/host.js';
+import { Edu } from '../support/edu.js';
 import { Peer } from '../support/peer.js';
 import { driverOf, nvmeDisk, until } from '../support/sysfs.js';
 import type { Rig } from './mixed-rig.js';
@@ -16,23 +18,31 @@ export interface Fault {
 
 const memoryDecode = 2;
 
-/** Registers cannot be reached for a while. */
+/** How long registers cannot be reached, in milliseconds. */
+const OFF_MS = 50;
+
+/** Registers cannot be reached for a while, whatever the device does meanwhile. */
 const decodeOff: Fault = {
   name: 'memory decode off',
   hits: 'edu',
   async strike({ edu }) {
     edu.config.command &= ~memoryDecode;
-    try {
-      edu.bar(0).read32(0);
-    } catch (error) {
-      if ((error as { code?: string }).code === 'ERR_VFIO_BUS') return;
-      throw error;
-    } finally {
-      edu.config.command |= memoryDecode;
-    }
-    throw new Error('a register was read with memory decode off');
+    await sleep(OFF_MS);
+    const failure = failureOf(() => edu.bar(0).read32(0));
+    edu.config.command |= memoryDecode;
+    if (failure !== 'ERR_VFIO_BUS') throw new Error(`with memory decode off: ${failure}`);
+    await new Edu(edu).idle();
   },
 };
+
+function failureOf(access: () => unknown): string | undefined {
+  try {
+    access();
+    return undefined;
+  } catch (error) {
+    return (error as { code?: string }).code;
+  }
+}
 
 const reset: Fault = {
   name: 'reset',

@@ -49,12 +49,14 @@ async function load(fault: Fault | undefined, work: () => Promise<unknown>): Pro
     unlessHit(fault?.hits === 'nvme', runLane(number, isGoing, verified)),
   );
   const others = unlessHit(fault?.hits === 'edu', runEdu(isGoing, verified));
+  const ended = Promise.allSettled([...lanes, others]);
   try {
     await work();
   } finally {
     going = false;
-    await Promise.all([...lanes, others]);
+    await ended;
   }
+  for (const one of await ended) if (one.status === 'rejected') throw one.reason;
   return verified.bytes;
 }
 
@@ -94,9 +96,8 @@ async function runEdu(isGoing: () => boolean, verified: { bytes: number }): Prom
     await edu.store(eduMemory.iova + BigInt(EDU_BYTES), EDU_BYTES);
     if (Buffer.compare(sent, received) !== 0) throw new Error('mismatch: edu gave other bytes');
     verified.bytes += EDU_BYTES;
-    const raised = set.vector(0).once({ timeout: 5000 });
     edu.raise(1);
-    await raised;
+    await set.vector(0).once({ timeout: 5000 });
     edu.acknowledge();
   }
 }

@@ -58,18 +58,23 @@ export class Edu {
   /** Has the device read memory at `iova` into its own. */
   load(iova: bigint, bytes: number): Promise<void> {
     this.#startDma(iova, ownMemory, bytes, start);
-    return this.#dmaDone();
+    return this.idle();
   }
 
   /** Has the device write memory at `iova` from its own. */
   store(iova: bigint, bytes: number): Promise<void> {
     this.startStore(iova, bytes);
-    return this.#dmaDone();
+    return this.idle();
   }
 
   /** Begins {@link store}. The device takes its time: about 100 ms pass before it moves anything. */
   startStore(iova: bigint, bytes: number): void {
     this.#startDma(ownMemory, iova, bytes, start | toMemory);
+  }
+
+  /** Resolves when no transfer is under way: until then it takes no other. */
+  async idle(): Promise<void> {
+    while ((this.#device.bar(0).read32(reg.dmaCommand) & start) !== 0) await sleep(5);
   }
 
   #startDma(source: bigint, destination: bigint, bytes: number, command: number): void {
@@ -78,9 +83,5 @@ export class Edu {
     bar.write64(reg.dmaDestination, destination);
     bar.write64(reg.dmaCount, BigInt(bytes));
     bar.write64(reg.dmaCommand, BigInt(command));
-  }
-
-  async #dmaDone(): Promise<void> {
-    while ((this.#device.bar(0).read32(reg.dmaCommand) & start) !== 0) await sleep(5);
   }
 }

@@ -5,6 +5,6 @@
 export const ordinaryUser = {
   /** Its group has the same number. */
   uid: 65534,
-  /** What it may lock, in bytes: twice the largest buffer that a test maps, which is 64 MiB. */
-  memlock: 2 ** 27,
+  /** What it may lock, in bytes: twice the largest buffer that a test maps, which is 256 MiB. */
+  memlock: 2 ** 29,
 } as const;
