@@ -81,4 +81,4 @@ const kill: Fault = {
   },
 };
 
-export const faults: readonly Fault[] = [decodeOff, reset, kill, unplugging];
+export const faults: readonly Fault[] = [decodeOff, reset, unplugging, kill];
