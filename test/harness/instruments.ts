@@ -9,6 +9,12 @@ import { projectRoot } from '../../vm/paths.js';
 import type { Send } from './events.js';
 import { relevantPart, withNames } from './reports.js';
 
+/** The library has a handler for it, and hands on what is not its own: here to nobody, as in Node. */
+const OWN_SIGBUS = 'handle_sigbus=0';
+
+/** Looks at the very instructions that run, and a sanitizer adds some. */
+const NOT_EXACTNESS = ['--testPathIgnorePatterns', 'test/process/exact'];
+
 export interface Instrument {
   readonly name: string;
   /** Where the developer build for it is. */
@@ -35,17 +41,11 @@ const asan: Instrument = {
   patience: 10,
   environment: (reports) => ({
     LD_PRELOAD: library('libasan.so'),
-    // The library and its tests have a SIGBUS handler of their own, in front of whoever was there before.
-    ASAN_OPTIONS: [
-      ...AT_ONCE,
-      'detect_leaks=1',
-      'handle_sigbus=0',
-      `log_path=${reports}/asan`,
-    ].join(':'),
+    ASAN_OPTIONS: [...AT_ONCE, 'detect_leaks=1', OWN_SIGBUS, `log_path=${reports}/asan`].join(':'),
     UBSAN_OPTIONS: [...AT_ONCE, 'print_stacktrace=1', `log_path=${reports}/ubsan`].join(':'),
   }),
   wrapper: () => [],
-  jest: [],
+  jest: NOT_EXACTNESS,
 };
 
 const tsan: Instrument = {
@@ -56,12 +56,14 @@ const tsan: Instrument = {
     LD_PRELOAD: library('libtsan.so'),
     TSAN_OPTIONS: [
       `exitcode=${STATUS}`,
+      // What Node does under locks of its own is not seen, and so neither is what it does without.
       'ignore_noninstrumented_modules=1',
+      OWN_SIGBUS,
       `log_path=${reports}/tsan`,
     ].join(':'),
   }),
   wrapper: () => [],
-  jest: [],
+  jest: NOT_EXACTNESS,
 };
 
 const valgrind: Instrument = {
