@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Handing a device over to vfio-pci, and back. By driver_override, which names this one device;
 // writing its IDs to new_id would take every device of its kind.
-import { constants, existsSync } from 'node:fs';
+import { constants } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { errnoName, errorFromNative, VfioError } from './errors.js';
 import { bindSteps, echo, noSuchDevice, type SysfsWrite } from './hints.js';
 import { findDiskUses } from './internal/disks.js';
+import { exists, isAbsence, lookFailed } from './internal/files.js';
 import { boolean, options as checkOptions } from './internal/validate.js';
 import { devicePath, isVfioDriver, type PciDevice, parseAddress, readDevice } from './pci.js';
 
@@ -26,7 +27,7 @@ export interface Binding extends AsyncDisposable {
   /**
    * Gives the device back to the driver it had. Close it first: the kernel waits for that. Rejects
    * with `ERR_VFIO_BUSY` when someone bound it elsewhere meanwhile. Restoring twice gives the same
-   * promise.
+   * promise; after a failure it can be tried again.
    */
   restore(): Promise<void>;
 }
@@ -77,7 +78,10 @@ function makeBinding(
 ): Binding {
   let restoring: Promise<void> | undefined;
   const restore = () => {
-    restoring ??= undo();
+    restoring ??= undo().catch((failure: unknown) => {
+      restoring = undefined;
+      throw failure;
+    });
     return restoring;
   };
   return { address, previousDriver, steps, restore, [Symbol.asyncDispose]: restore };
@@ -100,10 +104,10 @@ async function takeOver(sysfs: Sysfs, before: Before, steps: SysfsWrite[]): Prom
 
 async function rollBack(sysfs: Sysfs, before: Before, failure: unknown): Promise<void> {
   const { address } = before.device;
-  const now = readDevice(address, sysfs.root);
-  // What was changed went with the device.
-  if (now === undefined || !sameDevice(now, before.device)) return;
   try {
+    const now = readDevice(address, sysfs.root);
+    // What was changed went with the device.
+    if (now === undefined || !sameDevice(now, before.device)) return;
     await giveBack(sysfs, before);
   } catch (second) {
     const commands = giveBackSteps(before, undefined).map(({ value, path }) => echo(value, path));
@@ -161,8 +165,17 @@ async function lookBefore(sysfs: Sysfs, address: string): Promise<Before> {
   // Never synchronously: the kernel answers only when it is done unbinding the device, and while this
   // process has it open that is when this thread has closed it.
   const path = `${sysfs.root}${devicePath(address)}/driver_override`;
-  const override = (await readFile(path, 'utf8').catch(() => '')).trim();
+  const override = (await readOverride(path)).trim();
   return { device, override: override === '(null)' ? '' : override };
+}
+
+async function readOverride(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (failure) {
+    if (isAbsence(failure)) return '';
+    throw lookFailed(failure);
+  }
 }
 
 /** The driver that the device has now. */
@@ -178,7 +191,7 @@ function sameDevice(one: PciDevice, other: PciDevice): boolean {
 }
 
 function mustHaveVfioPci({ root }: Sysfs, address: string): void {
-  if (existsSync(`${root}/sys/bus/pci/drivers/vfio-pci`)) return;
+  if (exists(`${root}/sys/bus/pci/drivers/vfio-pci`)) return;
   const fields = { address, hint: 'modprobe vfio-pci' };
   throw new VfioError('ERR_VFIO_UNSUPPORTED', 'The driver vfio-pci is not loaded', fields);
 }
@@ -232,6 +245,7 @@ async function writeSysfs(path: string, value: string): Promise<void> {
   try {
     await file.write(`${value}\n`);
   } finally {
-    await file.close();
+    // The kernel has acted on the write by now, so that its end decides nothing.
+    await file.close().catch(() => {});
   }
 }

@@ -21,7 +21,8 @@ export async function awaitOpen<T>(work: () => Promise<T>, target: OpenTarget): 
     return await work();
   } catch (failure) {
     if (!isNativeFailure(failure)) throw failure;
-    const finding = await diagnoseOpen(failure, target);
+    // What cannot be found out now, for want of descriptors perhaps, does not hide what failed.
+    const finding = await diagnoseOpen(failure, target).catch(() => obvious(failure));
     throw errorFromNative(failure, { address: target.address, ...finding });
   }
 }
@@ -46,7 +47,20 @@ export async function mapMemoryAsync<T>(work: () => Promise<T>, bytes: number): 
 
 function mapError(failure: unknown, bytes: number): unknown {
   if (!isNativeFailure(failure)) return failure;
-  return errorFromNative(failure, diagnoseMap(failure, bytes));
+  return errorFromNative(failure, findMapFailure(failure, bytes));
+}
+
+function findMapFailure(failure: NativeFailure, bytes: number): FailureContext {
+  try {
+    return diagnoseMap(failure, bytes);
+  } catch {
+    return obvious(failure);
+  }
+}
+
+/** What follows from the failure alone. */
+function obvious(failure: NativeFailure): FailureContext {
+  return { hint: hints.hintFor(failure) };
 }
 
 /** Why an open failed. */
@@ -60,7 +74,8 @@ export async function diagnoseOpen(
     groupFinding(failure, target.group, root) ??
     viabilityFinding(failure, target, root) ??
     unsafeFinding(failure, target, root) ??
-    (await nodeFinding(failure, root)) ?? { hint: hints.hintFor(failure) }
+    (await nodeFinding(failure, root)) ??
+    obvious(failure)
   );
 }
 
@@ -70,7 +85,7 @@ export function diagnoseMap(failure: NativeFailure, bytes: number, root = ''): F
     'errno' in failure &&
     errnoName(failure.errno) === 'ENOMEM' &&
     failure.request === 'VFIO_IOMMU_MAP_DMA';
-  if (!outOfMemory) return { hint: hints.hintFor(failure) };
+  if (!outOfMemory) return obvious(failure);
   const memlock = readMemlock(root);
   const limited = memlock !== undefined && memlock.locked + bytes > memlock.allowed;
   return { hint: limited ? hints.memlock(bytes, memlock) : hints.outOfMemory };

@@ -47,7 +47,10 @@ export class Group implements AsyncDisposable {
     return this.#closed;
   }
 
-  /** The devices of the group and their drivers, from sysfs, as they are now. */
+  /**
+   * The devices of the group and their drivers, from sysfs, as they are now. Throws the errno of a file that could
+   * not be read (`EMFILE` …), as do {@link viable} and {@link blockers}.
+   */
   get members(): readonly PciDevice[] {
     return readGroup(this.id) ?? [];
   }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // PCI addresses, and what sysfs says about devices and IOMMU groups. Opens no device.
-import { existsSync } from 'node:fs';
 import { typeError } from './errors.js';
-import { listNames, readLinkName, readNumber } from './internal/files.js';
+import { exists, listNames, readLinkName, readNumber } from './internal/files.js';
 import { integer, options, show } from './internal/validate.js';
 
 /** What sysfs says about a PCI function. */
@@ -52,7 +51,10 @@ export function parseAddress(value: unknown): string {
   return match[1] === undefined ? `0000:${match[0]}` : match[0];
 }
 
-/** The PCI functions of this machine, in the order of their addresses. */
+/**
+ * The PCI functions of this machine, in the order of their addresses. Rejects with the errno of a file of sysfs
+ * that could not be read (`EMFILE` …).
+ */
 export async function listDevices(filter: DeviceFilter = {}): Promise<PciDevice[]> {
   return scanDevices(checkFilter(filter));
 }
@@ -112,7 +114,7 @@ export function readDevice(address: string, root = ''): PciDevice | undefined {
 /** The devices of an IOMMU group; undefined when there is no such group. */
 export function readGroup(id: number, root = ''): PciDevice[] | undefined {
   const path = `${root}/sys/kernel/iommu_groups/${id}/devices`;
-  if (!existsSync(path)) return undefined;
+  if (!exists(path)) return undefined;
   return listNames(path)
     .map((address) => readDevice(address, root))
     .filter((device) => device !== undefined);

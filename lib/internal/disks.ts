@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Whether a device carries a disk that someone uses: taking its driver away would pull it from
 // under them.
-import { closeSync, constants, existsSync, openSync } from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { listNames, readText, realPath } from './files.js';
+import { exists, isAbsence, listNames, lookFailed, readText, realPath } from './files.js';
 
 /** A disk or partition in use, and what uses it. */
 export interface DiskUse {
@@ -48,7 +48,7 @@ function hasPathThrough(subsystem: string, address: string): boolean {
 
 function partsOf(disk: string, root: string): Part[] {
   const path = `${root}/sys/block/${disk}`;
-  const partitions = listNames(path).filter((name) => existsSync(`${path}/${name}/partition`));
+  const partitions = listNames(path).filter((name) => exists(`${path}/${name}/partition`));
   return [{ name: disk, path }, ...partitions.map((name) => ({ name, path: `${path}/${name}` }))];
 }
 
@@ -72,11 +72,14 @@ function usesOf({ name, path }: Part, mounts: Mount[], swaps: string[], root: st
 function claimOf(disk: string, root: string): DiskUse[] {
   try {
     closeSync(openSync(root + nodeOf(disk), constants.O_RDONLY | constants.O_EXCL));
+    return [];
   } catch (failure) {
     const { code } = failure as NodeJS.ErrnoException;
     if (code === 'EBUSY') return [{ name: disk, use: 'is claimed by another user of it' }];
+    // A drive without its medium, or one that this user may not open.
+    if (code === 'ENOMEDIUM' || isAbsence(failure)) return [];
+    throw lookFailed(failure);
   }
-  return [];
 }
 
 function nodeOf(name: string): string {

@@ -1,14 +1,36 @@
 // SPDX-License-Identifier: MIT
-// Looking at small files of /sys and /proc, where "not there" is an answer and not a failure.
-import { readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
+// Looking at small files of /sys and /proc, where "not there" is an answer and not a failure. That a look
+// failed is no answer: whoever takes it for one pulls a disk that he did not see mounted from under its user.
+import { readdirSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
+import { errorFromNative } from '../errors.js';
+
+/** How the kernel says that something is not there, not of that kind, or not for this user to see. */
+const absences = ['ENOENT', 'ENOTDIR', 'ENODEV', 'ENXIO', 'EINVAL', 'EACCES', 'EPERM'];
+
+/** Whether a failed look means that there is nothing. */
+export function isAbsence(failure: unknown): boolean {
+  return absences.includes((failure as NodeJS.ErrnoException).code ?? '');
+}
+
+/** The error of a look that failed. */
+export function lookFailed(failure: unknown): unknown {
+  const { errno, syscall = '', path = '' } = failure as NodeJS.ErrnoException;
+  return errno === undefined ? failure : errorFromNative({ errno, syscall, request: '', path });
+}
 
 function orNothing<T>(look: () => T): T | undefined {
   try {
     return look();
-  } catch {
-    return undefined;
+  } catch (failure) {
+    if (isAbsence(failure)) return undefined;
+    throw lookFailed(failure);
   }
+}
+
+/** Whether there is something at a path. */
+export function exists(path: string): boolean {
+  return orNothing(() => statSync(path)) !== undefined;
 }
 
 /** A file's text without the white space around it. */
