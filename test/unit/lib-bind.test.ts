@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // bindDevice on a fake sysfs, with a stand-in for the kernel that acts on what is written.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { bindAt, bindDevice, type Sysfs } from '../../lib/bind.js';
-import { readDevice } from '../../lib/pci.js';
+import { bindAt, bindDevice } from '../../lib/bind.js';
 import { rejectionOf } from './lib-fake-native.js';
+import { FakeKernel } from './lib-fake-sysfs.js';
 import { FakeTree } from './lib-fake-tree.js';
 
 const address = '0000:01:00.0';
@@ -13,46 +13,6 @@ const probe = '/sys/bus/pci/drivers_probe';
 const unbind = (driver: string) => `/sys/bus/pci/drivers/${driver}/unbind`;
 const bind = (driver: string) => `/sys/bus/pci/drivers/${driver}/bind`;
 
-/** The part of the kernel that acts on these files. */
-class FakeKernel implements Sysfs {
-  readonly root: string;
-  readonly writes: string[] = [];
-  /** Happens before the write with this number. */
-  before = new Map<number, () => void>();
-  #attempts = 0;
-
-  constructor(readonly tree: FakeTree) {
-    this.root = tree.root;
-  }
-
-  async write(path: string, value: string): Promise<void> {
-    this.before.get(this.#attempts++)?.();
-    this.writes.push(`${value} > ${path}`);
-    if (path === override) return this.#override(value);
-    const [, driver, action] = /drivers\/([^/]+)\/(bind|unbind)$/.exec(path) ?? [];
-    if (action === 'unbind') this.tree.unbind(value);
-    if (action === 'bind' && driver !== undefined) this.tree.bind(value, driver);
-    if (path === probe) this.#probe(value);
-  }
-
-  get override(): string {
-    return readFileSync(this.root + override, 'utf8').trim();
-  }
-
-  get driver(): string | undefined {
-    return readDevice(address, this.root)?.driver;
-  }
-
-  #override(value: string): void {
-    writeFileSync(this.root + override, value === '' ? '(null)\n' : `${value}\n`);
-  }
-
-  #probe(which: string): void {
-    if (this.driver === undefined && this.override !== '(null)')
-      this.tree.bind(which, this.override);
-  }
-}
-
 let tree: FakeTree;
 let kernel: FakeKernel;
 
@@ -60,7 +20,7 @@ beforeEach(() => {
   tree = new FakeTree();
   tree.driver('vfio-pci');
   tree.pci(address, { driver: 'nvme', group: 12 });
-  kernel = new FakeKernel(tree);
+  kernel = new FakeKernel(tree, address);
 });
 
 afterEach(() => tree[Symbol.dispose]());
@@ -150,7 +110,7 @@ describe('S2/ refused, with nothing written, is', () => {
   test('any device while vfio-pci is not loaded', async () => {
     using bare = new FakeTree();
     bare.pci(address, { driver: 'nvme' });
-    const error = await rejectionOf(bindAt(new FakeKernel(bare), address, true));
+    const error = await rejectionOf(bindAt(new FakeKernel(bare, address), address, true));
     expect(error).toMatchObject({
       code: 'ERR_VFIO_UNSUPPORTED',
       hint: expect.stringMatching(/^modprobe vfio-pci$/m),

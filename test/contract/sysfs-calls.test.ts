@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+// Every look at sysfs and every write to it fails once: the right error, and a device stays with the driver it had.
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { type Binding, bindDevice } from '../../lib/index.js';
+import { FakeFiles } from '../support/fake-files.js';
+import { type FakeKernel as FakeVfio, useFakeKernel } from '../support/testing.js';
+import { FakeKernel } from '../unit/lib-fake-sysfs.js';
+import { FakeTree } from '../unit/lib-fake-tree.js';
+import { address, mate, Scene } from './operations/scene.js';
+import {
+  type Prepared,
+  type SysfsScenario,
+  sysfsLooks,
+  sysfsOperations,
+} from './operations/sysfs.js';
+import { withCode } from './support.js';
+
+const errnos = ['EMFILE', 'EIO'] as const;
+type Errno = (typeof errnos)[number];
+
+let vfio: FakeVfio;
+let scene: Scene;
+let tree: FakeTree;
+let sysfs: FakeKernel;
+let files: FakeFiles;
+let bindings: Binding[];
+
+beforeAll(async () => {
+  vfio = useFakeKernel();
+  scene = await Scene.open('everything');
+});
+afterAll(async () => {
+  await scene.close();
+  vfio.end();
+});
+
+beforeEach(() => {
+  tree = new FakeTree();
+  tree.driver('vfio-pci');
+  tree.pci(address, { driver: 'nvme', group: 12 });
+  tree.pci(mate, { group: 12 });
+  const disk = `/sys/devices/pci0000:00/${address}/nvme/nvme0/nvme0n1`;
+  tree.file(`${disk}/dev`, '259:0\n');
+  tree.file(`${disk}/nvme0n1p1/partition`, '1\n');
+  tree.link('/sys/block/nvme0n1', disk);
+  tree.file('/proc/self/mountinfo', '36 35 8:1 / /data rw - ext4 /dev/sda1 rw\n');
+  tree.file('/proc/swaps', 'Filename Type\n/dev/sda2 partition\n');
+  tree.file('/dev/nvme0n1');
+  tree.file('/dev/sda2');
+  sysfs = new FakeKernel(tree, address);
+  files = new FakeFiles(tree.root, (path, value) => sysfs.write(path, value));
+  bindings = [];
+});
+afterEach(() => {
+  files[Symbol.dispose]();
+  tree[Symbol.dispose]();
+});
+
+const prepared: Prepared = {
+  bind: async () => {
+    const binding = await bindDevice(address);
+    bindings.push(binding);
+    return binding;
+  },
+  get scene() {
+    return scene;
+  },
+};
+
+/** How the device stands. */
+function standing() {
+  return { driver: sysfs.driver, override: sysfs.override };
+}
+
+const asBefore = { driver: 'nvme', override: '(null)' };
+
+async function restoreAll(): Promise<void> {
+  for (const binding of bindings.splice(0)) await binding.restore();
+  expect(standing()).toEqual(asBefore);
+}
+
+async function errorOf(work: () => unknown): Promise<unknown> {
+  try {
+    await work();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+/** Whether the call that was to fail was made. */
+async function fails(scenario: SysfsScenario, nth: number, errno: Errno): Promise<boolean> {
+  const made = await scenario.prepare?.(prepared);
+  files.fail(nth, errno);
+  const error = await errorOf(() => scenario.run(prepared, made));
+  const calls = files.takeCalls();
+  const failed = calls[nth - 1];
+  if (scenario.code !== undefined) {
+    expect(error).toEqual(withCode(scenario.code, { name: 'VfioError' }));
+  } else if (failed === undefined || failed.startsWith('close ')) {
+    expect(error).toBeUndefined();
+  } else {
+    expect(error).toEqual(withCode(errno, { name: 'VfioError', syscall: expect.any(String) }));
+    if (scenario.isWhole) expect(standing()).toEqual(asBefore);
+    await scenario.run(prepared, made);
+  }
+  await restoreAll();
+  return failed !== undefined;
+}
+
+const rows = [sysfsOperations, sysfsLooks].flatMap((table) =>
+  Object.entries(table).flatMap(([name, scenarios]) =>
+    scenarios.map((scenario): [string, SysfsScenario] => {
+      return [scenario.on === undefined ? name : `${name}, ${scenario.on}`, scenario];
+    }),
+  ),
+);
+
+describe('F22/ whichever look at sysfs or write to it fails, nothing is half done by', () => {
+  test.each(rows)('%s', async (_, scenario) => {
+    for (const errno of errnos) {
+      let nth = 1;
+      while (await fails(scenario, nth, errno)) nth++;
+      expect(nth).toBeGreaterThan(1);
+    }
+  });
+});
