@@ -73,7 +73,12 @@ export interface DeviceEvents {
    * A reset ended: the device has forgotten its state, bus master is off, no interrupt is armed.
    */
   reset: [];
-  /** The device is gone. */
+  /**
+   * The device is gone: its config space read all ones when somebody looked, which is at the other
+   * events, in {@link Device.reset}, and when a read of {@link Device.config} gives all ones. (A BAR
+   * of a device that is gone reads all ones, too, or throws `ERR_VFIO_BUS`.) From now on every use
+   * throws `ERR_VFIO_LOST`; close it.
+   */
   lost: [];
   /** It is closed. */
   close: [];

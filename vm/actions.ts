@@ -39,6 +39,7 @@ export interface Actions {
   plug: { readonly model: string; readonly id: string; readonly properties: DeviceProperties };
   injectError: { readonly port: string; readonly error: AerError };
   throttle: { readonly id: string; readonly limits: ThrottleLimits };
+  writeConfig: { readonly address: string; readonly offset: number; readonly value: number };
   readMemory: { readonly address: number; readonly bytes: number };
 }
 

@@ -5,6 +5,10 @@ import type { Monitor } from './monitor.js';
 
 type Handlers = { [Name in keyof Actions]: (args: Actions[Name]) => Promise<unknown> };
 
+/** PCI Local Bus 3.0, 3.2.2.3.2. */
+const CONFIG_ADDRESS = 0xcf8;
+const CONFIG_DATA = 0xcfc;
+
 export class HostActions {
   readonly #monitor: Monitor;
   readonly #unplugged = new Set<unknown>();
@@ -14,6 +18,7 @@ export class HostActions {
     plug: ({ model, id, properties }) => this.#plug(model, id, properties),
     injectError: ({ port, error }) => this.#injectError(port, error),
     throttle: ({ id, limits }) => this.#throttle(id, limits),
+    writeConfig: ({ address, offset, value }) => this.#writeConfig(address, offset, value),
     readMemory: ({ address, bytes }) => this.#readMemory(address, bytes),
   };
 
@@ -61,6 +66,24 @@ export class HostActions {
     const split = { bps_rd: 0, bps_wr: 0, iops_rd: 0, iops_wr: 0 };
     return this.#monitor.execute('block_set_io_throttle', { id, bps, iops, ...split });
   }
+  /** 16 bits, through the ports of PCI's configuration mechanism, which the guest's kernel may be using. */
+  async #writeConfig(address: string, offset: number, value: number): Promise<void> {
+    await this.#monitor.execute('stop');
+    try {
+      const before = await this.#monitor.executeHuman(`i /w ${CONFIG_ADDRESS}`);
+      await this.#output('w', CONFIG_ADDRESS, configAddress(address, offset));
+      await this.#output('h', CONFIG_DATA + (offset & 2), value);
+      await this.#output('w', CONFIG_ADDRESS, Number(before.split('=')[1]));
+    } finally {
+      await this.#monitor.execute('cont');
+    }
+  }
+
+  async #output(width: 'h' | 'w', port: number, value: number): Promise<void> {
+    const complaint = await this.#monitor.executeHuman(`o /${width} ${port} ${value}`);
+    if (complaint !== '') throw new Error(complaint.trim());
+  }
+
   /** As hex digits. */
   async #readMemory(address: number, bytes: number): Promise<string> {
     const output = await this.#monitor.executeHuman(`xp /${bytes}xb 0x${address.toString(16)}`);
@@ -68,4 +91,10 @@ export class HostActions {
     if (found.length !== bytes) throw new Error(output.trim());
     return found.join('');
   }
+}
+
+function configAddress(address: string, offset: number): number {
+  const [, bus = '', slot = '', fn = ''] = /^0000:(..):(..)\.(.)$/.exec(address) ?? [];
+  const requester = Number.parseInt(bus, 16) * 256 + Number.parseInt(slot, 16) * 8 + Number(fn);
+  return 0x8000_0000 + requester * 256 + (offset & ~3);
 }

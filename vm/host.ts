@@ -33,6 +33,11 @@ export function throttle(id: string, limits: ThrottleLimits): Promise<void> {
   return ask('throttle', { id, limits });
 }
 
+/** Writes 16 bits of a function's config space past the guest's kernel, which locks it during resets. */
+export function writeConfig(address: string, offset: number, value: number): Promise<void> {
+  return ask('writeConfig', { address, offset, value });
+}
+
 /** Memory of the machine at a physical address, whoever it belongs to, as it is now. */
 export async function readMemory(address: number, bytes: number): Promise<Buffer> {
   return Buffer.from(await query('readMemory', { address, bytes }), 'hex');

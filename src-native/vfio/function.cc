@@ -310,9 +310,10 @@ void Function::mask_intx(bool masked) {
 Change Function::take_change() {
   const std::shared_lock in_use(in_use_);
   if (state_.load(std::memory_order_acquire) == State::kClosed) return {};
-  const Change change = backend_->take_change();
+  Change change = backend_->take_change();
   if (change.lost) {
-    lost_ = true;
+    // Whoever asks again finds it out again; it is told once.
+    change.lost = !lost_.exchange(true);
     become(State::kLive, State::kLost);
   }
   return change;

@@ -81,9 +81,16 @@ int protection_of(std::uint32_t flags) {
 }  // namespace
 
 KernelFunction::KernelFunction(sys::UniqueFd device, std::string name)
-    : device_(std::move(device)), name_(std::move(name)), info_(read_function_info()) {
+    : device_(std::move(device)),
+      name_(std::move(name)),
+      info_(read_function_info()),
+      changes_(sys::make_epoll()),
+      losses_(sys::make_eventfd()) {
   for (std::uint32_t i = 0; i < info_.num_regions; ++i) regions_.push_back(read_region(i));
   for (std::uint32_t i = 0; i < info_.num_irqs; ++i) irqs_.push_back(read_irq(i));
+  // The kernel waits a minute for a device that does not answer, and opens it all the same.
+  if (is_gone()) lose();
+  sys::watch_readable(changes_, losses_.get());
   errors_ = watch(VFIO_PCI_ERR_IRQ_INDEX);
   requests_ = watch(VFIO_PCI_REQ_IRQ_INDEX);
 }
@@ -168,6 +175,13 @@ std::uint64_t KernelFunction::file_offset(std::uint32_t region, std::uint64_t of
 }
 
 std::uint64_t KernelFunction::read(std::uint32_t region, std::uint64_t offset, unsigned width) {
+  const std::uint64_t value = read_raw(region, offset, width);
+  const std::uint64_t all_ones = ~std::uint64_t{0} >> (64 - 8 * width);
+  if (region == VFIO_PCI_CONFIG_REGION_INDEX && value == all_ones && is_gone()) lose();
+  return value;
+}
+
+std::uint64_t KernelFunction::read_raw(std::uint32_t region, std::uint64_t offset, unsigned width) {
   std::uint64_t value = 0;
   sys::read_at(device_, &value, width, file_offset(region, offset, width), name_);
   return value;
@@ -192,7 +206,13 @@ int KernelFunction::set_irqs(const IrqRequest& request) {
 }
 
 void KernelFunction::reset() {
-  sys::control(device_, VFIO_DEVICE_RESET, nullptr, "VFIO_DEVICE_RESET", name_);
+  try {
+    sys::control(device_, VFIO_DEVICE_RESET, nullptr, "VFIO_DEVICE_RESET", name_);
+  } catch (const sys::SysError&) {
+    if (!answers()) lose();
+    throw;
+  }
+  if (is_gone()) lose();
 }
 
 /// Arms one of the interrupts that the kernel itself raises, and adds its eventfd to the epoll. A
@@ -210,7 +230,6 @@ sys::UniqueFd KernelFunction::watch(std::uint32_t irq_index) {
                      .fds = {eventfd.get()}});
   });
   if (armed != 0) return {};
-  if (!changes_.valid()) changes_ = sys::make_epoll();
   sys::watch_readable(changes_, eventfd.get());
   return eventfd;
 }
@@ -232,20 +251,31 @@ Change KernelFunction::take_change() {
   const auto raised = [](const sys::UniqueFd& eventfd) {
     return eventfd.valid() && sys::drain_eventfd(eventfd.get()) > 0;
   };
-  Change change{.lost = false, .requested = raised(requests_), .fault = raised(errors_)};
+  Change change{.lost = raised(losses_), .requested = raised(requests_), .fault = raised(errors_)};
   // The kernel has no interrupt for "gone": it asks for the device back, or reports the error.
-  if (change.requested || change.fault) change.lost = !answers();
+  if (change.requested || change.fault) change.lost = change.lost || !answers();
   return change;
 }
 
-/// A function that is gone reads as all-ones, which is nobody's vendor ID.
+/// A function that is gone reads as all ones, which is no class (the kernel makes up the vendor
+/// ID).
+bool KernelFunction::is_gone() {
+  constexpr std::uint64_t kClassAndRevision = 0x08;
+  constexpr std::uint64_t kNobody = 0xffff'ffff;
+  return read_raw(VFIO_PCI_CONFIG_REGION_INDEX, kClassAndRevision, 4) == kNobody;
+}
+
 bool KernelFunction::answers() noexcept {
-  constexpr std::uint64_t kNobody = 0xffff;
   try {
-    return read(VFIO_PCI_CONFIG_REGION_INDEX, 0, 2) != kNobody;
+    return !is_gone();
   } catch (const std::exception&) {
     return false;
   }
+}
+
+void KernelFunction::lose() {
+  sys::raise_eventfd(losses_.get(), 1);
+  throw Error(ErrorCode::kLost, name_ + " does not answer: it is gone, or without power");
 }
 
 }  // namespace vfio

@@ -17,7 +17,8 @@ namespace vfio {
 
 class KernelFunction final : public FunctionBackend {
  public:
-  /// `name` stands for the descriptor in errors.
+  /// `name` stands for the descriptor in errors. Throws Error kLost when the device does not
+  /// answer.
   KernelFunction(sys::UniqueFd device, std::string name);
   ~KernelFunction() override;
   KernelFunction(const KernelFunction&) = delete;
@@ -28,7 +29,8 @@ class KernelFunction final : public FunctionBackend {
   std::optional<IrqInfo> irq(std::uint32_t index) override;
 
   /// Naturally aligned only, since the kernel tears what is not; config space has no 8-byte access.
-  /// Before Linux 6.11 the kernel makes two of an 8-byte access to a BAR, lower half first.
+  /// Before Linux 6.11 the kernel makes two of an 8-byte access to a BAR, lower half first. Throws
+  /// Error kLost when config space shows that the device is gone.
   std::uint64_t read(std::uint32_t region, std::uint64_t offset, unsigned width) override;
   void write(std::uint32_t region, std::uint64_t offset, unsigned width,
              std::uint64_t value) override;
@@ -53,14 +55,18 @@ class KernelFunction final : public FunctionBackend {
   std::uint64_t file_offset(std::uint32_t region, std::uint64_t offset, unsigned width) const;
   sys::UniqueFd watch(std::uint32_t irq_index);
   void disarm(std::uint32_t irq_index) noexcept;
+  std::uint64_t read_raw(std::uint32_t region, std::uint64_t offset, unsigned width);
+  bool is_gone();
   bool answers() noexcept;
+  [[noreturn]] void lose();
 
   const sys::UniqueFd device_;  // closed last
   const std::string name_;
   FunctionInfo info_;
   std::vector<std::optional<Region>> regions_;
   std::vector<std::optional<IrqInfo>> irqs_;
-  sys::UniqueFd changes_;  // an epoll of the next two
+  sys::UniqueFd changes_;  // an epoll of the next three
+  sys::UniqueFd losses_;   // raised by ourselves
   sys::UniqueFd errors_;   // not valid where the kernel does not offer it
   sys::UniqueFd requests_;
 };

@@ -71,6 +71,12 @@ void signal(const Armed& armed, std::uint32_t index, std::uint32_t vector) {
   if (::write(found->second[vector], &one, sizeof one) < 0) std::abort();
 }
 
+void clear_power(int device) {
+  const std::vector<std::uint8_t> ones(60, 0xff);
+  const auto offset = FakeKernel::region_offset(VFIO_PCI_CONFIG_REGION_INDEX) + 4;
+  if (::pwrite(device, ones.data(), ones.size(), static_cast<off_t>(offset)) < 0) std::abort();
+}
+
 }  // namespace
 
 FakeKernel::FakeKernel() {
@@ -162,6 +168,14 @@ void FakeKernel::poke(std::uint64_t offset, std::uint32_t value) {
   }
 }
 
+void FakeKernel::vanish() {
+  const std::lock_guard lock(mutex_);
+  gone_ = true;
+  for (const auto& [fd, file] : files_) {
+    if (file.kind == Kind::kDevice) clear_power(fd);
+  }
+}
+
 // ---- Files
 // -----------------------------------------------------------------------------------------
 
@@ -169,6 +183,7 @@ int FakeKernel::add(Kind kind, int group) {
   const int fd = ::memfd_create("fake", MFD_CLOEXEC);
   if (fd < 0 || ::ftruncate(fd, static_cast<off_t>(region_offset(kRegions))) != 0) std::abort();
   files_[fd] = {.kind = kind, .group = group};
+  if (kind == Kind::kDevice && gone_) clear_power(fd);
   return fd;
 }
 

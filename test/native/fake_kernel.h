@@ -56,6 +56,9 @@ class FakeKernel final {
 
   /// Raises a vector of every device that has it armed.
   void raise(std::uint32_t irq_index, std::uint32_t vector = 0);
+  /// From now on config space of every device reads all ones, but for the vendor ID, which the
+  /// kernel makes up.
+  void vanish();
   /// Contents of a device's file.
   void poke(std::uint64_t offset, std::uint32_t value);
 
@@ -99,6 +102,7 @@ class FakeKernel final {
 
   mutable std::mutex mutex_;
   std::map<int, File> files_;
+  bool gone_ = false;
 };
 
 }  // namespace vfio::testing

@@ -225,15 +225,75 @@ TEST_CASE("an announcement that cannot be armed is done without") {
   CHECK_FALSE(function->take_change().fault);
 }
 
+namespace {
+
+constexpr std::uint64_t kConfig = FakeKernel::region_offset(VFIO_PCI_CONFIG_REGION_INDEX);
+
+template <typename Work>
+bool is_lost(Work&& work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    return error.code() == ErrorCode::kLost;
+  }
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Fixture,
+                  "F4/ a device that is gone is noticed when config space reads all ones") {
+  kernel.poke(kConfig + 4, ~0U);
+  CHECK(function->read(VFIO_PCI_CONFIG_REGION_INDEX, 4, 2) == 0xffff);
+  CHECK_FALSE(function->take_change().lost);
+  kernel.vanish();
+  CHECK(function->read(VFIO_PCI_CONFIG_REGION_INDEX, 0, 2) != 0xffff);
+  CHECK_FALSE(is_readable(function->change_fd()));
+  for (const unsigned width : {1, 2, 4}) {
+    CHECK(is_lost([&] { function->read(VFIO_PCI_CONFIG_REGION_INDEX, 4, width); }));
+    CHECK(is_readable(function->change_fd()));
+    CHECK(function->take_change().lost);
+  }
+  CHECK_FALSE(function->take_change().lost);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "F4/ a device that is gone is noticed when the kernel announces something") {
+  kernel.vanish();
+  kernel.raise(VFIO_PCI_REQ_IRQ_INDEX);
+  const Change change = function->take_change();
+  CHECK(change.requested);
+  CHECK(change.lost);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "F4/ a device that is gone is noticed after its reset, however that ended") {
+  kernel.vanish();
+  CHECK(is_lost([&] { function->reset(); }));
+  fail_syscall(1, EINVAL, "VFIO_DEVICE_RESET");
+  CHECK(is_lost([&] { function->reset(); }));
+  CHECK(function->take_change().lost);
+}
+
+TEST_CASE("F4/ a device that does not answer is not opened, and nothing stays open") {
+  FakeKernel kernel;
+  const auto space = open_type1();
+  kernel.vanish();
+  const auto before = open_descriptors();
+  CHECK(is_lost([&] { space->open(kAddress, 12, attach_without_limits); }));
+  CHECK(open_descriptors() == before);
+  CHECK(kernel.armed.empty());
+}
+
 TEST_CASE_FIXTURE(Fixture, "closing disarms, and closes the device last") {
   trace_syscalls();
   function.reset();
   CHECK(kernel.armed_eventfds() == 0);
   const auto trace = take_trace();
-  REQUIRE(trace.size() == 6);
+  REQUIRE(trace.size() == 7);
   CHECK(trace[0] == "ioctl VFIO_DEVICE_SET_IRQS = 0");
   CHECK(trace[1] == "ioctl VFIO_DEVICE_SET_IRQS = 0");
-  for (std::size_t i = 2; i < 6; ++i) CHECK(trace[i] == "close = 0");
+  for (std::size_t i = 2; i < 7; ++i) CHECK(trace[i] == "close = 0");
   space->detach(kAddress, 12);
 }
 

@@ -22,11 +22,11 @@ export async function nvmeDisk(): Promise<string> {
   return `/dev/${name()}`;
 }
 
-/** Waits, for 5 s at most, until something holds. */
-export async function until(holds: () => boolean, what: string): Promise<void> {
-  const deadline = Date.now() + 5000;
+/** Waits, for 5 s at most unless said, until something holds. */
+export async function until(holds: () => boolean, what: string, limit = 5000): Promise<void> {
+  const deadline = Date.now() + limit;
   while (!holds()) {
-    if (Date.now() > deadline) throw new Error(`not within 5 s: ${what}`);
+    if (Date.now() > deadline) throw new Error(`not within ${limit / 1000} s: ${what}`);
     await sleep(5);
   }
 }
