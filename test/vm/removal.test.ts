@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT
+// Devices that are taken away from who has them open, while they are at work: what was waited for ends, the
+// device is closed in time, and when it is back it can be opened.
+import { once } from 'node:events';
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { Controller } from '../../examples/nvme/controller.js';
+import { type Binding, bindDevice, type Device, openDevice } from '../../lib/index.js';
+import { edu, nvme, type VmDevice } from '../../vm/devices.js';
+import { throttle } from '../../vm/host.js';
+import { nvmeDisk, until } from '../support/bound.js';
+import { Edu, eduIdentification } from '../support/edu.js';
+import { expectKernelLog } from '../support/kernel-log.js';
+import { type Removal, removed, unbound, unplugged, writeSlowly } from '../support/removal.js';
+import { describeOn } from '../support/subject.js';
+
+/** The kernel asks within 1 s; a slot's button has five seconds of its own. This is only for what hangs. */
+const REQUEST_LIMIT_MS = 20_000;
+const READS = 16;
+
+const closed = { code: 'ERR_VFIO_CLOSED' };
+const warned = [
+  expect.stringContaining('wants'),
+  expect.objectContaining({ code: 'VFIO_REQUEST' }),
+];
+
+let binding: Binding;
+let warnings: unknown[][];
+
+beforeEach(() => {
+  warnings = [];
+  jest.spyOn(process, 'emitWarning').mockImplementation((...args: unknown[]) => {
+    warnings.push(args);
+  });
+});
+afterEach(() => void jest.restoreAllMocks());
+
+function requestOf(device: Device): Promise<unknown> {
+  return once(device, 'request', { signal: AbortSignal.timeout(REQUEST_LIMIT_MS) });
+}
+
+/** The codes with which promises were rejected; undefined for those that were not. */
+async function codesOf(promises: Promise<unknown>[]): Promise<(string | undefined)[]> {
+  const outcomes = await Promise.allSettled(promises);
+  return outcomes.map((each) => (each.status === 'rejected' ? each.reason.code : undefined));
+}
+
+describeOn({ backend: 'type1', device: 'nvme' }, 'F3/ an NVMe controller', () => {
+  beforeEach(async () => {
+    binding = await bindDevice(nvme.address);
+  });
+  afterEach(async () => {
+    await binding.restore();
+    await nvmeDisk();
+  });
+
+  /** Reads that a slow disk does not get done. */
+  async function startReading(controller: Controller): Promise<Promise<void>[]> {
+    const memory = controller.device.allocDma(READS * 4096);
+    const namespace = controller.namespace();
+    await throttle(nvme.id, { operationsPerSecond: 2 });
+    return Array.from({ length: READS }, (_, i) => namespace.read(i, memory, i * 4096, 4096));
+  }
+
+  async function expectWorking(): Promise<void> {
+    await using device = await openDevice(nvme.address);
+    await using controller = await Controller.open(device);
+    using memory = device.allocDma(4096);
+    await controller.namespace().read(0, memory);
+  }
+
+  function expectAborted(codes: (string | undefined)[]): void {
+    expect(codes).toContain('ERR_NVME_FATAL');
+    expect(codes.filter((code) => code !== undefined && code !== 'ERR_NVME_FATAL')).toEqual([]);
+  }
+
+  test.each([unplugged, removed, unbound])(
+    'that is $how while it reads is closed after the grace time',
+    async (way) => {
+      const device = await openDevice(nvme.address, { requestGrace: 200 });
+      const controller = await Controller.open(device);
+      const outcomes = codesOf(await startReading(controller));
+      const order: string[] = [];
+      for (const name of ['request', 'lost', 'close'] as const) {
+        device.on(name, () => order.push(name));
+      }
+      const requested = requestOf(device);
+      const taken = way.take(nvme);
+      await requested;
+      expect(device.closed).toBe(false);
+      await taken;
+      expectAborted(await outcomes);
+      await controller.close();
+      expect(order).toEqual(['request', 'close']);
+      expect(warnings).toEqual([]);
+      binding = await way.bringBack(nvme, binding);
+      await throttle(nvme.id, {});
+      await expectWorking();
+    },
+  );
+
+  test.each([unplugged, removed])(
+    'that is $how while nobody listens is closed at once, with a warning',
+    async (way) => {
+      const device = await openDevice(nvme.address);
+      await way.take(nvme);
+      expect(device.closed).toBe(true);
+      expect(warnings).toEqual([warned]);
+      binding = await way.bringBack(nvme, binding);
+      await expectWorking();
+    },
+  );
+
+  test('that is unbound while it reads is closed in order by a driver that listens', async () => {
+    const device = await openDevice(nvme.address);
+    const controller = await Controller.open(device);
+    const outcomes = codesOf(await startReading(controller));
+    device.on('request', async () => {
+      await throttle(nvme.id, {});
+      await controller.close();
+      await device.close();
+    });
+    await unbound.take(nvme);
+    // It waited for them.
+    expect(await outcomes).toEqual(Array(READS).fill(undefined));
+    await unbound.bringBack(nvme, binding);
+    await expectWorking();
+  });
+
+  test('that is unbound while it is reset says that it is closed', async () => {
+    const device = await openDevice(nvme.address);
+    const reset = device.reset();
+    const outcome = expect(reset).rejects.toMatchObject(closed);
+    await unbound.take(nvme);
+    await outcome;
+    expect(device.closed).toBe(true);
+    await unbound.bringBack(nvme, binding);
+    await expectWorking();
+  });
+
+  test('works on when the administrator loses patience, and goes when it is closed', async () => {
+    expectKernelLog(/blocked until device is released/);
+    const device = await openDevice(nvme.address);
+    let requests = 0;
+    device.on('request', () => requests++);
+    const administrator = writeSlowly('/sys/bus/pci/drivers/vfio-pci/unbind', nvme.address);
+    const gone = once(administrator, 'exit');
+    await until(() => requests > 0, 'it is asked for');
+    administrator.kill('SIGINT');
+    await device.reset();
+    expect(device.bar(0).read32(0x08)).toBe(0x0001_0400);
+    expect(administrator.exitCode).toBeNull();
+    await device.close();
+    await gone;
+    expect(requests).toBe(1);
+    await unbound.bringBack(nvme, binding);
+    await expectWorking();
+  });
+});
+
+describeOn({ backend: 'type1', device: 'edu' }, 'F3/ an edu', () => {
+  beforeEach(async () => {
+    binding = await bindDevice(edu.address);
+  });
+  afterEach(() => binding.restore());
+
+  async function bringBack(way: Removal, which: VmDevice): Promise<void> {
+    binding = await way.bringBack(which, binding);
+    await using device = await openDevice(which.address);
+    expect(new Edu(device).identification).toBe(eduIdentification);
+  }
+
+  test.each([removed, unbound])(
+    'that is $how while it writes to memory ends every wait',
+    async (way) => {
+      const device = await openDevice(edu.address);
+      device.busMaster = true;
+      const memory = device.allocDma(4096);
+      const set = device.enableInterrupts('msi');
+      const wait = codesOf([set.vector(0).once()]);
+      const iteration = set.vector(0)[Symbol.asyncIterator]().next();
+      new Edu(device).startStore(memory.iova, 1024);
+      await way.take(edu);
+      expect(await wait).toEqual(['ERR_VFIO_CLOSED']);
+      expect(await iteration).toEqual({ value: undefined, done: true });
+      await device.close();
+    expect([set.closed, memory.closed]).toEqual([true, true]);
+      expect(warnings).toEqual([warned]);
+      await bringBack(way, edu);
+    },
+  );
+});
