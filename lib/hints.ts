@@ -46,6 +46,8 @@ const table: Record<string, Record<string, string>> = {
     ENOSPC: 'The system has no interrupt vectors left: ask for fewer.',
   },
   VFIO_DEVICE_RESET: {
+    EAGAIN:
+      'The kernel wants it back (the `request` event), or resets it itself: close it, or try again.',
     EINVAL: 'The device has no reset that touches nothing else (info.resettable).',
   },
   open: {

@@ -72,6 +72,8 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'F20/ a device that does not an
     'keeps a process that wants to end (%s) no longer than the kernel does',
     async (end) => {
       await using peer = new Peer();
+      // It answers once it has started, which takes some reading of files.
+      await peer.call('freeDma');
       const opening = peer.call('openDevice', nvme.address);
       opening.catch(() => {});
       await until(() => isStuckInKernel(peer.pid), 'the kernel waits');
