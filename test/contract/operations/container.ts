@@ -62,7 +62,10 @@ export const containerOperations: Operations = {
       run: ({ container }) => container.openGroup(groupId),
     },
   ],
-  'Container.allocDma': allocations((scene) => scene.container),
+  'Container.allocDma': allocations((scene, ...args) => scene.container.allocDma(...args)),
+  'Container.allocDmaAsync': allocations((scene, ...args) =>
+    scene.container.allocDmaAsync(...args),
+  ),
   'Container.close': closeContainer,
   'Container.[asyncDispose]': {
     ...closeContainer,
@@ -108,25 +111,28 @@ export const containerOperations: Operations = {
   'DmaBuffer.high': ({ buffer }) => buffer.high(8),
   'DmaBuffer.copyFrom': ({ buffer }) => buffer.copyFrom(Uint8Array.of(1, 2), 8),
   'DmaBuffer.copyTo': ({ buffer }) => buffer.copyTo(new Uint8Array(2), 8),
-  'Device.allocDma': allocations((scene) => scene.device),
+  'Device.allocDma': allocations((scene, ...args) => scene.device.allocDma(...args)),
+  'Device.allocDmaAsync': allocations((scene, ...args) => scene.device.allocDmaAsync(...args)),
 };
 
 /** Without the advice memory is as good; without DONTFORK it is not. */
-function allocations(owner: (scene: Scene) => Pick<Container, 'allocDma'>): Scenario[] {
+function allocations(
+  allocate: (scene: Scene, ...args: Parameters<Container['allocDma']>) => unknown,
+): Scenario[] {
   return [
     {
       on: 'of a page',
-      run: (scene) => owner(scene).allocDma(page),
+      run: (scene) => allocate(scene, page),
       tolerates: ['MADV_DONTDUMP'],
     },
     {
       on: 'of huge pages at an IOVA',
-      run: (scene) => owner(scene).allocDma(2 ** 21, { iova: 0x4000_0000n }),
+      run: (scene) => allocate(scene, 2 ** 21, { iova: 0x4000_0000n }),
       tolerates: ['MADV_DONTDUMP', 'MADV_HUGEPAGE'],
     },
     {
       on: 'that the device only reads',
-      run: (scene) => owner(scene).allocDma(page, { direction: 'toDevice' }),
+      run: (scene) => allocate(scene, page, { direction: 'toDevice' }),
       tolerates: ['MADV_DONTDUMP'],
     },
   ];
