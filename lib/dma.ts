@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Memory that devices can reach.
 import { types } from 'node:util';
-import { closedError, rangeError } from './errors.js';
+import { closedError, rangeError, typeError } from './errors.js';
 import { callNative } from './internal/call.js';
 import { expected, integer, show } from './internal/validate.js';
 import type { NativeDmaBuffer } from './native.js';
@@ -170,10 +170,15 @@ function tooHigh(iova: bigint, offset: number): RangeError {
   return rangeError(`The address ${address} passes 2^53: use low() and high()`);
 }
 
+/** The bytes of a buffer or view; it throws for one whose memory is gone, as after a transfer. */
 function bytesOf(name: string, value: ArrayBuffer | ArrayBufferView): Uint8Array {
-  if (ArrayBuffer.isView(value)) {
-    return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  if (!ArrayBuffer.isView(value) && !types.isAnyArrayBuffer(value)) {
+    throw expected('an ArrayBuffer or a view of one', name, value);
   }
-  if (types.isAnyArrayBuffer(value)) return new Uint8Array(value);
-  throw expected('an ArrayBuffer or a view of one', name, value);
+  try {
+    if (!ArrayBuffer.isView(value)) return new Uint8Array(value);
+    return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  } catch {
+    throw typeError(`The memory of ${name} was transferred elsewhere`, 'ERR_INVALID_ARG_VALUE');
+  }
 }

@@ -4,6 +4,13 @@ import fc from 'fast-check';
 import { DmaBuffer } from '../../lib/dma.js';
 import { fakeBuffer, thrownBy } from './lib-fake-native.js';
 
+/** Bytes whose memory went elsewhere. */
+function gone(): DataView<ArrayBuffer> {
+  const view = new DataView(new ArrayBuffer(8));
+  structuredClone(view.buffer, { transfer: [view.buffer] });
+  return view;
+}
+
 function make(iova = 0x10000n, bytes = 8192, log: string[] = []): DmaBuffer {
   return new DmaBuffer(fakeBuffer(iova, bytes, log), () => log.push('forgotten'));
 }
@@ -55,6 +62,13 @@ describe('the memory', () => {
     ],
     ['a string', () => make().copyFrom('text' as never), 'ERR_INVALID_ARG_TYPE'],
     ['an array', () => make().copyFrom([1] as never), 'ERR_INVALID_ARG_TYPE'],
+    [
+      'a buffer that was transferred',
+      () => make().copyFrom(gone().buffer),
+      'ERR_INVALID_ARG_VALUE',
+    ],
+    ['a view of one', () => make().copyFrom(gone()), 'ERR_INVALID_ARG_VALUE'],
+    ['such a target', () => make().copyTo(gone()), 'ERR_INVALID_ARG_VALUE'],
     ['reading past the end', () => make().copyTo(new Uint8Array(2), 8191), 'ERR_VFIO_RANGE'],
     ['more than the target holds', () => make().copyTo(new Uint8Array(2), 0, 3), 'ERR_VFIO_RANGE'],
     ['no target', () => make().copyTo(undefined as never), 'ERR_INVALID_ARG_TYPE'],
