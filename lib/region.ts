@@ -385,7 +385,10 @@ export class Region implements RegionInfo {
       throw expected('a Uint8Array, Uint16Array, Uint32Array or BigUint64Array', 'array', array);
     }
     const width = array.BYTES_PER_ELEMENT * 8;
-    if (array.length === 0) return width;
+    if (array.length === 0) {
+      integer('the offset', offset, 0, this.byteLength);
+      return width;
+    }
     this.#checkOffset(verb, width, offset);
     this.#checkOffset(verb, width, offset + array.byteLength - width / 8);
     return width;

@@ -120,6 +120,17 @@ describe.each([
     expect(hardware.peek(bar, 0x40)).toBe(0xbeef0001);
   });
 
+  test('an array of nothing is at an offset, too', () => {
+    region().readArray(0x2000, new Uint32Array());
+    for (const offset of [-1, 0.5, '0', [], undefined, 0x2001] as number[]) {
+      expect(() => region().writeArray(offset, new Uint32Array())).toThrow(
+        expect.objectContaining({
+          code: expect.stringMatching(/^ERR_(VFIO_RANGE|INVALID_ARG_TYPE)$/),
+        }),
+      );
+    }
+  });
+
   test('arrays and batches go over the edge of what is mapped', () => {
     const words = Uint32Array.from({ length: 8 }, (_, i) => i + 0x100);
     region().writeArray(0xff0, words);
