@@ -307,6 +307,11 @@ void Function::mask_intx(bool masked) {
                       .fds = {}});
 }
 
+int Function::change_fd() {
+  const std::shared_lock in_use(in_use_);
+  return state_.load(std::memory_order_acquire) == State::kClosed ? -1 : backend_->change_fd();
+}
+
 Change Function::take_change() {
   const std::shared_lock in_use(in_use_);
   if (state_.load(std::memory_order_acquire) == State::kClosed) return {};

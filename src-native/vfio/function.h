@@ -74,7 +74,8 @@ class Function final {
   void trigger(std::uint32_t index, std::uint32_t vector);
   void mask_intx(bool masked);
 
-  int change_fd() const noexcept { return backend_->change_fd(); }
+  /// -1 when there never is a change, and after cut().
+  int change_fd();
   Change take_change();
 
   /// Makes the function busy; throws when it is not live, or cannot be reset. reset() must follow.
