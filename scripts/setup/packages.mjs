@@ -46,6 +46,15 @@ const ARM64 = [
   { program: 'qemu-aarch64', package: 'qemu-user' },
 ];
 
+/** libFuzzer and its sanitizers. @type {readonly Need[]} */
+const FUZZ = [
+  { program: 'clang++-14', package: 'clang-14' },
+  {
+    program: '/usr/lib/llvm-14/lib/clang/14.0.6/include/fuzzer/FuzzedDataProvider.h',
+    package: 'libclang-rt-14-dev',
+  },
+];
+
 const NEEDS = {
   build: BUILD,
   vm: [...BUILD, ...MACHINE],
@@ -54,6 +63,7 @@ const NEEDS = {
   valgrind: [...BUILD, CMAKE, DOCTEST, { program: 'valgrind', package: 'valgrind' }],
   coverage: [...BUILD, CMAKE, DOCTEST, { program: 'gcovr', package: 'gcovr' }],
   arm64: [...BUILD, CMAKE, DOCTEST, ...ARM64],
+  fuzz: [...BUILD, CMAKE, ...FUZZ],
   format: [...BUILD, { program: 'clang-format', package: 'clang-format' }],
   lint: [...BUILD, CMAKE, { program: 'clang-tidy', package: 'clang-tidy' }],
 };

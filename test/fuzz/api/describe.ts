@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+// A call as a line of a replay.
+import { inspect } from 'node:util';
+
+const MOST = 120;
+
+export function describeCall(what: string, args: readonly unknown[]): string {
+  return `${what}(${args.map(describe).join(', ')})`;
+}
+
+/** Of hostile values, too. */
+function describe(value: unknown): string {
+  try {
+    const text = inspect(value, { depth: 1, breakLength: Number.POSITIVE_INFINITY, compact: 9 });
+    return text.length > MOST ? `${text.slice(0, MOST)}…` : text;
+  } catch {
+    return 'something that cannot be shown';
+  }
+}

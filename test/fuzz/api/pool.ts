@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+// The objects that calls have given so far, open ones and closed ones.
+import type { PublicApi } from '../../support/public-api.js';
+import { type Draw, pick } from './random.js';
+
+/** Of one class. The oldest are forgotten, which is what a program does, too. */
+const MOST = 8;
+
+export class Pool {
+  readonly #classes: PublicApi['classes'];
+  readonly #objects = new Map<string, object[]>();
+
+  constructor(classes: PublicApi['classes']) {
+    this.#classes = classes;
+  }
+
+  /** Takes in what a call gave, if it is of a class that has members. */
+  absorb(value: unknown): void {
+    if (Array.isArray(value)) for (const item of value.slice(0, MOST)) this.absorb(item);
+    const name = this.#classOf(value);
+    if (name === undefined) return;
+    const known = this.#objects.get(name) ?? [];
+    if (!known.includes(value as object)) known.push(value as object);
+    if (known.length > MOST) known.shift();
+    this.#objects.set(name, known);
+  }
+
+  /** Some object of the class. */
+  one(name: string, draw: Draw): object | undefined {
+    return pick(draw, this.#objects.get(name) ?? []);
+  }
+
+  /** Some object, each class as likely as another. */
+  any(draw: Draw): object | undefined {
+    const name = pick(draw, [...this.#objects.keys()]);
+    return name === undefined ? undefined : this.one(name, draw);
+  }
+
+  all(name: string): readonly object[] {
+    return this.#objects.get(name) ?? [];
+  }
+
+  /** Of some grant. */
+  token(draw: Draw): string | undefined {
+    return (this.one('Grant', draw) as { token: string } | undefined)?.token;
+  }
+
+  clear(): void {
+    this.#objects.clear();
+  }
+
+  #classOf(value: unknown): string | undefined {
+    if (typeof value !== 'object' || value === null) return undefined;
+    const name = value.constructor?.name;
+    return name !== undefined && name in this.#classes && name !== 'VfioError' ? name : undefined;
+  }
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+// libFuzzer's entry point, linked with one target.
+#include "target.h"
+
+// An exception table of one that matches nothing: the linker has no names for the ends of a section
+// without entries, and no target accesses registers.
+[[gnu::used, gnu::section("vfio_extable")]] static const std::int32_t kNoAccess[]{0, 0};
+
+extern "C" __attribute__((visibility("default"))) int LLVMFuzzerTestOneInput(
+    const std::uint8_t* data, std::size_t size) {
+  vfio::fuzz::Input input(data, size);
+  vfio::fuzz::run(input);
+  return 0;
+}
