@@ -21,8 +21,13 @@ const extended = { first: 0x100, last: 0xffc };
 
 /**
  * A device's config space (`VFIO_PCI_CONFIG_REGION_INDEX`), 256 or 4096 bytes, in accesses of 8, 16
- * and 32 bits. The kernel keeps what must stay its own: BARs are virtual, IDs and the MSI and MSI-X
- * enable bits are not written. Obtained from {@link Device.config}.
+ * and 32 bits. Obtained from {@link Device.config}.
+ *
+ * Nothing is refused here, since bringing up a device takes raw writes; what has to stay the kernel's, the
+ * kernel keeps. IDs, class and the headers of capabilities are not written; BARs are virtual, to be sized and
+ * put anywhere without moving anything; MSI and MSI-X are enabled, addressed and masked by VFIO alone. Memory
+ * decode, bus master, the power state and most of what is the device's own are carried out: they can make it
+ * stop answering (`ERR_VFIO_BUS`), not reach memory that is not mapped for it.
  */
 export class ConfigSpace extends Region {
   /** Vendor ID, 00h. All-ones when the device is gone. */

@@ -162,3 +162,88 @@ describeOn({ backend: 'type1' }, 'config space', () => {
     expect(realConfig16(nvme, control) & 0x8000).toBe(0);
   });
 });
+
+/** What is asked for, at an offset, or in a capability's registers. */
+interface ConfigWrite {
+  what: string;
+  at: (config: ConfigSpace) => number;
+  width: 16 | 32;
+  /** By all ones where it does not say. */
+  value?: number;
+}
+
+function inCapability(id: number, register: number): ConfigWrite['at'] {
+  return (config) => (config.find(id)?.offset ?? Number.NaN) + register;
+}
+
+const kept: ConfigWrite[] = [
+  { what: 'vendor and device ID', at: () => 0x00, width: 32 },
+  { what: 'revision and class', at: () => 0x08, width: 32 },
+  { what: 'the header type', at: () => 0x0e, width: 16 },
+  { what: 'BAR 0', at: () => 0x10, width: 32 },
+  { what: 'BAR 1, the upper half of BAR 0', at: () => 0x14, width: 32 },
+  { what: 'subsystem IDs', at: () => 0x2c, width: 32 },
+  { what: 'the ROM BAR', at: () => 0x30, width: 32 },
+  { what: 'the start of the capability list', at: () => 0x34, width: 32 },
+  { what: 'interrupt line and pin', at: () => 0x3c, width: 16 },
+  { what: 'the header of MSI-X', at: inCapability(capabilityId.msix, 0), width: 16 },
+  { what: 'the enable and mask bits of MSI-X', at: inCapability(capabilityId.msix, 2), width: 16 },
+  { what: 'where the MSI-X table is', at: inCapability(capabilityId.msix, 4), width: 32 },
+  {
+    what: 'the header of power management',
+    at: inCapability(capabilityId.powerManagement, 0),
+    width: 16,
+  },
+  { what: 'the header of PCI Express', at: inCapability(capabilityId.express, 0), width: 16 },
+];
+
+// Which interrupts it raises and where it may write is not among them.
+const carriedOut: ConfigWrite[] = [
+  { what: 'memory decode and bus master', at: () => 0x04, width: 16, value: 0x0006 },
+  { what: 'memory decode off', at: () => 0x04, width: 16, value: 0x0000 },
+  {
+    what: 'the power state',
+    at: inCapability(capabilityId.powerManagement, 4),
+    width: 16,
+    value: 0x0003,
+  },
+];
+
+describeOn({ backend: 'type1' }, 'S6/ a write to config space', () => {
+  const held = useDevice(nvme);
+
+  const write = ({ at, width, value }: ConfigWrite) => {
+    const { config } = held.device;
+    const offset = at(config);
+    if (width === 16) config.write16(offset, value ?? 0xffff);
+    else config.write32(offset, value ?? 0xffff_ffff);
+  };
+  const inDevice = ({ at, width }: ConfigWrite) => {
+    const offset = at(held.device.config);
+    const offsets = width === 16 ? [offset] : [offset, offset + 2];
+    return offsets.map((each) => realConfig16(nvme, each));
+  };
+
+  test.each(kept)('does not reach the device: $what', (one) => {
+    const before = inDevice(one);
+    write(one);
+    expect(inDevice(one)).toEqual(before);
+  });
+
+  test.each(carriedOut)('reaches the device: $what', (one) => {
+    const bits = 0x0007;
+    const { config } = held.device;
+    const [offset, before] = [one.at(config), config.read16(one.at(config))];
+    write(one);
+    const [after = 0] = inDevice(one);
+    config.write16(offset, before);
+    expect(after & bits).toBe(one.value);
+  });
+
+  test('leaves the device in its place and working', () => {
+    for (const one of kept) write(one);
+    const { device } = held;
+    expect([device.config.vendorId, device.config.deviceId]).toEqual([nvme.vendor, nvme.device]);
+    expect(device.bar(0).read32(0x08)).toBeGreaterThan(0);
+  });
+});
