@@ -79,7 +79,7 @@ async function attempt({ target, seed }: Run, only?: string, more: readonly stri
   ];
   if (only !== undefined) args.push('--only', only);
   const process_ = spawn(process.execPath, ['--no-warnings', child, ...args], {
-    env: { ...process.env, VFIO_BINARY: addon },
+    env: { VFIO_BINARY: addon, ...process.env },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: LIMIT_MS,
     killSignal: 'SIGKILL',

@@ -57,6 +57,7 @@ test('ARCHITECTURE.md has a line on every source file and page', () => {
     'scripts',
     'test/exact',
     'test/harness',
+    'test/fuzz',
     'test/mutations',
     'test/soak',
     'test/support',
