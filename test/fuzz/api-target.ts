@@ -17,7 +17,7 @@ export const apiTargets = ['api', 'addon', 'parsers'] as const;
 export type ApiTarget = (typeof apiTargets)[number];
 
 /** Of one process. */
-const STEPS = 5000;
+const STEPS = 10_000;
 /** Far more than those take. */
 const LIMIT_MS = 300_000;
 /** For making a failing run short, in milliseconds. */

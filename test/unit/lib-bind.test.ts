@@ -222,6 +222,22 @@ describe('S2/ a race', () => {
   });
 });
 
+describe('S2/ a driver link that leads elsewhere', () => {
+  const link = `/sys/devices/pci0000:00/${address}/driver`;
+
+  test.each([
+    ['out of sysfs', '../../../../../../etc/nvme'],
+    ['to nothing', '/nowhere/at/all/nvme'],
+    ['round in a circle', 'nvme'],
+  ])('%s, gives a name and no path to write to', async (_where, target) => {
+    tree.link(link, target);
+    const { previousDriver } = await bindAt(kernel, address, false);
+    expect(previousDriver).toBe('nvme');
+    const paths = kernel.writes.map((write) => write.split(' > ')[1]);
+    expect(paths).toEqual([override, unbind('nvme'), probe]);
+  });
+});
+
 describe('S2/ restoring', () => {
   test('leaves alone a device that someone else bound', async () => {
     const binding = await bindAt(kernel, address, false);
