@@ -3,10 +3,11 @@
 import { EventEmitter } from 'node:events';
 import { ConfigSpace } from './config-space.js';
 import type { Container } from './container.js';
+import { awaitHotReset } from './diagnose.js';
 import type { DmaBuffer, DmaOptions } from './dma.js';
 import { closedError, rangeError, unsupportedError, VfioError } from './errors.js';
 import { type Grant, type GrantOptions, makeGrant } from './grant.js';
-import { busMasterHint } from './hints.js';
+import { busMasterHint, hotResetHint } from './hints.js';
 import { awaitNative, callNative } from './internal/call.js';
 import { inOrder } from './internal/closing.js';
 import { Doorbells } from './internal/doorbells.js';
@@ -37,6 +38,14 @@ export interface DeviceInfo {
   readonly regions: readonly RegionInfo[];
   /** Its IOMMU group. */
   readonly group: number | undefined;
+}
+
+/** A device that a hot reset resets ({@link Device.hotResetInfo}). */
+export interface AffectedDevice {
+  /** Its full PCI address. */
+  readonly address: string;
+  /** Its IOMMU group. */
+  readonly group: number;
 }
 
 /** How a device is opened. */
@@ -70,7 +79,9 @@ export interface DeviceEvents {
   /** The device or its link reported an uncorrectable error (AER, `VFIO_PCI_ERR_IRQ_INDEX`). */
   fault: [];
   /**
-   * A reset ended: the device has forgotten its state, bus master is off, no interrupt is armed.
+   * A reset ended: the device has forgotten its state, bus master is off, no interrupt is armed. Also when it
+   * was the {@link Device.hotReset} of another device, and then even if that failed: the device was quieted
+   * for it.
    */
   reset: [];
   /**
@@ -265,17 +276,52 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
    * Resets the device (`VFIO_DEVICE_RESET`). Closes its interrupt set first, which ends the grants of
    * its vectors; regions and DMA buffers stay valid, and so do grants of these alone. Accesses
    * meanwhile throw `ERR_VFIO_BUSY`. Rejects with `ERR_VFIO_UNSUPPORTED` when the device has no reset
-   * of its own, with `ERR_VFIO_CLOSED` when it was closed meanwhile.
+   * of its own (see {@link hotReset}), with `ERR_VFIO_CLOSED` when it was closed meanwhile.
    */
   async reset(): Promise<void> {
     this.#mustBeOpen();
     if (!this.info.resettable) {
-      throw unsupportedError(`${this.address} has no reset of its own`, this.address);
+      throw unsupportedError(`${this.address} has no reset of its own`, this.address, hotResetHint);
     }
     this.#interrupts?.end();
-    await this.#resetNative();
+    await awaitNative(() => this.#untilReset(() => this.#native.reset()), this.address);
+  }
+
+  /**
+   * Every device that {@link hotReset} would reset, this one among them, by `VFIO_DEVICE_GET_PCI_HOT_RESET_INFO`;
+   * an empty list when neither its slot nor its bus can be reset, as on a root bus.
+   */
+  hotResetInfo(): readonly AffectedDevice[] {
     this.#mustBeOpen();
-    callUser(() => this.emit('reset'));
+    const affected = callNative(() => this.#native.hotResetInfo(), this.address);
+    return Object.freeze(affected.map((device) => Object.freeze(device)));
+  }
+
+  /**
+   * Resets the slot or bus that the device is on (`VFIO_DEVICE_PCI_HOT_RESET`): the reset for a device without
+   * {@link reset}, or that does not answer to it. It takes along all of {@link hotResetInfo}. Each of them
+   * has to be bound to vfio-pci, and its group held by this process, with a device of it open or by
+   * {@link Container.openGroup}.
+   *
+   * For this device it is as {@link reset}. Every other one of this process, in whichever thread, is busy
+   * meanwhile too; as its thread's event loop hears of it, its interrupt set closes, and afterwards it emits
+   * `reset`.
+   *
+   * Rejects, and nothing was reset: with `ERR_VFIO_UNSUPPORTED` when there is no such reset, or a group is not
+   * held here; `ERR_VFIO_BUSY` when one of these devices is being opened, reset or closed; `EINVAL` when
+   * one is bound to another driver. The hint names the devices in the way.
+   */
+  async hotReset(): Promise<void> {
+    this.#mustBeOpen();
+    const affected = this.hotResetInfo();
+    const reset = () =>
+      this.#untilReset(() => {
+        const began = this.#native.hotReset();
+        // Only now, as it may be refused.
+        this.#interrupts?.end();
+        return began;
+      });
+    await awaitHotReset(reset, this.address, affected);
   }
 
   /**
@@ -308,15 +354,33 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
     );
   }
 
-  async #resetNative(): Promise<void> {
-    // Refused at once while another reset is in flight, which is the one to let writes through again.
-    const reset = callNative(() => this.#native.reset(), this.address);
+  /** `begin` is refused at once while another reset is in flight, which is the one to let writes through again. */
+  async #untilReset(begin: () => Promise<void>): Promise<void> {
+    const reset = begin();
     this.#doorbells.mute();
     try {
-      await awaitNative(() => reset, this.address);
+      await reset;
     } finally {
-      if (!this.#closed && !this.#lost) this.#doorbells.unmute();
+      this.#takeWrites();
     }
+    this.#mustBeOpen();
+    callUser(() => this.emit('reset'));
+  }
+
+  /** Another device's hot reset takes this one along. */
+  #takenAlong(over: boolean): void {
+    if (this.#closed) return;
+    if (over) {
+      this.#takeWrites();
+      callUser(() => this.emit('reset'));
+    } else {
+      this.#interrupts?.close();
+      this.#doorbells.mute();
+    }
+  }
+
+  #takeWrites(): void {
+    if (!this.#closed && !this.#lost) this.#doorbells.unmute();
   }
 
   #closeOwnContainer(): Promise<void> | undefined {
@@ -365,8 +429,12 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
       .map((region) => regionInfo(region as NativeRegionInfo));
   }
 
-  // Static, and weak: the addon holds this callback, which must not keep a forgotten device alive.
+  // Static, and weak: the addon holds these callbacks, which must not keep a forgotten device alive.
   static #watch(device: WeakRef<Device>, native: NativeDevice): void {
+    native.onHotReset((over) => {
+      const alive = device.deref();
+      if (alive !== undefined) alive.#takenAlong(over);
+    });
     native.onChange((change) => {
       const alive = device.deref();
       if (alive !== undefined) alive.#changed(change);

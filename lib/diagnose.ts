@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Why something failed, found out by looking at sysfs and /proc after it did.
 import { existsSync, statSync } from 'node:fs';
+import type { AffectedDevice } from './device.js';
 import { errnoName, errorFromNative, type FailureContext, isNativeFailure } from './errors.js';
 import * as hints from './hints.js';
 import { listNames } from './internal/files.js';
@@ -89,6 +90,39 @@ export function diagnoseMap(failure: NativeFailure, bytes: number, root = ''): F
   const memlock = readMemlock(root);
   const limited = memlock !== undefined && memlock.locked + bytes > memlock.allowed;
   return { hint: limited ? hints.memlock(bytes, memlock) : hints.outOfMemory };
+}
+
+/** Awaits a hot reset of these; its failure becomes an error that says which is in the way. */
+export async function awaitHotReset(
+  work: () => Promise<void>,
+  address: string,
+  affected: readonly AffectedDevice[],
+): Promise<void> {
+  try {
+    await work();
+  } catch (failure) {
+    if (!isNativeFailure(failure)) throw failure;
+    throw errorFromNative(failure, { address, ...diagnoseHotReset(failure, affected) });
+  }
+}
+
+/** Why a hot reset was refused. */
+export function diagnoseHotReset(
+  failure: NativeFailure,
+  affected: readonly AffectedDevice[],
+  root = '',
+): FailureContext {
+  if (codeOf(failure) === 'ERR_VFIO_UNSUPPORTED') return { hint: hints.hotResetGroups(affected) };
+  const elsewhere = affected
+    .map(({ address }) => readDevice(address, root))
+    .filter((device) => device !== undefined)
+    .filter(({ driver }) => !isVfioDriver(driver));
+  if (codeOf(failure) !== 'EINVAL' || elsewhere.length === 0) {
+    return { hint: hints.hintFor(failure) };
+  }
+  const names = elsewhere.map(({ address, driver }) => `${address} to ${driver ?? 'no driver'}`);
+  const summary = `A hot reset takes along what is bound elsewhere: ${names.join(', ')}`;
+  return { code: 'ERR_VFIO_NOT_BOUND', summary, hint: hints.bindAll(elsewhere) };
 }
 
 /** How the kernel, or the library, refuses a device that is not there. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What to do next, in words. Pure text: diagnose.ts finds out which of it is true.
+import type { AffectedDevice } from './device.js';
 import { errnoName } from './errors.js';
 import type { NativeFailure } from './native.js';
 import { devicePath, type PciDevice } from './pci.js';
@@ -50,6 +51,12 @@ const table: Record<string, Record<string, string>> = {
       'The kernel wants it back (the `request` event), or resets it itself: close it, or try again.',
     EINVAL: 'The device has no reset that touches nothing else (info.resettable).',
   },
+  VFIO_DEVICE_GET_PCI_HOT_RESET_INFO: {
+    EPERM: 'A device on the same bus is in no IOMMU group, so the bus is not ours to reset.',
+  },
+  VFIO_DEVICE_PCI_HOT_RESET: {
+    EBUSY: 'The kernel, or another process, is at work on one of hotResetInfo(): try again.',
+  },
   open: {
     EMFILE: 'The process has too many open files: raise `ulimit -n` or close some.',
     ENFILE: 'The system has too many open files.',
@@ -70,6 +77,24 @@ export function hintFor(failure: NativeFailure): string | undefined {
 export const busMasterHint =
   'Set `device.busMaster = true` first: message-signalled interrupts are DMA writes and would ' +
   'never arrive.';
+
+/** A device without a reset of its own. */
+export const hotResetHint =
+  'device.hotReset() resets its whole slot or bus, with every device of device.hotResetInfo().';
+
+/** A hot reset needs more than this process holds, or there is none. */
+export function hotResetGroups(affected: readonly AffectedDevice[]): string {
+  if (affected.length === 0) return 'It is on a root bus: nothing above it could reset it.';
+  const groups = [...new Set(affected.map(({ group }) => group))];
+  const calls = groups.map((group) => `container.openGroup(${group})`).join(', ');
+  return `Hold every group that it takes along, with a device open or by ${calls}.`;
+}
+
+/** Devices that a hot reset takes along, not bound to VFIO. */
+export function bindAll(devices: readonly PciDevice[]): string {
+  const calls = devices.map(({ address }) => `bindDevice('${address}')`).join(', ');
+  return `Bind each to vfio-pci: ${calls}.`;
+}
 
 /** A container has no address space before its first device. */
 export const noDeviceHint =

@@ -12,6 +12,7 @@ export {
   type IovaRange,
 } from './container.js';
 export type {
+  AffectedDevice,
   Device,
   DeviceEvents,
   DeviceInfo,

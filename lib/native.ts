@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import { errorFromNative, isNativeFailure, VfioError } from './errors.js';
 import { hintFor } from './hints.js';
+import { keepBusErrors } from './internal/bus-errors.js';
 
 /** What native code throws: a failed system call, or a failure of the library's own. */
 export type NativeFailure =
@@ -89,6 +90,12 @@ export interface NativeChange {
   fault: boolean;
 }
 
+/** What a hot reset takes along. */
+export interface NativeAffectedDevice {
+  address: string;
+  group: number;
+}
+
 export interface NativeDevice {
   readonly address: string;
   readonly group: number | undefined;
@@ -121,6 +128,15 @@ export interface NativeDevice {
    */
   onChange(callback: (change: NativeChange) => void): void;
   reset(): Promise<void>;
+  /** VFIO_DEVICE_GET_PCI_HOT_RESET_INFO; empty when neither slot nor bus can be reset. */
+  hotResetInfo(): NativeAffectedDevice[];
+  /** Refuses by throwing, and has changed nothing then; else all of ours that it resets is busy. */
+  hotReset(): Promise<void>;
+  /**
+   * Calls back when another device's hot reset takes this one along: with false as it begins, with true when
+   * it is over. Keeps no process alive.
+   */
+  onHotReset(callback: (over: boolean) => void): void;
   /** Cuts at once, then releases in the background. Idempotent: the same promise. */
   close(): Promise<void>;
 }
@@ -185,6 +201,8 @@ export interface Native {
   openDevice(address: string): Promise<{ container: NativeContainer; device: NativeDevice }>;
   /** Makes what was granted under this token usable in this thread. A token is used once. */
   adopt(token: string): NativeAdoption;
+  /** Takes SIGBUS back from who replaced the handler of bus errors, and hands him what is not ours. */
+  takeBusErrors(): void;
 
   read8(handle: Handle, offset: number): number;
   read16(handle: Handle, offset: number): number;
@@ -215,7 +233,10 @@ let loaded: Native | undefined;
 
 /** The addon, loaded at the first call, so that importing the package works on every system. */
 export function loadNative(): Native {
-  loaded ??= load();
+  if (loaded === undefined) {
+    loaded = load();
+    keepBusErrors(loaded);
+  }
   return loaded;
 }
 

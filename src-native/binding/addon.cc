@@ -14,6 +14,7 @@
 #include "binding/grant_wrap.h"
 #include "binding/interrupts_wrap.h"
 #include "binding/sequences.h"
+#include "sys/guarded.h"
 #include "sys/sole_copy.h"
 #include "vfio/errors.h"
 
@@ -32,6 +33,10 @@ void refuse_second_copy() {
                                          ", so it cannot use the one in " + own);
 }
 
+void take_bus_errors(const Napi::CallbackInfo& info) {
+  across(info.Env(), [] { sys::install_bus_error_handler(); });
+}
+
 }  // namespace
 
 void init_addon(Napi::Env env, Napi::Object exports) {
@@ -47,6 +52,7 @@ void init_addon(Napi::Env env, Napi::Object exports) {
   exports.Set("openContainer", Napi::Function::New<open_container>(env, "openContainer"));
   exports.Set("openDevice", Napi::Function::New<open_device>(env, "openDevice"));
   exports.Set("adopt", Napi::Function::New<adopt>(env, "adopt"));
+  exports.Set("takeBusErrors", Napi::Function::New<take_bus_errors>(env, "takeBusErrors"));
   define_accessors(exports);
   define_sequences(exports);
 }

@@ -7,6 +7,7 @@
 #include "binding/external_memory.h"
 #include "binding/grant_wrap.h"
 #include "binding/interrupts_wrap.h"
+#include "vfio/hot_reset.h"
 
 namespace vfio::binding {
 
@@ -28,6 +29,9 @@ void DeviceWrap::define(Environment& environment) {
                       InstanceMethod<&DeviceWrap::grant>("grant"),
                       InstanceMethod<&DeviceWrap::on_change>("onChange"),
                       InstanceMethod<&DeviceWrap::reset>("reset"),
+                      InstanceMethod<&DeviceWrap::hot_reset_info>("hotResetInfo"),
+                      InstanceMethod<&DeviceWrap::hot_reset>("hotReset"),
+                      InstanceMethod<&DeviceWrap::on_hot_reset>("onHotReset"),
                       InstanceMethod<&DeviceWrap::close>("close"),
                   });
   environment.device_class = Napi::Persistent(constructor);
@@ -128,6 +132,38 @@ Napi::Value DeviceWrap::reset(const Napi::CallbackInfo& info) {
     device_->close_interrupts();
     function->begin_reset();
     return Environment::of(info.Env()).run(device_->service(), [function] { function->reset(); });
+  });
+}
+
+Napi::Value DeviceWrap::hot_reset_info(const Napi::CallbackInfo& info) {
+  return across(info.Env(), [&]() -> Napi::Value {
+    const Napi::Env env = info.Env();
+    auto list = Napi::Array::New(env);
+    for (const auto& [address, group] : device_->function()->hot_reset_info()) {
+      auto entry = Napi::Object::New(env);
+      entry.Set("address", address.text());
+      entry.Set("group", group);
+      list.Set(list.Length(), entry);
+    }
+    return list;
+  });
+}
+
+Napi::Value DeviceWrap::hot_reset(const Napi::CallbackInfo& info) {
+  return across(info.Env(), [&]() -> Napi::Value {
+    const auto reset = std::make_shared<HotReset>(device_->function());
+    // Only when nobody objected: a refusal changes nothing.
+    device_->close_interrupts();
+    return Environment::of(info.Env()).run(device_->service(), [reset] { reset->run(); });
+  });
+}
+
+void DeviceWrap::on_hot_reset(const Napi::CallbackInfo& info) {
+  const auto callback =
+      std::make_shared<Napi::FunctionReference>(Napi::Persistent(info[0].As<Napi::Function>()));
+  device_->watch_hot_resets([callback](bool over) {
+    const Napi::Env env = callback->Env();
+    call_from_loop(env, callback->Value(), {Napi::Boolean::New(env, over)});
   });
 }
 

@@ -33,6 +33,9 @@ class DeviceWrap final : public Napi::ObjectWrap<DeviceWrap> {
   Napi::Value grant(const Napi::CallbackInfo& info);
   void on_change(const Napi::CallbackInfo& info);
   Napi::Value reset(const Napi::CallbackInfo& info);
+  Napi::Value hot_reset_info(const Napi::CallbackInfo& info);
+  Napi::Value hot_reset(const Napi::CallbackInfo& info);
+  void on_hot_reset(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
   std::shared_ptr<OpenDevice> device_;

@@ -44,8 +44,22 @@ void OpenDevice::watch_changes(std::function<void(Change)> on_change) {
   changes_->unref();
 }
 
+void OpenDevice::watch_hot_resets(std::function<void(bool over)> on_hot_reset) {
+  on_hot_reset_ = std::move(on_hot_reset);
+  function_->watch_hot_resets(
+      [mailbox = environment_.mailbox(), weak = weak_from_this()](bool over) {
+        mailbox->post([weak, over](Environment&) {
+          const auto device = weak.lock();
+          // A copy, since it may close the device.
+          if (const auto tell = device == nullptr ? nullptr : device->on_hot_reset_) tell(over);
+        });
+      });
+}
+
 void OpenDevice::cut() noexcept {
   changes_.reset();
+  function_->watch_hot_resets(nullptr);
+  on_hot_reset_ = nullptr;
   loans_.revoke();
   close_interrupts();
   function_->cut();

@@ -41,6 +41,9 @@ class OpenDevice final : public std::enable_shared_from_this<OpenDevice> {
   /// Watches for requests and faults, without keeping the process alive.
   void watch_changes(std::function<void(Change)> on_change);
 
+  /// As Function::watch_hot_resets, on this env's loop.
+  void watch_hot_resets(std::function<void(bool over)> on_hot_reset);
+
   /// Its grants, revoked by cut().
   Loans& loans() noexcept { return loans_; }
 
@@ -56,6 +59,7 @@ class OpenDevice final : public std::enable_shared_from_this<OpenDevice> {
   std::set<Handle> handles_;
   std::shared_ptr<VectorPolls> interrupts_;
   std::unique_ptr<Poll> changes_;
+  std::function<void(bool)> on_hot_reset_;  // goes with this env, so no other thread has it
   Loans loans_;
 };
 

@@ -44,12 +44,19 @@ DoorbellEntry* take_entry(std::uintptr_t page) noexcept {
 }
 
 /// False when the kernel has no memory for it.
-bool give_up(std::uintptr_t page) noexcept {
+bool put_memory_at(std::uintptr_t page) noexcept {
   void* const place = reinterpret_cast<void*>(page);
   // Not through the table that tests replace: theirs takes a lock, and this is a signal handler.
   return kernel_syscalls().mmap(place, page_size(), PROT_READ | PROT_WRITE,
                                 MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
                                 0) != MAP_FAILED;
+}
+
+/// Of a page whose state this thread has made kGivingUp.
+bool finish_giving_up(DoorbellEntry& entry, std::uintptr_t page) noexcept {
+  const bool given_up = put_memory_at(page);
+  entry.state.store(given_up ? State::kLost : State::kSuspect);
+  return given_up;
 }
 
 /// Whether the store can be tried again.
@@ -59,9 +66,7 @@ bool on_bus_error(DoorbellEntry& entry, std::uintptr_t page) noexcept {
   // Another thread may have been quicker: then the page is lost already, or about to be.
   if (state != State::kSuspect) return true;
   if (!entry.state.compare_exchange_strong(state, State::kGivingUp)) return true;
-  const bool given_up = give_up(page);
-  entry.state.store(given_up ? State::kLost : State::kSuspect);
-  return given_up;
+  return finish_giving_up(entry, page);
 }
 
 }  // namespace
@@ -86,6 +91,14 @@ DoorbellPage::DoorbellPage(Mapping page, DoorbellEntry& entry) noexcept
 DoorbellPage::~DoorbellPage() {
   entry_.state.store(State::kServing);
   entry_.page.store(0);
+}
+
+void DoorbellPage::give_up() noexcept {
+  for (State state : {State::kServing, State::kSuspect}) {
+    if (!entry_.state.compare_exchange_strong(state, State::kGivingUp)) continue;
+    finish_giving_up(entry_, entry_.page.load());
+    return;
+  }
 }
 
 bool DoorbellPage::is_lost() noexcept {

@@ -26,6 +26,8 @@ class DoorbellPage final {
 
   std::uint8_t* data() const noexcept { return page_.data(); }
 
+  /// As a bus error does it: stores are lost until restore(). Not when the kernel has no memory.
+  void give_up() noexcept;
   /// Whether anonymous memory is in its place. If not, an earlier bus error is forgotten.
   bool is_lost() noexcept;
   /// Puts `fresh`, another mapping of the same registers, in its place, atomically for whoever

@@ -95,6 +95,8 @@ void raise_eventfd(int fd, std::uint64_t times) {
   if (put < 0) throw SysError(errno, "write");
 }
 
+void pause(int milliseconds) noexcept { syscalls().poll(nullptr, 0, milliseconds); }
+
 void wait_readable(int fd, int timeout_ms) {
   pollfd waiting{.fd = fd, .events = POLLIN, .revents = 0};
   if (syscalls().poll(&waiting, 1, timeout_ms) < 0 && errno != EINTR) throw SysError(errno, "poll");

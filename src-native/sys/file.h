@@ -46,6 +46,9 @@ uint64_t drain_eventfd(int fd) noexcept;
 /// Adds to an eventfd's counter.
 void raise_eventfd(int fd, std::uint64_t times);
 
+/// Lets time pass, or a signal come.
+void pause(int milliseconds) noexcept;
+
 /// Waits until a descriptor is readable, no longer than that, or until a signal comes.
 void wait_readable(int fd, int timeout_ms);
 

@@ -147,11 +147,15 @@ constexpr unsigned long VFIO_DEVICE_GET_REGION_INFO = vfio_request(8);
 constexpr unsigned long VFIO_DEVICE_GET_IRQ_INFO = vfio_request(9);
 constexpr unsigned long VFIO_DEVICE_SET_IRQS = vfio_request(10);
 constexpr unsigned long VFIO_DEVICE_RESET = vfio_request(11);
+constexpr unsigned long VFIO_DEVICE_GET_PCI_HOT_RESET_INFO = vfio_request(12);
+constexpr unsigned long VFIO_DEVICE_PCI_HOT_RESET = vfio_request(13);
 static_assert(VFIO_DEVICE_GET_INFO == 0x3b6b);
 static_assert(VFIO_DEVICE_GET_REGION_INFO == 0x3b6c);
 static_assert(VFIO_DEVICE_GET_IRQ_INFO == 0x3b6d);
 static_assert(VFIO_DEVICE_SET_IRQS == 0x3b6e);
 static_assert(VFIO_DEVICE_RESET == 0x3b6f);
+static_assert(VFIO_DEVICE_GET_PCI_HOT_RESET_INFO == 0x3b70);
+static_assert(VFIO_DEVICE_PCI_HOT_RESET == 0x3b71);
 
 struct vfio_device_info {
   std::uint32_t argsz;
@@ -247,6 +251,38 @@ constexpr std::uint32_t VFIO_IRQ_SET_DATA_EVENTFD = 1U << 2;
 constexpr std::uint32_t VFIO_IRQ_SET_ACTION_MASK = 1U << 3;
 constexpr std::uint32_t VFIO_IRQ_SET_ACTION_UNMASK = 1U << 4;
 constexpr std::uint32_t VFIO_IRQ_SET_ACTION_TRIGGER = 1U << 5;
+
+/// A function that a hot reset takes along. Without VFIO_PCI_HOT_RESET_FLAG_DEV_ID, which is for
+/// devices opened as cdevs, the first member is its group.
+struct vfio_pci_dependent_device {
+  std::uint32_t group_id;
+  std::uint16_t segment;
+  std::uint8_t bus;
+  std::uint8_t devfn;
+};
+static_assert(sizeof(vfio_pci_dependent_device) == 8);
+static_assert(offsetof(vfio_pci_dependent_device, segment) == 4);
+static_assert(offsetof(vfio_pci_dependent_device, bus) == 6);
+static_assert(offsetof(vfio_pci_dependent_device, devfn) == 7);
+
+/// Followed by `count` dependent devices, or, with ENOSPC, by none: then there are so many.
+struct vfio_pci_hot_reset_info {
+  std::uint32_t argsz;
+  std::uint32_t flags;
+  std::uint32_t count;
+};
+static_assert(sizeof(vfio_pci_hot_reset_info) == 12);
+static_assert(offsetof(vfio_pci_hot_reset_info, flags) == 4);
+static_assert(offsetof(vfio_pci_hot_reset_info, count) == 8);
+
+/// Followed by the descriptors (int32) of `count` groups.
+struct vfio_pci_hot_reset {
+  std::uint32_t argsz;
+  std::uint32_t flags;
+  std::uint32_t count;
+};
+static_assert(sizeof(vfio_pci_hot_reset) == 12);
+static_assert(offsetof(vfio_pci_hot_reset, count) == 8);
 
 // ---- PCI: what the indexes of regions and interrupts stand for
 // -------------------------------------

@@ -2,6 +2,8 @@
 #include "vfio/address.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 
 #include "vfio/errors.h"
 
@@ -40,6 +42,12 @@ Address Address::parse(std::string_view text) {
     throw Error(ErrorCode::kAddress, "Expected a PCI address like 0000:01:00.0");
   }
   return Address(std::string(text));
+}
+
+Address Address::of(std::uint16_t domain, std::uint8_t bus, std::uint8_t devfn) {
+  std::array<char, 4 + kTail + 1> text;
+  std::snprintf(text.data(), text.size(), "%04x:%02x:%02x.%x", domain, bus, devfn >> 3, devfn & 7);
+  return Address(text.data());
 }
 
 }  // namespace vfio

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <compare>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,9 @@ class Address final {
   /// Throws Error kAddress. Lower-case hex, and a domain of four to eight digits, as sysfs prints
   /// it: one string a function, so that two of them are never the same device.
   static Address parse(std::string_view text);
+
+  /// `devfn` is a device number, 5 bits, and below it a function number, 3 bits.
+  static Address of(std::uint16_t domain, std::uint8_t bus, std::uint8_t devfn);
 
   const std::string& text() const noexcept { return text_; }
   auto operator<=>(const Address&) const = default;

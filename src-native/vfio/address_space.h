@@ -41,6 +41,7 @@ class AddressSpace final {
 
   void hold_group(int group, std::optional<sys::Duplicate> node);
   void release_group(int group);
+  sys::UniqueFd group_descriptor(int group) { return backend_->group_descriptor(group); }
 
  private:
   struct Mapping {

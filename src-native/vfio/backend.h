@@ -16,6 +16,7 @@
 
 #include "sys/file.h"
 #include "sys/mapping.h"
+#include "sys/unique_fd.h"
 #include "vfio/address.h"
 
 namespace vfio {
@@ -68,6 +69,12 @@ struct IrqRequest {
   std::vector<int> fds;
 };
 
+/// A function that a hot reset resets.
+struct AffectedFunction {
+  Address address;
+  int group;
+};
+
 /// What happened to the function since the last look.
 struct Change {
   bool lost = false;       // it is gone
@@ -100,6 +107,13 @@ class FunctionBackend {
 
   /// VFIO_DEVICE_RESET. Blocks; callers have checked VFIO_DEVICE_FLAGS_RESET.
   virtual void reset() = 0;
+
+  /// Everything that a hot reset of this function's slot or bus resets, itself included; nothing
+  /// when neither can be reset.
+  virtual std::vector<AffectedFunction> hot_reset_info() = 0;
+  /// VFIO_DEVICE_PCI_HOT_RESET. Blocks. `groups` are the descriptors of every affected group, as
+  /// the proof that all of it is ours.
+  virtual void hot_reset(const std::vector<sys::UniqueFd>& groups) = 0;
 
   /// A descriptor that polls readable when take_change() has something to say; -1 if never.
   virtual int change_fd() const noexcept = 0;
@@ -154,6 +168,8 @@ class AddressSpaceBackend {
   /// node, when that was opened elsewhere; a group that is held already needs none.
   virtual void hold_group(int group, std::optional<sys::Duplicate> node, const Attach& attach) = 0;
   virtual void release_group(int group) = 0;
+  /// A descriptor of a group that is held, for hot_reset; not valid when it is not held any more.
+  virtual sys::UniqueFd group_descriptor(int group) = 0;
 };
 
 }  // namespace vfio

@@ -150,6 +150,18 @@ RegionInfo decode_region_info(Bytes info, std::uint64_t page_size) {
   return region;
 }
 
+std::vector<AffectedFunction> decode_hot_reset_info(Bytes info) {
+  const auto fixed = read<vfio_pci_hot_reset_info>(info);
+  std::vector<AffectedFunction> affected;
+  for (std::uint32_t i = 0; i < fixed.count; ++i) {
+    const std::size_t offset = sizeof fixed + std::size_t{i} * sizeof(vfio_pci_dependent_device);
+    const auto device = read<vfio_pci_dependent_device>(info, offset);
+    affected.push_back({.address = Address::of(device.segment, device.bus, device.devfn),
+                        .group = static_cast<int>(device.group_id)});
+  }
+  return affected;
+}
+
 Limits decode_type1_info(Bytes info) {
   const auto fixed = read<vfio_iommu_type1_info>(info);
   const bool sizes = (fixed.flags & VFIO_IOMMU_INFO_PGSIZES) != 0;

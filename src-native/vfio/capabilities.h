@@ -29,6 +29,9 @@ std::vector<Capability> walk_capabilities(Bytes info, std::uint32_t first);
 /// offered for mapping only when it has its page to itself.
 RegionInfo decode_region_info(Bytes info, std::uint64_t page_size);
 
+/// What VFIO_DEVICE_GET_PCI_HOT_RESET_INFO answered, of a device that was opened through its group.
+std::vector<AffectedFunction> decode_hot_reset_info(Bytes info);
+
 /// What VFIO_IOMMU_GET_INFO answered, of a container with a group in it.
 Limits decode_type1_info(Bytes info);
 

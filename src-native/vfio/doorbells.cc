@@ -43,6 +43,10 @@ std::shared_ptr<sys::DoorbellPage> Doorbells::page_at(std::uint32_t region, Area
   return page;
 }
 
+void Doorbells::give_up() noexcept {
+  for (const Page& each : pages_) each.page->give_up();
+}
+
 void Doorbells::restore(const Map& map) {
   for (const Page& lost : pages_) {
     if (!lost.page->is_lost()) continue;

@@ -27,8 +27,11 @@ class Doorbells final {
   /// The doorbell at an offset of a region; `map` maps its page, unless that is mapped already.
   Doorbell at(const RegionInfo& region, std::uint64_t offset, const Map& map);
 
-  /// Maps again the pages that bus errors took. Where the device still does not answer, the next
-  /// store gives up its page once more.
+  /// Until restore(), stores go nowhere.
+  void give_up() noexcept;
+
+  /// Maps again the pages that bus errors or give_up() took. Where the device still does not
+  /// answer, the next store gives up its page once more.
   void restore(const Map& map);
 
   /// For ever: stores go nowhere.

@@ -49,6 +49,7 @@ std::shared_ptr<Function> Function::open(Registry::Claim claim, Address address)
       new Function(std::move(claim), std::move(address), std::move(backend)));
   function->read_info();
   function->quiet();
+  function->claim_->publish(function);
   return function;
 }
 
@@ -329,6 +330,10 @@ void Function::begin_reset() {
     check_live();
     throw Error(ErrorCode::kUnsupported, address() + " has no function-level reset");
   }
+  become_busy();
+}
+
+void Function::become_busy() {
   // Again when another reset has just ended: it was busy, and is live when check_live looks.
   for (State expected = State::kLive; !state_.compare_exchange_strong(expected, State::kBusy);
        expected = State::kLive) {
@@ -337,13 +342,27 @@ void Function::begin_reset() {
 }
 
 void Function::reset() {
-  // The device forgets its rings but not its right to write to memory, so that goes first.
-  {
-    const std::lock_guard control(control_);
-    const std::lock_guard others_done(in_use_);
-    attempt([&] { change_command(kCommandIntxDisable, kCommandBusMaster); });
-    if (armed_) attempt([&] { disarm_now(*armed_); });
+  quiesce();
+  try {
+    backend_->reset();
+  } catch (...) {
+    end_reset(false);
+    throw;
   }
+  end_reset(true);
+}
+
+/// The device forgets its rings but not its right to write to memory, so that goes first.
+void Function::quiesce() noexcept {
+  const std::lock_guard control(control_);
+  const std::lock_guard others_done(in_use_);
+  if (state_.load(std::memory_order_acquire) == State::kClosed) return;
+  attempt([&] { change_command(kCommandIntxDisable, kCommandBusMaster); });
+  if (armed_) attempt([&] { disarm_now(*armed_); });
+  doorbells_.give_up();
+}
+
+void Function::end_reset(bool was_reset) {
   const auto live_again = [this] {
     restore_doorbells();
     become(State::kBusy, State::kLive);
@@ -351,13 +370,30 @@ void Function::reset() {
     if (lost_) become(State::kLive, State::kLost);
   };
   try {
-    backend_->reset();
-    quiet();
+    const std::shared_lock in_use(in_use_);
+    const bool open = state_.load(std::memory_order_acquire) != State::kClosed;
+    if (was_reset && open) quiet();
   } catch (...) {
     live_again();
     throw;
   }
   live_again();
+}
+
+std::vector<AffectedFunction> Function::hot_reset_info() {
+  const std::shared_lock in_use(in_use_);
+  check_live();
+  return backend_->hot_reset_info();
+}
+
+void Function::watch_hot_resets(std::function<void(bool over)> watcher) {
+  const std::lock_guard watching(watching_);
+  watcher_ = std::move(watcher);
+}
+
+void Function::taken_along(bool over) noexcept {
+  const std::lock_guard watching(watching_);
+  if (watcher_) attempt([&] { watcher_(over); });
 }
 
 void Function::cut() noexcept {

@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -78,10 +79,27 @@ class Function final {
   int change_fd();
   Change take_change();
 
-  /// Makes the function busy; throws when it is not live, or cannot be reset. reset() must follow.
+  /// Makes the function busy; throws when it is not live, or has no reset of its own. reset() must
+  /// follow.
   void begin_reset();
   /// Blocks. Afterwards the function is as after open.
   void reset();
+
+  // A hot reset, which takes several functions along, each in these steps (see HotReset).
+  std::vector<AffectedFunction> hot_reset_info();
+  /// Makes the function busy; throws when it is not live. end_reset() must follow.
+  void become_busy();
+  /// No DMA, no interrupt, and no store of JavaScript's own.
+  void quiesce() noexcept;
+  /// Of the one that was asked for it. Blocks.
+  void hot_reset(const std::vector<sys::UniqueFd>& groups) { backend_->hot_reset(groups); }
+  /// Live again, and, when it was reset, as after open.
+  void end_reset(bool was_reset);
+
+  /// Gets what goes on when another function's hot reset takes this one along: false as it begins,
+  /// true when it is over. Called from any thread; not any more once another, or none, was set.
+  void watch_hot_resets(std::function<void(bool over)> watcher);
+  void taken_along(bool over) noexcept;
 
   void cut() noexcept;
   /// Blocks. Idempotent; after cut().
@@ -122,6 +140,8 @@ class Function final {
   };
   std::map<std::uint32_t, MappedWindow> windows_;
   Doorbells doorbells_;
+  std::mutex watching_;
+  std::function<void(bool)> watcher_;
 };
 
 }  // namespace vfio

@@ -73,6 +73,25 @@ std::vector<std::uint8_t> encode(const IrqRequest& request) {
   return bytes;
 }
 
+/// vfio_pci_hot_reset with the groups' descriptors behind it.
+std::vector<std::uint8_t> encode_hot_reset(const std::vector<sys::UniqueFd>& groups) {
+  const std::size_t payload = groups.size() * sizeof(std::int32_t);
+  const vfio_pci_hot_reset head{
+      .argsz = static_cast<std::uint32_t>(sizeof(vfio_pci_hot_reset) + payload),
+      .flags = 0,
+      .count = static_cast<std::uint32_t>(groups.size()),
+  };
+  std::vector<std::uint8_t> bytes(head.argsz);
+  std::memcpy(bytes.data(), &head, sizeof head);
+  std::uint8_t* next = bytes.data() + sizeof head;
+  for (const sys::UniqueFd& group : groups) {
+    const std::int32_t fd = group.get();
+    std::memcpy(next, &fd, sizeof fd);
+    next += sizeof fd;
+  }
+  return bytes;
+}
+
 int protection_of(std::uint32_t flags) {
   return ((flags & VFIO_REGION_INFO_FLAG_READ) != 0 ? PROT_READ : 0) |
          ((flags & VFIO_REGION_INFO_FLAG_WRITE) != 0 ? PROT_WRITE : 0);
@@ -213,6 +232,30 @@ void KernelFunction::reset() {
     throw;
   }
   if (is_gone()) lose();
+}
+
+std::vector<AffectedFunction> KernelFunction::hot_reset_info() {
+  const std::vector<std::uint8_t> answer = read_hot_reset_info(device_, name_);
+  return answer.empty() ? std::vector<AffectedFunction>() : decode_hot_reset_info(answer);
+}
+
+/// The kernel only tries for the locks it needs, among them those of our own address space, so that
+/// a page fault or mmap of any thread of ours makes it answer EBUSY.
+void KernelFunction::hot_reset(const std::vector<sys::UniqueFd>& groups) {
+  constexpr int kRetryMs = 5;
+  constexpr int kRetries = 200;
+  std::vector<std::uint8_t> bytes = encode_hot_reset(groups);
+  for (int retry = 0;; ++retry) {
+    try {
+      sys::control(device_, VFIO_DEVICE_PCI_HOT_RESET, bytes.data(), "VFIO_DEVICE_PCI_HOT_RESET",
+                   name_);
+      return;
+    } catch (const sys::SysError& error) {
+      const bool contended = error.error() == EBUSY || error.error() == EAGAIN;
+      if (!contended || retry == kRetries) throw;
+    }
+    sys::pause(kRetryMs);
+  }
 }
 
 /// Arms one of the interrupts that the kernel itself raises, and adds its eventfd to the epoll. A

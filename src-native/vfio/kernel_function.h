@@ -38,6 +38,8 @@ class KernelFunction final : public FunctionBackend {
   std::optional<sys::Mapping> map(const RegionInfo& region, Area area) override;
   int set_irqs(const IrqRequest& request) override;
   void reset() override;
+  std::vector<AffectedFunction> hot_reset_info() override;
+  void hot_reset(const std::vector<sys::UniqueFd>& groups) override;
 
   int change_fd() const noexcept override { return changes_.get(); }
   Change take_change() override;

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "vfio/kernel_info.h"
 
+#include <cerrno>
+
+#include "sys/errors.h"
 #include "sys/file.h"
+#include "uapi/vfio.h"
 #include "vfio/errors.h"
 
 namespace vfio {
@@ -12,6 +16,10 @@ namespace {
 /// wants more has gone wrong.
 constexpr std::size_t kLongest = std::size_t{1} << 20;
 constexpr int kAttempts = 8;
+
+Error asks_too_much(const char* name) {
+  return {ErrorCode::kProtocol, std::string(name) + " asks for more and more space"};
+}
 
 std::vector<std::uint8_t> repeat(std::span<const std::uint8_t> question, std::uint32_t argsz) {
   std::vector<std::uint8_t> buffer(question.begin(), question.end());
@@ -32,7 +40,30 @@ std::vector<std::uint8_t> read_info(const sys::UniqueFd& fd, unsigned long reque
     std::memcpy(&argsz, buffer.data(), sizeof argsz);
     if (argsz <= buffer.size()) return buffer;
   }
-  throw Error(ErrorCode::kProtocol, std::string(name) + " asks for more and more space");
+  throw asks_too_much(name);
+}
+
+std::vector<std::uint8_t> read_hot_reset_info(const sys::UniqueFd& device,
+                                              const std::string& path) {
+  constexpr const char* kName = "VFIO_DEVICE_GET_PCI_HOT_RESET_INFO";
+  std::size_t size = sizeof(vfio_pci_hot_reset_info);
+  // More than once more when devices are being added meanwhile.
+  for (int attempt = 0; attempt < kAttempts && size <= kLongest; ++attempt) {
+    std::vector<std::uint8_t> buffer(size);
+    const auto argsz = static_cast<std::uint32_t>(size);
+    std::memcpy(buffer.data(), &argsz, sizeof argsz);
+    try {
+      sys::control(device, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, buffer.data(), kName, path);
+      return buffer;
+    } catch (const sys::SysError& error) {
+      if (error.error() == ENODEV) return {};
+      if (error.error() != ENOSPC) throw;
+    }
+    vfio_pci_hot_reset_info answer;
+    std::memcpy(&answer, buffer.data(), sizeof answer);
+    size = sizeof answer + answer.count * sizeof(vfio_pci_dependent_device);
+  }
+  throw asks_too_much(kName);
 }
 
 }  // namespace vfio

@@ -30,4 +30,8 @@ std::vector<std::uint8_t> read_info(const sys::UniqueFd& fd, unsigned long reque
                    name, path);
 }
 
+/// VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, which has no capabilities and tells of a buffer that is too
+/// short by ENOSPC. Empty when neither the slot nor the bus of the device can be reset.
+std::vector<std::uint8_t> read_hot_reset_info(const sys::UniqueFd& device, const std::string& path);
+
 }  // namespace vfio

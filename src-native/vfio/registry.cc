@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "vfio/errors.h"
+#include "vfio/function.h"
 
 namespace vfio {
 
@@ -27,6 +28,11 @@ Registry::Claim::~Claim() {
   if (valid_) instance().release(group_, address_);
 }
 
+void Registry::Claim::publish(const std::shared_ptr<Function>& function) const {
+  const std::lock_guard lock(instance().mutex_);
+  instance().devices_.at(address_.value()) = function;
+}
+
 Registry::Claim Registry::claim_device(const std::shared_ptr<AddressSpace>& space,
                                        const Address& address) {
   return claim(space, space->group_of(address), address, false);
@@ -46,9 +52,10 @@ Registry::Claim Registry::claim(const std::shared_ptr<AddressSpace>& space,
                                 bool join) {
   const std::lock_guard lock(mutex_);
   if (address && devices_.contains(*address)) {
-    throw Error(
-        ErrorCode::kBusy,
-        address->text() + " is open in this process already, or its close() has not ended yet");
+    throw Error(ErrorCode::kBusy,
+                address->text() +
+                    " is open in this process already, its close() has not ended yet, or a "
+                    "hot reset takes it along");
   }
   std::shared_ptr<AddressSpace> chosen = space;
   if (group) {
@@ -64,8 +71,42 @@ Registry::Claim Registry::claim(const std::shared_ptr<AddressSpace>& space,
     holder.space = chosen;
     ++holder.claims;
   }
-  if (address) devices_.insert(*address);
+  if (address) devices_[*address];
   return Claim(std::move(chosen), group, std::move(address));
+}
+
+Registry::Slot Registry::claim_slot(const std::vector<AffectedFunction>& affected) {
+  Slot slot;
+  const std::lock_guard lock(mutex_);  // released before the claims, if this throws
+  for (const AffectedFunction& each : affected) {
+    const auto known = devices_.find(each.address);
+    const bool open = known != devices_.end();
+    slot.claims.push_back(claim_along(each, open));
+    if (!open) continue;
+    auto function = known->second.lock();
+    if (function == nullptr || function->state() == State::kClosed) {
+      throw Error(ErrorCode::kBusy,
+                  each.address.text() + " would be reset too, and is being opened or closed");
+    }
+    slot.open.push_back(std::move(function));
+  }
+  return slot;
+}
+
+/// Under the lock. A device that is not open is claimed as well.
+Registry::Claim Registry::claim_along(const AffectedFunction& affected, bool open) {
+  const auto holder = groups_.find(affected.group);
+  auto space = holder == groups_.end() ? nullptr : holder->second.space.lock();
+  if (space == nullptr) {
+    throw Error(ErrorCode::kUnsupported, affected.address.text() +
+                                             " would be reset too, and this process does not hold "
+                                             "its group " +
+                                             std::to_string(affected.group));
+  }
+  ++holder->second.claims;
+  if (open) return Claim(std::move(space), affected.group, std::nullopt);
+  devices_[affected.address];
+  return Claim(std::move(space), affected.group, affected.address);
 }
 
 void Registry::release(std::optional<int> group, const std::optional<Address>& address) {

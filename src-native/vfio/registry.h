@@ -9,11 +9,13 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
+#include <vector>
 
 #include "vfio/address_space.h"
 
 namespace vfio {
+
+class Function;
 
 class Registry final {
  public:
@@ -29,6 +31,8 @@ class Registry final {
     ~Claim();
     const std::shared_ptr<AddressSpace>& space() const noexcept { return space_; }
     std::optional<int> group() const noexcept { return group_; }
+    /// Says what the claimed device was opened as.
+    void publish(const std::shared_ptr<Function>& function) const;
 
    private:
     friend class Registry;
@@ -50,6 +54,16 @@ class Registry final {
 
   Claim claim_group(const std::shared_ptr<AddressSpace>& space, int group);
 
+  /// What this process has of the functions that one reset takes along.
+  struct Slot {
+    std::vector<std::shared_ptr<Function>> open;
+    /// On those that are not, so that nobody opens them meanwhile, and on every group.
+    std::vector<Claim> claims;
+  };
+  /// Throws Error kUnsupported when a group is not held here, kBusy when a device is being opened
+  /// or closed.
+  Slot claim_slot(const std::vector<AffectedFunction>& affected);
+
  private:
   struct Holder {
     std::weak_ptr<AddressSpace> space;
@@ -59,11 +73,13 @@ class Registry final {
   Registry() = default;
   Claim claim(const std::shared_ptr<AddressSpace>& space, std::optional<int> group,
               std::optional<Address> address, bool join);
+  Claim claim_along(const AffectedFunction& affected, bool open);
   void release(std::optional<int> group, const std::optional<Address>& address);
 
   std::mutex mutex_;
   std::map<int, Holder> groups_;
-  std::set<Address> devices_;
+  /// Those that are claimed; expired while one is being opened or closed.
+  std::map<Address, std::weak_ptr<Function>> devices_;
 };
 
 }  // namespace vfio

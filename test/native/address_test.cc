@@ -49,3 +49,9 @@ TEST_CASE("S1/ what is not exactly an address is refused") {
     CHECK(code_of([&] { Address::parse(text); }) == ErrorCode::kAddress);
   }
 }
+
+TEST_CASE("an address is made of its numbers") {
+  CHECK(Address::of(0, 1, 0).text() == "0000:01:00.0");
+  CHECK(Address::of(0xffff, 0xff, 0xff).text() == "ffff:ff:1f.7");
+  CHECK(Address::of(0x10, 0xa2, (2 << 3) | 1) == Address::parse("0010:a2:02.1"));
+}

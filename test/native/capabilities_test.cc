@@ -231,3 +231,18 @@ TEST_CASE("F21/ ranges out of order, overlapping or turned round are refused") {
   no_pages.add(iommu(0, 0));
   CHECK(refused(no_pages));
 }
+
+TEST_CASE("F21/ what a hot reset takes along is read, and a count that lies is refused") {
+  Buffer buffer;
+  buffer.add(vfio_pci_hot_reset_info{.argsz = 0, .flags = 0, .count = 2});
+  buffer.add(vfio_pci_dependent_device{.group_id = 7, .segment = 0, .bus = 1, .devfn = 8});
+  buffer.add(vfio_pci_dependent_device{.group_id = 8, .segment = 0, .bus = 1, .devfn = 9});
+  const auto affected = decode_hot_reset_info(buffer.bytes());
+  REQUIRE(affected.size() == 2);
+  CHECK(affected[1].address.text() == "0000:01:01.1");
+  CHECK(affected[1].group == 8);
+  for (std::size_t size = 0; size < buffer.bytes().size(); ++size) {
+    CAPTURE(size);
+    CHECK(code_of([&] { decode_hot_reset_info(buffer.first(size)); }) == ErrorCode::kProtocol);
+  }
+}

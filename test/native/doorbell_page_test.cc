@@ -95,6 +95,23 @@ TEST_CASE("F2/ a page that is restored while the device is still off is lost aga
   CHECK(page->is_lost());
 }
 
+TEST_CASE("F2/ a page that is given up loses stores, whatever the device does") {
+  Registers registers;
+  const auto page = DoorbellPage::make(registers.map());
+  page->give_up();
+  page->give_up();
+  store(*page, 1);
+  CHECK(page->is_lost());
+  CHECK(registers.first() == 0);
+  page->restore(registers.map());
+  store(*page, 2);
+  CHECK(registers.first() == 2);
+  // After a bus error that came to nothing, too.
+  CHECK(vfio::sys::give_up_doorbell_page(reinterpret_cast<std::uintptr_t>(page->data())));
+  page->give_up();
+  CHECK(page->is_lost());
+}
+
 TEST_CASE("F2/ a restore that fails leaves the page lost, and nothing else") {
   Registers registers;
   const auto page = DoorbellPage::make(registers.map());

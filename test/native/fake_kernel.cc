@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -390,7 +391,54 @@ int FakeKernel::device_ioctl(File& device, unsigned long request, void* argument
     ++resets;
     return 0;
   }
+  if (request == VFIO_DEVICE_GET_PCI_HOT_RESET_INFO) return hot_reset_info(argument);
+  if (request == VFIO_DEVICE_PCI_HOT_RESET) return hot_reset(argument);
   return fail(ENOTTY);
+}
+
+int FakeKernel::hot_reset_info(void* argument) const {
+  if (slot.empty()) return fail(ENODEV);
+  std::vector<std::uint8_t> bytes;
+  append(bytes, vfio_pci_hot_reset_info{.argsz = read<std::uint32_t>(argument),
+                                        .flags = 0,
+                                        .count = static_cast<std::uint32_t>(slot.size())});
+  const std::size_t head = bytes.size();
+  for (const auto& device : slot) append(bytes, device);
+  const bool fits = read<std::uint32_t>(argument) >= bytes.size() && !asks_for_more;
+  std::memcpy(argument, bytes.data(), fits ? bytes.size() : head);
+  return fits ? 0 : fail(ENOSPC);
+}
+
+/// Every group of the slot has to be among those given, and no more than it has devices.
+int FakeKernel::hot_reset(const void* argument) {
+  const auto head = read<vfio_pci_hot_reset>(argument);
+  if (slot.empty()) return fail(ENODEV);
+  if (head.count > slot.size()) return fail(EINVAL);
+  std::vector<int> groups;
+  for (std::uint32_t i = 0; i < head.count; ++i) {
+    const auto* fds = static_cast<const std::uint8_t*>(argument) + sizeof head;
+    const int fd = read<std::int32_t>(fds + i * sizeof(std::int32_t));
+    struct stat status {};
+    if (::fstat(fd, &status) != 0) return fail(EBADF);
+    // A duplicate is the same file.
+    for (const auto& [known, file] : files_) {
+      struct stat other {};
+      ::fstat(known, &other);
+      const bool same = other.st_dev == status.st_dev && other.st_ino == status.st_ino;
+      if (same && file.kind == Kind::kGroup) groups.push_back(file.group);
+    }
+  }
+  const bool owned = std::all_of(slot.begin(), slot.end(), [&](const auto& device) {
+    return std::find(groups.begin(), groups.end(), static_cast<int>(device.group_id)) !=
+           groups.end();
+  });
+  if (!owned || groups.size() != head.count) return fail(EINVAL);
+  if (hot_resets_refused > 0) {
+    --hot_resets_refused;
+    return fail(EBUSY);
+  }
+  hot_resets.push_back(std::move(groups));
+  return 0;
 }
 
 /// BAR 0 with an MSI-X table in it, BAR 2 to be mapped in two parts, BAR 4 not to be mapped,

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "sys/syscalls.h"
+#include "uapi/vfio.h"
 
 namespace vfio::testing {
 
@@ -39,12 +40,16 @@ class FakeKernel final {
   bool mixes_up_regions = false;          // answers for the next one
   int set_irqs_result = 0;                // of MSI and MSI-X
   std::optional<std::uint64_t> unmapped;  // what UNMAP says it did
+  /// What a hot reset of any device takes along; empty where there is none.
+  std::vector<vfio_pci_dependent_device> slot;
+  unsigned hot_resets_refused = 0;  // so many answer EBUSY
 
   // ---- What was done to it.
   std::uint32_t last_map_flags = 0;
   unsigned set_iommus = 0;
   unsigned unset_containers = 0;
   unsigned resets = 0;
+  std::vector<std::vector<int>> hot_resets;  // the groups each came with
   std::vector<std::uint8_t> last_irq_set;
 
   /// What is open, mapped and armed, a line each, in no order that tells when.
@@ -98,6 +103,8 @@ class FakeKernel final {
   int irq_info(void* argument) const;
   int set_irqs(File& device, const void* argument);
   static std::string describe(int fd, const File& file);
+  int hot_reset_info(void* argument) const;
+  int hot_reset(const void* argument);
   int answer(void* argument, std::vector<std::uint8_t> bytes) const;
 
   mutable std::mutex mutex_;

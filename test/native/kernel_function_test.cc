@@ -303,3 +303,45 @@ TEST_CASE_FIXTURE(Fixture, "reset is the kernel's") {
   fail_syscall(1, EINVAL, "VFIO_DEVICE_RESET");
   CHECK(errno_of([&] { function->reset(); }) == EINVAL);
 }
+
+namespace {
+
+/// The slot of 0000:01:00.0, with a device of another group.
+std::vector<vfio_pci_dependent_device> slot_of_three() {
+  return {{.group_id = 12, .segment = 0, .bus = 1, .devfn = 0},
+          {.group_id = 12, .segment = 0, .bus = 1, .devfn = 1},
+          {.group_id = 13, .segment = 0x10, .bus = 0xa2, .devfn = (0x1f << 3) | 7}};
+}
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Fixture, "what a hot reset takes along is asked for with enough space") {
+  CHECK(function->hot_reset_info().empty());  // ENODEV: nothing above it could reset it
+  kernel.slot = slot_of_three();
+  const auto affected = function->hot_reset_info();
+  REQUIRE(affected.size() == 3);
+  CHECK(affected[0].address == kAddress);
+  CHECK(affected[1].address.text() == "0000:01:00.1");
+  CHECK(affected[2].address.text() == "0010:a2:1f.7");
+  CHECK(affected[2].group == 13);
+  kernel.asks_for_more = true;
+  CHECK(code_of([&] { function->hot_reset_info(); }) == ErrorCode::kProtocol);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "a hot reset comes with the groups, and is tried again while contended") {
+  kernel.slot = slot_of_three();
+  kernel.hot_resets_refused = 3;
+  space->hold_group(13, std::nullopt, attach_without_limits);
+  std::vector<sys::UniqueFd> groups;
+  groups.push_back(space->group_descriptor(12));
+  CHECK(errno_of([&] { function->hot_reset(groups); }) == EINVAL);
+  groups.push_back(space->group_descriptor(13));
+  function->hot_reset(groups);
+  REQUIRE(kernel.hot_resets.size() == 1);
+  CHECK(kernel.hot_resets[0] == std::vector<int>{12, 13});
+  kernel.hot_resets_refused = 1000;
+  CHECK(errno_of([&] { function->hot_reset(groups); }) == EBUSY);
+  space->release_group(13);
+  CHECK_FALSE(space->group_descriptor(13).valid());
+}

@@ -104,6 +104,7 @@ DeviceSpec spec_from(const Napi::Object& object) {
   spec.command = static_cast<std::uint16_t>(number_or(object, "command", spec.command));
   spec.req = bool_or(object, "req", spec.req);
   spec.reset = bool_or(object, "reset", spec.reset);
+  if (object.Has("slot")) spec.slot = static_cast<int>(number_or(object, "slot", 0));
   if (object.Has("vectorsToSpare")) {
     spec.vectors_to_spare = number_or(object, "vectorsToSpare", 0);
   }

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "sys/errors.h"
+#include "sys/file.h"
 #include "uapi/vfio.h"
 #include "vfio/errors.h"
 
@@ -49,7 +50,9 @@ bool inside(const std::vector<IovaRange>& ranges, std::uint64_t iova, std::uint6
 /// Owns one opening of a device.
 class MemoryFunction final : public FunctionBackend {
  public:
-  explicit MemoryFunction(MemoryDevice& device) : device_(device) { device_.open(); }
+  MemoryFunction(Machine& machine, MemoryDevice& device) : machine_(machine), device_(device) {
+    device_.open();
+  }
   ~MemoryFunction() override { device_.close(); }
   MemoryFunction(const MemoryFunction&) = delete;
   MemoryFunction& operator=(const MemoryFunction&) = delete;
@@ -74,12 +77,35 @@ class MemoryFunction final : public FunctionBackend {
   }
   int set_irqs(const IrqRequest& request) override { return device_.set_irqs(request); }
   void reset() override { device_.reset(); }
+  std::vector<AffectedFunction> hot_reset_info() override {
+    std::vector<AffectedFunction> affected;
+    for (const MemoryDevice* mate : machine_.slot_of(device_)) {
+      affected.push_back(
+          {.address = Address::parse(mate->spec().address), .group = mate->spec().group});
+    }
+    return affected;
+  }
+  void hot_reset(const std::vector<sys::UniqueFd>& groups) override;
   int change_fd() const noexcept override { return device_.change_fd(); }
   Change take_change() override { return device_.take_change(); }
 
  private:
+  Machine& machine_;
   MemoryDevice& device_;
 };
+
+/// As the kernel does it: only with a descriptor of each group, which is all it looks at here.
+void MemoryFunction::hot_reset(const std::vector<sys::UniqueFd>& groups) {
+  constexpr const char* kRequest = "VFIO_DEVICE_PCI_HOT_RESET";
+  const std::vector<MemoryDevice*> slot = machine_.slot_of(device_);
+  std::set<int> affected;
+  for (const MemoryDevice* mate : slot) affected.insert(mate->spec().group);
+  if (groups.size() != affected.size()) throw sys::SysError(EINVAL, "ioctl", kRequest);
+  for (MemoryDevice* mate : slot) mate->begin_reset();
+  const int error = device_.resetting.pass();
+  for (MemoryDevice* mate : slot) mate->end_reset(error == 0);
+  if (error != 0) throw sys::SysError(error, "ioctl", kRequest);
+}
 
 }  // namespace
 
@@ -147,7 +173,7 @@ class MemoryAddressSpace final : public AddressSpaceBackend {
                                         const Attach& attach) override {
     hold_group(group.value(), std::nullopt, attach);
     try {
-      return std::make_unique<MemoryFunction>(machine_.device(address.text()));
+      return std::make_unique<MemoryFunction>(machine_, machine_.device(address.text()));
     } catch (...) {
       leave(*group, attach);
       throw;
@@ -166,6 +192,11 @@ class MemoryAddressSpace final : public AddressSpaceBackend {
     users_.erase(group);
     machine_.groups_[group].holder = nullptr;
     if (users_.empty()) mappings_.clear();  // the kernel forgets them with the last group
+  }
+
+  sys::UniqueFd group_descriptor(int group) override {
+    const std::lock_guard lock(machine_.mutex_);
+    return users_.contains(group) ? sys::make_eventfd() : sys::UniqueFd();
   }
 
  private:
@@ -241,6 +272,15 @@ Machine::Machine(const std::vector<DeviceSpec>& devices) {
 
 std::unique_ptr<AddressSpaceBackend> Machine::open_container() {
   return std::make_unique<MemoryAddressSpace>(*this);
+}
+
+std::vector<MemoryDevice*> Machine::slot_of(const MemoryDevice& device) const {
+  std::vector<MemoryDevice*> mates;
+  for (const auto& [address, mate] : devices_) {
+    const bool together = device.spec().slot && mate->spec().slot == device.spec().slot;
+    if (together) mates.push_back(mate.get());
+  }
+  return mates;
 }
 
 MemoryDevice& Machine::device(const std::string& address) { return *devices_.at(address); }

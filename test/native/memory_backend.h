@@ -38,6 +38,8 @@ class Machine final {
   std::unique_ptr<AddressSpaceBackend> open_container();
 
   MemoryDevice& device(const std::string& address);
+  /// What is reset together with a device, itself included; nothing when it is in no slot.
+  std::vector<MemoryDevice*> slot_of(const MemoryDevice& device) const;
 
   /// A group that is not viable has a device bound to another driver.
   void set_viable(int group, bool viable);

@@ -351,7 +351,7 @@ void MemoryDevice::write_config(std::uint64_t offset, unsigned width, std::uint6
 
 /// Truncating the memfd takes the pages from whoever has them mapped, as the kernel zaps a BAR.
 void MemoryDevice::apply_decode() {
-  const bool decode = powered_ && (read_command() & kCommandMemory) != 0;
+  const bool decode = powered_ && !resetting_ && (read_command() & kCommandMemory) != 0;
   if (decode == decoding_) return;
   decoding_ = decode;
   for (Bar& bar : bars_) {
@@ -377,25 +377,28 @@ std::optional<sys::Mapping> MemoryDevice::map(std::uint32_t region, Area area) c
                                PROT_READ | PROT_WRITE, spec_.address);
 }
 
-/// The registers are forgotten, configuration space and the eventfds are kept. Meanwhile no BAR
-/// answers.
 void MemoryDevice::reset() {
   if (!spec_.reset) refuse(EINVAL, "ioctl", "VFIO_DEVICE_RESET");
-  const bool was_powered = begin_reset();
+  begin_reset();
   const int error = resetting.pass();
-  const std::lock_guard lock(mutex_);
-  powered_ = was_powered && !lost_;
-  apply_decode();
+  end_reset(error == 0);
   if (error != 0) refuse(error, "ioctl", "VFIO_DEVICE_RESET");
-  ++resets_;
 }
 
-bool MemoryDevice::begin_reset() {
+/// The registers are forgotten, configuration space and the eventfds are kept. Meanwhile no BAR
+/// answers.
+void MemoryDevice::begin_reset() {
   const std::lock_guard lock(mutex_);
-  const bool was_powered = std::exchange(powered_, false);
+  resetting_ = true;
   apply_decode();
   for (Bar& bar : bars_) std::fill(bar.kept.begin(), bar.kept.end(), std::uint8_t{0});
-  return was_powered;
+}
+
+void MemoryDevice::end_reset(bool counts) {
+  const std::lock_guard lock(mutex_);
+  resetting_ = false;
+  apply_decode();
+  if (counts) ++resets_;
 }
 
 Change MemoryDevice::take_change() {

@@ -37,6 +37,8 @@ struct DeviceSpec {
   bool err = false;  // whether the kernel offers VFIO_PCI_ERR_IRQ_INDEX
   bool req = true;
   bool reset = true;
+  /// Devices of the same slot are reset together; without one, no hot reset reaches it.
+  std::optional<int> slot = {};
   /// The command register as an open finds it; the kernel leaves I/O and memory decode on.
   std::uint16_t command = 0x0003;
   /// How many MSI or MSI-X vectors the host can spare; set_irqs answers this when asked for more.
@@ -100,6 +102,9 @@ class MemoryDevice final {
   std::optional<sys::Mapping> map(std::uint32_t region, Area area) const;
   int set_irqs(const IrqRequest& request);
   void reset();
+  /// What is reset together with this one goes through these; each wants its end.
+  void begin_reset();
+  void end_reset(bool counts);
   int change_fd() const noexcept { return change_fd_.get(); }
   Change take_change();
 
@@ -121,7 +126,6 @@ class MemoryDevice final {
   static void put(const Bar& bar, std::uint64_t offset, std::size_t size, std::uint64_t value);
   void check_access(std::uint32_t region, std::uint64_t offset, unsigned width) const;
   void apply_decode();
-  bool begin_reset();
   void quiet_interrupts();
   std::uint32_t vectors(std::uint32_t index) const;
   int set_trigger(const IrqRequest& request);
@@ -137,6 +141,7 @@ class MemoryDevice final {
   std::array<std::uint8_t, kConfigSize> config_{};
   std::vector<Bar> bars_;
   bool powered_ = true;
+  bool resetting_ = false;
   bool decoding_ = true;
   bool lost_ = false;
   unsigned functions_ = 0;

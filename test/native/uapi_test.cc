@@ -32,6 +32,8 @@
   X(VFIO_DEVICE_GET_IRQ_INFO) \
   X(VFIO_DEVICE_SET_IRQS) \
   X(VFIO_DEVICE_RESET) \
+  X(VFIO_DEVICE_GET_PCI_HOT_RESET_INFO) \
+  X(VFIO_DEVICE_PCI_HOT_RESET) \
   X(VFIO_DEVICE_FLAGS_RESET) \
   X(VFIO_DEVICE_FLAGS_PCI) \
   X(VFIO_REGION_INFO_FLAG_READ) \
@@ -121,3 +123,12 @@ COMPARE_MEMBER(vfio_irq_info, count)
 COMPARE_SIZE(vfio_irq_set)
 COMPARE_MEMBER(vfio_irq_set, start)
 COMPARE_MEMBER(vfio_irq_set, count)
+COMPARE_SIZE(vfio_pci_dependent_device)
+COMPARE_MEMBER(vfio_pci_dependent_device, group_id)
+COMPARE_MEMBER(vfio_pci_dependent_device, segment)
+COMPARE_MEMBER(vfio_pci_dependent_device, bus)
+COMPARE_MEMBER(vfio_pci_dependent_device, devfn)
+COMPARE_SIZE(vfio_pci_hot_reset_info)
+COMPARE_MEMBER(vfio_pci_hot_reset_info, count)
+COMPARE_SIZE(vfio_pci_hot_reset)
+COMPARE_MEMBER(vfio_pci_hot_reset, count)

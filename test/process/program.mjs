@@ -20,6 +20,8 @@ const { testing } = require(process.env.VFIO_BINARY ?? 'VFIO_BINARY is not set')
 export const useMachine = (...devices) => testing.useMachine(devices);
 /** @type {import('../support/testing.js').Syscalls} */
 export const syscalls = testing.syscalls;
+/** @type {import('../support/testing.js').AccessTrap | undefined} */
+export const trap = testing.trap;
 /** @type {(id: number) => Machine} */
 export const joinMachine = testing.joinMachine;
 

@@ -375,3 +375,53 @@ test.concurrent('F11/ an addon that only workers loaded outlives them, with its 
     stdout: 'ERR_VFIO_BUS ERR_VFIO_BUS ERR_VFIO_BUS',
   });
 });
+
+/** A machine whose devices are reset together, and a worker that has one of them open. */
+const slotOfTwo = `
+  const slot = useMachine(...specs.map((spec) => ({ ...spec, msix: 4, slot: 1 })));
+  const worker = startWorker(\`
+    joinMachine(workerData);
+    const end = once(parentPort, 'message');
+    const device = await openDevice(mate);
+    device.busMaster = true;
+    const set = device.enableInterrupts('msix');
+    device.bar(0).write32(0, 6);
+    const reset = once(device, 'reset');
+    parentPort.postMessage('open');
+    await reset;
+    parentPort.postMessage([set.closed, device.busMaster, device.bar(0).read32(0)].join());
+    await end;
+    await device.close();
+  \`, slot.id);
+  await once(worker, 'message');
+  const device = await openDevice(address);
+`;
+
+test.concurrent('F2/ a hot reset takes along what another thread has open, which hears of it', async () => {
+  const source = `${slotOfTwo}
+    const told = once(worker, 'message');
+    await device.hotReset();
+    console.log(...(await told));
+    worker.postMessage('end');
+    await once(worker, 'exit');
+    await device.close();
+  `;
+  expect(await run(source)).toMatchObject({ ...ended, stdout: 'true,false,0' });
+});
+
+test.concurrent('F11/ a thread ends while a hot reset has its device', async () => {
+  const source = `${slotOfTwo}
+    const { resetting } = slot.device(address);
+    resetting.hold();
+    const reset = device.hotReset();
+    resetting.awaitArrival();
+    await worker.terminate();
+    resetting.release();
+    await reset;
+    await device.close();
+    await until(() => isFree(slot));
+    await (await openDevice(mate)).close();
+    console.log('free');
+  `;
+  expect(await run(source)).toMatchObject({ ...ended, stdout: 'free' });
+});

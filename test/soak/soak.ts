@@ -10,6 +10,12 @@ export interface Figures {
   cycles?: number;
   /** Things that were done to the devices under load. */
   faults?: number;
+  /** How often memory decode was changed. */
+  toggles?: number;
+  /** Register reads that gave what they had to. */
+  reads?: number;
+  /** Those that the device did not answer. */
+  busErrors?: number;
   /** Bytes that were compared with what they have to be. */
   bytesVerified?: number;
   /** Things that were not given back: descriptors, mappings, threads, locked pages. */

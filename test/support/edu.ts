@@ -25,6 +25,14 @@ const ownMemory = 0x4_0000n;
 /** What the identification register reads. */
 export const eduIdentification = 0x0100_00ed;
 
+/** What toggles.ts reads and writes of it: the liveness register reads the inverse of what was written. */
+export const eduRegisters = {
+  constant: reg.identification,
+  value: eduIdentification,
+  doorbell: reg.liveness,
+  echo: (written: number) => ~written >>> 0,
+};
+
 /** The values of some registers that reads can be checked against. */
 export class Edu {
   readonly #device: Device;

@@ -19,3 +19,38 @@ export async function measureLag<T>(work: () => Promise<T>): Promise<{ result: T
     delays.disable();
   }
 }
+
+/**
+ * The same with a register access at every turn of the loop until it has ended. Counts what came of them, by the
+ * code of the failure, or as "fine".
+ */
+export async function lagDuring(
+  work: () => Promise<unknown>,
+  access: () => unknown,
+): Promise<{ lag: number; outcomes: Record<string, number> }> {
+  const outcomes: Record<string, number> = {};
+  const { lag } = await measureLag(async () => {
+    let over = false;
+    const stop = () => {
+      over = true;
+    };
+    const ending = work();
+    ending.then(stop, stop);
+    while (!over) {
+      const outcome = outcomeOf(access);
+      outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    await ending;
+  });
+  return { lag, outcomes };
+}
+
+function outcomeOf(access: () => unknown): string {
+  try {
+    access();
+    return 'fine';
+  } catch (failure) {
+    return (failure as NodeJS.ErrnoException).code ?? String(failure);
+  }
+}

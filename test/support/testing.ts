@@ -16,6 +16,8 @@ export interface DeviceSpec {
   err?: boolean;
   req?: boolean;
   reset?: boolean;
+  /** Devices of the same slot are hot-reset together; a device in none cannot be. */
+  slot?: number;
   /** The command register as an open finds it. */
   command?: number;
   /** How many MSI or MSI-X vectors the host can spare. */

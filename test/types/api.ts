@@ -3,6 +3,7 @@
 // expected error that is none fails the type check.
 import {
   type AdoptedDevice,
+  type AffectedDevice,
   adopt,
   bindDevice,
   Container,
@@ -40,6 +41,15 @@ export async function opening(): Promise<void> {
   new Container();
   // @ts-expect-error what is known of a device is not changed
   device.address = '0000:02:00.0';
+}
+
+export async function resets(device: Device): Promise<void> {
+  exactly<void>()(await device.reset());
+  exactly<void>()(await device.hotReset());
+  exactly<readonly AffectedDevice[]>()(device.hotResetInfo());
+  exactly<string | undefined>()(device.hotResetInfo()[0]?.address);
+  // @ts-expect-error the kernel says what it takes along
+  device.hotResetInfo().push({ address: '0000:01:00.0', group: 1 });
 }
 
 export function registers(device: Device): void {

@@ -3,7 +3,13 @@
 import { chmodSync } from 'node:fs';
 import { constants } from 'node:os';
 import { describe, expect, test } from '@jest/globals';
-import { awaitOpen, diagnoseMap, diagnoseOpen, mapMemory } from '../../lib/diagnose.js';
+import {
+  awaitOpen,
+  diagnoseHotReset,
+  diagnoseMap,
+  diagnoseOpen,
+  mapMemory,
+} from '../../lib/diagnose.js';
 import { rejectionOf, thrownBy } from './lib-fake-native.js';
 import { FakeTree } from './lib-fake-tree.js';
 
@@ -281,5 +287,41 @@ describe('mapping fails because', () => {
       request: 'VFIO_IOMMU_MAP_DMA',
       hint: expect.stringContaining('65535'),
     });
+  });
+});
+
+describe('a hot reset fails because', () => {
+  const neighbour = '0000:01:00.1';
+  const affected = [
+    { address, group: 12 },
+    { address: neighbour, group: 13 },
+  ];
+  const refused = failed('EINVAL', 'VFIO_DEVICE_PCI_HOT_RESET', address);
+
+  test.each([
+    ['e1000e', 'to e1000e'],
+    [undefined, 'to no driver'],
+  ])('a device beside it is bound to %s', (driver, words) => {
+    using tree = readyTree();
+    tree.pci(neighbour, { driver, group: 13 });
+    expect(diagnoseHotReset(refused, affected, tree.root)).toEqual({
+      code: 'ERR_VFIO_NOT_BOUND',
+      summary: expect.stringContaining(`${neighbour} ${words}`),
+      hint: expect.stringContaining(`bindDevice('${neighbour}')`),
+    });
+  });
+
+  test('the kernel says so, and nothing more is known', () => {
+    using tree = readyTree();
+    tree.pci(neighbour, { driver: 'vfio-pci', group: 13 });
+    expect(diagnoseHotReset(refused, affected, tree.root)).toEqual({ hint: undefined });
+    const contended = failed('EBUSY', 'VFIO_DEVICE_PCI_HOT_RESET', address);
+    expect(diagnoseHotReset(contended, affected, tree.root).hint).toContain('try again');
+  });
+
+  test('a group is not held, or there is none', () => {
+    const failure = { code: 'ERR_VFIO_UNSUPPORTED', message: '' };
+    expect(diagnoseHotReset(failure, affected).hint).toContain('container.openGroup(13)');
+    expect(diagnoseHotReset(failure, []).hint).toContain('root bus');
   });
 });

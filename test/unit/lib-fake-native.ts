@@ -4,6 +4,7 @@
 import { jest } from '@jest/globals';
 import type {
   Native,
+  NativeAffectedDevice,
   NativeChange,
   NativeContainer,
   NativeDevice,
@@ -107,6 +108,10 @@ export class FakeDevice implements NativeDevice {
   /** What an access gives instead of a value. */
   failure: number | undefined;
   change: (change: NativeChange) => void = () => {};
+  /** By another device's hot reset. */
+  takenAlong: (over: boolean) => void = () => {};
+  slot: NativeAffectedDevice[] = [];
+  hotResetFailure: unknown;
   closing: Deferred<void> | undefined;
   resetting: Deferred<void> | undefined;
   #closed: Promise<void> | undefined;
@@ -176,6 +181,20 @@ export class FakeDevice implements NativeDevice {
     this.log.push('reset');
     await this.resetting?.promise;
     this.master = false;
+  }
+
+  hotResetInfo(): NativeAffectedDevice[] {
+    return this.slot;
+  }
+
+  async hotReset(): Promise<void> {
+    this.log.push('hot reset');
+    await this.resetting?.promise;
+    if (this.hotResetFailure !== undefined) throw this.hotResetFailure;
+  }
+
+  onHotReset(callback: (over: boolean) => void): void {
+    this.takenAlong = callback;
   }
 
   close(): Promise<void> {
@@ -280,6 +299,7 @@ export class FakeNative implements Native {
   }
 
   adopt = notFaked;
+  takeBusErrors = notFaked;
 
   async openDevice(address: string) {
     const device = await this.container.openDevice(address);

@@ -4,6 +4,7 @@ import { afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { type Device, openDevice } from '../../lib/index.js';
 import { edu, nvme } from '../../vm/devices.js';
 import { realConfig16, useBound, useDevice } from '../support/bound.js';
+import { LAG_LIMIT_MS, lagDuring } from '../support/lag.js';
 import { describeOn } from '../support/subject.js';
 
 const reg = { cap: 0x00, version: 0x08, configuration: 0x14, status: 0x1c, attributes: 0x24 };
@@ -111,12 +112,22 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'a reset', () => {
   test('leaves the event loop free', async () => {
     // The kernel waits 100 ms for a function-level reset.
     const started = performance.now();
-    let turns = 0;
-    const timer = setInterval(() => turns++, 2);
-    await device.reset();
-    clearInterval(timer);
+    const { lag, outcomes } = await lagDuring(
+      () => device.reset(),
+      () => device.bar(0).read32(reg.version),
+    );
     expect(performance.now() - started).toBeGreaterThan(90);
-    expect(turns).toBeGreaterThan(5);
+    expect(lag).toBeLessThan(LAG_LIMIT_MS);
+    expect(outcomes.ERR_VFIO_BUSY).toBeGreaterThan(5);
+  });
+
+  test('and a close leave the event loop free', async () => {
+    const { lag, outcomes } = await lagDuring(
+      () => device.close(),
+      () => device.bar(0).read32(reg.version),
+    );
+    expect(lag).toBeLessThan(LAG_LIMIT_MS);
+    expect(Object.keys(outcomes)).toEqual(['ERR_VFIO_CLOSED']);
   });
 
   test('closes the interrupt set; another can be armed after it', async () => {
@@ -186,6 +197,7 @@ describeOn({ backend: 'type1', device: 'edu' }, 'a device without a reset', () =
     await expect(device.reset()).rejects.toMatchObject({
       code: 'ERR_VFIO_UNSUPPORTED',
       address: edu.address,
+      hint: expect.stringContaining('hotReset'),
     });
   });
 

@@ -95,6 +95,12 @@ class Type1AddressSpace final : public AddressSpaceBackend {
     leaving.leave();
   }
 
+  sys::UniqueFd group_descriptor(int group) override {
+    const std::lock_guard lock(mutex_);
+    const auto member = groups_.find(group);
+    return member == groups_.end() ? sys::UniqueFd() : member->second.group.duplicate();
+  }
+
  private:
   struct Member {
     type1::Group group;

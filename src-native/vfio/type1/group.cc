@@ -10,7 +10,6 @@
 
 #include "sys/errors.h"
 #include "sys/file.h"
-#include "sys/syscalls.h"
 #include "uapi/vfio.h"
 #include "vfio/errors.h"
 
@@ -42,7 +41,7 @@ sys::UniqueFd open_node(int number, const std::string& path) {
       const bool late = error.error() == ENOENT || error.error() == ENODEV;
       if (!late || retry == kRetries || !has_node(number)) throw;
     }
-    sys::syscalls().poll(nullptr, 0, kRetryMs);
+    sys::pause(kRetryMs);
   }
 }
 
@@ -89,6 +88,8 @@ sys::UniqueFd Group::open_device(const Address& address) const {
   std::string name = address.text();
   return sys::UniqueFd(control(VFIO_GROUP_GET_DEVICE_FD, name.data(), "VFIO_GROUP_GET_DEVICE_FD"));
 }
+
+sys::UniqueFd Group::duplicate() const { return sys::duplicate(fd_.get()).fd; }
 
 void Group::check_status() const {
   vfio_group_status status{.argsz = sizeof status, .flags = 0};

@@ -27,6 +27,9 @@ class Group final {
   /// VFIO_GROUP_GET_DEVICE_FD; waits while the kernel resets the device.
   sys::UniqueFd open_device(const Address& address) const;
 
+  /// Another descriptor of it, which keeps it open.
+  sys::UniqueFd duplicate() const;
+
   /// As errors name it.
   const std::string& path() const noexcept { return path_; }
 

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+#include "vfio/hot_reset.h"
+
+#include <algorithm>
+#include <exception>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "vfio/errors.h"
+
+namespace vfio {
+
+namespace {
+
+std::vector<AffectedFunction> affected_by(Function& asked) {
+  auto affected = asked.hot_reset_info();
+  if (affected.empty()) {
+    throw Error(ErrorCode::kUnsupported,
+                "neither the slot nor the bus of " + asked.address() + " can be reset");
+  }
+  // Two that meet in the same slot begin with the same function, and one of them gets it.
+  std::sort(affected.begin(), affected.end(),
+            [](const auto& left, const auto& right) { return left.address < right.address; });
+  return affected;
+}
+
+/// A descriptor of each group.
+std::vector<sys::UniqueFd> descriptors_of(const std::vector<Registry::Claim>& claims) {
+  std::set<int> seen;
+  std::vector<sys::UniqueFd> groups;
+  for (const Registry::Claim& claim : claims) {
+    const int group = claim.group().value();
+    if (!seen.insert(group).second) continue;
+    auto descriptor = claim.space()->group_descriptor(group);
+    if (!descriptor.valid()) {
+      throw Error(ErrorCode::kBusy, "group " + std::to_string(group) +
+                                        ", which would be reset too, is being opened or closed");
+    }
+    groups.push_back(std::move(descriptor));
+  }
+  return groups;
+}
+
+}  // namespace
+
+HotReset::HotReset(std::shared_ptr<Function> asked) : asked_(std::move(asked)) {
+  Registry::Slot slot = Registry::instance().claim_slot(affected_by(*asked_));
+  claims_ = std::move(slot.claims);
+  groups_ = descriptors_of(claims_);
+  take(slot.open);
+  for (const auto& function : busy_) {
+    if (function != asked_) function->taken_along(false);
+  }
+}
+
+HotReset::~HotReset() { end(false); }
+
+/// All of them, or none.
+void HotReset::take(const std::vector<std::shared_ptr<Function>>& functions) {
+  try {
+    for (const auto& function : functions) {
+      function->become_busy();
+      busy_.push_back(function);
+    }
+  } catch (...) {
+    for (const auto& function : busy_) function->end_reset(false);
+    throw;
+  }
+}
+
+void HotReset::run() {
+  for (const auto& function : busy_) function->quiesce();
+  std::exception_ptr failure;
+  try {
+    asked_->hot_reset(groups_);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  const std::exception_ptr another = end(failure == nullptr);
+  if (failure == nullptr) failure = another;
+  if (failure != nullptr) std::rethrow_exception(failure);
+}
+
+/// For all of them, whatever fails; gives the first failure. Others may open the devices again
+/// before anybody hears that it is over.
+std::exception_ptr HotReset::end(bool was_reset) noexcept {
+  std::exception_ptr failure;
+  groups_.clear();
+  claims_.clear();
+  for (const auto& function : std::exchange(busy_, {})) {
+    try {
+      function->end_reset(was_reset);
+    } catch (...) {
+      if (failure == nullptr) failure = std::current_exception();
+    }
+    if (function != asked_) function->taken_along(true);
+  }
+  return failure;
+}
+
+}  // namespace vfio
