@@ -27,8 +27,9 @@ export function runJest(
   env: Environment = {},
 ): Promise<Ending> {
   const jest = join(projectRoot, 'node_modules/jest/bin/jest.js');
-  const child = startChild([process.execPath, jest, ...args], env);
-  return followChild(child, listener.output, CHANNEL, (line) => listener.event(parseEvent(line)));
+  const command = [process.execPath, jest, ...args];
+  const report = (line: string) => listener.event(parseEvent(line));
+  return runChild(command, env, listener.output, CHANNEL, report);
 }
 
 /** Runs a program that reports on its standard output, a line at a time. */
@@ -38,32 +39,31 @@ export function runReporting(
   report: (line: string) => void,
   env: Environment = {},
 ): Promise<Ending> {
-  return followChild(startChild(command, env), output, STDOUT, report);
+  return runChild(command, env, output, STDOUT, report);
 }
 
-function startChild([program = '', ...args]: readonly string[], env: Environment): ChildProcess {
-  return spawn(program, args, {
+/** Passes the lines of one descriptor to `report` and all else to `output`. */
+async function runChild(
+  [program = '', ...args]: readonly string[],
+  env: Environment,
+  output: Listener['output'],
+  reporting: typeof STDOUT | typeof CHANNEL,
+  report: (line: string) => void,
+): Promise<Ending> {
+  const child = spawn(program, args, {
     cwd: projectRoot,
     env: { ...process.env, [CHANNEL_VARIABLE]: String(CHANNEL), ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     // A group of its own, so that jest's workers end with it.
     detached: true,
   });
-}
-
-/** Passes the lines of one descriptor to `report` and all else to `output`. */
-async function followChild(
-  child: ChildProcess,
-  output: Listener['output'],
-  reporting: typeof STDOUT | typeof CHANNEL,
-  report: (line: string) => void,
-): Promise<Ending> {
   const done = undoOnExit(() => killGroup(child));
+  const limit = SUITE_LIMIT_SECONDS * Number(env.VFIO_TEST_PATIENCE ?? 1);
   let timedOut = false;
   const timer = setTimeout(() => {
     timedOut = true;
     killGroup(child);
-  }, SUITE_LIMIT_SECONDS * 1000);
+  }, limit * 1000);
   for (const fd of [STDOUT, 2, CHANNEL]) {
     const stream = child.stdio[fd] as Readable;
     if (fd === reporting) createInterface({ input: stream }).on('line', report);
@@ -73,7 +73,7 @@ async function followChild(
   clearTimeout(timer);
   done();
   const ending = describeEnd(status, signal);
-  return timedOut ? { ...ending, how: `killed after ${SUITE_LIMIT_SECONDS} s` } : ending;
+  return timedOut ? { ...ending, how: `killed after ${limit} s` } : ending;
 }
 
 /** Test programs end with 0 or 1. */

@@ -92,6 +92,8 @@ const coverage: Instrument = {
   environment: () => ({}),
   wrapper: () => [],
   jest: [
+    // gcc's counters are written when a process ends by itself; jest may kill its workers.
+    '--runInBand',
     '--coverage',
     '--coverageProvider=v8',
     '--collectCoverageFrom=lib/**/*.ts',

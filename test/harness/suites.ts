@@ -211,7 +211,7 @@ async function runGuest(
     const { status, signal, kernelLog } = await runInVm({
       kernel,
       ...guestProgram([program, ...(pattern === undefined ? [] : [pattern])], instrument),
-      time: SUITE_LIMIT_SECONDS,
+      time: SUITE_LIMIT_SECONDS * (instrument?.patience ?? 1),
       stdout: printed,
       stderr: printed,
       onResult: (line) => event(parseEvent(line)),
