@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+// Closing while everything is at work, from wherever, in every order: nothing crashes, nothing is held, and what
+// was taken before is cut: registers throw, doorbells reach nobody, arrays read zeros.
+import { randomFill } from 'node:crypto';
+import { promisify } from 'node:util';
+import { afterAll, describe, expect, jest, test } from '@jest/globals';
+import {
+  Container,
+  type Device,
+  type DmaBuffer,
+  type Doorbell,
+  type Grant,
+  type Group,
+  type InterruptSet,
+  type Region,
+} from '../../lib/index.js';
+import { useMachine } from '../support/testing.js';
+import { expectFootprint, expectNothingOpen, startingFootprint, withCode } from './support.js';
+
+const address = '0000:15:00.0';
+const msix = 2;
+const machine = useMachine({ address, group: 210, bars: [{ size: 0x1000 }], msix: 4 });
+const hardware = machine.device(address);
+
+jest.setTimeout(60_000);
+afterAll(() => expectNothingOpen(machine, address));
+
+/** What can be closed, and what is used until then. */
+interface Opened {
+  container: Container;
+  group: Group;
+  device: Device;
+  interrupts: InterruptSet;
+  buffer: DmaBuffer;
+  grant: Grant;
+  bar: Region;
+  doorbell: Doorbell;
+  view: Uint8Array<ArrayBuffer>;
+}
+type Name = 'container' | 'group' | 'device' | 'interrupts' | 'buffer' | 'grant';
+const names: readonly Name[] = ['container', 'group', 'device', 'interrupts', 'buffer', 'grant'];
+
+async function openAll(): Promise<Opened> {
+  const container = await Container.open();
+  const group = await container.openGroup(210);
+  const device = await group.openDevice(address);
+  device.busMaster = true;
+  const interrupts = device.enableInterrupts('msix', { count: 3 });
+  const buffer = device.allocDma(4096);
+  const bar = device.bar(0);
+  const doorbell = bar.doorbell(8);
+  const view = buffer.u8;
+  const parts = { regions: [bar], vectors: [interrupts.vector(2)], memory: [buffer] };
+  const grant = device.grant(parts);
+  hardware.dmaWrite(buffer.iova, new Uint8Array(4096).fill(0x77));
+  return { container, group, device, interrupts, buffer, grant, bar, doorbell, view };
+}
+
+function close(opened: Opened, name: Name): unknown {
+  return name === 'grant' ? opened.grant.revoke() : opened[name].close();
+}
+
+function orders<T>(items: readonly T[]): T[][] {
+  if (items.length < 2) return [[...items]];
+  return items.flatMap((item) =>
+    orders(items.filter((other) => other !== item)).map((rest) => [item, ...rest]),
+  );
+}
+
+/** All 720, and of them the 120 that differ in the first three: what is left then is closed, mostly. */
+const everyOrder = orders(names);
+const byFirstThree = everyOrder.filter((order) => {
+  const rest = order.slice(3).map((name) => names.indexOf(name));
+  return rest.every((index, at) => at === 0 || index > (rest[at - 1] as number));
+});
+
+/** The device's registers and its memory are out of everybody's reach. */
+function expectCut({ bar, doorbell, buffer, view }: Opened): void {
+  expect(() => bar.read32(0)).toThrow(withCode('ERR_VFIO_CLOSED'));
+  expect(() => doorbell.write(1)).toThrow(withCode('ERR_VFIO_CLOSED'));
+  expect(() => buffer.u8).toThrow(withCode('ERR_VFIO_CLOSED'));
+  expect(hardware.dmaWrite(buffer.iova, Uint8Array.of(1))).toBe(false);
+  view[1] = 1; // to pages of nobody's
+  expect(view[1]).toBe(1);
+}
+
+async function closeIn(
+  which: string[][],
+  cycle: (opened: Opened, order: Name[]) => Promise<void>,
+): Promise<void> {
+  await (await openAll()).container.close();
+  const before = await startingFootprint();
+  for (const order of which as Name[][]) {
+    const opened = await openAll();
+    try {
+      await cycle(opened, order);
+      expectCut(opened);
+      expectNothingOpen(machine, address);
+    } catch (failure) {
+      throw new Error(`Closing ${order.join(', ')}: ${(failure as Error).message}`, {
+        cause: failure,
+      });
+    }
+  }
+  await expectFootprint(before);
+}
+
+/** Starts all that can be under way; it ends by itself once things are closed. */
+function keepBusy({ bar, interrupts, view }: Opened): Promise<unknown> {
+  const work = [
+    promisify(randomFill)(view),
+    bar.poll32(4, 0xffff_ffff, 1, { timeout: 5000 }),
+    interrupts.vector(1).once(),
+    hardware.storm(msix, 0, 200),
+  ];
+  interrupts.vector(0).on(() => bar.read32(0));
+  return Promise.allSettled(work);
+}
+
+describe('F17/ six objects close in every order', () => {
+  test('one after the other, when they are idle', () =>
+    closeIn(everyOrder, async (opened, order) => {
+      const { view } = opened;
+      for (const name of order) await close(opened, name);
+      expect(view[0]).toBe(0);
+    }));
+
+  test('in one turn, when they are idle', () =>
+    closeIn(byFirstThree, async (opened, order) => {
+      await Promise.all(order.map((name) => close(opened, name)));
+      expect(opened.view[0]).toBe(0);
+    }));
+
+  test('one after the other, with accesses, interrupts and transfers in flight', () =>
+    closeIn(byFirstThree, async (opened, order) => {
+      const ended = keepBusy(opened);
+      for (const name of order) await close(opened, name);
+      await ended;
+    }));
+
+  test('in one turn, with accesses, interrupts and transfers in flight', () =>
+    closeIn(byFirstThree, async (opened, order) => {
+      const ended = keepBusy(opened);
+      await Promise.all(order.map((name) => close(opened, name)));
+      await ended;
+    }));
+});
+
+describe('F17/ six objects close in every order from an interrupt’s callback that runs', () => {
+  test('in that turn', () =>
+    closeIn(byFirstThree, (opened, order) =>
+      inCallback(opened, () => Promise.all(order.map((name) => close(opened, name)))),
+    ));
+
+  test('one after the other, before its promise settles', () =>
+    closeIn(byFirstThree, (opened, order) =>
+      inCallback(opened, async () => {
+        for (const name of order) await close(opened, name);
+      }),
+    ));
+
+  test('with another callback of the same interrupt after it', () =>
+    closeIn(byFirstThree, async (opened, order) => {
+      const vector = opened.interrupts.vector(0);
+      const closed = inCallback(opened, () =>
+        Promise.all(order.map((name) => close(opened, name))),
+      );
+      let heard = 0;
+      vector.on((count) => {
+        heard += count;
+      });
+      await closed;
+      expect(heard).toBe(1);
+    }));
+
+  test('and from the body of an iteration', () =>
+    closeIn(byFirstThree, async (opened, order) => {
+      hardware.raise(msix, 0);
+      let steps = 0;
+      for await (const _ of opened.interrupts.vector(0)) {
+        steps++;
+        for (const name of order) await close(opened, name);
+      }
+      expect(steps).toBe(1);
+    }));
+});
+
+/** Runs in the callback of an interrupt, and waits for the end of it. */
+function inCallback({ interrupts }: Opened, body: () => Promise<unknown>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    interrupts.vector(0).on(() => body().then(() => resolve(), reject));
+    hardware.raise(msix, 0);
+  });
+}
