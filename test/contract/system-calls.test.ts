@@ -161,7 +161,9 @@ async function expectSurvives(scenario: Scenario, failure: Failure, after: Held)
       return;
     }
     expectError(scenario, error, failed, failure.errno);
-    const ends = scenario.endsAnyway ? after : before;
+    const { endsAnyway = false } = scenario;
+    const goesOn = endsAnyway === true || (endsAnyway && endsAnyway.includes(failure.name));
+    const ends = goesOn ? after : before;
     const kept = scenario.keeps?.includes(failure.name) ?? false;
     if (kept) await expectHeld({ ...ends, kernel: before.kernel });
     else if (!scenario.unsettles?.includes(failure.name)) await expectHeld(ends);

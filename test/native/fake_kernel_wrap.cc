@@ -42,6 +42,9 @@ Napi::Object kernel_object(Napi::Env env) {
 Napi::Value use_fake_kernel(const Napi::CallbackInfo& info) {
   standing().reset();
   standing() = std::make_unique<FakeKernel>();
+  // Both functions of 0000:01:00 are reset together.
+  standing()->slot = {{.group_id = 12, .segment = 0, .bus = 1, .devfn = 0},
+                      {.group_id = 12, .segment = 0, .bus = 1, .devfn = 1}};
   binding::Environment::of(info.Env()).make_backend = open_type1;
   return kernel_object(info.Env());
 }

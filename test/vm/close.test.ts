@@ -27,6 +27,7 @@ import {
 } from '../support/bound.js';
 import { Edu, eduIdentification } from '../support/edu.js';
 import { Holder } from '../support/holder.js';
+import { expectKernelLog } from '../support/kernel-log.js';
 import { Peer } from '../support/peer.js';
 import { describeOn } from '../support/subject.js';
 
@@ -220,6 +221,9 @@ describeOn({ backend: 'type1' }, 'F17/ closing', () => {
   test.each(inTurn.map((order) => [order.join(', '), order] as const))(
     'is whole from a callback that runs while the device writes to memory: %s',
     async (_, order) => {
+      // Memory that is taken from a device before that is quieted: on a slow machine the IOMMU stops it.
+      const quiets = Math.min(order.indexOf('device'), order.indexOf('container'));
+      if (order.indexOf('buffer') < quiets) expectKernelLog(/DMAR/, { optional: true });
       const before = [vfioDescriptors(), vfioMappings(), lockedMemory()];
       const container = await Container.open();
       const device = await container.openDevice(edu.address);
@@ -239,7 +243,7 @@ describeOn({ backend: 'type1' }, 'F17/ closing', () => {
       expect([vfioDescriptors(), vfioMappings(), lockedMemory()]).toEqual(before);
       expect(u8.every((byte) => byte === 0)).toBe(true);
       await (await openDevice(edu.address)).close();
-      await sleep(120); // and no fault comes of it, which the gate sees to
+      await sleep(120); // and no other fault comes of it, which the gate sees to
       expect(u8.every((byte) => byte === 0)).toBe(true);
     },
   );

@@ -44,6 +44,14 @@ export const deviceOperations: Operations = {
     endsAnyway: true,
     unsettles: ['pread', 'pwrite'],
   },
+  'Device.hotResetInfo': { run: ({ device }) => device.hotResetInfo() },
+  'Device.hotReset': {
+    run: ({ device }) => device.hotReset(),
+    tolerates: ['VFIO_DEVICE_SET_IRQS', ...first(3, 'pread'), ...first(3, 'pwrite')],
+    // Once it was not refused, the device is quieted.
+    endsAnyway: ['VFIO_DEVICE_PCI_HOT_RESET', 'pread', 'pwrite'],
+    unsettles: ['pread', 'pwrite'],
+  },
   'Device.close': closeDevice,
   'Device.[asyncDispose]': { ...closeDevice, run: ({ device }) => device[Symbol.asyncDispose]() },
   'Device.closed': ({ device }) => device.closed,

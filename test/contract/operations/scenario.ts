@@ -16,8 +16,11 @@ export interface Scenario {
    * closed, so that is one everywhere.
    */
   tolerates?: readonly string[];
-  /** It goes on to its end: when it fails, all is as when it succeeds. Else all is as before. */
-  endsAnyway?: boolean;
+  /**
+   * It goes on to its end, whatever fails or after the failure of these: all is as when it succeeds. Else all is as
+   * before.
+   */
+  endsAnyway?: boolean | readonly string[];
   /** Of one that ends anyway, calls after whose failure the kernel keeps what it had. */
   keeps?: readonly string[];
   /** Shows that all is well again, by doing it once more or otherwise; the operation itself unless said. */
