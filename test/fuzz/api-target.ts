@@ -21,7 +21,7 @@ const STEPS = 10_000;
 /** Far more than those take. */
 const LIMIT_MS = 300_000;
 /** For making a failing run short, in milliseconds. */
-const SHRINKING = 60_000;
+const SHRINKING = 180_000;
 
 const child = join(projectRoot, 'dist/test/fuzz/api/child.js');
 const addon = join(projectRoot, 'build/Release/testing/vfio_testing.node');

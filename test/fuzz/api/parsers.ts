@@ -39,7 +39,7 @@ export class NativeParser {
   }
 
   static async open(): Promise<NativeParser> {
-    return new NativeParser(await loadNative().openContainer());
+    return new NativeParser(await loadNative().openContainer(undefined));
   }
 
   /** Whether it is an address: then it finds the device, or looks for it. */

@@ -16,8 +16,6 @@ const LIFE = 200;
 /** Far more than closing takes. */
 const LIMIT_MS = 20_000;
 
-const exported = new Map(Object.entries(vfio));
-
 type Closable = { close(): Promise<void> };
 
 export class Session {
@@ -28,6 +26,8 @@ export class Session {
   readonly #open = new Set<Closable>();
   readonly #borrower: Borrower;
   readonly calls: Calls;
+  /** Those of the module, and of its classes; with what they are called on. */
+  readonly #functions: readonly (readonly [object, Member])[];
   #hardware: Hardware = makeMachine();
 
   constructor(api: PublicApi, seed: number, trace?: (line: string) => void) {
@@ -36,6 +36,7 @@ export class Session {
     this.#values = new Values(seed);
     this.#pool = new Pool(api.classes);
     this.#borrower = new Borrower(api, seed);
+    this.#functions = functionsOf(api);
     this.calls = new Calls((value) => this.#absorb(value), trace);
   }
 
@@ -111,13 +112,13 @@ export class Session {
   }
 
   #callFunction(draw: Draw): void {
-    const member = pick(draw, this.#api.functions) as Member;
+    const [owner, member] = pick(draw, this.#functions) as [object, Member];
     const args = this.#values.arguments(member.parameters, this.#pool, draw);
-    const called = exported.get(member.name) as () => unknown;
+    const called = Reflect.get(owner, member.name) as () => unknown;
     this.calls.make({
       what: member.name,
       args,
-      make: () => Reflect.apply(called, undefined, args),
+      make: () => Reflect.apply(called, owner, args),
     });
   }
 
@@ -142,6 +143,15 @@ export class Session {
       this.calls.make({ what: 'next', args: [], make: () => value.next() });
     }
   }
+}
+
+function functionsOf({ functions, classes }: PublicApi): (readonly [object, Member])[] {
+  return [
+    ...functions.map((each) => [vfio, each] as const),
+    ...Object.entries(classes).flatMap(([name, { statics }]) =>
+      statics.map((each) => [Reflect.get(vfio, name) as object, each] as const),
+    ),
+  ];
 }
 
 function isDevice(value: unknown): value is vfio.Device {
