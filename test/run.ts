@@ -16,6 +16,7 @@ import { sideBySide } from './harness/side-by-side.js';
 import type { Suite } from './harness/suite.js';
 import {
   nativeSuites,
+  noIommuSuite,
   unitSuite,
   userSuite,
   type VmKernel,
@@ -52,6 +53,7 @@ function selectSuites({ suite, kernel, under }: Options): Suite[] {
   return [
     ...(suite === 'vm' ? [] : [unitSuite, exactSuite, ...nativeSuites()]),
     ...(suite === 'unit' ? [] : kernels.map((name) => vmSuite(name))),
+    ...(suite === 'unit' || kernel === 'distro' ? [] : [noIommuSuite]),
   ];
 }
 

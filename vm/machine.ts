@@ -25,6 +25,8 @@ export interface VmOptions {
   readonly prepare?: readonly string[];
   /** Seconds the command may take; then the guest is killed and the run fails. Default: no limit. */
   readonly time?: number;
+  /** Whether the guest's kernel uses the machine's IOMMU. Default: it does. */
+  readonly iommu?: boolean;
   /** More arguments for QEMU. */
   readonly qemuArguments?: readonly string[];
   /**
@@ -86,8 +88,8 @@ function start(
 ): Promise<VmResult> {
   return withRunFiles(kernel, options, (files) => {
     clearProgress();
-    const extra = options.qemuArguments ?? [];
-    const qemu = startQemu({ accelerator, hotplug: kernel.hotplug, extra }, files);
+    const { iommu = true, qemuArguments: extra = [] } = options;
+    const qemu = startQemu({ accelerator, hotplug: kernel.hotplug, iommu, extra }, files);
     return new Run(qemu, options, bootLimit).finished;
   });
 }

@@ -15,6 +15,7 @@ interface Options {
   readonly kernel: string;
   readonly qemu: string[];
   readonly user?: number;
+  readonly iommu: boolean;
   readonly time?: number;
 }
 
@@ -75,6 +76,7 @@ await new Command('npm run vm --')
     [],
   )
   .option('--user <uid>', 'run as this uid, without capabilities', wholeNumber)
+  .option('--no-iommu', "without the machine's IOMMU")
   .option('--time <seconds>', 'kill the guest when the command takes longer', wholeNumber)
   .addHelpText('after', `\nStatus ${MACHINE_FAILED}: the machine failed, not the command.`)
   .passThroughOptions()

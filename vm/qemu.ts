@@ -34,7 +34,6 @@ export type Accelerator = 'tcg' | 'kvm';
 const KERNEL_ARGUMENTS = [
   'console=ttyS0',
   'quiet',
-  'intel_iommu=on',
   'iommu=nopt',
   // Without it a busy host panics the guest ("timer doesn't work through Interrupt-remapped IO-APIC").
   'no_timer_check',
@@ -82,13 +81,15 @@ export function findQemu(): string {
 export interface QemuOptions {
   readonly accelerator: Accelerator;
   readonly hotplug: keyof typeof HOTPLUG;
+  readonly iommu: boolean;
   readonly extra: readonly string[];
 }
 
 export function qemuArguments(options: QemuOptions, imageSerials: readonly string[]): string[] {
   const { accelerator } = options;
   const hotplug = HOTPLUG[options.hotplug];
-  const append = [...KERNEL_ARGUMENTS, ...hotplug.kernel].join(' ');
+  const iommu = `intel_iommu=${options.iommu ? 'on' : 'off'}`;
+  const append = [...KERNEL_ARGUMENTS, iommu, ...hotplug.kernel].join(' ');
   return [
     ...['-nodefaults', '-no-user-config', '-nographic', '-no-reboot', '-nic', 'none'],
     // Under KVM, interrupt remapping needs the I/O APIC in QEMU.

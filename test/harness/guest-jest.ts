@@ -5,11 +5,19 @@
 /** Only for what hangs: software emulation on a machine that others use too is slow at times. */
 const TEST_TIMEOUT_MS = 120_000;
 
-/** The arguments that run the tests of the compiled copy in `root`. */
-export function guestJestArguments(root: string, reporter: string, pattern?: string): string[] {
+/** The folders of tests for the machine, below `test/`: each has a machine of its own. */
+export type GuestFolder = 'vm' | 'no-iommu';
+
+/** The arguments that run the tests of a folder of the compiled copy in `root`. */
+export function guestJestArguments(
+  root: string,
+  folder: GuestFolder,
+  reporter: string,
+  pattern?: string,
+): string[] {
   const config = {
     rootDir: root,
-    roots: ['<rootDir>/test/vm'],
+    roots: [`<rootDir>/test/${folder}`],
     testMatch: ['**/*.test.js'],
     testEnvironment: 'node',
     testTimeout: TEST_TIMEOUT_MS,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Runs the VM tests as an ordinary user: `node build/guest/test/harness/guest-user.js [pattern]`, as root. Does what
-// an administrator does once, binding the devices and giving away their nodes, and then is guest.ts without a single
+// Runs the VM tests as an ordinary user: `node build/guest/test/harness/guest-user.js FOLDER [PATTERN]`, as
+// root. Does what an administrator does once, binding the devices and giving away their nodes, and then is guest.ts without a single
 // capability.
 import { spawnSync } from 'node:child_process';
 import { chownSync } from 'node:fs';
@@ -28,13 +28,13 @@ async function handOver(): Promise<void> {
 }
 
 /** No capability, none to be had, and a limit on locked memory. */
-function runAsUser(pattern: readonly string[]): number {
+function runAsUser(tests: readonly string[]): number {
   const { uid, memlock } = ordinaryUser;
   const [command, ...args] = [
     ...['prlimit', `--memlock=${memlock}`],
     ...['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups'],
     ...['--bounding-set=-all', '--inh-caps=-all', '--no-new-privs'],
-    ...[process.execPath, program, ...pattern],
+    ...[process.execPath, program, ...tests],
   ] as const;
   const descriptors = passedOn.map((name) => Number(process.env[name]));
   const numbers = passedOn.map((name, index) => [name, String(3 + index)]);
@@ -47,10 +47,10 @@ function runAsUser(pattern: readonly string[]): number {
   return status ?? 1;
 }
 
-async function main(pattern: readonly string[]): Promise<void> {
+async function main(tests: readonly string[]): Promise<void> {
   openShared(root);
   await handOver();
-  process.exitCode = runAsUser(pattern);
+  process.exitCode = runAsUser(tests);
 }
 
 void main(process.argv.slice(2));

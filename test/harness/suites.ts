@@ -23,7 +23,7 @@ import {
 import { compileForGuest } from './compile.js';
 import { DoctestReader } from './doctest.js';
 import { parseEvent } from './events.js';
-import { guestJestArguments } from './guest-jest.js';
+import { type GuestFolder, guestJestArguments } from './guest-jest.js';
 import { type Instrument, instruments, withReports } from './instruments.js';
 import type { Ending } from './recorder.js';
 import { allBut, parseRootOnly } from './root-only.js';
@@ -136,8 +136,9 @@ export function vmSuite(kernel: VmKernel, instrument?: Instrument): Suite {
   return {
     name: `vm-${kernel}${watched}`,
     seconds: (kernel === 'lab' ? 130 : 150) * (instrument?.patience ?? 1),
-    list: listGuest,
-    run: (pattern, listener) => runGuest(kernel, 'guest.js', pattern, listener, instrument),
+    list: (listener) => listGuest('vm', listener),
+    run: (pattern, listener) =>
+      runGuest({ kernel, folder: 'vm', main: 'guest.js', instrument }, pattern, listener),
   };
 }
 
@@ -148,16 +149,29 @@ export function userSuite(kernel: VmKernel): Suite {
     name: `vm-user-${kernel}`,
     seconds: 120,
     list: ({ event, output }) =>
-      listGuest({
+      listGuest('vm', {
         event: (one) => {
           if (one.event !== 'listed' || allowed.test(one.name)) event(one);
         },
         output,
       }),
-    run: (pattern, listener) =>
-      runGuest(kernel, 'guest-user.js', exceptRootOnly(pattern), listener),
+    run: (pattern, listener) => {
+      const run = { kernel, folder: 'vm', main: 'guest-user.js' } as const;
+      return runGuest(run, exceptRootOnly(pattern), listener);
+    },
   };
 }
+
+/** In a machine without an IOMMU, on the kernel that can hand out devices all the same. */
+export const noIommuSuite: Suite = {
+  name: 'vm-no-iommu',
+  seconds: 20,
+  list: (listener) => listGuest('no-iommu', listener),
+  run: (pattern, listener) => {
+    const run = { kernel: 'lab', folder: 'no-iommu', main: 'guest.js', iommu: false } as const;
+    return runGuest(run, pattern, listener);
+  },
+};
 
 function exceptRootOnly(pattern?: string): string {
   const path = join(projectRoot, 'test/root-only.txt');
@@ -186,17 +200,23 @@ async function buildLabKernelIfMissing(): Promise<void> {
   done();
 }
 
-async function listGuest(listener: Listener): Promise<Ending> {
+async function listGuest(folder: GuestFolder, listener: Listener): Promise<Ending> {
   await guestFiles();
-  return runJest(guestJestArguments(guestRoot, 'list-reporter', NOTHING), listener);
+  return runJest(guestJestArguments(guestRoot, folder, 'list-reporter', NOTHING), listener);
+}
+
+interface GuestRun {
+  readonly kernel: VmKernel;
+  readonly folder: GuestFolder;
+  readonly main: 'guest.js' | 'guest-user.js';
+  readonly iommu?: boolean;
+  readonly instrument?: Instrument | undefined;
 }
 
 async function runGuest(
-  kernel: VmKernel,
-  main: 'guest.js' | 'guest-user.js',
+  { kernel, folder, main, iommu = true, instrument }: GuestRun,
   pattern: string | undefined,
   { event, output }: Listener,
-  instrument?: Instrument,
 ): Promise<Ending> {
   await guestFiles();
   if (kernel === 'lab') await buildLabKernelIfMissing();
@@ -210,7 +230,8 @@ async function runGuest(
   try {
     const { status, signal, kernelLog } = await runInVm({
       kernel,
-      ...guestProgram([program, ...(pattern === undefined ? [] : [pattern])], instrument),
+      iommu,
+      ...guestProgram([program, folder, ...(pattern === undefined ? [] : [pattern])], instrument),
       time: SUITE_LIMIT_SECONDS * (instrument?.patience ?? 1),
       stdout: printed,
       stderr: printed,
