@@ -61,7 +61,10 @@ export const PROMISES: Readonly<Record<string, readonly [goesWrong: string, prom
   F22: ['any system call fails', 'its errno as an error; nothing leaks, nothing is half done'],
   S1: ['a PCI address from outside', 'one strict pattern, in TypeScript and in C++'],
   S2: ['binding races with others', 'verified after, undone on failure; a disk in use is refused'],
-  S3: ['a program without root', 'a node and a memory limit are all it takes'],
+  S3: [
+    'a program without root',
+    'a node and a memory limit are all it takes: the VM tests pass so, too (`--suite vm-user`)',
+  ],
   S4: ['a device without an IOMMU', 'refused'],
   S5: [
     'a group with a device in other hands',
@@ -81,6 +84,7 @@ const PLACES: readonly [where: string, folder: string, end: string][] = [
   ['host', 'test/process', '.test.ts'],
   ['C++, under ASan', 'test/native', '_test.cc'],
   ['VM', 'test/vm', '.test.ts'],
+  ['VM without an IOMMU', 'test/no-iommu', '.test.ts'],
   ['soak', 'test/soak', '.ts'],
 ];
 
