@@ -83,7 +83,8 @@ export function realConfig16(device: VmDevice, offset: number): number {
   const fd = openSync(sysfs(device, 'config'), 'r');
   try {
     const bytes = Buffer.alloc(2);
-    readSync(fd, bytes, 0, 2, offset);
+    // Sysfs shows all of it to root, and the first 64 bytes to others.
+    if (readSync(fd, bytes, 0, 2, offset) !== 2) throw new Error(`nothing to see at ${offset}`);
     return bytes.readUInt16LE();
   } finally {
     closeSync(fd);
