@@ -12,6 +12,11 @@ import { describeOn } from '../support/subject.js';
 const nobody = 65534;
 const KiB = 2 ** 10;
 
+/** What a process has locked and pinned. */
+function memoryOf({ pid }: Peer): string[] | null {
+  return readFileSync(`/proc/${pid}/status`, 'utf8').match(/^Vm(Lck|Pin):.*$/gm);
+}
+
 describeOn({ backend: 'type1', device: 'edu' }, 'F15/ a limit', () => {
   useBound(edu);
 
@@ -49,6 +54,24 @@ describeOn({ backend: 'type1', device: 'edu' }, 'F15/ a limit', () => {
         hint: expect.stringMatching(/81920 bytes are needed \(32768 more than the 49152 locked/),
       });
     });
+
+    test('takes nothing of what it refuses, and lets what is left be had', async () => {
+      expectKernelLog(/RLIMIT_MEMLOCK \(65536\) exceeded/);
+      await peer.call('allocDma', 16 * KiB);
+      const standing = async () => [memoryOf(peer), await peer.call('mappingsAvailable')];
+      const before = await standing();
+      for (const size of [1024, 52, 1024]) {
+        await expect(peer.call('allocDma', size * KiB)).rejects.toMatchObject({ code: 'ENOMEM' });
+      }
+      expect(await standing()).toEqual(before);
+      await peer.call('allocDma', 48 * KiB);
+    });
+  });
+
+  test('of no reserved huge pages is none for large memory', async () => {
+    expect(readFileSync('/proc/sys/vm/nr_hugepages', 'utf8').trim()).toBe('0');
+    await using device = await openDevice(edu.address);
+    expect(device.allocDma(64 * KiB * KiB).u8[2 ** 25]).toBe(0);
   });
 
   describe('of 32 mappings in a container', () => {

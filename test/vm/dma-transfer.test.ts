@@ -6,7 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { Container, type Device, type DmaBuffer } from '../../lib/index.js';
 import { edu, pair } from '../../vm/devices.js';
-import { useBound, useDevice } from '../support/bound.js';
+import { judgeKernelLog } from '../harness/kernel-log.js';
+import { readKernelLog } from '../harness/kmsg.js';
+import { until, useBound, useDevice } from '../support/bound.js';
 import { Edu } from '../support/edu.js';
 import { expectKernelLog } from '../support/kernel-log.js';
 import { describeOn } from '../support/subject.js';
@@ -184,5 +186,23 @@ describeOn({ backend: 'type1', device: 'edu' }, 'F8/ a device in a container of 
     expectFault('Write', theirs.iova);
     await new Edu(held.device).store(theirs.iova, 256);
     expect(theirs.u8.every((byte) => byte === 0x99)).toBe(true);
+  });
+});
+
+describeOn({ backend: 'type1', device: 'edu' }, 'F8/ the kernel log gate', () => {
+  const held = useDevice(edu);
+
+  test('fails a test whose device went where it may not, if that was not announced', async () => {
+    const { device } = held;
+    device.busMaster = true;
+    await new Edu(device).store(0x7_0000_0000n, 64);
+    // What the gate would read after this test.
+    const lines: string[] = [];
+    await until(() => lines.push(...readKernelLog()) > 0, 'the kernel logs');
+    await transferred();
+    lines.push(...readKernelLog());
+    expect(judgeKernelLog(lines, [])).toMatch(/^the kernel logged, unannounced: .*DMAR: /m);
+    const announced = [{ pattern: /DMAR/, optional: false }];
+    expect(judgeKernelLog(lines, announced)).toBeUndefined();
   });
 });
