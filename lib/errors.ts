@@ -106,6 +106,7 @@ export class VfioError extends Error {
 const explained: readonly ErrorCode[] = [
   'EACCES',
   'EPERM',
+  'EAGAIN',
   'EBUSY',
   'ENOMEM',
   'ENOSPC',
