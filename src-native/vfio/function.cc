@@ -370,8 +370,11 @@ void Function::end_reset(bool was_reset) {
     if (lost_) become(State::kLive, State::kLost);
   };
   try {
+    const std::lock_guard control(control_);
     const std::shared_lock in_use(in_use_);
     const bool open = state_.load(std::memory_order_acquire) != State::kClosed;
+    // What the kernel refused before the reset would be in the way for ever.
+    if (armed_ && open) attempt([&] { disarm_now(*armed_); });
     if (was_reset && open) quiet();
   } catch (...) {
     live_again();
