@@ -131,8 +131,14 @@ function isHarmless({ tolerates = [] }: Scenario, { name, nth, errno }: Failure)
   return tolerates.includes(name) || tolerates.includes(`${name} ${nth}`);
 }
 
-function expectError({ codes }: Scenario, error: unknown, failed: string, errno: Errno): void {
-  const [syscall, request] = failed.split(' ');
+function expectError(
+  { codes, requests }: Scenario,
+  error: unknown,
+  failed: string,
+  errno: Errno,
+): void {
+  const [syscall, named = ''] = failed.split(' ');
+  const request = requests?.[named] ?? named;
   const code = codes?.[errno] ?? errno;
   const of =
     code === errno ? { syscall, ...(request && { request }), errno: expect.any(Number) } : {};
@@ -157,12 +163,14 @@ async function expectSurvives(scenario: Scenario, failure: Failure, after: Held)
       // Whether there is anything to cut off of memory depends on where the kernel put it.
       if (failed === undefined) expect(failure.name).toBe('munmap');
       expect(error).toBeUndefined();
+      const unsettled = failed !== undefined && scenario.unsettles?.includes(failure.name);
+      if (unsettled) await scenario.run(scene);
       await expectHeld(after);
       return;
     }
     expectError(scenario, error, failed, failure.errno);
     const { endsAnyway = false } = scenario;
-    const goesOn = endsAnyway === true || (endsAnyway && endsAnyway.includes(failure.name));
+    const goesOn = typeof endsAnyway === 'boolean' ? endsAnyway : endsAnyway.includes(failure.name);
     const ends = goesOn ? after : before;
     const kept = scenario.keeps?.includes(failure.name) ?? false;
     if (kept) await expectHeld({ ...ends, kernel: before.kernel });

@@ -13,6 +13,12 @@ const closeDevice: Scenario = {
 const first = (count: number, call: string) =>
   Array.from({ length: count }, (_, index) => `${call} ${index + 1}`);
 
+/** Of a device, these have the numbers that others have of a container. */
+const ofHotReset = {
+  VFIO_IOMMU_GET_INFO: 'VFIO_DEVICE_GET_PCI_HOT_RESET_INFO',
+  VFIO_IOMMU_MAP_DMA: 'VFIO_DEVICE_PCI_HOT_RESET',
+};
+
 export const deviceOperations: Operations = {
   'Device.region': { run: ({ device }) => device.region(2) },
   'Device.bar': { run: ({ device }) => device.bar(2) },
@@ -44,13 +50,14 @@ export const deviceOperations: Operations = {
     endsAnyway: true,
     unsettles: ['pread', 'pwrite'],
   },
-  'Device.hotResetInfo': { run: ({ device }) => device.hotResetInfo() },
+  'Device.hotResetInfo': { run: ({ device }) => device.hotResetInfo(), requests: ofHotReset },
   'Device.hotReset': {
     run: ({ device }) => device.hotReset(),
-    tolerates: ['VFIO_DEVICE_SET_IRQS', ...first(3, 'pread'), ...first(3, 'pwrite')],
+    tolerates: ['readlink', 'VFIO_DEVICE_SET_IRQS', ...first(3, 'pread'), ...first(3, 'pwrite')],
     // Once it was not refused, the device is quieted.
-    endsAnyway: ['VFIO_DEVICE_PCI_HOT_RESET', 'pread', 'pwrite'],
-    unsettles: ['pread', 'pwrite'],
+    endsAnyway: ['VFIO_IOMMU_MAP_DMA', 'pread', 'pwrite'],
+    requests: ofHotReset,
+    unsettles: ['VFIO_DEVICE_SET_IRQS', 'pread', 'pwrite'],
   },
   'Device.close': closeDevice,
   'Device.[asyncDispose]': { ...closeDevice, run: ({ device }) => device[Symbol.asyncDispose]() },

@@ -27,6 +27,8 @@ export interface Scenario {
   again?(scene: Scene): unknown;
   /** Calls after whose failure that is not so before it was done again. */
   unsettles?: readonly string[];
+  /** Requests by the name that the table of system calls has for their number, which two can share. */
+  requests?: Record<string, string>;
   /** An errno that has another code than its name. */
   codes?: Record<string, string>;
 }
