@@ -2,12 +2,14 @@
 // Resetting a whole slot or bus: what is taken along, and what is in the way.
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { release } from 'node:os';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { bindDevice, Container, type Device, openDevice } from '../../lib/index.js';
 import { blocked, edu, nvme } from '../../vm/devices.js';
 import { driverOf, groupOf, realConfig16, useBound, useDevice } from '../support/bound.js';
 import { Edu, eduIdentification } from '../support/edu.js';
 import { LAG_LIMIT_MS, lagDuring } from '../support/lag.js';
+import { testIf } from '../support/skips.js';
 import { describeOn } from '../support/subject.js';
 
 const command = { register: 0x04, memory: 0x2, busMaster: 0x4, intxDisable: 0x400 };
@@ -35,6 +37,11 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'F2/ a hot reset of a slot', ()
   const reg = { version: 0x08, configuration: 0x14 };
   const version = 0x0001_0400;
   const held = useDevice(nvme);
+  // Later kernels take the answer of the device for it.
+  const testReset = testIf(
+    !release().startsWith('6.1.'),
+    "Linux 6.1 waits for a link state that QEMU's root port does not show after a reset",
+  );
   let device: Device;
   beforeEach(() => {
     ({ device } = held);
@@ -44,7 +51,7 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'F2/ a hot reset of a slot', ()
     expect(device.hotResetInfo()).toEqual([{ address: nvme.address, group: groupOf(nvme) }]);
   });
 
-  test('takes the device back to where it started, quiet', async () => {
+  testReset('takes the device back to where it started, quiet', async () => {
     const bar = device.bar(0);
     bar.write32(reg.configuration, 0x0046_0000); // sizes of queue entries, not enabled
     device.busMaster = true;
@@ -63,7 +70,7 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'F2/ a hot reset of a slot', ()
     expect(await arrived).toBe(1);
   });
 
-  test('refuses accesses, other resets and closing late, and wakes the device', async () => {
+  testReset('refuses accesses, other resets and closing late, and wakes the device', async () => {
     const powerControl = (device.config.find(0x01)?.offset ?? 0) + 4;
     device.config.write16(powerControl, device.config.read16(powerControl) | 3);
     const bar = device.bar(0);
@@ -83,7 +90,7 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'F2/ a hot reset of a slot', ()
     expect(held.device.bar(0).read32(reg.version)).toBe(version);
   });
 
-  test('leaves the event loop free', async () => {
+  testReset('leaves the event loop free', async () => {
     const { lag, outcomes } = await lagDuring(
       () => device.hotReset(),
       () => device.bar(0).read32(reg.version),

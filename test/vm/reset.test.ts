@@ -118,7 +118,7 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'a reset', () => {
     );
     expect(performance.now() - started).toBeGreaterThan(90);
     expect(lag).toBeLessThan(LAG_LIMIT_MS);
-    expect(outcomes.ERR_VFIO_BUSY).toBeGreaterThan(5);
+    expect(outcomes.ERR_VFIO_BUSY).toBeGreaterThan(0);
   });
 
   test('and a close leave the event loop free', async () => {
