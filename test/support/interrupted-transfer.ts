@@ -42,18 +42,21 @@ export async function interruptTransfer(
   const before = await readMemory(address, BYTES);
   await sleep(SETTLE_MS);
   const after = await readMemory(address, BYTES);
+  const earlier = blocksOf(pattern, before);
+  const newBlocks = [...blocksOf(pattern, after)].filter((block) => !earlier.has(block));
   return {
-    landed: bytesOf(pattern, before) > 0,
-    writtenAfterEnd: bytesOf(pattern, after) - bytesOf(pattern, before),
+    landed: earlier.size > 0,
+    // The memory is the kernel's again: what was there before may have gone meanwhile.
+    writtenAfterEnd: newBlocks.length * BLOCK_BYTES,
   };
 }
 
-/** How much of the pattern is where the device was to put it. */
-function bytesOf(pattern: Buffer, memory: Buffer): number {
-  let bytes = 0;
+/** Where the pattern is as the device was to write it. */
+function blocksOf(pattern: Buffer, memory: Buffer): Set<number> {
+  const blocks = new Set<number>();
   for (let at = 0; at < BYTES; at += BLOCK_BYTES) {
     const block = pattern.subarray(at, at + BLOCK_BYTES);
-    if (block.equals(memory.subarray(at, at + BLOCK_BYTES))) bytes += BLOCK_BYTES;
+    if (block.equals(memory.subarray(at, at + BLOCK_BYTES))) blocks.add(at);
   }
-  return bytes;
+  return blocks;
 }

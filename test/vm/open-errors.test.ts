@@ -23,6 +23,7 @@ describeOn({ backend: 'type1' }, 'a device cannot be opened', () => {
         `  echo vfio-pci > /sys/bus/pci/devices/${nvme.address}/driver_override`,
         `  echo ${nvme.address} > /sys/bus/pci/drivers/nvme/unbind`,
         `  echo ${nvme.address} > /sys/bus/pci/drivers_probe`,
+        'See vfio/docs/errors.md#err_vfio_not_bound',
       ].join('\n'),
     });
   });
