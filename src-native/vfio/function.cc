@@ -239,7 +239,7 @@ void Function::arm(std::uint32_t index, const std::vector<sys::UniqueFd>& eventf
   try {
     change_command(0, kCommandIntxDisable);
   } catch (...) {
-    attempt([&] { disarm_now(index); });
+    abandon();
     throw;
   }
 }
@@ -247,10 +247,19 @@ void Function::arm(std::uint32_t index, const std::vector<sys::UniqueFd>& eventf
 void Function::disarm(std::uint32_t index) {
   const std::lock_guard control(control_);
   const std::shared_lock in_use(in_use_);
-  // When the function is busy or closed, reset() or release() has disarmed it or is about to.
-  if (armed_ != index || state_.load(std::memory_order_acquire) != State::kLive) return;
+  const State state = state_.load(std::memory_order_acquire);
+  // release() disarms it, and asks for no lock by then.
+  if (state == State::kClosed || armed_ != index) return;
   abandoned_ = true;
-  disarm_now(index);
+  // When the function is busy, quiesce() or end_reset() does it.
+  if (state == State::kLive) disarm_now(index);
+}
+
+/// Disarms what nobody wants any more, now or, when the kernel refuses, at the next occasion.
+void Function::abandon() noexcept {
+  if (!armed_) return;
+  abandoned_ = true;
+  attempt([&] { disarm_now(*armed_); });
 }
 
 /// Every step is tried, and what failed first is thrown.
@@ -358,7 +367,7 @@ void Function::quiesce() noexcept {
   const std::lock_guard others_done(in_use_);
   if (state_.load(std::memory_order_acquire) == State::kClosed) return;
   attempt([&] { change_command(kCommandIntxDisable, kCommandBusMaster); });
-  if (armed_) attempt([&] { disarm_now(*armed_); });
+  abandon();
   doorbells_.give_up();
 }
 
@@ -373,8 +382,9 @@ void Function::end_reset(bool was_reset) {
     const std::lock_guard control(control_);
     const std::shared_lock in_use(in_use_);
     const bool open = state_.load(std::memory_order_acquire) != State::kClosed;
-    // What the kernel refused before the reset would be in the way for ever.
-    if (armed_ && open) attempt([&] { disarm_now(*armed_); });
+    // What the kernel refused before the reset would be in the way for ever. An interrupt set that
+    // was not quieted, as nothing came of the reset, goes on.
+    if (open && abandoned_) abandon();
     if (was_reset && open) quiet();
   } catch (...) {
     live_again();
@@ -412,7 +422,7 @@ void Function::release() noexcept {
   // Whoever passed the state check before the cut is waited for.
   { const std::lock_guard others_done(in_use_); }
   attempt([&] { change_command(kCommandIntxDisable, kCommandBusMaster); });
-  if (armed_) attempt([&] { disarm_now(*armed_); });
+  abandon();
   const std::shared_ptr<AddressSpace> space = claim_->space();
   attempt([&] { space->close(std::move(backend_), address_, claim_->group()); });
   claim_.reset();

@@ -117,6 +117,7 @@ class Function final {
   void set_command(std::uint16_t value);
   void change_command(std::uint16_t set, std::uint16_t clear);
   void disarm_now(std::uint32_t index);
+  void abandon() noexcept;
   std::optional<sys::Mapping> map(std::uint32_t region, Area area);
   void restore_doorbells() noexcept;
   void mask_intx_line();

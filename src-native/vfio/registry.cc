@@ -30,7 +30,7 @@ Registry::Claim::~Claim() {
 
 void Registry::Claim::publish(const std::shared_ptr<Function>& function) const {
   const std::lock_guard lock(instance().mutex_);
-  instance().devices_.at(address_.value()) = function;
+  instance().devices_.at(address_.value()).function = function;
 }
 
 Registry::Claim Registry::claim_device(const std::shared_ptr<AddressSpace>& space,
@@ -71,7 +71,7 @@ Registry::Claim Registry::claim(const std::shared_ptr<AddressSpace>& space,
     holder.space = chosen;
     ++holder.claims;
   }
-  if (address) devices_[*address];
+  if (address) ++devices_[*address].claims;
   return Claim(std::move(chosen), group, std::move(address));
 }
 
@@ -79,11 +79,10 @@ Registry::Slot Registry::claim_slot(const std::vector<AffectedFunction>& affecte
   Slot slot;
   const std::lock_guard lock(mutex_);  // released before the claims, if this throws
   for (const AffectedFunction& each : affected) {
-    const auto known = devices_.find(each.address);
-    const bool open = known != devices_.end();
-    slot.claims.push_back(claim_along(each, open));
+    const bool open = devices_.contains(each.address);
+    slot.claims.push_back(claim_along(each));
     if (!open) continue;
-    auto function = known->second.lock();
+    auto function = devices_.at(each.address).function.lock();
     if (function == nullptr || function->state() == State::kClosed) {
       throw Error(ErrorCode::kBusy,
                   each.address.text() + " would be reset too, and is being opened or closed");
@@ -93,8 +92,8 @@ Registry::Slot Registry::claim_slot(const std::vector<AffectedFunction>& affecte
   return slot;
 }
 
-/// Under the lock. A device that is not open is claimed as well.
-Registry::Claim Registry::claim_along(const AffectedFunction& affected, bool open) {
+/// Under the lock.
+Registry::Claim Registry::claim_along(const AffectedFunction& affected) {
   const auto holder = groups_.find(affected.group);
   auto space = holder == groups_.end() ? nullptr : holder->second.space.lock();
   if (space == nullptr) {
@@ -104,14 +103,13 @@ Registry::Claim Registry::claim_along(const AffectedFunction& affected, bool ope
                                              std::to_string(affected.group));
   }
   ++holder->second.claims;
-  if (open) return Claim(std::move(space), affected.group, std::nullopt);
-  devices_[affected.address];
+  ++devices_[affected.address].claims;
   return Claim(std::move(space), affected.group, affected.address);
 }
 
 void Registry::release(std::optional<int> group, const std::optional<Address>& address) {
   const std::lock_guard lock(mutex_);
-  if (address) devices_.erase(*address);
+  if (address && --devices_[*address].claims == 0) devices_.erase(*address);
   if (group && --groups_[*group].claims == 0) groups_.erase(*group);
 }
 

@@ -57,7 +57,8 @@ class Registry final {
   /// What this process has of the functions that one reset takes along.
   struct Slot {
     std::vector<std::shared_ptr<Function>> open;
-    /// On those that are not, so that nobody opens them meanwhile, and on every group.
+    /// On every function and its group, so that nobody opens one meanwhile, also not one that was
+    /// open and is closed.
     std::vector<Claim> claims;
   };
   /// Throws Error kUnsupported when a group is not held here, kBusy when a device is being opened
@@ -69,17 +70,20 @@ class Registry final {
     std::weak_ptr<AddressSpace> space;
     int claims = 0;
   };
+  struct Claimed {
+    std::weak_ptr<Function> function;  // expired while it is being opened or closed
+    int claims = 0;                    // two when it is open and a reset takes it along
+  };
 
   Registry() = default;
   Claim claim(const std::shared_ptr<AddressSpace>& space, std::optional<int> group,
               std::optional<Address> address, bool join);
-  Claim claim_along(const AffectedFunction& affected, bool open);
+  Claim claim_along(const AffectedFunction& affected);
   void release(std::optional<int> group, const std::optional<Address>& address);
 
   std::mutex mutex_;
   std::map<int, Holder> groups_;
-  /// Those that are claimed; expired while one is being opened or closed.
-  std::map<Address, std::weak_ptr<Function>> devices_;
+  std::map<Address, Claimed> devices_;
 };
 
 }  // namespace vfio

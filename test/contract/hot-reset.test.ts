@@ -186,8 +186,11 @@ describe('F2/ during a hot reset', () => {
   test('a neighbour can close meanwhile, and the rest goes on', async () => {
     const closing = neighbour.close();
     expect(() => neighbour.bar(0)).toThrow(withCode('ERR_VFIO_CLOSED'));
+    await closing;
+    await expect(openDevice(mate)).rejects.toEqual(busy);
     hardware.resetting.release();
-    await Promise.all([closing, resetting]);
+    await resetting;
+    await (await openDevice(mate)).close();
     device.bar(0).write32(0, 4);
     expect(hardware.peek(0, 0)).toBe(4);
   });
@@ -272,7 +275,11 @@ describe('a hot reset that does not come about', () => {
     closing.release();
     await ending;
     expect(set.closed).toBe(false);
+    expect(hardware.counts().eventfds).toBe(1);
     expect(device.busMaster).toBe(true);
+    const raised = set.vector(0).once();
+    expect(hardware.raise(2, 0)).toBe(true);
+    await raised;
     await device.hotReset();
   });
 
