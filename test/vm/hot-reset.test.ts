@@ -169,7 +169,7 @@ describeOn({ backend: 'type1', device: 'edu' }, 'F2/ a hot reset of a bus', () =
   });
 });
 
-describeOn({ backend: 'type1', device: 'edu' }, 'a hot reset that is not possible', () => {
+describeOn({ backend: 'type1', device: 'edu' }, 'F2/ a hot reset that is not possible', () => {
   test('says that there is none on a root bus', async () => {
     await using binding = await bindDevice(edu.address);
     await using device = await openDevice(binding.address);

@@ -24,7 +24,7 @@ function failureOf(call: () => unknown): unknown {
   return undefined;
 }
 
-describeOn({ backend: 'type1', device: 'nvme' }, 'a reset', () => {
+describeOn({ backend: 'type1', device: 'nvme' }, 'F2/ a reset', () => {
   useBound(nvme);
   let device: Device;
 
