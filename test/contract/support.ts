@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect } from '@jest/globals';
+import { patience } from '../support/patience.js';
 import type { Machine } from '../support/testing.js';
 
 /** Matches an error by its code alone: values from the addon are of another realm under jest. */
@@ -20,7 +21,7 @@ export function turn(): Promise<void> {
 
 /** Waits for what the hardware or another thread does; five seconds are far more than any of it takes. */
 export async function until(what: () => boolean): Promise<void> {
-  const deadline = Date.now() + 2000;
+  const deadline = Date.now() + 5000 * patience;
   while (!what()) {
     if (Date.now() > deadline) throw new Error(`It did not come to pass: ${what}`);
     await sleep(1);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // How a process ends: by itself once nobody waits, at once when it is told to, whatever is open or stuck.
 import { describe, expect, test } from '@jest/globals';
+import { patience } from '../support/patience.js';
 import { everythingOpen, run } from './support.js';
 
 /** Ends the process with 42 when it is alive after a while, without keeping it alive for that. */
-const aliveMeans42 = 'setTimeout(() => process.exit(42), 500).unref();';
+const aliveMeans42 = `setTimeout(() => process.exit(42), ${500 * patience}).unref();`;
 const ended = { status: 0, signal: null, stderr: '' };
 
 describe('a process ends by itself', () => {

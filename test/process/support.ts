@@ -6,10 +6,11 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { jest } from '@jest/globals';
+import { patience } from '../support/patience.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 /** Ends what hangs; no program takes a tenth of it. */
-const LIMIT_MS = 30_000 * Number(process.env.VFIO_TEST_PATIENCE ?? 1);
+const LIMIT_MS = 30_000 * patience;
 /** What programs run in: valgrind, perhaps. */
 const wrapper = (process.env.VFIO_TEST_WRAPPER ?? '').split(' ').filter((word) => word !== '');
 jest.setTimeout(2 * LIMIT_MS);

@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+
+/** How many times longer than usual anything may take: what watches the native code slows it down. */
+export const patience = Number(process.env.VFIO_TEST_PATIENCE ?? 1);
