@@ -37,6 +37,8 @@ beforeAll(async () => {
   device.allocDma(4096);
   neighbour = { device, vector: device.enableInterrupts('msix').vector(0) };
   device.bar(0);
+  // Without what tests of before left to the collector.
+  await collectGarbage();
   mapped = syscalls().mappedBytes();
   // Of INTx that could not be unmasked, and is when somebody waits next.
   jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
@@ -218,9 +220,9 @@ describe('F22/ whichever system call fails, nothing is half done by', () => {
 
   test('all of these together, which also leave nothing mapped', async () => {
     const tries = 10;
-    const isBack = () => syscalls().mappedBytes() === mapped;
+    const isBack = () => syscalls().mappedBytes() <= mapped;
     for (let i = 0; i < tries && !isBack(); i++) await collectGarbage();
-    expect(syscalls().mappedBytes()).toBe(mapped);
+    expect(syscalls().mappedBytes()).toBeLessThanOrEqual(mapped);
   });
 });
 
