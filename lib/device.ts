@@ -308,8 +308,10 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
    * `reset`.
    *
    * Rejects, and nothing was reset: with `ERR_VFIO_UNSUPPORTED` when there is no such reset, or a group is not
-   * held here; `ERR_VFIO_BUSY` when one of these devices is being opened, reset or closed; `EINVAL` when
-   * one is bound to another driver. The hint names the devices in the way.
+   * held here, and `ERR_VFIO_NOT_BOUND` when one of these devices is bound to another driver, both with a hint that
+   * says which; `ERR_VFIO_BUSY` when one is being opened, reset or closed, `ERR_VFIO_LOST` when one is gone;
+   * `EPERM` and `EBUSY` as the kernel refuses, when a group is not this process's to reset, or something else is at
+   * work on one of them.
    */
   async hotReset(): Promise<void> {
     this.#mustBeOpen();
@@ -374,8 +376,12 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
       this.#takeWrites();
       callUser(() => this.emit('reset'));
     } else {
-      this.#interrupts?.close();
       this.#doorbells.mute();
+      try {
+        this.#interrupts?.close();
+      } catch (failure) {
+        warn(`Closing the interrupts of ${this.address} failed`, failure);
+      }
     }
   }
 

@@ -102,7 +102,18 @@ export async function awaitHotReset(
     await work();
   } catch (failure) {
     if (!isNativeFailure(failure)) throw failure;
-    throw errorFromNative(failure, { address, ...diagnoseHotReset(failure, affected) });
+    throw errorFromNative(failure, { address, ...findHotResetFailure(failure, affected) });
+  }
+}
+
+function findHotResetFailure(
+  failure: NativeFailure,
+  affected: readonly AffectedDevice[],
+): FailureContext {
+  try {
+    return diagnoseHotReset(failure, affected);
+  } catch {
+    return obvious(failure);
   }
 }
 

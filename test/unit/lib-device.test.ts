@@ -5,6 +5,7 @@ import type { Device } from '../../lib/device.js';
 import {
   catchWarnings,
   defer,
+  type FakeInterrupts,
   FakeNative,
   rejectionOf,
   settle,
@@ -302,6 +303,20 @@ describe('what the kernel tells', () => {
   afterEach(() => {
     jest.useRealTimers();
     jest.restoreAllMocks();
+  });
+
+  test("an interrupt set that would not close at another device's hot reset is a warning", () => {
+    const set = device.enableInterrupts('intx');
+    const interrupts = native.device.interrupts as FakeInterrupts;
+    interrupts.close = () => {
+      throw { errno: 5, syscall: 'ioctl', request: 'VFIO_DEVICE_SET_IRQS', path: address };
+    };
+    const names = events(device);
+    native.device.takenAlong(false);
+    expect(warnings).toEqual([{ code: 'EIO', message: expect.stringContaining(address) }]);
+    expect(set.closed).toBe(true);
+    native.device.takenAlong(true);
+    expect(names).toEqual(['reset']);
   });
 
   test('becomes events', async () => {

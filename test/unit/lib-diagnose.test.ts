@@ -4,6 +4,7 @@ import { chmodSync } from 'node:fs';
 import { constants } from 'node:os';
 import { describe, expect, test } from '@jest/globals';
 import {
+  awaitHotReset,
   awaitOpen,
   diagnoseHotReset,
   diagnoseMap,
@@ -317,6 +318,15 @@ describe('a hot reset fails because', () => {
     expect(diagnoseHotReset(refused, affected, tree.root)).toEqual({ hint: undefined });
     const contended = failed('EBUSY', 'VFIO_DEVICE_PCI_HOT_RESET', address);
     expect(diagnoseHotReset(contended, affected, tree.root).hint).toContain('try again');
+  });
+
+  test('it does, whatever becomes of the look for why', async () => {
+    const unreadable = { address: 'x'.repeat(5000), group: 13 };
+    const work = () => Promise.reject(refused);
+    await expect(awaitHotReset(work, address, [unreadable])).rejects.toMatchObject({
+      code: 'EINVAL',
+      request: 'VFIO_DEVICE_PCI_HOT_RESET',
+    });
   });
 
   test('a group is not held, or there is none', () => {
