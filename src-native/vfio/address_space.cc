@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "vfio/attempt.h"
 #include "vfio/errors.h"
 #include "vfio/text.h"
 
@@ -126,8 +127,9 @@ void AddressSpace::attach(const std::function<void()>& step, const std::function
   try {
     adopt_limits(!was_attached);
   } catch (...) {
-    undo();
-    adopt_limits(false);
+    // What is left is to be known, whatever becomes of the undoing; what failed first is thrown.
+    attempt(undo);
+    attempt([this] { adopt_limits(false); });
     throw;
   }
 }

@@ -9,6 +9,7 @@
 #include "sys/errors.h"
 #include "sys/guarded.h"
 #include "uapi/vfio.h"
+#include "vfio/attempt.h"
 #include "vfio/errors.h"
 
 namespace vfio {
@@ -20,16 +21,6 @@ constexpr std::uint64_t kCommand = 0x04;
 constexpr std::uint16_t kCommandMemory = 1U << 1;
 constexpr std::uint16_t kCommandBusMaster = 1U << 2;
 constexpr std::uint16_t kCommandIntxDisable = 1U << 10;
-
-/// On the way out every step is tried, whatever became of the one before; the kernel undoes the
-/// rest when the descriptor closes.
-template <typename Step>
-void attempt(Step&& step) noexcept {
-  try {
-    step();
-  } catch (const std::exception&) {
-  }
-}
 
 /// The kernel answers EIO for a BAR that cannot be reached, as it raises SIGBUS for a mapped one.
 [[noreturn]] void rethrow_access(const sys::SysError& failure, std::uint32_t region) {
