@@ -6,7 +6,7 @@ import { Controller } from '../../examples/nvme/controller.js';
 import { type Binding, bindDevice, type Device, openDevice } from '../../lib/index.js';
 import { nvme, rootPort } from '../../vm/devices.js';
 import { deviceMappings, nvmeDisk } from '../support/bound.js';
-import { removed } from '../support/removal.js';
+import { removed, unbound } from '../support/removal.js';
 import { SlotPower } from '../support/slot-power.js';
 import { describeOn } from '../support/subject.js';
 
@@ -80,6 +80,21 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'F4/ a device that has vanished
       await slot.on();
     }
     expect(losses).toBe(1);
+  });
+
+  test('while the kernel wants it back is lost all the same', async () => {
+    const order: string[] = [];
+    for (const name of ['request', 'lost', 'close'] as const) {
+      device.on(name, () => order.push(name));
+    }
+    const requested = once(device, 'request');
+    const gone = unbound.take(nvme);
+    await requested;
+    await vanish();
+    expect(order).toEqual(['request', 'lost']);
+    await slot.on();
+    await device.close();
+    await gone;
   });
 
   test('leaves memory and interrupts to be closed, and nothing of it stays', async () => {
