@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The soak inside the test machine: `node build/guest/test/soak/guest.js SECONDS [PATTERN]`. Tells main.ts how it
+// The soak inside the test machine: `node build/guest/test/soak/guest.js SECONDS short|full [PATTERN]`. Tells main.ts how it
 // goes, in lines of JSON.
 import { appendFileSync } from 'node:fs';
 import { judgeKernelLog } from '../harness/kernel-log.js';
@@ -32,6 +32,7 @@ async function runCase(one: SoakCase, milliseconds: number): Promise<void> {
     const seconds = (performance.now() - started) / 1000;
     return { name: one.name, figures, seconds, ended };
   };
+  const least = length === 'full' ? (one.promised ?? 1) : 1;
   let told = started;
   try {
     await using _ = await one.prepare();
@@ -41,7 +42,7 @@ async function runCase(one: SoakCase, milliseconds: number): Promise<void> {
       if (performance.now() - told < TELL_MS) continue;
       told = performance.now();
       tell(line(false));
-    } while (performance.now() - started < milliseconds);
+    } while (performance.now() - started < milliseconds || (figures.rounds ?? 0) < least);
   } catch (error) {
     tell({ ...line(true), failure: String((error as Error).stack) });
     return;
@@ -61,7 +62,7 @@ function complaintOf({ announced = [] }: SoakCase): string | undefined {
   return judgeKernelLog(readKernelLog(), optional);
 }
 
-const [, , seconds, pattern = ''] = process.argv;
+const [, , seconds, length, pattern = ''] = process.argv;
 openKernelLog();
 const wanted = new RegExp(pattern, 'i');
 void runAll(

@@ -53,6 +53,8 @@ export interface SoakCase {
    * the time is over. Throws when what it proves does not hold; the kernel log is judged after each.
    */
   round(): Promise<Figures>;
+  /** Rounds that it has at least with `--full`, however long they take. */
+  readonly promised?: number;
   /** Lines that the kernel logs in a round because of what is done to it. */
   readonly announced?: readonly RegExp[];
 }

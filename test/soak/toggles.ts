@@ -6,7 +6,7 @@ import { eduRegisters } from '../support/edu.js';
 import { toggleUnderReaders } from '../support/toggles.js';
 import type { Figures, SoakCase } from './soak.js';
 
-/** A second or two of them, emulated; 100 rounds are the hundred thousand that are promised. */
+/** A second or two of them, emulated. */
 const TOGGLES = 1000;
 
 let device: Device;
@@ -37,4 +37,5 @@ export const toggleCase: SoakCase = {
   name: 'F2/ memory decode goes off and on under readers in two threads',
   prepare,
   round,
+  promised: 100,
 };

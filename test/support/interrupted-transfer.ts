@@ -21,6 +21,8 @@ export interface InterruptedTransfer {
   landed: boolean;
   /** How many bytes of what it was to write came after the end: none may. */
   writtenAfterEnd: number;
+  /** How many bytes were compared to know that. */
+  bytesCompared: number;
 }
 
 /**
@@ -48,6 +50,7 @@ export async function interruptTransfer(
     landed: earlier.size > 0,
     // The memory is the kernel's again: what was there before may have gone meanwhile.
     writtenAfterEnd: newBlocks.length * BLOCK_BYTES,
+    bytesCompared: Math.min(before.length, after.length),
   };
 }
 
