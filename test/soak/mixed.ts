@@ -5,6 +5,7 @@ import { randomFillSync } from 'node:crypto';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Edu } from '../support/edu.js';
+import { LAG_LIMIT_MS } from '../support/lag.js';
 import { Growth, type Holdings, heldSince, holdings, nothing } from '../support/leak-budget.js';
 import { type Fault, faults } from './mixed-faults.js';
 import { LANES, Rig } from './mixed-rig.js';
@@ -37,7 +38,9 @@ async function round(): Promise<Figures> {
   const quiet = await load(undefined, () => sleep(QUIET_MS));
   const struck = await load(fault, () => fault.strike(rig));
   delays.disable();
-  return { faults: 1, bytesVerified: quiet + struck, maxLag: delays.max / 1e6, ...leaks() };
+  const maxLag = delays.max / 1e6;
+  if (maxLag > LAG_LIMIT_MS) throw new Error(`the event loop stood still for ${maxLag} ms`);
+  return { faults: 1, bytesVerified: quiet + struck, maxLag, ...(await leaks()) };
 }
 
 /** Loads both devices while `work` goes on; gives how many bytes were verified. What a fault hits may fail. */
@@ -103,14 +106,14 @@ async function runEdu(isGoing: () => boolean, verified: { bytes: number }): Prom
 }
 
 /** All devices are open as they were after the first round of faults, and so the process holds what it held then. */
-function leaks(): Figures {
+async function leaks(): Promise<Figures> {
   if (rounds % faults.length !== 0) return {};
-  growth.sample(rounds);
+  await growth.sample(rounds);
   if (rounds === faults.length) {
-    before = holdings();
+    before = await holdings();
     return {};
   }
-  const left = heldSince(before);
+  const left = await heldSince(before);
   if (JSON.stringify(left) !== JSON.stringify(nothing)) {
     throw new Error(`left behind: ${JSON.stringify(left)}`);
   }

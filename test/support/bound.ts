@@ -96,7 +96,7 @@ export function openDescriptors(): string[] {
   return readdirSync('/proc/self/fd');
 }
 
-/** The mappings of devices in this process. */
+/** The mappings of devices in this process; what a closed one has left has no name (leak-budget.ts counts all). */
 export function deviceMappings(): string[] {
   return readFileSync('/proc/self/maps', 'utf8')
     .split('\n')

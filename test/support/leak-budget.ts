@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The leak budget: a device opened, used and closed over and over, and what is left of that in this process.
 import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { linearRegression } from 'simple-statistics';
@@ -12,7 +14,7 @@ export interface Subject {
   readonly interrupts: InterruptType;
 }
 
-/** What a process holds. */
+/** What a process holds. Mappings that are only memory come and go with V8: see {@link Growth}. */
 export interface Holdings {
   readonly descriptors: number;
   /** Mappings of devices. */
@@ -29,20 +31,38 @@ function status(field: string): number {
   return Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(text)?.[1]);
 }
 
-export function holdings(): Holdings {
-  const maps = readFileSync('/proc/self/maps', 'utf8').split('\n');
+function mappings(): string[] {
+  return readFileSync('/proc/self/maps', 'utf8').trimEnd().split('\n');
+}
+
+function holdingsNow(): Holdings {
   return {
     descriptors: readdirSync('/proc/self/fd').length,
-    mappings: maps.filter((line) => line.includes('vfio')).length,
+    mappings: mappings().filter((line) => line.includes('vfio')).length,
     threads: status('Threads'),
     locked: status('VmLck') * 1024,
     pinned: status('VmPin') * 1024,
   };
 }
 
+/** What is held in that many looks, one after the other: a thread ends some time after its device was closed. */
+const STEADY_LOOKS = 10;
+const LOOK_MS = 10;
+
+export async function holdings(): Promise<Holdings> {
+  let held = holdingsNow();
+  for (let same = 1; same < STEADY_LOOKS; same++) {
+    await sleep(LOOK_MS);
+    const now = holdingsNow();
+    if (!isDeepStrictEqual(now, held)) same = 0;
+    held = now;
+  }
+  return held;
+}
+
 /** What is held beyond what was held before. */
-export function heldSince(before: Holdings): Holdings {
-  const now = holdings();
+export async function heldSince(before: Holdings): Promise<Holdings> {
+  const now = await holdings();
   const difference = (field: keyof Holdings) => now[field] - before[field];
   return {
     descriptors: difference('descriptors'),
@@ -59,19 +79,35 @@ export const nothing: Holdings = { descriptors: 0, mappings: 0, threads: 0, lock
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-/** How resident memory grows: samples of it, without what V8 has yet to collect, and a line through them. */
+type Sample = [after: number, amount: number];
+
+/**
+ * How resident memory and the number of mappings grow: samples of them, without what V8 has yet to collect, and a
+ * line through each. A closed BAR that stays mapped is memory without a name, and shows only here.
+ */
 export class Growth {
-  readonly #samples: [after: number, bytes: number][] = [];
+  readonly #bytes: Sample[] = [];
+  readonly #mappings: Sample[] = [];
 
   /** Looks, after so many cycles. */
-  sample(after: number): void {
-    collectGarbage();
-    this.#samples.push([after, process.memoryUsage.rss()]);
+  async sample(after: number): Promise<void> {
+    // What was collected is given back in the turns that follow.
+    for (let times = 0; times < 2; times++) {
+      collectGarbage();
+      await new Promise(setImmediate);
+    }
+    this.#bytes.push([after, process.memoryUsage.rss()]);
+    this.#mappings.push([after, mappings().length]);
   }
 
   /** Bytes a cycle: the slope of the least-squares line. */
   get bytes(): number {
-    return linearRegression(this.#samples).m;
+    return linearRegression(this.#bytes).m;
+  }
+
+  /** Mappings a cycle. */
+  get mappings(): number {
+    return linearRegression(this.#mappings).m;
   }
 }
 
@@ -92,18 +128,18 @@ async function cycle({ address, interrupts }: Subject): Promise<void> {
 export class LeakBudget {
   readonly #subject: Subject;
   readonly #before: Holdings;
-  readonly #growth = new Growth();
+  readonly growth = new Growth();
   #cycles = 0;
 
-  private constructor(subject: Subject) {
+  private constructor(subject: Subject, before: Holdings) {
     this.#subject = subject;
-    this.#before = holdings();
+    this.#before = before;
   }
 
   /** Warms up: what is made once (code, heaps, the threads' stacks) is not counted. */
   static async begin(subject: Subject, warmUp: number): Promise<LeakBudget> {
     for (let done = 0; done < warmUp; done++) await cycle(subject);
-    return new LeakBudget(subject);
+    return new LeakBudget(subject, await holdings());
   }
 
   get cycles(): number {
@@ -113,16 +149,11 @@ export class LeakBudget {
   async run(cycles: number): Promise<void> {
     for (let done = 0; done < cycles; done++) await cycle(this.#subject);
     this.#cycles += cycles;
-    this.#growth.sample(this.#cycles);
+    await this.growth.sample(this.#cycles);
   }
 
   /** What is held beyond what was held before. */
-  left(): Holdings {
+  left(): Promise<Holdings> {
     return heldSince(this.#before);
-  }
-
-  /** By how many bytes a cycle the resident memory grew. */
-  get growth(): number {
-    return this.#growth.bytes;
   }
 }
