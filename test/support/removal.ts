@@ -7,7 +7,7 @@ import { writeFile } from 'node:fs/promises';
 import { type Binding, bindDevice } from '../../lib/index.js';
 import { nvmeDisk, rootPort, type VmDevice } from '../../vm/devices.js';
 import { plug, unplug, untilUnplugged } from '../../vm/host.js';
-import { driverOf, sysfs, until } from './bound.js';
+import { driverOf, sysfs, until } from './sysfs.js';
 
 /** One of them. The device is in the hands of vfio-pci. */
 export interface Removal {

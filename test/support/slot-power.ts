@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import type { VmDevice } from '../../vm/devices.js';
 import { writeConfig } from '../../vm/host.js';
-import { sysfs } from './bound.js';
+import { sysfs } from './sysfs.js';
 
 /** PCI Express Base 4.0, 7.5.3.10: Slot Control, with the power indicator and the power controller. */
 const SLOT_CONTROL = 0x18;
