@@ -91,8 +91,8 @@ test('F2/ a device that does not decode closes and opens as any other', async ()
   expect(device.bar(0).read32(0)).toBe(2);
 });
 
-test('F2/ memory decode goes off and on 10 000 times under readers in two threads', async () => {
-  const toggles = 10_000; // a hundred thousand on real VFIO: npm run soak
+test('F2/ memory decode goes off and on 2 000 times under readers in two threads', async () => {
+  const toggles = 2_000; // a hundred thousand on real VFIO: npm run soak
   device.bar(0).write32(0x1000, 0x1234);
   const registers = {
     constant: 0x1000,

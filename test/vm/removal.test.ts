@@ -76,7 +76,8 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'F3/ an NVMe controller', () =>
     await controller.namespace().read(0, memory);
   }
 
-  test.each([unplugged, removed, unbound])(
+  // Not unplugged: QEMU ends when a controller goes that could not deliver its completions.
+  test.each([removed, unbound])(
     'that is $how with commands in flight is closed after the grace time',
     async (way) => {
       const device = await openDevice(nvme.address, { requestGrace: 200 });
@@ -110,21 +111,24 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'F3/ an NVMe controller', () =>
     await expectWorking();
   });
 
-  test('that is unbound while it reads is closed in order by a driver that listens', async () => {
-    const device = await openDevice(nvme.address);
-    const controller = await Controller.open(device);
-    await throttle(nvme.id, { operationsPerSecond: 4 });
-    const codes = codesOf(startReads(controller));
-    device.on('request', async () => {
-      await throttle(nvme.id, {});
-      await controller.close();
-      await device.close();
-    });
-    await whileTaken(unbound, (gone) => gone);
-    // It waited for them.
-    expect(await codes).toEqual(Array(READS).fill(undefined));
-    await expectWorking();
-  });
+  test.each([unplugged, unbound])(
+    'that is $how while it reads is closed in order by a driver that listens',
+    async (way) => {
+      const device = await openDevice(nvme.address);
+      const controller = await Controller.open(device);
+      await throttle(nvme.id, { operationsPerSecond: 4 });
+      const codes = codesOf(startReads(controller));
+      device.on('request', async () => {
+        await throttle(nvme.id, {});
+        await controller.close();
+        await device.close();
+      });
+      await whileTaken(way, (gone) => gone);
+      // It waited for them.
+      expect(await codes).toEqual(Array(READS).fill(undefined));
+      await expectWorking();
+    },
+  );
 
   test('that is asked for has no reset, and says what is going on', async () => {
     const device = await openDevice(nvme.address, { requestGrace: 5000 });
