@@ -84,15 +84,15 @@ std::pair<Environment::Ticket, Napi::Value> Environment::make_promise() {
 
 Napi::Value Environment::keep_settlers(const Napi::CallbackInfo& info) {
   auto& self = *static_cast<Environment*>(info.Data());
-  self.pending_[self.last_ticket_] = {Napi::Persistent(info[0].As<Napi::Function>()),
-                                      Napi::Persistent(info[1].As<Napi::Function>())};
+  self.pending_.try_emplace(self.last_ticket_, info[0].As<Napi::Function>(),
+                            info[1].As<Napi::Function>());
   return info.Env().Undefined();
 }
 
 void Environment::settle(Ticket ticket, const std::function<Napi::Value(Napi::Env)>& value) {
   const Napi::Env env(env_);
-  const Settlers settlers = std::move(pending_.at(ticket));
-  pending_.erase(ticket);
+  const auto taken = pending_.extract(ticket);
+  const Settlers& settlers = taken.mapped();
   keep_alive_while_pending();
   try {
     settlers.resolve.Call({value(env)});

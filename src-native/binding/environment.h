@@ -109,8 +109,13 @@ class Environment final {
   /// What a promise gave to its executor. Node-API's own deferred would do the same, but nothing
   /// frees one that is pending when its env ends.
   struct Settlers {
-    Napi::FunctionReference resolve;
-    Napi::FunctionReference reject;
+    Settlers(Napi::Function to_resolve, Napi::Function to_reject)
+        : resolve(Napi::Persistent(to_resolve)), reject(Napi::Persistent(to_reject)) {}
+    Settlers(const Settlers&) = delete;
+    Settlers& operator=(const Settlers&) = delete;
+
+    const Napi::FunctionReference resolve;
+    const Napi::FunctionReference reject;
   };
 
   std::pair<Ticket, Napi::Value> make_promise();
