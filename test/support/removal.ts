@@ -5,8 +5,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { type Binding, bindDevice } from '../../lib/index.js';
-import { nvmeDisk, rootPort, type VmDevice } from '../../vm/devices.js';
-import { plug, unplug, untilUnplugged } from '../../vm/host.js';
+import type { VmDevice } from '../../vm/devices.js';
 import { driverOf, sysfs, until } from './sysfs.js';
 
 /** One of them. The device is in the hands of vfio-pci. */
@@ -45,21 +44,6 @@ export const removed: Removal = {
   },
   async bringBack(device) {
     await writeFile('/sys/bus/pci/rescan', '1');
-    return bindNew(device);
-  },
-};
-
-/** By hand, after the slot's button was pressed. Only {@link nvme}. */
-export const unplugged: Removal = {
-  how: 'unplugged',
-  async take(device) {
-    await unplug(device.id);
-    await untilUnplugged(device.id);
-    await until(() => !existsSync(sysfs(device, 'vendor')), 'the kernel knows that it is gone');
-  },
-  async bringBack(device) {
-    const properties = { bus: rootPort.id, serial: 'vfio-nvme-0', drive: nvmeDisk };
-    await plug('nvme', device.id, properties);
     return bindNew(device);
   },
 };
