@@ -10,6 +10,7 @@
 #include "sys/errors.h"
 #include "sys/file.h"
 #include "uapi/vfio.h"
+#include "vfio/attempt.h"
 #include "vfio/capabilities.h"
 #include "vfio/errors.h"
 #include "vfio/kernel_info.h"
@@ -279,15 +280,14 @@ sys::UniqueFd KernelFunction::watch(std::uint32_t irq_index) {
 
 // The descriptor closes next, and takes along what is left.
 void KernelFunction::disarm(std::uint32_t irq_index) noexcept {
-  try {
+  attempt([&] {
     set_irqs({.index = irq_index,
               .start = 0,
               .count = 0,
               .data = IrqRequest::Data::kNone,
               .action = IrqRequest::Action::kTrigger,
               .fds = {}});
-  } catch (const std::exception&) {
-  }
+  });
 }
 
 Change KernelFunction::take_change() {

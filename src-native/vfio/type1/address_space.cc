@@ -11,6 +11,7 @@
 
 #include "sys/errors.h"
 #include "sys/file.h"
+#include "vfio/attempt.h"
 #include "vfio/errors.h"
 #include "vfio/kernel_function.h"
 #include "vfio/type1/container.h"
@@ -123,27 +124,17 @@ class Type1AddressSpace final : public AddressSpaceBackend {
     try {
       if (groups_.empty()) container_.set_iommu();
     } catch (...) {
-      take_out(std::move(joined));
+      // By name: closing would do only where nobody else has the descriptor.
+      attempt([&] { joined.leave(); });
       throw;
     }
     groups_.emplace(group, Member{.group = std::move(joined), .users = 1});
   }
 
-  /// By name: closing would do only where nobody else has the descriptor.
-  static void take_out(type1::Group group) noexcept {
-    try {
-      group.leave();
-    } catch (const std::exception&) {
-    }
-  }
-
   /// A join undone. It goes through `attach` like the join, so that the address space learns that
   /// its mappings are gone if this was the last group. What failed before is the error to report.
   void leave(int group, const Attach& attach) noexcept {
-    try {
-      attach([&] { release_group(group); }, [] {});
-    } catch (const std::exception&) {
-    }
+    attempt([&] { attach([&] { release_group(group); }, [] {}); });
   }
 
   type1::Container container_;
