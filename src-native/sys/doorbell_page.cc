@@ -4,8 +4,10 @@
 #include <sched.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <mutex>
 #include <utility>
 
 #include "sys/syscalls.h"
@@ -21,6 +23,9 @@ enum class State : std::uint32_t {
   kSuspect,
   kGivingUp,
   kLost,
+  /// Closed. A store that was made before may still raise its signal, so the entry is the last to
+  /// be used again.
+  kRetired,
 };
 
 }  // namespace
@@ -35,12 +40,39 @@ namespace {
 /// Never freed, since a handler may be reading them at any time.
 std::array<DoorbellEntry, 256> entries;
 
-DoorbellEntry* take_entry(std::uintptr_t page) noexcept {
-  for (DoorbellEntry& entry : entries) {
-    std::uintptr_t free = 0;
-    if (entry.page.compare_exchange_strong(free, page)) return &entry;
-  }
-  return nullptr;
+/// Held by who gives an entry to a page or takes it back; handlers do without.
+std::mutex owners;
+
+DoorbellEntry* unused_entry() noexcept {
+  const auto is_free = [](const DoorbellEntry& entry) { return entry.page.load() == 0; };
+  const auto is_retired = [](const DoorbellEntry& entry) {
+    return entry.state.load() == State::kRetired;
+  };
+  auto* entry = std::ranges::find_if(entries, is_free);
+  if (entry == entries.end()) entry = std::ranges::find_if(entries, is_retired);
+  return entry == entries.end() ? nullptr : entry;
+}
+
+DoorbellEntry* take_entry(std::uintptr_t page) {
+  const std::lock_guard lock(owners);
+  DoorbellEntry* const entry = unused_entry();
+  if (entry == nullptr) return nullptr;
+  entry->page.store(page);
+  entry->state.store(State::kServing);
+  return entry;
+}
+
+/// Unless it has another page by now.
+void give_back(DoorbellEntry& entry, std::uintptr_t page) {
+  const std::lock_guard lock(owners);
+  if (entry.page.load() != page) return;
+  entry.state.store(State::kServing);
+  entry.page.store(0);
+}
+
+void wait_for_handler(const DoorbellEntry& entry) noexcept {
+  // It is in the middle of giving the page up, for as long as one mmap takes.
+  while (entry.state.load() == State::kGivingUp) ::sched_yield();
 }
 
 /// False when the kernel has no memory for it.
@@ -63,6 +95,7 @@ bool finish_giving_up(DoorbellEntry& entry, std::uintptr_t page) noexcept {
 bool on_bus_error(DoorbellEntry& entry, std::uintptr_t page) noexcept {
   State state = State::kServing;
   if (entry.state.compare_exchange_strong(state, State::kSuspect)) return true;
+  if (state == State::kRetired) return put_memory_at(page);
   // Another thread may have been quicker: then the page is lost already, or about to be.
   if (state != State::kSuspect) return true;
   if (!entry.state.compare_exchange_strong(state, State::kGivingUp)) return true;
@@ -88,10 +121,7 @@ std::shared_ptr<DoorbellPage> DoorbellPage::make(Mapping page) {
 DoorbellPage::DoorbellPage(Mapping page, DoorbellEntry& entry) noexcept
     : page_(std::move(page)), entry_(entry) {}
 
-DoorbellPage::~DoorbellPage() {
-  entry_.state.store(State::kServing);
-  entry_.page.store(0);
-}
+DoorbellPage::~DoorbellPage() { give_back(entry_, reinterpret_cast<std::uintptr_t>(data())); }
 
 void DoorbellPage::give_up() noexcept {
   for (State state : {State::kServing, State::kSuspect}) {
@@ -108,10 +138,15 @@ bool DoorbellPage::is_lost() noexcept {
 }
 
 void DoorbellPage::restore(Mapping fresh) {
-  // A handler is in the middle of it, for as long as one mmap takes.
-  while (entry_.state.load() == State::kGivingUp) ::sched_yield();
+  wait_for_handler(entry_);
   page_.replace_with(std::move(fresh));
   entry_.state.store(State::kServing);
+}
+
+void DoorbellPage::tombstone() noexcept {
+  page_.tombstone();
+  wait_for_handler(entry_);
+  entry_.state.store(State::kRetired);
 }
 
 }  // namespace vfio::sys

@@ -17,7 +17,7 @@ struct DoorbellEntry;
 
 class DoorbellPage final {
  public:
-  /// Takes a mapping of one page or of a part of one. Null when 256 of them exist already.
+  /// Takes a mapping of one page or of a part of one. Null when 256 of them are in use already.
   static std::shared_ptr<DoorbellPage> make(Mapping page);
   /// When nobody stores to it any more.
   ~DoorbellPage();
@@ -34,8 +34,9 @@ class DoorbellPage final {
   /// stores to it.
   void restore(Mapping fresh);
 
-  /// As Mapping::tombstone; not to be restored.
-  void tombstone() noexcept { page_.tombstone(); }
+  /// As Mapping::tombstone; not to be restored. Makes room for another page: JavaScript may hold on
+  /// to this one for long.
+  void tombstone() noexcept;
 
  private:
   DoorbellPage(Mapping page, DoorbellEntry& entry) noexcept;

@@ -56,6 +56,7 @@ void Doorbells::restore(const Map& map) {
 
 void Doorbells::tombstone() noexcept {
   for (const Page& each : pages_) each.page->tombstone();
+  pages_.clear();  // JavaScript's buffers own theirs
 }
 
 }  // namespace vfio

@@ -95,7 +95,6 @@ const coverage: Instrument = {
     // gcc's counters are written when a process ends by itself; jest may kill its workers.
     '--runInBand',
     '--coverage',
-    '--coverageProvider=v8',
     '--collectCoverageFrom=lib/**/*.ts',
     '--coverageReporters=json-summary',
     '--coverageReporters=html',

@@ -195,3 +195,32 @@ TEST_CASE("F2/ there are 256 such pages, and those that ended make room") {
   pages.pop_back();
   CHECK(DoorbellPage::make(registers.map()) != nullptr);
 }
+
+TEST_CASE(
+    "F2/ a page that is closed makes room although JavaScript keeps it, and a late store is lost") {
+  const Registers registers;
+  std::vector<std::shared_ptr<DoorbellPage>> pages;
+  while (auto page = DoorbellPage::make(registers.map())) pages.push_back(std::move(page));
+  pages.front()->tombstone();
+  const auto next = DoorbellPage::make(registers.map());
+  REQUIRE(next != nullptr);
+  CHECK(DoorbellPage::make(registers.map()) == nullptr);
+  store(*pages.front(), 1);
+  CHECK(registers.first() == 0);
+  pages.front().reset();
+  store(*next, 2);
+  CHECK(registers.first() == 2);
+  CHECK(DoorbellPage::make(registers.map()) == nullptr);
+}
+
+TEST_CASE("F2/ a store to a closed page that the kernel had no memory for is lost, too") {
+  Registers registers;
+  const auto page = DoorbellPage::make(registers.map());
+  fail_syscall(1, ENOMEM, "mmap");
+  page->tombstone();
+  reset_syscalls();
+  registers.set_on(false);
+  store(*page, 1);
+  registers.set_on(true);
+  CHECK(registers.first() == 0);
+}

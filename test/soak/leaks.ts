@@ -52,6 +52,6 @@ function leaksOf(left: Holdings): number {
 }
 
 export const leakCases: readonly SoakCase[] = [
-  leakCase(edu, 'msi', { warmUp: 500, batch: 100, enough: 2000, promised: 10_000 }),
-  leakCase(nvme, 'msix', { warmUp: 20, batch: 10, enough: 100, promised: 200 }),
+  leakCase(edu, 'msi', { warmUp: 1500, batch: 100, enough: 1000, promised: 10_000 }),
+  leakCase(nvme, 'msix', { warmUp: 60, batch: 10, enough: 100, promised: 200 }),
 ];

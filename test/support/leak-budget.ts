@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { linearRegression } from 'simple-statistics';
+import { median } from 'simple-statistics';
 import { type InterruptType, openDevice } from '../../lib/index.js';
 
 /** What is opened, and which of its interrupts are armed each time. */
@@ -82,8 +82,19 @@ const collectGarbage = runInNewContext('gc') as () => void;
 type Sample = [after: number, amount: number];
 
 /**
- * How resident memory and the number of mappings grow: samples of them, without what V8 has yet to collect, and a
- * line through each. A closed BAR that stays mapped is memory without a name, and shows only here.
+ * Theil and Sen's slope: the median of those between any two samples. V8's heap grows and shrinks in steps of a
+ * MiB or two, which tilt a least-squares line; what every cycle leaves behind is in all of the slopes.
+ */
+function slope(samples: readonly Sample[]): number {
+  const slopes = samples.flatMap(([x, y], index) =>
+    samples.slice(index + 1).map(([later, more]) => (more - y) / (later - x)),
+  );
+  return slopes.length === 0 ? 0 : median(slopes);
+}
+
+/**
+ * How resident memory and the number of mappings grow: samples of them, without what V8 has yet to collect. A closed
+ * BAR that stays mapped is memory without a name, and shows only here.
  */
 export class Growth {
   readonly #bytes: Sample[] = [];
@@ -100,14 +111,14 @@ export class Growth {
     this.#mappings.push([after, mappings().length]);
   }
 
-  /** Bytes a cycle: the slope of the least-squares line. */
+  /** Bytes a cycle. */
   get bytes(): number {
-    return linearRegression(this.#bytes).m;
+    return slope(this.#bytes);
   }
 
   /** Mappings a cycle. */
   get mappings(): number {
-    return linearRegression(this.#mappings).m;
+    return slope(this.#mappings);
   }
 }
 
