@@ -65,7 +65,7 @@ void VectorPolls::unref(std::uint32_t vector) {
 
 std::shared_ptr<IrqSet> VectorPolls::to_lend(const std::vector<std::uint32_t>& vectors) const {
   for (const std::uint32_t vector : vectors) {
-    check_consumer(vector);
+    check_vector(vector);
     if (!polls_.contains(vector)) continue;
     throw Error(ErrorCode::kBusy, "vector " + std::to_string(vector) +
                                       " is listened to in this thread, and an interrupt has one "

@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { type Device, openDevice } from '../../lib/index.js';
 import { everyAccess } from '../support/accesses.js';
 import { type MemoryDevice, useMachine } from '../support/testing.js';
+import { toggleUnderReaders } from '../support/toggles.js';
 import { command, mappableOrNot, withCode } from './support.js';
 
 const address = '0000:06:00.0';
@@ -89,3 +90,18 @@ test('F2/ a device that does not decode closes and opens as any other', async ()
   device = await openDevice(address);
   expect(device.bar(0).read32(0)).toBe(2);
 });
+
+test('F2/ memory decode goes off and on 2 000 times under readers in two threads', async () => {
+  const toggles = 2_000; // a hundred thousand on real VFIO: npm run soak
+  device.bar(0).write32(0x1000, 0x1234);
+  const registers = {
+    constant: 0x1000,
+    value: 0x1234,
+    doorbell: 8,
+    echo: (value: number) => value,
+  };
+  const { here, there } = await toggleUnderReaders(device, toggles, registers);
+  expect(here).toEqual({ read: toggles / 2, failed: toggles / 2, wrong: 0 });
+  expect(there).toEqual({ read: expect.any(Number), failed: expect.any(Number), wrong: 0 });
+  expect(Math.min(there.read, there.failed)).toBeGreaterThan(0);
+}, 60_000);

@@ -158,3 +158,21 @@ test('F17/ a handle of another time, or of none, is closed for native accessors'
   expect(addon.read32(undefined as never, undefined as never)).toBe(-1);
   expect((addon.read32 as () => number)()).toBe(-1);
 });
+
+test('F17/ a handle stays closed when its entry is used again', async () => {
+  const addon = loadNative();
+  const { container, device: native } = await addon.openDevice(address);
+  const stale = native.acquire(0);
+  native.release(stale);
+  let handle = native.acquire(0);
+  // Of 4096 entries the one that has been free for longest is taken.
+  for (let next = 0; handle % 4096 !== stale % 4096 && next < 4096; next++) {
+    native.release(handle);
+    handle = native.acquire(0);
+  }
+  expect(handle % 4096).toBe(stale % 4096);
+  expect(addon.read32(handle, 0)).toBeGreaterThanOrEqual(0);
+  expect(addon.read32(stale, 0)).toBe(-1);
+  await native.close();
+  await container.close();
+});

@@ -334,7 +334,8 @@ int FakeKernel::iommu_info(const File& container, void* argument) const {
 int FakeKernel::group_ioctl(int fd, File& group, unsigned long request, void* argument) {
   if (request == VFIO_GROUP_GET_STATUS) {
     auto status = read<vfio_group_status>(argument);
-    status.flags = (viable ? VFIO_GROUP_FLAGS_VIABLE : 0) |
+    constexpr std::uint32_t kOfLaterKernels = 1U << 31;
+    status.flags = kOfLaterKernels | (viable ? VFIO_GROUP_FLAGS_VIABLE : 0) |
                    (group.container >= 0 ? VFIO_GROUP_FLAGS_CONTAINER_SET : 0);
     std::memcpy(argument, &status, sizeof status);
     return 0;

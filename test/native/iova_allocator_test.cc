@@ -6,7 +6,11 @@
 #include <random>
 
 #include "iova_model.h"
+#include "support.h"
 
+using vfio::ErrorCode;
+using vfio::IovaAllocator;
+using vfio::testing::code_of;
 using vfio::testing::IovaModel;
 
 TEST_CASE("F14/ the allocator does as a set of pages does, for a million random steps") {
@@ -20,4 +24,13 @@ TEST_CASE("F14/ the allocator does as a set of pages does, for a million random 
       FAIL("seed ", seed, ", step ", step, ": ", model.last_step());
     }
   }
+}
+
+TEST_CASE("F14/ a range begins with its first byte and ends with its last") {
+  IovaAllocator allocator;
+  allocator.set_ranges({{0x1000, 0x1fff}});
+  CHECK(code_of([&] { allocator.reserve(0x1000, 0x1001); }) == ErrorCode::kRange);
+  CHECK(code_of([&] { allocator.reserve(0x1001, 0x1000); }) == ErrorCode::kRange);
+  CHECK(code_of([&] { allocator.reserve(0xfff, 2); }) == ErrorCode::kRange);
+  CHECK(code_of([&] { allocator.reserve(0x1000, 0x1000); }) == std::nullopt);
 }

@@ -62,10 +62,12 @@ export async function toggleUnderReaders(
   });
   await once(worker, 'message');
   const told = once(worker, 'message');
+  // A thread that ended may be heard of in the same turn as what it said last.
+  const exited = once(worker, 'exit');
   const here = toggle(device, toggles, registers);
   Atomics.store(stop, 0, 1);
   const [there] = (await told) as [Tally];
-  await once(worker, 'exit');
+  await exited;
   await grant.revoke();
   return { here, there };
 }
