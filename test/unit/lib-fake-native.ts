@@ -4,12 +4,14 @@
 import { jest } from '@jest/globals';
 import type {
   Native,
+  NativeAdoption,
   NativeAffectedDevice,
   NativeChange,
   NativeContainer,
   NativeDevice,
   NativeDmaBuffer,
   NativeInterrupts,
+  NativeRegionInfo,
 } from '../../lib/native.js';
 
 /** A promise to settle by hand. */
@@ -283,6 +285,38 @@ export function fakeBuffer(iova: bigint, byteLength: number, log: string[]): Nat
   };
 }
 
+/** What was granted of a FakeDevice: BAR 0 and config space, vectors 1 and 3 of its MSI-X, a buffer. */
+export class FakeAdoption implements NativeAdoption {
+  readonly address: string;
+  readonly regions: NativeAdoption['regions'];
+  readonly vectors = [1, 3];
+  readonly memory: NativeDmaBuffer[];
+  interrupts: FakeInterrupts | undefined;
+  irqIndex: number | undefined = 2;
+  /** The granting thread ends it. */
+  revoke = () => {};
+  readonly #log: string[];
+
+  constructor(device: FakeDevice) {
+    this.address = device.address;
+    this.#log = device.log;
+    this.regions = [0, 7].map((index) => ({
+      info: device.region(index) as NativeRegionInfo,
+      handle: device.acquire(index),
+    }));
+    this.interrupts = new FakeInterrupts(4, device.log);
+    this.memory = [fakeBuffer(0x10000n, 4096, device.log)];
+  }
+
+  onRevoked(callback: () => void): void {
+    this.revoke = callback;
+  }
+
+  close(): void {
+    this.#log.push('let go');
+  }
+}
+
 /** The addon over one fake container; a handle is a region's index, of the newest device. */
 function notFaked(): never {
   throw new Error('FakeNative does single accesses only');
@@ -298,7 +332,10 @@ export class FakeNative implements Native {
     return this.container;
   }
 
-  adopt = notFaked;
+  adopt(_token: string): NativeAdoption {
+    return new FakeAdoption(this.device);
+  }
+
   takeBusErrors = notFaked;
 
   async openDevice(address: string) {

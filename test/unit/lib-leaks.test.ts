@@ -2,9 +2,11 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { AdoptedDevice } from '../../lib/adopted-device.js';
 import { Container } from '../../lib/container.js';
 import type { Device } from '../../lib/device.js';
-import { catchWarnings, FakeNative, settle } from './lib-fake-native.js';
+import type { DmaBuffer } from '../../lib/dma.js';
+import { catchWarnings, FakeAdoption, FakeDevice, FakeNative, settle } from './lib-fake-native.js';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -58,9 +60,30 @@ test('a device that was forgotten is named, although the addon knows its callbac
   native.device.change({ lost: true, requested: true, fault: true });
 });
 
+test('a forgotten device stays open, whatever happens to it, until the kernel wants it back', async () => {
+  await forgetDevice('0000:04:00.0');
+  await collectUntil(() => warningsOf('0000:04:00.0').length > 0);
+  native.log.length = 0;
+  native.device.takenAlong(false);
+  native.device.takenAlong(true);
+  native.device.change({ lost: true, requested: false, fault: true });
+  expect(native.log).toEqual([]);
+  native.device.change({ lost: true, requested: true, fault: true });
+  expect(native.log).toEqual(['close 0000:04:00.0']);
+});
+
 test('a device that was closed is not', async () => {
   const device = await closeDevice('0000:02:00.0');
   await collectUntil(() => device.deref() === undefined);
   await settle();
   expect(warningsOf('0000:02:00.0')).toEqual([]);
+});
+
+test('an adopted device that was forgotten is named, and its parts end with the grant', async () => {
+  const adoption = new FakeAdoption(new FakeDevice('0000:03:00.0', native.log));
+  const buffer = new AdoptedDevice(native, adoption).memory[0] as DmaBuffer;
+  await collectUntil(() => warningsOf('0000:03:00.0').length > 0);
+  expect(buffer.closed).toBe(false);
+  adoption.revoke();
+  expect(buffer.closed).toBe(true);
 });
