@@ -52,6 +52,7 @@ const std::map<std::string, std::string>& links() {
       {"/sys/bus/pci/devices/0000:06:00.1/iommu_group", "../../../../kernel/iommu_groups/12/.."},
       {"/sys/bus/pci/devices/0000:06:00.2/iommu_group", "../iommu_groups/99999999999999999999"},
       {"/sys/bus/pci/devices/0000:06:00.3/iommu_group", "../../../../kernel/iommu_groups/"},
+      {"/sys/bus/pci/devices/0000:06:00.4/iommu_group", "../../../../kernel/iommu_groups/12b"},
   };
   return kLinks;
 }
@@ -261,7 +262,8 @@ int FakeKernel::ioctl(int fd, unsigned long request, void* argument) {
 /// Copies an answer as far as there is space for it, and says how much it takes.
 int FakeKernel::answer(void* argument, std::vector<std::uint8_t> bytes) const {
   const auto space = read<std::uint32_t>(argument);
-  const auto wanted = asks_for_more ? space + 8 : static_cast<std::uint32_t>(bytes.size());
+  const auto wanted =
+      asks_for_more > 0 ? space + asks_for_more : static_cast<std::uint32_t>(bytes.size());
   std::memcpy(bytes.data(), &wanted, sizeof wanted);
   std::memcpy(argument, bytes.data(), std::min<std::size_t>(space, bytes.size()));
   return 0;
@@ -378,7 +380,7 @@ int FakeKernel::device_ioctl(File& device, unsigned long request, void* argument
   if (request == VFIO_DEVICE_GET_INFO) {
     std::vector<std::uint8_t> bytes;
     append(bytes, vfio_device_info{.argsz = 0,
-                                   .flags = VFIO_DEVICE_FLAGS_PCI | VFIO_DEVICE_FLAGS_RESET,
+                                   .flags = device_flags,
                                    .num_regions = num_regions,
                                    .num_irqs = num_irqs,
                                    .cap_offset = 0,
@@ -405,7 +407,7 @@ int FakeKernel::hot_reset_info(void* argument) const {
                                         .count = static_cast<std::uint32_t>(slot.size())});
   const std::size_t head = bytes.size();
   for (const auto& device : slot) append(bytes, device);
-  const bool fits = read<std::uint32_t>(argument) >= bytes.size() && !asks_for_more;
+  const bool fits = read<std::uint32_t>(argument) >= bytes.size() && asks_for_more == 0;
   std::memcpy(argument, bytes.data(), fits ? bytes.size() : head);
   return fits ? 0 : fail(ENOSPC);
 }

@@ -30,11 +30,12 @@ class FakeKernel final {
   bool has_type1 = true;
   bool has_type1v2 = true;
   bool viable = true;
-  bool bound = true;             // to vfio-pci: the groups have nodes
-  unsigned opens_too_early = 0;  // so many opens of a group find no node yet
-  bool has_ranges = true;        // IOVA_RANGE, as from Linux 5.4
-  bool asks_for_more = false;    // argsz never settles
+  bool bound = true;                // to vfio-pci: the groups have nodes
+  unsigned opens_too_early = 0;     // so many opens of a group find no node yet
+  bool has_ranges = true;           // IOVA_RANGE, as from Linux 5.4
+  std::uint32_t asks_for_more = 0;  // so many bytes with each answer: argsz never settles
   bool has_err = true;
+  std::uint32_t device_flags = VFIO_DEVICE_FLAGS_PCI | VFIO_DEVICE_FLAGS_RESET;
   std::uint32_t num_regions = 10;
   std::uint32_t num_irqs = 5;
   bool mixes_up_regions = false;          // answers for the next one

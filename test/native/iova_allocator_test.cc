@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <random>
 
 #include "iova_model.h"
@@ -33,4 +34,16 @@ TEST_CASE("F14/ a range begins with its first byte and ends with its last") {
   CHECK(code_of([&] { allocator.reserve(0x1001, 0x1000); }) == ErrorCode::kRange);
   CHECK(code_of([&] { allocator.reserve(0xfff, 2); }) == ErrorCode::kRange);
   CHECK(code_of([&] { allocator.reserve(0x1000, 0x1000); }) == std::nullopt);
+}
+
+TEST_CASE("F14/ beside a range that ends where addresses do there is no room") {
+  IovaAllocator allocator;
+  allocator.set_ranges({{.first = 0, .last = UINT64_MAX}});
+  for (const std::uint64_t last : {UINT64_MAX, UINT64_MAX - 1}) {
+    CAPTURE(last);
+    allocator.reserve(IovaAllocator::kLowest, last - IovaAllocator::kLowest + 1);
+    CHECK(code_of([&] { allocator.allocate(0x1000, 0x1000); }) == ErrorCode::kRange);
+    allocator.free(IovaAllocator::kLowest);
+  }
+  CHECK(allocator.allocate(0x1000, 0x1000) == IovaAllocator::kLowest);
 }

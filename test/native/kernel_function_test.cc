@@ -81,8 +81,37 @@ TEST_CASE_FIXTURE(Fixture, "the capabilities of a region are read, however long 
 TEST_CASE("a kernel whose answers never settle is given up") {
   FakeKernel kernel;
   const auto space = open_type1();
-  kernel.asks_for_more = true;
+  kernel.asks_for_more = 8;
   CHECK(code_of([&] { space->open(kAddress, 12, attach_without_limits); }) == ErrorCode::kProtocol);
+}
+
+TEST_CASE("F21/ an answer of gigabytes is refused before there is memory for it") {
+  FakeKernel kernel;
+  const auto space = open_type1();
+  kernel.asks_for_more = 0x80000000;
+  CHECK(code_of([&] { space->open(kAddress, 12, attach_without_limits); }) == ErrorCode::kProtocol);
+  CHECK(count_syscalls("VFIO_DEVICE_GET_INFO") == 1);
+}
+
+TEST_CASE("a device on another bus is refused") {
+  FakeKernel kernel;
+  kernel.device_flags = VFIO_DEVICE_FLAGS_RESET;
+  const auto space = open_type1();
+  const std::size_t before = open_descriptors();
+  CHECK(code_of([&] { space->open(kAddress, 12, attach_without_limits); }) ==
+        ErrorCode::kUnsupported);
+  CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("a device without the kernel's own interrupts is opened, and says nothing") {
+  FakeKernel kernel;
+  kernel.num_irqs = 3;
+  const auto space = open_type1();
+  const auto function = space->open(kAddress, 12, attach_without_limits);
+  CHECK(kernel.armed_eventfds() == 0);
+  kernel.raise(VFIO_PCI_REQ_IRQ_INDEX);
+  CHECK_FALSE(is_readable(function->change_fd()));
+  CHECK_FALSE(function->take_change().requested);
 }
 
 TEST_CASE("F21/ a device that claims more regions or interrupts than there can be is refused") {
@@ -275,6 +304,22 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(function->take_change().lost);
 }
 
+TEST_CASE_FIXTURE(Fixture, "F4/ a device that is gone is told once, whoever found it out") {
+  kernel.vanish();
+  CHECK(is_lost([&] { function->reset(); }));
+  kernel.raise(VFIO_PCI_REQ_IRQ_INDEX);
+  CHECK(function->take_change().lost);
+  CHECK_FALSE(is_readable(function->change_fd()));
+}
+
+TEST_CASE_FIXTURE(Fixture, "F4/ a device whose config space cannot even be read is gone") {
+  kernel.raise(VFIO_PCI_ERR_IRQ_INDEX);
+  fail_syscall(1, EIO, "pread");
+  const Change change = function->take_change();
+  CHECK(change.fault);
+  CHECK(change.lost);
+}
+
 TEST_CASE("F4/ a device that does not answer is not opened, and nothing stays open") {
   FakeKernel kernel;
   const auto space = open_type1();
@@ -324,7 +369,7 @@ TEST_CASE_FIXTURE(Fixture, "what a hot reset takes along is asked for with enoug
   CHECK(affected[1].address.text() == "0000:01:00.1");
   CHECK(affected[2].address.text() == "0010:a2:1f.7");
   CHECK(affected[2].group == 13);
-  kernel.asks_for_more = true;
+  kernel.asks_for_more = 8;
   CHECK(code_of([&] { function->hot_reset_info(); }) == ErrorCode::kProtocol);
 }
 
@@ -340,6 +385,9 @@ TEST_CASE_FIXTURE(Fixture,
   function->hot_reset(groups);
   REQUIRE(kernel.hot_resets.size() == 1);
   CHECK(kernel.hot_resets[0] == std::vector<int>{12, 13});
+  fail_syscall(1, EAGAIN, "ioctl");
+  function->hot_reset(groups);
+  CHECK(kernel.hot_resets.size() == 2);
   kernel.hot_resets_refused = 1000;
   CHECK(errno_of([&] { function->hot_reset(groups); }) == EBUSY);
   space->release_group(13);

@@ -233,7 +233,7 @@ std::optional<RegionInfo> MemoryDevice::region(std::uint32_t index) const {
   } else if (index < bars_.size() && bars_[index].spec.size > 0) {
     const BarSpec& bar = bars_[index].spec;
     const bool rom = index == VFIO_PCI_ROM_REGION_INDEX;
-    info.flags = rom ? VFIO_REGION_INFO_FLAG_READ : kReadWrite;
+    info.flags = rom || !bar.writable ? VFIO_REGION_INFO_FLAG_READ : kReadWrite;
     if (bar.mappable) info.flags |= VFIO_REGION_INFO_FLAG_MMAP;
     info.size = bar.size;
     if (bar.mappable) info.mappable = bar.sparse;

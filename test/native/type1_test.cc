@@ -98,6 +98,27 @@ TEST_CASE("what was opened elsewhere is refused when it is something else") {
   CHECK(open_descriptors() == before);
 }
 
+TEST_CASE("a node that is in a container already is left there") {
+  FakeKernel kernel;
+  const sys::UniqueFd elsewhere = sys::open_file("/dev/vfio/vfio", O_RDWR);
+  sys::Duplicate node = opened("/dev/vfio/12");
+  int container = elsewhere.get();
+  sys::control(node.fd, VFIO_GROUP_SET_CONTAINER, &container, "", "");
+  const auto space = open_type1();
+  CHECK(code_of([&] { space->hold_group(12, std::move(node), attach); }) == ErrorCode::kBusy);
+  CHECK(kernel.unset_containers == 0);
+  CHECK_FALSE(space->limits().attached);
+}
+
+TEST_CASE("a node whose name only begins with a number is believed") {
+  FakeKernel kernel;
+  const auto space = open_type1();
+  sys::Duplicate node = opened("/dev/vfio/12");
+  node.file = "/run/13-of-a-machine";
+  space->hold_group(12, std::move(node), attach);
+  CHECK(space->limits().attached);
+}
+
 TEST_CASE("the group of a device is what sysfs says") {
   FakeKernel kernel;
   const auto space = open_type1();
@@ -112,7 +133,8 @@ TEST_CASE("the group of a device is what sysfs says") {
 TEST_CASE("F21/ a link to what is no group is refused") {
   FakeKernel kernel;
   const auto space = open_type1();
-  for (const char* address : {"0000:06:00.0", "0000:06:00.1", "0000:06:00.2", "0000:06:00.3"}) {
+  for (const char* address :
+       {"0000:06:00.0", "0000:06:00.1", "0000:06:00.2", "0000:06:00.3", "0000:06:00.4"}) {
     CAPTURE(address);
     CHECK(code_of([&] { space->group_of(Address::parse(address)); }) == ErrorCode::kProtocol);
   }
@@ -223,6 +245,10 @@ TEST_CASE("F20/ a node that is late is waited for, one that will not come is not
   FakeKernel kernel;
   const auto space = open_type1();
   kernel.opens_too_early = 3;
+  CHECK(space->open(kFirst, 12, attach));
+  space->detach(kFirst, 12);
+
+  fail_syscall(1, ENODEV, "open");
   CHECK(space->open(kFirst, 12, attach));
   space->detach(kFirst, 12);
 
