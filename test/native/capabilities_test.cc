@@ -240,12 +240,12 @@ TEST_CASE("F21/ ranges out of order, overlapping or turned round are refused") {
 TEST_CASE("F21/ a capability of type1 that nobody here knows is passed over") {
   Buffer buffer;
   constexpr std::uint32_t kFirst = sizeof(vfio_iommu_type1_info);
-  constexpr std::uint32_t kSecond = kFirst + sizeof(vfio_info_cap_header);
+  constexpr std::uint32_t kSecond = kFirst + sizeof(vfio_iommu_type1_info_dma_avail);
   constexpr std::uint16_t kUnknown = 0x7777;
   buffer.add(iommu(kFirst));
-  buffer.add(header(kUnknown, kSecond));
-  buffer.add(vfio_iommu_type1_info_dma_avail{.header = header(VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL, 0),
-                                             .avail = 7});
+  buffer.add(vfio_iommu_type1_info_dma_avail{
+      .header = header(VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL, kSecond), .avail = 7});
+  buffer.add(header(kUnknown, 0));
   CHECK(decode_type1_info(buffer.bytes()).mappings_available == 7);
 }
 

@@ -140,6 +140,7 @@ TEST_CASE_FIXTURE(Fixture,
                   "a device that is gone is told once, and gone for everybody after that") {
   device.lose();
   CHECK(function->take_change().lost);
+  device.notify({.lost = true});
   CHECK_FALSE(function->take_change().lost);
   CHECK(code_of([&] { function->read(0, 0, 4); }) == ErrorCode::kLost);
   CHECK(code_of([&] { function->begin_reset(); }) == ErrorCode::kLost);
