@@ -105,5 +105,5 @@ function readMounts(root: string): Mount[] {
 
 function readSwaps(root: string): string[] {
   const lines = (readText(`${root}/proc/swaps`) ?? '').split('\n').slice(1);
-  return lines.map((line) => line.split(/\s/)[0] ?? '').filter((name) => name !== '');
+  return lines.flatMap((line) => line.split(/\s/, 1)).filter((name) => name !== '');
 }

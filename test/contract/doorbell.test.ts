@@ -188,6 +188,12 @@ describe('whether stores are exact', () => {
     ['in Node 20 on x86-64', 'x64', node20, true],
     ['on arm64, which reorders stores', 'arm64', node20, false],
     ['in an engine that was not tried', 'x64', { ...node20, v8: '11.4.1' }, false],
+    [
+      'in an engine that does not say what it is',
+      'x64',
+      { ...node20, v8: undefined as never },
+      false,
+    ],
     ['in Electron', 'x64', { ...node20, electron: '30.0.0' }, false],
     ['in Bun', 'x64', { ...node20, bun: '1.2.0' }, false],
   ])('%s', (_, arch, versions, exact) => {

@@ -372,6 +372,7 @@ test('a device that is closed refuses them', async () => {
   const other = await openDevice(address);
   const region = other.bar(0);
   const batch = region.batch([{ offset: 0 }]);
+  const empty = region.batch([]);
   const closed = withCode('ERR_VFIO_CLOSED');
   const polled = expect(region.poll32(0, 1, 1, { timeout: 60_000 })).rejects.toEqual(closed);
   await other.close();
@@ -380,6 +381,7 @@ test('a device that is closed refuses them', async () => {
   expect(() => region.read64LowFirst(0)).toThrow(closed);
   expect(() => region.write64HighFirst(0, 0n)).toThrow(closed);
   expect(() => batch.run()).toThrow(closed);
+  expect(() => empty.run()).toThrow(closed);
   expect(() => region.readArray(0, new Uint8Array(1))).toThrow(closed);
   expect(() => region.write32Flush(0, 0)).toThrow(closed);
   await expect(region.poll32(0, 1, 1)).rejects.toEqual(closed);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // bindDevice on a fake sysfs, with a stand-in for the kernel that acts on what is written.
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { bindAt, bindDevice } from '../../lib/bind.js';
 import { rejectionOf } from './lib-fake-native.js';
@@ -176,6 +176,24 @@ describe('F22/ a step of binding that fails', () => {
     expect([kernel.driver, kernel.override]).toEqual(['nvme', '(null)']);
   });
 
+  test('for want of an IOMMU says that too', async () => {
+    rmSync(`${tree.root}/sys/devices/pci0000:00/${address}/iommu_group`);
+    kernel.before.set(2, () => writeFileSync(kernel.root + override, '(null)\n'));
+    expect(await rejectionOf(bindAt(kernel, address, false))).toMatchObject({
+      code: 'ERR_VFIO_NOT_BOUND',
+      message: expect.stringContaining(`${address} is bound to no driver, not to vfio-pci`),
+      hint: expect.stringContaining('It is in no IOMMU group. '),
+    });
+  });
+
+  test('because this kernel has no driver_override is told by that', async () => {
+    rmSync(`${tree.root}/sys/devices/pci0000:00/${address}/driver_override`);
+    failAt(0, 'ENOENT', -2);
+    const error = await rejectionOf(bindAt(kernel, address, false));
+    expect(error).toMatchObject({ code: 'ENOENT', path: override });
+    expect(kernel.driver).toBe('nvme');
+  });
+
   test('and cannot be undone says what to do by hand', async () => {
     failAt(2, 'EINVAL', -22);
     const undo = kernel.write.bind(kernel);
@@ -199,6 +217,16 @@ describe('S2/ a race', () => {
     expect(error).toMatchObject({ code: 'ERR_VFIO_BUSY' });
     expect(error.message).toContain('bound to other now');
     expect([kernel.driver, kernel.override]).toEqual(['other', '(null)']);
+  });
+
+  test('with a driver that lets go by itself stops, and binds it to none', async () => {
+    kernel.before.set(0, () => tree.unbind(address));
+    expect(await rejectionOf(bindAt(kernel, address, false))).toMatchObject({
+      code: 'ERR_VFIO_BUSY',
+      message: expect.stringContaining('it is bound to no driver now'),
+    });
+    expect(kernel.writes).not.toContain(`${address} > ${probe}`);
+    expect(kernel.override).toBe('(null)');
   });
 
   test('with another driver after the unbind leaves that driver alone', async () => {
@@ -266,6 +294,19 @@ describe('S2/ restoring', () => {
     kernel.writes.length = 0;
     expect(await rejectionOf(binding.restore())).toMatchObject({ code: 'ENODEV' });
     expect(kernel.writes).toEqual([]);
+  });
+
+  test('tells when vfio-pci does not let go of a device that had no driver', async () => {
+    tree.unbind(address);
+    const binding = await bindAt(kernel, address, false);
+    const write = kernel.write.bind(kernel);
+    kernel.write = async (path, value) => {
+      if (path !== unbind('vfio-pci')) await write(path, value);
+    };
+    expect(await rejectionOf(binding.restore())).toMatchObject({
+      code: 'ERR_VFIO_NOT_BOUND',
+      message: expect.stringContaining(`${address} is bound to vfio-pci, not to none`),
+    });
   });
 
   test('tells when the driver does not take the device back', async () => {

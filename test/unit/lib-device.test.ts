@@ -378,6 +378,8 @@ describe('what the kernel tells', () => {
     const names = events(device);
     device.close();
     native.device.change({ lost: true, requested: true, fault: true });
+    native.device.takenAlong(false);
+    native.device.takenAlong(true);
     await settle();
     expect(names).toEqual(['close']);
   });

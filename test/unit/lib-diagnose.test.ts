@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What the library finds out after a failure, on a fake /sys and /proc.
-import { chmodSync } from 'node:fs';
+import { chmodSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import { describe, expect, test } from '@jest/globals';
 import {
@@ -125,6 +125,14 @@ describe('opening fails because', () => {
     expect(finding.hint).toContain(`${path} is mode 0600, user ${process.getuid?.()}`);
     expect(finding.hint).toContain('chgrp vfio');
     expect(finding.hint).toContain('SUBSYSTEM=="vfio", GROUP="vfio", MODE="0660"');
+  });
+
+  test('a node may not even be looked at', async () => {
+    using tree = readyTree();
+    rmSync(`${tree.root}/dev/vfio/12`);
+    const failure = failed('EACCES', 'open', '/dev/vfio/12');
+    const finding = await diagnoseOpen(failure, { address }, tree.root);
+    expect(finding.hint).toContain('not visible');
   });
 
   test('the node of the group is missing', async () => {
@@ -289,6 +297,14 @@ describe('mapping fails because', () => {
       hint: expect.stringContaining('65535'),
     });
   });
+});
+
+test('what a mapping fails with is passed on when it is an error already', () => {
+  const error = new RangeError('no such IOVA');
+  const map = () => {
+    throw error;
+  };
+  expect(thrownBy(() => mapMemory(map, 4096))).toBe(error);
 });
 
 describe('a hot reset fails because', () => {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import fs, { constants } from 'node:fs';
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { findDiskUses } from '../../lib/internal/disks.js';
 import { FakeTree } from './lib-fake-tree.js';
 
@@ -35,6 +36,8 @@ function mount(number: string, point: string, source: string): void {
 
 test('S2/ a device without disks has none in use', () => {
   expect(findDiskUses(address, tree.root)).toEqual([]);
+  // Nor has a device that is not there, on this machine.
+  expect(findDiskUses('ffff:ff:1f.7')).toEqual([]);
 });
 
 test('S2/ a disk that nobody uses is free', () => {
@@ -87,6 +90,27 @@ test('S2/ a multipath disk is found through its controllers', () => {
   expect(findDiskUses(address, tree.root)).toEqual([
     { name: 'nvme0n1p2', use: 'is mounted on /data' },
   ]);
+});
+
+test('S2/ a controller that is just going away is no way to a disk', () => {
+  const subsystem = '/sys/devices/virtual/nvme-subsystem/nvme-subsys0';
+  disk('nvme0n1', '259', `${subsystem}/nvme0n1`);
+  tree.link(`${subsystem}/nvme0`, `${below}/nvme/nvme0`);
+  mount('259:2', '/data', '/dev/nvme0n1p2');
+  expect(findDiskUses(address, tree.root)).toEqual([]);
+});
+
+test('S2/ a disk that the kernel says is claimed is in use, though nothing else shows it', () => {
+  disk('nvme0n1', '259');
+  const open = jest.spyOn(fs, 'openSync').mockImplementation(() => {
+    throw Object.assign(new Error('EBUSY'), { code: 'EBUSY' });
+  });
+  const uses = findDiskUses(address, tree.root);
+  expect(open.mock.calls).toEqual([
+    [`${tree.root}/dev/nvme0n1`, constants.O_RDONLY | constants.O_EXCL],
+  ]);
+  open.mockRestore();
+  expect(uses).toEqual([{ name: 'nvme0n1', use: 'is claimed by another user of it' }]);
 });
 
 test('S2/ every use of every disk is told', () => {

@@ -1,11 +1,25 @@
 // SPDX-License-Identifier: MIT
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { loadNative } from '../../lib/native.js';
 import { thrownBy } from './lib-fake-native.js';
 
 describe('the addon', () => {
   const { VFIO_BINARY } = process.env;
   const platform = process.platform;
+  const folder = mkdtempSync(join(tmpdir(), 'vfio-native-'));
+
+  /** A module to be loaded in its place. */
+  function addon(source: string): string {
+    const path = join(folder, `${files++}.cjs`);
+    writeFileSync(path, source);
+    return path;
+  }
+  let files = 0;
+
+  afterAll(() => rmSync(folder, { recursive: true }));
 
   beforeEach(() => {
     process.env.VFIO_BINARY = '/nowhere/vfio.node';
@@ -22,6 +36,26 @@ describe('the addon', () => {
     expect(error).toMatchObject({ code: 'ERR_VFIO_PLATFORM', cause: expect.anything() });
     expect(error.message).toContain('/nowhere/vfio.node');
     expect(error.hint).toContain('npm run build');
+  });
+
+  test('that refuses to be loaded is an error with its reason', () => {
+    process.env.VFIO_BINARY = addon(
+      'throw { code: "ERR_VFIO_DUPLICATE", message: "a second copy" }',
+    );
+    expect(thrownBy(loadNative)).toMatchObject({
+      code: 'ERR_VFIO_DUPLICATE',
+      message: expect.stringContaining('a second copy'),
+      hint: expect.any(String),
+    });
+  });
+
+  test('that fails while it is loaded says how', () => {
+    process.env.VFIO_BINARY = addon('throw new Error("built for another system")');
+    expect(thrownBy(loadNative)).toMatchObject({
+      code: 'ERR_VFIO_PLATFORM',
+      message: expect.stringMatching(/could be loaded: built for another system/),
+      cause: expect.objectContaining({ message: 'built for another system' }),
+    });
   });
 
   test.each(['darwin', 'win32'])('is not for %s', (value) => {

@@ -31,7 +31,24 @@ describe('the facts of a device', () => {
     });
   });
 
+  test('are 0 where sysfs does not say', () => {
+    using tree = new FakeTree();
+    tree.file('/sys/bus/pci/devices/0000:01:00.0/vendor', '0x1b36\n');
+    expect(readDevice('0000:01:00.0', tree.root)).toEqual({
+      address: '0000:01:00.0',
+      vendorId: 0x1b36,
+      deviceId: 0,
+      classCode: 0,
+      subsystemVendorId: 0,
+      subsystemId: 0,
+      driver: undefined,
+      iommuGroup: undefined,
+      numaNode: undefined,
+    });
+  });
+
   test('are none when there is no device', () => {
+    expect(readDevice('ffff:ff:1f.7')).toBeUndefined();
     using tree = new FakeTree();
     expect(readDevice('0000:01:00.0', tree.root)).toBeUndefined();
     expect(readGroup(12, tree.root)).toBeUndefined();

@@ -265,6 +265,9 @@ describe('no access', () => {
     expect(thrownBy(() => regs.CONTROL.set({ DONE: 1 } as never)).message).toBe(
       'CONTROL cannot set DONE, which is w1c: it takes ON, GO, MODE',
     );
+    expect(thrownBy(() => MAP.HALF.encode({ LEVEL: 1 } as never)).message).toBe(
+      'HALF has no field "LEVEL": it takes none',
+    );
   });
 });
 
