@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+// The addon by itself: what lib/ checks before it asks, it refuses too, and nothing has happened.
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import {
+  AccessFailure,
+  loadNative,
+  type NativeContainer,
+  type NativeDevice,
+  type NativeInterrupts,
+} from '../../lib/native.js';
+import { useMachine } from '../support/testing.js';
+import { expectNothingOpen, withCode } from './support.js';
+
+const address = '0000:0f:00.0';
+const size = 0x1000;
+const machine = useMachine({ address, group: 150, bars: [{ size }], msix: 4 });
+const hardware = machine.device(address);
+const addon = loadNative();
+const [intx, msi, msix] = [0, 1, 2];
+
+let container: NativeContainer;
+let device: NativeDevice;
+
+beforeAll(async () => {
+  ({ container, device } = await addon.openDevice(address));
+});
+
+afterAll(async () => {
+  await device.close();
+  await container.close();
+  expectNothingOpen(machine, address);
+});
+
+test.each([1, 8, 9, 2 ** 32 - 1])('there is no handle on region %d', (region) => {
+  expect(() => device.acquire(region)).toThrow(withCode('ERR_VFIO_UNSUPPORTED'));
+});
+
+test('an access is within the region, and aligned', () => {
+  const handle = device.acquire(0);
+  for (const offset of [size, size - 3, 2 ** 40, -4, Number.NaN]) {
+    expect(addon.read32(handle, offset)).toBe(AccessFailure.RANGE);
+    expect(addon.write32(handle, offset, 1)).toBe(AccessFailure.RANGE);
+  }
+  for (const offset of [1, 2, size - 6]) {
+    expect(addon.read32(handle, offset)).toBe(AccessFailure.ALIGN);
+    expect(addon.write32(handle, offset, 1)).toBe(AccessFailure.ALIGN);
+  }
+  device.release(handle);
+  expect(addon.read32(handle, 0)).toBe(AccessFailure.CLOSED);
+});
+
+describe('interrupts', () => {
+  test.each([
+    ['that the device has not', () => device.enableInterrupts(msi, 1), 'ERR_VFIO_UNSUPPORTED'],
+    ['of no kind', () => device.enableInterrupts(99, 1), 'ERR_VFIO_UNSUPPORTED'],
+    ['without a vector', () => device.enableInterrupts(intx, 0), 'ERR_VFIO_RANGE'],
+    ['with more vectors than there are', () => device.enableInterrupts(intx, 2), 'ERR_VFIO_RANGE'],
+    ['of more than any device has', () => device.enableInterrupts(msix, 2049), 'ERR_VFIO_RANGE'],
+    ['while it may not write', () => device.enableInterrupts(msix, 1), 'ERR_VFIO_BUS_MASTER'],
+  ])('%s are not enabled', (_what, enable, code) => {
+    expect(enable).toThrow(withCode(code));
+    expect(hardware.eventfd(0)).toBe(-1);
+  });
+
+  test('are enabled once', () => {
+    const set = device.enableInterrupts(intx, 1);
+    expect(() => device.enableInterrupts(intx, 1)).toThrow(withCode('ERR_VFIO_BUSY'));
+    set.close();
+    device.enableInterrupts(intx, 1).close();
+  });
+});
+
+describe('a set', () => {
+  let set: NativeInterrupts;
+
+  beforeAll(() => {
+    device.setBusMaster(true);
+    set = device.enableInterrupts(msix, 2);
+  });
+
+  const uses: [string, (vector: number) => unknown][] = [
+    ['listen', (vector) => set.listen(vector, () => {})],
+    ['wait', (vector) => set.wait(vector, 0)],
+    ['giveBack', (vector) => set.giveBack(vector, 1)],
+    ['ref', (vector) => set.ref(vector)],
+    ['unref', (vector) => set.unref(vector)],
+  ];
+
+  test.each(uses)('has only its own vectors: %s', (_name, use) => {
+    for (const vector of [2, 2 ** 32 - 1, -1]) {
+      expect(() => use(vector)).toThrow(withCode('ERR_VFIO_RANGE'));
+    }
+  });
+
+  test('keeps nothing alive for a vector without a listener', () => {
+    expect(set.ref(1)).toBeUndefined();
+    expect(set.unref(1)).toBeUndefined();
+    expect(set.unlisten(1)).toBeUndefined();
+  });
+
+  describe('that is closed', () => {
+    beforeAll(() => {
+      set.close();
+      set.close();
+    });
+
+    const others: typeof uses = [
+      ['trigger', (vector) => set.trigger(vector)],
+      ['mask', () => set.mask()],
+      ['unmask', () => set.unmask()],
+    ];
+
+    test.each([...uses, ...others])('refuses %s', (_name, use) => {
+      expect(() => use(0)).toThrow(withCode('ERR_VFIO_CLOSED'));
+      expect(hardware.eventfd(0)).toBe(-1);
+    });
+  });
+});
