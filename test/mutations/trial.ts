@@ -40,7 +40,15 @@ async function runNative(name: string): Promise<Outcome> {
 async function runJest(path: string, name: string): Promise<Outcome> {
   const jest = 'node_modules/jest/bin/jest.js';
   const select = ['--testPathPatterns', path, '--testNamePattern', name];
-  const command = [process.execPath, jest, '-c', 'test/jest.config.mjs', '--json', '--forceExit', ...select];
+  const command = [
+    process.execPath,
+    jest,
+    '-c',
+    'test/jest.config.mjs',
+    '--json',
+    '--forceExit',
+    ...select,
+  ];
   const { status, output } = await run(command, TEST_LIMIT_MS);
   // A crash leaves no report.
   const report = /^\{.*\}$/m.exec(output)?.[0];
