@@ -77,6 +77,13 @@ export function findQemu(): string {
   return path;
 }
 
+/**
+ * One thread for both processors. With a thread each, QEMU before 8.2 changes the map of device memory (memory decode
+ * of a BAR, a slot's power) under a processor that still uses the old one: its write to its timer goes elsewhere, and the
+ * whole machine stands still.
+ */
+const STEADY_TCG = 'tcg,thread=single';
+
 /** What decides about a machine, apart from its files. */
 export interface QemuOptions {
   readonly accelerator: Accelerator;
@@ -94,7 +101,8 @@ export function qemuArguments(options: QemuOptions, imageSerials: readonly strin
     ...['-nodefaults', '-no-user-config', '-nographic', '-no-reboot', '-nic', 'none'],
     // Under KVM, interrupt remapping needs the I/O APIC in QEMU.
     ...['-machine', accelerator === 'kvm' ? 'q35,kernel-irqchip=split' : 'q35'],
-    ...['-accel', accelerator, '-cpu', 'max', '-smp', '2', '-m', '2G'],
+    ...['-accel', accelerator === 'tcg' ? STEADY_TCG : accelerator],
+    ...['-cpu', 'max', '-smp', '2', '-m', '2G'],
     ...['-device', 'intel-iommu,intremap=on,device-iotlb=on'],
     ...['-kernel', path(FD.kernel), '-initrd', path(FD.initrd), '-append', append],
     ...['-chardev', `socket,id=console,fd=${FD.console}`, '-serial', 'chardev:console'],
