@@ -47,6 +47,8 @@ describeOn({ backend: 'type1', device: 'edu' }, 'edu', () => {
   beforeAll(async () => {
     binding = await bindDevice(edu.address);
     device = await openDevice(edu.address);
+    // Whoever had it before may have been killed, and no reset clears this.
+    write(reg.interruptAcknowledge, 0xffff_ffff);
   });
 
   afterAll(async () => {
