@@ -293,7 +293,22 @@ void set_alignment_check(bool on) {
   __builtin_ia32_writeeflags_u64(others | (on ? kFlag : 0));
 }
 
+/// Valgrind's processor keeps the flag and does without the error.
+bool checks_alignment() {
+  return died_of_bus_error(run_child([] {
+    const Page page;
+    const volatile auto* crooked = page.at<std::uint32_t>(1);
+    set_alignment_check(true);
+    [[maybe_unused]] const std::uint32_t value = *crooked;
+    set_alignment_check(false);
+  }));
+}
+
 TEST_CASE("F2/ a guarded access that fails for another reason is not ours to hide") {
+  if (!checks_alignment()) {
+    MESSAGE("not tried: this processor lets crooked accesses pass");
+    return;
+  }
   CHECK(exited_with(run_child([] {
                       set_info_handler([](int, siginfo_t* info, void*) {
                         set_alignment_check(false);

@@ -37,6 +37,20 @@ test('our leak is found among those of others', () => {
   expect(relevantPart(header + all + footer)).toBe(leak(node, ours));
 });
 
+const busDeath = `==7== 
+==7== Process terminating with default action of signal 7 (SIGBUS)
+==7==  Non-existent physical address at address 0x4852000
+==7==    at 0x1804B6: fault(Page const&) (guarded_test.cc:94)
+`;
+
+test('a death by SIGBUS is none of memcheck’s business, what it found before is', () => {
+  expect(relevantPart(busDeath)).toBe('');
+  const report = `==7== Invalid read of size 8\n==7==    at 0x1804B6: f() (f.cc:1)\n${busDeath}`;
+  expect(relevantPart(report)).toBe(report.trim());
+  const crash = busDeath.replace('signal 7 (SIGBUS)', 'signal 11 (SIGSEGV)');
+  expect(relevantPart(crash)).toBe(crash.trim());
+});
+
 test('any other report counts, whatever it is about', () => {
   const report = `==1==ERROR: AddressSanitizer: heap-use-after-free\n    #0 0x1  (${node}+0x12)\n`;
   expect(relevantPart(report)).toBe(report.trim());
