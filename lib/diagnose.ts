@@ -8,7 +8,7 @@ import { listNames } from './internal/files.js';
 import { findHolders } from './internal/holders.js';
 import { readMemlock } from './internal/memlock.js';
 import type { NativeFailure } from './native.js';
-import { blockersOf, isVfioDriver, readDevice, readGroup } from './pci.js';
+import { answers, blockersOf, isVfioDriver, readDevice, readGroup } from './pci.js';
 
 /** What was to be opened. */
 export interface OpenTarget {
@@ -75,6 +75,7 @@ export async function diagnoseOpen(
     groupFinding(failure, target.group, root) ??
     viabilityFinding(failure, target, root) ??
     unsafeFinding(failure, target, root) ??
+    silenceFinding(failure, target.address, root) ??
     (await nodeFinding(failure, root)) ??
     obvious(failure)
   );
@@ -212,6 +213,18 @@ function unsafeFinding(
   const what = target.address ?? `Group ${group}`;
   const summary = `${what} is handed out without an IOMMU (/dev/vfio/noiommu-${group})`;
   return { code: 'ERR_VFIO_NO_IOMMU', summary, hint: hints.unsafeNoIommu };
+}
+
+/** The kernel asked the device about itself, for a minute or two, and nobody answered. */
+function silenceFinding(
+  failure: NativeFailure,
+  address: string | undefined,
+  root: string,
+): FailureContext | undefined {
+  const asked = 'errno' in failure && failure.request === 'VFIO_GROUP_GET_DEVICE_FD';
+  if (address === undefined || !asked || answers(address, root)) return undefined;
+  const summary = `${address} does not answer: it is gone, or without power`;
+  return { code: 'ERR_VFIO_LOST', summary };
 }
 
 function codeOf(failure: NativeFailure): string {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // PCI addresses, and what sysfs says about devices and IOMMU groups. Opens no device.
 import { typeError } from './errors.js';
-import { exists, listNames, readLinkName, readNumber } from './internal/files.js';
+import { exists, listNames, readBytes, readLinkName, readNumber } from './internal/files.js';
 import { integer, options, show } from './internal/validate.js';
 
 /** What sysfs says about a PCI function. */
@@ -69,6 +69,12 @@ function checkFilter(filter: DeviceFilter): DeviceFilter {
   if (deviceId !== undefined) integer('deviceId', deviceId, 0, 0xffff);
   if (classCode !== undefined) integer('classCode', classCode, 0, 0xffffff);
   return { vendorId, deviceId, classCode };
+}
+
+/** Whether its config space answers: of a device that is gone, or without power, every bit reads 1. */
+export function answers(address: string, root = ''): boolean {
+  const ids = readBytes(`${root}/sys/bus/pci/devices/${address}/config`)?.subarray(0, 4);
+  return ids === undefined || ids.some((byte) => byte !== 0xff);
 }
 
 /** The devices below `root` that agree with the filter. */

@@ -38,6 +38,11 @@ export function readText(path: string): string | undefined {
   return orNothing(() => readFileSync(path, 'utf8').trim());
 }
 
+/** A file's bytes. */
+export function readBytes(path: string): Buffer | undefined {
+  return orNothing(() => readFileSync(path));
+}
+
 /** A file's number, decimal or with 0x. */
 export function readNumber(path: string): number | undefined {
   const text = readText(path);

@@ -111,6 +111,18 @@ describe('opening fails because', () => {
     expect(finding.hint).toContain('not behind it');
   });
 
+  test('the device does not answer', async () => {
+    using tree = readyTree();
+    const refused = failed('EINVAL', 'VFIO_GROUP_GET_DEVICE_FD');
+    const config = `/sys/devices/pci0000:00/${address}/config`;
+    for (const first of [0x86, 0xff]) {
+      tree.file(config, Uint8Array.of(first, 0xff, 0xff, 0xff, 0xff, 0xff));
+      const { code, summary } = await diagnoseOpen(refused, { address }, tree.root);
+      const silent = ['ERR_VFIO_LOST', `${address} does not answer: it is gone, or without power`];
+      expect([code, summary]).toEqual(first === 0xff ? silent : [undefined, undefined]);
+    }
+  });
+
   test.each(['ENOENT', 'ENODEV'] as const)('VFIO is not loaded (%s)', async (name) => {
     using tree = new FakeTree();
     const finding = await diagnoseOpen(failed(name, 'open', '/dev/vfio/vfio'), {}, tree.root);

@@ -21,7 +21,7 @@ export class FakeTree {
   }
 
   /** A file, with its folders. */
-  file(path: string, text = ''): void {
+  file(path: string, text: string | Uint8Array = ''): void {
     this.folder(dirname(path));
     writeFileSync(this.root + path, text);
   }
