@@ -139,7 +139,8 @@ export class Container implements AsyncDisposable {
   /**
    * Opens a device in this container, with its group. `address` is `0000:01:00.0` or `01:00.0`.
    * Rejects with `ERR_VFIO_ADDRESS`, `ENODEV`, `ERR_VFIO_NOT_BOUND`, `ERR_VFIO_NO_IOMMU`,
-   * `ERR_VFIO_NOT_VIABLE`, or the errno of the step that failed (`EACCES`, `EBUSY` …), with a hint.
+   * `ERR_VFIO_NOT_VIABLE`, or the errno of the step that failed (`EACCES`, `EBUSY` …), with a hint;
+   * with `ERR_VFIO_LOST` when the device does not answer, for which the kernel waits a minute or two.
    *
    * It waits on another thread, as {@link Device.close} does. But while the group joins the container, or leaves it,
    * which takes as long as the kernel takes to map, or unmap, all of its buffers, the event loop waits too if it asks
