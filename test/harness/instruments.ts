@@ -3,11 +3,11 @@
 // ThreadSanitizer, valgrind, counters of what is executed. A program that ends puts what was found into a directory,
 // child processes too; the run fails when anything is in it.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { mkdirSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../../vm/paths.js';
 import type { Send } from './events.js';
-import { relevantPart, withNames } from './reports.js';
+import { tellReports } from './reports.js';
 
 /** The library has a handler for it, and hands on what is not its own: here to nobody, as in Node. */
 const OWN_SIGBUS = 'handle_sigbus=0';
@@ -121,9 +121,6 @@ export async function withReports<T>(
   rmSync(reports, { recursive: true, force: true });
   mkdirSync(reports, { recursive: true });
   const result = await work(reports);
-  for (const name of readdirSync(reports)) {
-    const part = relevantPart(readFileSync(join(reports, name), 'utf8'));
-    if (part !== '') event({ event: 'broken', what: `${suite}: ${name}`, reason: withNames(part) });
-  }
+  tellReports(suite, reports, event);
   return result;
 }

@@ -6,6 +6,9 @@
 // code allocated it, or a function of Node-API that our code called. And memcheck tells of every death by a signal; one of
 // SIGBUS, which tests have a child die of, is for them to judge. Any other report counts whatever it is about.
 import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Send } from './events.js';
 
 const LEAKS = 'LeakSanitizer: detected memory leaks';
 const LEAK = /^(?:Direct|Indirect) leak of .*(?:\n +#.*)*/gm;
@@ -50,4 +53,12 @@ export function withNames(report: string): string {
       return place;
     }
   });
+}
+
+/** Tells what the files of a directory report as failures. */
+export function tellReports(suite: string, directory: string, event: Send): void {
+  for (const name of readdirSync(directory)) {
+    const part = relevantPart(readFileSync(join(directory, name), 'utf8'));
+    if (part !== '') event({ event: 'broken', what: `${suite}: ${name}`, reason: withNames(part) });
+  }
 }

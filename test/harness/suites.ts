@@ -247,16 +247,12 @@ async function runGuest(
 /** Where programs in the guest report; its own `/tmp`, which everybody may write to. */
 const GUEST_REPORTS = '/tmp/reports';
 
-/** Runs node, and fails with what was reported. */
-const RUN_AND_SHOW_REPORTS = `
+/** Runs node, and tells what was reported. */
+const RUN_AND_TELL_REPORTS = `
   mkdir -m 1777 ${GUEST_REPORTS}
   LD_PRELOAD=$WATCH node "$@"
   status=$?
-  for report in ${GUEST_REPORTS}/*; do
-    [ -s "$report" ] || continue
-    cat "$report" >&2
-    status=99
-  done
+  node ${join(guestRoot, 'test/harness/guest-reports.js')} ${GUEST_REPORTS} || exit
   exit $status`;
 
 /** build/guest is no package that has binaries: the one to use is named. */
@@ -267,7 +263,7 @@ function guestProgram(args: readonly string[], instrument: Instrument | undefine
   }
   const { LD_PRELOAD: WATCH = '', ...settings } = instrument.environment(GUEST_REPORTS);
   return {
-    command: ['sh', '-c', RUN_AND_SHOW_REPORTS, 'sh', ...args],
+    command: ['sh', '-c', RUN_AND_TELL_REPORTS, 'sh', ...args],
     env: { ...settings, WATCH, VFIO_BINARY: join(instrument.build, 'Debug/vfio.node') },
   };
 }
