@@ -75,7 +75,7 @@ export async function diagnoseOpen(
     groupFinding(failure, target.group, root) ??
     viabilityFinding(failure, target, root) ??
     unsafeFinding(failure, target, root) ??
-    silenceFinding(failure, target.address, root) ??
+    (await silenceFinding(failure, target.address, root)) ??
     (await nodeFinding(failure, root)) ??
     obvious(failure)
   );
@@ -216,15 +216,15 @@ function unsafeFinding(
 }
 
 /** The kernel asked the device about itself, for a minute or two, and nobody answered. */
-function silenceFinding(
+async function silenceFinding(
   failure: NativeFailure,
   address: string | undefined,
   root: string,
-): FailureContext | undefined {
+): Promise<FailureContext | undefined> {
   const asked = 'errno' in failure && failure.request === 'VFIO_GROUP_GET_DEVICE_FD';
-  if (address === undefined || !asked || answers(address, root)) return undefined;
+  if (address === undefined || !asked || (await answers(address, root))) return undefined;
   const summary = `${address} does not answer: it is gone, or without power`;
-  return { code: 'ERR_VFIO_LOST', summary };
+  return { code: 'ERR_VFIO_LOST', summary, hint: hints.noAnswer(address) };
 }
 
 function codeOf(failure: NativeFailure): string {

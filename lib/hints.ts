@@ -111,6 +111,13 @@ const ownHints: Record<string, string> = {
 /** Nothing answers to this address. */
 export const noSuchDevice = '`lspci -D`, or listDevices(), shows the devices there are.';
 
+/** The device is known, and silent. */
+export function noAnswer(address: string): string {
+  const remove = echo('1', `/sys/bus/pci/devices/${address}/remove`);
+  const rescan = echo('1', '/sys/bus/pci/rescan');
+  return `Look at the power of its slot. Once it is back, as root:\n  ${remove}\n  ${rescan}`;
+}
+
 /** There is no group of this number. */
 export const noSuchGroup =
   '`ls /sys/kernel/iommu_groups` shows the groups there are; none means that no IOMMU is on.';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // PCI addresses, and what sysfs says about devices and IOMMU groups. Opens no device.
 import { typeError } from './errors.js';
-import { exists, listNames, readBytes, readLinkName, readNumber } from './internal/files.js';
+import { exists, listNames, readLinkName, readNumber, readStart } from './internal/files.js';
 import { integer, options, show } from './internal/validate.js';
 
 /** What sysfs says about a PCI function. */
@@ -71,10 +71,13 @@ function checkFilter(filter: DeviceFilter): DeviceFilter {
   return { vendorId, deviceId, classCode };
 }
 
+/** Command, status, class and header type too: the IDs of a virtual function read all ones in good health. */
+const headerBytes = 16;
+
 /** Whether its config space answers: of a device that is gone, or without power, every bit reads 1. */
-export function answers(address: string, root = ''): boolean {
-  const ids = readBytes(`${root}/sys/bus/pci/devices/${address}/config`)?.subarray(0, 4);
-  return ids === undefined || ids.some((byte) => byte !== 0xff);
+export async function answers(address: string, root = ''): Promise<boolean> {
+  const header = await readStart(`${root}/sys/bus/pci/devices/${address}/config`, headerBytes);
+  return header === undefined || header.some((byte) => byte !== 0xff);
 }
 
 /** The devices below `root` that agree with the filter. */

@@ -2,6 +2,7 @@
 // Looking at small files of /sys and /proc, where "not there" is an answer and not a failure. That a look
 // failed is no answer: whoever takes it for one pulls a disk that he did not see mounted from under its user.
 import { readdirSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { errorFromNative } from '../errors.js';
 
@@ -38,11 +39,6 @@ export function readText(path: string): string | undefined {
   return orNothing(() => readFileSync(path, 'utf8').trim());
 }
 
-/** A file's bytes. */
-export function readBytes(path: string): Buffer | undefined {
-  return orNothing(() => readFileSync(path));
-}
-
 /** A file's number, decimal or with 0x. */
 export function readNumber(path: string): number | undefined {
   const text = readText(path);
@@ -64,4 +60,20 @@ export function listNames(path: string): string[] {
 /** Where a path leads once all its links are followed. */
 export function realPath(path: string): string | undefined {
   return orNothing(() => realpathSync(path));
+}
+
+/** The first bytes of a file that may take its time; fewer where it is shorter. */
+export async function readStart(path: string, bytes: number): Promise<Buffer | undefined> {
+  try {
+    const file = await open(path);
+    try {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(bytes), 0, bytes, 0);
+      return buffer.subarray(0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  } catch (failure) {
+    if (isAbsence(failure)) return undefined;
+    throw lookFailed(failure);
+  }
 }

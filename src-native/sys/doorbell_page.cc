@@ -23,8 +23,8 @@ enum class State : std::uint32_t {
   kSuspect,
   kGivingUp,
   kLost,
-  /// Closed. A store that was made before may still raise its signal, so the entry is the last to
-  /// be used again.
+  /// Closed. A store that was made before may still raise its signal, so the entry is used again
+  /// only when none is free.
   kRetired,
 };
 
@@ -145,8 +145,12 @@ void DoorbellPage::restore(Mapping fresh) {
 
 void DoorbellPage::tombstone() noexcept {
   page_.tombstone();
-  wait_for_handler(entry_);
-  entry_.state.store(State::kRetired);
+  State state = State::kServing;
+  while (!entry_.state.compare_exchange_weak(state, State::kRetired)) {
+    if (state != State::kGivingUp) continue;
+    wait_for_handler(entry_);
+    state = State::kLost;
+  }
 }
 
 }  // namespace vfio::sys

@@ -34,8 +34,8 @@ class DoorbellPage final {
   /// stores to it.
   void restore(Mapping fresh);
 
-  /// As Mapping::tombstone; not to be restored. Makes room for another page: JavaScript may hold on
-  /// to this one for long.
+  /// As Mapping::tombstone; nothing but the destructor may follow. Makes room for another page:
+  /// JavaScript may hold on to this one for long.
   void tombstone() noexcept;
 
  private:

@@ -8,7 +8,7 @@ const ended = { status: 0, signal: null, stderr: '' };
 
 const closed = '{"containers":0,"groups":0,"functions":0,"eventfds":0}';
 
-test('registers, memory and interrupts of a device are used, and it is closed', async () => {
+test('everything: registers, memory and interrupts of a device are used, and it is closed', async () => {
   const source = `${everythingOpen}
     const failures = [];
     const refused = async (work) => {
@@ -66,7 +66,7 @@ test('registers, memory and interrupts of a device are used, and it is closed', 
   expect(await run(source)).toMatchObject({ ...ended, stdout });
 });
 
-test('a worker adopts parts of a device, and others end with everything open and under way', async () => {
+test('everything: a worker adopts parts of a device, and others end with everything open and under way', async () => {
   const source = `${everythingOpen}
     const grant = device.grant({ regions: [device.bar(0)], vectors: [set.vector(1)], memory: [buffer] });
     const adopter = startWorker(\`
@@ -115,7 +115,7 @@ test('a worker adopts parts of a device, and others end with everything open and
   expect(await run(source)).toMatchObject({ ...ended, stdout: closed });
 });
 
-test('a process ends with everything open', async () => {
+test('everything: a process ends with everything open', async () => {
   const source = `${everythingOpen} set.vector(0).once(); device.reset(); process.exit(3);`;
   expect(await run(source)).toMatchObject({ status: 3, signal: null, stderr: '' });
 });

@@ -43,8 +43,8 @@ function leakCase(device: VmDevice, interrupts: InterruptType, cycles: Cycles): 
 }
 
 function judge({ bytes, mappings }: Growth): void {
-  if (bytes >= BUDGET) throw new Error(`resident memory grew by ${bytes} bytes a cycle`);
-  if (mappings >= MAPPINGS_BUDGET) throw new Error(`mappings grew by ${mappings} a cycle`);
+  if (!(bytes < BUDGET)) throw new Error(`resident memory grew by ${bytes} bytes a cycle`);
+  if (!(mappings < MAPPINGS_BUDGET)) throw new Error(`mappings grew by ${mappings} a cycle`);
 }
 
 function leaksOf(left: Holdings): number {

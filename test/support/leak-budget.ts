@@ -89,7 +89,7 @@ function slope(samples: readonly Sample[]): number {
   const slopes = samples.flatMap(([x, y], index) =>
     samples.slice(index + 1).map(([later, more]) => (more - y) / (later - x)),
   );
-  return slopes.length === 0 ? 0 : median(slopes);
+  return slopes.length === 0 ? Number.NaN : median(slopes);
 }
 
 /**
