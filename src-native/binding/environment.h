@@ -164,22 +164,24 @@ template <typename Result>
 Napi::Value Environment::run(ServiceThread& thread, std::function<Result()> job,
                              std::function<Napi::Value(Napi::Env, Result&)> convert) {
   const auto [ticket, promise] = make_promise();
-  thread.post(
-      [mailbox = mailbox_, ticket = ticket, job = std::move(job), convert = std::move(convert)] {
-        auto result = std::make_shared<std::optional<Result>>();
-        std::exception_ptr failure;
-        try {
-          result->emplace(job());
-        } catch (...) {
-          failure = std::current_exception();
-        }
-        mailbox->post([ticket, convert, result, failure](Environment& environment) {
-          environment.settle(ticket, [&](Napi::Env env) {
-            if (failure) std::rethrow_exception(failure);
-            return convert(env, **result);
-          });
-        });
+  thread.post([mailbox = mailbox_, ticket = ticket, job = std::move(job),
+               convert = std::move(convert)]() mutable {
+    auto result = std::make_shared<std::optional<Result>>();
+    std::exception_ptr failure;
+    try {
+      result->emplace(job());
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    // It may hold a container, and whoever hears of a failure may close that.
+    job = nullptr;
+    mailbox->post([ticket, convert, result, failure](Environment& environment) {
+      environment.settle(ticket, [&](Napi::Env env) {
+        if (failure) std::rethrow_exception(failure);
+        return convert(env, **result);
       });
+    });
+  });
   return promise;
 }
 

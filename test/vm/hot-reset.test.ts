@@ -128,13 +128,15 @@ describeOn({ backend: 'type1', device: 'edu' }, 'F2/ a hot reset of a bus', () =
     const set = nic.enableInterrupts('msix');
     nic.bar(0).write32(ringBase, 0x1230);
     expect(nic.bar(0).read32(ringBase)).toBe(0x1230);
-    const heard = once(nic, 'reset');
-    const bar = nic.bar(0);
-    const reset = device.hotReset();
-    const failures = [() => bar.read32(ringBase), () => nic.config.vendorId].map(failureOf);
-    await reset;
-    expect(failures).toEqual([busy, busy]);
-    await heard;
+    for (const access of [() => nic.bar(0).read32(ringBase), () => nic.config.vendorId]) {
+      const heard = once(nic, 'reset');
+      const reset = device.hotReset();
+      // At once: it is over soon, whatever this thread does meanwhile.
+      const failure = failureOf(access);
+      await reset;
+      expect(failure).toEqual(busy);
+      await heard;
+    }
     expect(nic.bar(0).read32(ringBase)).toBe(0);
     expect(set.closed).toBe(true);
     expect([first, neighbour].map(quietBits)).toEqual([quiet, quiet]);
