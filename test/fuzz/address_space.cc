@@ -23,7 +23,7 @@ class Program final {
   void step() {
     switch (input_.take<std::uint8_t>() % 4) {
       case 0:
-        if (accepted([&] { space_.hold_group(7); })) ++holds_;
+        if (accepted([&] { space_.hold_group(7, std::nullopt); })) ++holds_;
         return;
       case 1:
         return release();
