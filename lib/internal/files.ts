@@ -24,9 +24,14 @@ function orNothing<T>(look: () => T): T | undefined {
   try {
     return look();
   } catch (failure) {
-    if (isAbsence(failure)) return undefined;
-    throw lookFailed(failure);
+    return nothingIfAbsent(failure);
   }
+}
+
+/** What a failed look gives, if it gives anything. */
+function nothingIfAbsent(failure: unknown): undefined {
+  if (isAbsence(failure)) return undefined;
+  throw lookFailed(failure);
 }
 
 /** Whether there is something at a path. */
@@ -73,7 +78,6 @@ export async function readStart(path: string, bytes: number): Promise<Buffer | u
       await file.close();
     }
   } catch (failure) {
-    if (isAbsence(failure)) return undefined;
-    throw lookFailed(failure);
+    return nothingIfAbsent(failure);
   }
 }
