@@ -1,23 +1,103 @@
 // SPDX-License-Identifier: MIT
 #include "binding/external_memory.h"
 
+#include <cstdint>
+#include <mutex>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "vfio/errors.h"
 
 namespace vfio::binding {
 
+namespace {
+
+/// Nothing tells when an ArrayBuffer of another thread dies, so this memory's addresses are never
+/// given back.
+void keep_for_ever(std::shared_ptr<void> keep) {
+  static auto* const mutex = new std::mutex;
+  static auto* const kept = new std::vector<std::shared_ptr<void>>;
+  const std::lock_guard lock(*mutex);
+  kept->push_back(std::move(keep));
+}
+
+/// What owns the memory of one ArrayBuffer. It finds out whether the ArrayBuffer is still attached
+/// when the env ends, which Node's finalizer comes too late for: Node detaches it first. Node ends
+/// the newest external ArrayBuffer of an env first, so a second one, the sentinel, is made after
+/// it: its finalizer looks before Node detaches the other. Used on the env's thread.
+class Keeper final {
+ public:
+  explicit Keeper(std::shared_ptr<void> keep) : keep_(std::move(keep)) {}
+  Keeper(const Keeper&) = delete;
+  Keeper& operator=(const Keeper&) = delete;
+
+  /// As napi_create_external_arraybuffer; `self` is this.
+  static napi_status create(napi_env env, void* data, std::size_t size,
+                            const std::shared_ptr<Keeper>& self, napi_value* array_buffer) {
+    napi_value sentinel = nullptr;
+    napi_status status = make(env, data, size, self, end_memory, array_buffer);
+    if (status == napi_ok) status = napi_create_reference(env, *array_buffer, 0, &self->memory_);
+    if (status == napi_ok) status = make(env, &self->byte_, 1, self, end_sentinel, &sentinel);
+    if (status == napi_ok) status = napi_create_reference(env, sentinel, 1, &self->sentinel_);
+    return status;
+  }
+
+ private:
+  static napi_status make(napi_env env, void* data, std::size_t size,
+                          const std::shared_ptr<Keeper>& self, napi_finalize end,
+                          napi_value* array_buffer) {
+    auto* held = new std::shared_ptr<Keeper>(self);
+    const napi_status status =
+        napi_create_external_arraybuffer(env, data, size, end, held, array_buffer);
+    if (status != napi_ok) delete held;
+    return status;
+  }
+
+  static std::shared_ptr<Keeper> take(void* held) {
+    const std::unique_ptr<std::shared_ptr<Keeper>> owned(
+        static_cast<std::shared_ptr<Keeper>*>(held));
+    return std::move(*owned);
+  }
+
+  /// The engine freed the memory's last ArrayBuffer, or the env ends.
+  static void end_memory(napi_env env, void*, void* held) {
+    const std::shared_ptr<Keeper> self = take(held);
+    for (napi_ref* reference : {&self->memory_, &self->sentinel_}) {
+      if (*reference != nullptr) napi_delete_reference(env, std::exchange(*reference, nullptr));
+    }
+    self->keep_.reset();
+  }
+
+  /// While the memory is kept the sentinel is referenced, so only the end of the env brings this.
+  static void end_sentinel(napi_env env, void*, void* held) {
+    const std::shared_ptr<Keeper> self = take(held);
+    if (self->keep_ != nullptr && !self->is_attached(env)) keep_for_ever(std::move(self->keep_));
+  }
+
+  /// An ArrayBuffer that was collected says nothing of the memory: a transfer gave that a new one.
+  bool is_attached(napi_env env) const {
+    napi_value array_buffer = nullptr;
+    bool detached = true;
+    napi_get_reference_value(env, memory_, &array_buffer);
+    if (array_buffer != nullptr) napi_is_detached_arraybuffer(env, array_buffer, &detached);
+    return !detached;
+  }
+
+  std::shared_ptr<void> keep_;
+  napi_ref memory_ = nullptr;    // weak
+  napi_ref sentinel_ = nullptr;  // strong
+  std::uint8_t byte_ = 0;        // the sentinel's memory
+};
+
+}  // namespace
+
 napi_value external_array_buffer(napi_env env, void* data, std::size_t size,
                                  std::shared_ptr<void> keep) {
-  auto* kept = new std::shared_ptr<void>(std::move(keep));
   napi_value buffer = nullptr;
-  const napi_status status = napi_create_external_arraybuffer(
-      env, data, size,
-      [](napi_env, void*, void* hint) { delete static_cast<std::shared_ptr<void>*>(hint); }, kept,
-      &buffer);
+  const napi_status status =
+      Keeper::create(env, data, size, std::make_shared<Keeper>(std::move(keep)), &buffer);
   if (status == napi_ok) return buffer;
-  delete kept;
   if (status == napi_no_external_buffers_allowed) {
     throw Error(ErrorCode::kUnsupported,
                 "this JavaScript engine refuses memory from outside (Electron's memory cage does)");

@@ -9,8 +9,11 @@
 
 namespace vfio::binding {
 
-/// An ArrayBuffer over `size` bytes at `data`. `keep` owns them and is let go after the last store
-/// of the buffer, transferred ones included. Throws Error kUnsupported.
+/// An ArrayBuffer over `size` bytes at `data`. `keep` owns them and is let go when the engine has
+/// freed the last ArrayBuffer over them. When the env ends first, `keep` is let go only if the
+/// ArrayBuffer is still attached: one that was transferred may live on in another thread, and
+/// Node-API cannot tell when it dies, so `keep` then stays for the rest of the process. Throws
+/// Error kUnsupported.
 napi_value external_array_buffer(napi_env env, void* data, std::size_t size,
                                  std::shared_ptr<void> keep);
 

@@ -124,12 +124,14 @@ describe.each(Object.entries(closings))('F12/ memory closed by its %s', (_, clos
       const before = view[5];
       await ${close};
       view.fill(1);
-      u8.fill(2);
+      // The view of what was moved has no bytes, and then fill() throws.
+      if (u8.length > 0) u8.fill(2);
       await container.close();
       const after = device.closed && buffer.closed;
-      console.log(before, view.length, after, isFree(machine));
+      console.log(before, view.length, u8.length, after, isFree(machine));
     `);
-    expect(stdout).toBe(`7 ${2 ** 21} true true`);
+    const left = 'transfer' in ArrayBuffer.prototype ? 0 : 2 ** 21;
+    expect(stdout).toBe(`7 ${2 ** 21} ${left} true true`);
   });
 
   test.concurrent('while clones and messages of it are on their way', async () => {

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+// DMA memory whose ArrayBuffer was moved out of the thread that made it stays mapped when that thread ends. Node 20
+// cannot move it (ArrayBuffer.prototype.transfer() came with Node 22): there the worker posts a copy.
+import { describe, expect, test } from '@jest/globals';
+import { run } from './support.js';
+
+/** A thousand where there is the time for them. */
+const rounds = Number(process.env.VFIO_TEST_MOVES ?? 5);
+
+/** What V8 maps and unmaps for itself. */
+const NOISE = 100;
+
+const prelude = `
+  const mappings = () => fs.readFileSync('/proc/self/maps', 'utf8').split('\\n').length;
+  /** Writes and reads every byte. */
+  const touch = (memory) => {
+    const view = new Uint8Array(memory);
+    const value = (view[5] + 1) % 256;
+    if (!view.fill(value).every((byte) => byte === value)) throw new Error('It does not hold a value');
+  };
+`;
+
+const move = `
+  const moved = buffer.buffer.transfer?.() ?? buffer.buffer.slice();
+  parentPort.postMessage(moved, [moved]);
+`;
+
+/** What the worker does after that; the main thread terminates it. */
+const endings = {
+  'by return': '',
+  'by terminate()': "await once(parentPort, 'message');",
+  'after it closed the device': 'await device.close();',
+  'after it closed the buffer': 'buffer.close();',
+};
+
+async function succeeds(body: string): Promise<string> {
+  const { stdout, ...rest } = await run(`${prelude}${body}`);
+  expect(rest).toEqual({ status: 0, signal: null, stderr: '' });
+  return stdout;
+}
+
+describe('F12/ memory that was moved to another thread', () => {
+  test.concurrent.each(Object.entries(endings))(
+    'is there when its worker has ended %s, and costs one mapping',
+    async (_, end) => {
+      const grown = await succeeds(`
+        const moved = [];
+        const before = mappings();
+        for (let round = 0; round < ${rounds}; round++) {
+          const worker = startWorker(\`
+            joinMachine(workerData);
+            const device = await openDevice(address);
+            const buffer = device.allocDma(65536);
+            ${move}
+            ${end}
+          \`, machine.id);
+          const [memory] = await once(worker, 'message');
+          await worker.terminate();
+          await until(() => isFree(machine));
+          touch(memory);
+          moved.push(memory);
+        }
+        for (const memory of moved) touch(memory);
+        console.log(mappings() - before);
+      `);
+      expect(Number(grown)).toBeLessThan(rounds + NOISE);
+    },
+  );
+
+  test.concurrent('is there when the worker that adopted it has ended, and its owner closed it', async () => {
+    const stdout = await succeeds(`
+      const device = await openDevice(address);
+      for (let round = 0; round < ${rounds}; round++) {
+        const owned = device.allocDma(65536);
+        const grant = device.grant({ memory: [owned] });
+        const worker = startWorker(\`
+          const [buffer] = adopt(workerData).memory;
+          ${move}
+        \`, grant.token);
+        const end = ended(worker);
+        const [memory] = await once(worker, 'message');
+        await end;
+        touch(memory);
+        owned.close();
+        touch(memory);
+      }
+      await device.close();
+      console.log(isFree(machine));
+    `);
+    expect(stdout).toBe('true');
+  });
+});
