@@ -7,9 +7,10 @@ import { closedError, unsupportedError } from './errors.js';
 import { callNative } from './internal/call.js';
 import { Doorbells } from './internal/doorbells.js';
 import { stopWatching, watchForLeak } from './internal/leaks.js';
+import { mustBeOurs, type Ours, ours } from './internal/ours.js';
 import { callUser } from './internal/report.js';
 import { expected, integer } from './internal/validate.js';
-import { Interrupt } from './interrupt.js';
+import { changedHands, endVector, Interrupt } from './interrupt.js';
 import { interruptIndex } from './interrupts.js';
 import { loadNative, type Native, type NativeAdoption } from './native.js';
 import { Region, regionInfo, regionName } from './region.js';
@@ -46,13 +47,16 @@ export class AdoptedDevice extends EventEmitter<AdoptedDeviceEvents> implements 
   #closed = false;
 
   /** @internal Use {@link adopt}. */
-  constructor(addon: Native, native: NativeAdoption) {
+  constructor(key: Ours, addon: Native, native: NativeAdoption) {
+    mustBeOurs(key);
     super();
     this.address = native.address;
     this.#native = native;
     this.#regions = regionsOf(addon, native);
     this.#vectors = vectorsOf(native);
-    this.memory = Object.freeze(native.memory.map((buffer) => new DmaBuffer(buffer, () => {})));
+    this.memory = Object.freeze(
+      native.memory.map((buffer) => new DmaBuffer(ours, buffer, () => {})),
+    );
     AdoptedDevice.#watch(new WeakRef(this), native, this.#vectors, this.memory);
     watchForLeak(this, `AdoptedDevice ${this.address}`);
   }
@@ -147,13 +151,14 @@ export function adopt(token: string): AdoptedDevice {
   if (typeof token !== 'string') throw expected('a string', 'token', token);
   const addon = loadNative();
   return new AdoptedDevice(
+    ours,
     addon,
     callNative(() => addon.adopt(token)),
   );
 }
 
 function endParts(vectors: ReadonlyMap<number, Interrupt>, memory: readonly DmaBuffer[]): void {
-  for (const vector of vectors.values()) vector.end();
+  for (const vector of vectors.values()) endVector(vector);
   for (const buffer of memory) buffer.close();
 }
 
@@ -163,7 +168,7 @@ function regionsOf(addon: Native, { address, regions }: NativeAdoption): Map<num
   const doorbells = new Doorbells(() => undefined);
   const made = regions.map(({ info, handle }) => {
     const type = info.index === configIndex ? ConfigSpace : Region;
-    return new type(addon, handle, regionInfo(info), address, doorbells);
+    return new type(ours, addon, handle, regionInfo(info), address, doorbells);
   });
   return new Map(made.map((region) => [region.index, region]));
 }
@@ -175,7 +180,9 @@ function vectorsOf(native: NativeAdoption): Map<number, Interrupt> {
   return new Map(
     vectors.map((index) => {
       const name = `Vector ${index} of ${address}, as granted,`;
-      return [index, new Interrupt(interrupts, index, level, name).changedHands()];
+      const vector = new Interrupt(ours, interrupts, index, level, name);
+      changedHands(vector);
+      return [index, vector];
     }),
   );
 }

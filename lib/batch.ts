@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Register accesses prepared once and run in one call, as often as wanted: dumps, set-up tables.
 import type { Access, CheckedAccess } from './internal/access.js';
+import { mustBeOurs, type Ours } from './internal/ours.js';
 import { expected, integer, options } from './internal/validate.js';
 import type { Handle, Native } from './native.js';
 
@@ -45,7 +46,8 @@ export class Batch {
   readonly #errorOf: BatchRegion['failed'];
 
   /** @internal Use {@link Region.batch}. */
-  constructor(region: BatchRegion, commands: readonly BatchCommand[]) {
+  constructor(key: Ours, region: BatchRegion, commands: readonly BatchCommand[]) {
+    mustBeOurs(key);
     if (!Array.isArray(commands)) throw expected('an array', 'the commands', commands);
     const checked = commands.map((command) => checkCommand(region, command));
     this.length = checked.length;

@@ -10,6 +10,7 @@ import { awaitNative, callNative } from './internal/call.js';
 import { Children } from './internal/children.js';
 import { inOrder } from './internal/closing.js';
 import { stopWatching, watchForLeak } from './internal/leaks.js';
+import { mustBeOurs, type Ours, ours } from './internal/ours.js';
 import { expected, integer, oneOf, options, show } from './internal/validate.js';
 import {
   loadNative,
@@ -58,6 +59,9 @@ export let adoptOwner: (
   requestGrace: number | undefined,
 ) => Promise<Device>;
 
+/** Whether a buffer is open and the container's own. */
+export let ownsBuffer: (container: Container, buffer: DmaBuffer) => boolean;
+
 /** Descriptors and groups are numbers of the C type int. */
 const maxInt = 2 ** 31 - 1;
 
@@ -72,6 +76,7 @@ export class Container implements AsyncDisposable {
   static {
     adoptOwner = (container, device, requestGrace) =>
       container.#devices.open(() => container.#adopt(device, requestGrace, true));
+    ownsBuffer = (container, buffer) => container.#buffers.has(buffer);
   }
 
   readonly #addon: Native;
@@ -91,13 +96,14 @@ export class Container implements AsyncDisposable {
     const descriptor = checkDescriptor('Container.open', options);
     const addon = loadNative();
     const native = await awaitOpen(() => addon.openContainer(descriptor), {});
-    const container = new Container(addon, native);
+    const container = new Container(ours, addon, native);
     watchForLeak(container, 'Container');
     return container;
   }
 
   /** @internal Use {@link Container.open}. */
-  constructor(addon: Native, native: NativeContainer) {
+  constructor(key: Ours, addon: Native, native: NativeContainer) {
+    mustBeOurs(key);
     this.#addon = addon;
     this.#native = native;
   }
@@ -216,16 +222,11 @@ export class Container implements AsyncDisposable {
     return this.close();
   }
 
-  /** @internal Whether the buffer is open and its own. */
-  owns(buffer: DmaBuffer): boolean {
-    return this.#buffers.has(buffer);
-  }
-
   async #holdGroup(id: number, descriptor: number | undefined): Promise<Group> {
     const native = this.#native;
     await awaitOpen(() => native.holdGroup(id, descriptor), { group: id });
     const onClosed = (group: Group) => this.#groups.delete(group);
-    return new Group({ id, container: this, native, onClosed });
+    return new Group(ours, { id, container: this, native, onClosed });
   }
 
   async #adopt(
@@ -236,7 +237,14 @@ export class Container implements AsyncDisposable {
     try {
       const onClosed = (closed: Device) => this.#devices.delete(closed);
       const native = this.#addon;
-      return new Device({ native, device, container: this, ownsContainer, requestGrace, onClosed });
+      return new Device(ours, {
+        native,
+        device,
+        container: this,
+        ownsContainer,
+        requestGrace,
+        onClosed,
+      });
     } catch (failure) {
       await device.close();
       throw failure;
@@ -259,7 +267,7 @@ export class Container implements AsyncDisposable {
   }
 
   #own(native: NativeDmaBuffer): DmaBuffer {
-    return new DmaBuffer(native, (closed) => this.#buffers.delete(closed));
+    return new DmaBuffer(ours, native, (closed) => this.#buffers.delete(closed));
   }
 
   /** What the addon is asked for. */

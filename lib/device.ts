@@ -12,9 +12,11 @@ import { awaitNative, callNative } from './internal/call.js';
 import { inOrder } from './internal/closing.js';
 import { Doorbells } from './internal/doorbells.js';
 import { stopWatching, watchForLeak } from './internal/leaks.js';
+import { mustBeOurs, type Ours, ours } from './internal/ours.js';
 import { callUser, warn } from './internal/report.js';
 import { boolean, integer, maxMilliseconds, oneOf, options, signal } from './internal/validate.js';
 import {
+  endInterrupts,
   type InterruptInfo,
   InterruptSet,
   type InterruptType,
@@ -154,7 +156,8 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
   #closing: Promise<void> | undefined;
 
   /** @internal Use {@link openDevice}. */
-  constructor(parts: DeviceParts) {
+  constructor(key: Ours, parts: DeviceParts) {
+    mustBeOurs(key);
     super();
     this.#parts = parts;
     this.#native = parts.device;
@@ -250,7 +253,7 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
     this.#mustBeDisarmed();
     if (type !== 'intx' && !this.busMaster) throw busMasterOff(type, this.address);
     const arm = () => this.#native.enableInterrupts(interruptIndex[type], count);
-    const set = new InterruptSet(callNative(arm, this.address), type, this.address, () => {
+    const set = new InterruptSet(ours, callNative(arm, this.address), type, this.address, () => {
       this.#interrupts = undefined;
     });
     this.#interrupts = set;
@@ -283,7 +286,7 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
     if (!this.info.resettable) {
       throw unsupportedError(`${this.address} has no reset of its own`, this.address, hotResetHint);
     }
-    this.#interrupts?.end();
+    this.#endInterrupts();
     await awaitNative(() => this.#untilReset(() => this.#native.reset()), this.address);
   }
 
@@ -320,7 +323,7 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
       this.#untilReset(() => {
         const began = this.#native.hotReset();
         // Only now, as it may be refused.
-        this.#interrupts?.end();
+        this.#endInterrupts();
         return began;
       });
     await awaitHotReset(reset, this.address, affected);
@@ -348,7 +351,7 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
     clearTimeout(this.#grace);
     stopWatching(this);
     return inOrder(
-      () => this.#interrupts?.end(),
+      () => this.#endInterrupts(),
       () => awaitNative(() => this.#native.close(), this.address),
       () => this.#parts.onClosed(this),
       () => this.#closeOwnContainer(),
@@ -385,6 +388,10 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
     }
   }
 
+  #endInterrupts(): void {
+    if (this.#interrupts !== undefined) endInterrupts(this.#interrupts);
+  }
+
   #takeWrites(): void {
     if (!this.#closed && !this.#lost) this.#doorbells.unmute();
   }
@@ -411,7 +418,7 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
     const native = callNative(() => this.#native.region(index), this.address);
     if (native === undefined || native.size === 0) throw noRegion(index, this.address);
     const handle = callNative(() => this.#native.acquire(index), this.address);
-    return [this.#parts.native, handle, regionInfo(native), this.address, this.#doorbells];
+    return [ours, this.#parts.native, handle, regionInfo(native), this.address, this.#doorbells];
   }
 
   #readInfo(): DeviceInfo {

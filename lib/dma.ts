@@ -3,6 +3,7 @@
 import { types } from 'node:util';
 import { closedError, rangeError, typeError } from './errors.js';
 import { callNative } from './internal/call.js';
+import { mustBeOurs, type Ours } from './internal/ours.js';
 import { expected, integer, show } from './internal/validate.js';
 import type { NativeDmaBuffer } from './native.js';
 
@@ -17,6 +18,9 @@ export interface DmaOptions {
   iova?: bigint | undefined;
 }
 
+/** What a grant of a buffer consists of. Throws `ERR_VFIO_CLOSED`. */
+export let lendBuffer: (buffer: DmaBuffer) => NativeDmaBuffer;
+
 /**
  * Memory mapped for the devices of a container (`VFIO_IOMMU_MAP_DMA`). Obtained from
  * {@link Container.allocDma} or {@link Device.allocDma}; the container owns it and closes it after its
@@ -28,6 +32,13 @@ export interface DmaOptions {
  * `ERR_VFIO_CLOSED`, and arrays taken from it before read zeros.
  */
 export class DmaBuffer implements Disposable {
+  static {
+    lendBuffer = (buffer) => {
+      buffer.#mustBeOpen();
+      return buffer.#native;
+    };
+  }
+
   /** Where devices see its first byte. */
   readonly iova: bigint;
   /** Its size in bytes. */
@@ -44,7 +55,8 @@ export class DmaBuffer implements Disposable {
   #u32: Uint32Array<ArrayBuffer> | undefined;
 
   /** @internal Use {@link Container.allocDma}. */
-  constructor(native: NativeDmaBuffer, onClose: (buffer: DmaBuffer) => void) {
+  constructor(key: Ours, native: NativeDmaBuffer, onClose: (buffer: DmaBuffer) => void) {
+    mustBeOurs(key);
     this.iova = native.iova;
     this.byteLength = native.byteLength;
     this.#native = native;
@@ -119,12 +131,6 @@ export class DmaBuffer implements Disposable {
     integer('length', count, 0, bytes.length);
     this.#mustHold(offset, count);
     bytes.set(this.u8.subarray(offset, offset + count));
-  }
-
-  /** @internal What a grant of it consists of. Throws `ERR_VFIO_CLOSED`. */
-  lend(): NativeDmaBuffer {
-    this.#mustBeOpen();
-    return this.#native;
   }
 
   /**

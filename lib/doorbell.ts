@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: MIT
 // A register that is only ever written, without the cost of a call into native code.
+import { mustBeOurs, type Ours } from './internal/ours.js';
 import type { Region } from './region.js';
+
+/** Sends its writes through {@link Region.write32}, which says why the device takes none. */
+export let muteDoorbell: (doorbell: Doorbell) => void;
+/** Lets it store again. */
+export let unmuteDoorbell: (doorbell: Doorbell) => void;
 
 /**
  * A 32-bit register that is only written: what tells a device that there is work. Obtained from
@@ -16,6 +22,15 @@ import type { Region } from './region.js';
  * its config space. {@link Region.write32} throws.
  */
 export class Doorbell {
+  static {
+    muteDoorbell = (doorbell) => {
+      doorbell.#open = undefined;
+    };
+    unmuteDoorbell = (doorbell) => {
+      doorbell.#open = doorbell.#store;
+    };
+  }
+
   readonly #region: Region;
   readonly #offset: number;
   readonly #store: Uint32Array | undefined;
@@ -23,7 +38,8 @@ export class Doorbell {
   #open: Uint32Array | undefined;
 
   /** @internal Use {@link Region.doorbell}. `store` is the register as an array of one element. */
-  constructor(region: Region, offset: number, store: Uint32Array | undefined) {
+  constructor(key: Ours, region: Region, offset: number, store: Uint32Array | undefined) {
+    mustBeOurs(key);
     this.#region = region;
     this.#offset = offset;
     this.#store = store;
@@ -46,15 +62,5 @@ export class Doorbell {
     } else {
       register[0] = value;
     }
-  }
-
-  /** @internal Sends writes through {@link Region.write32}, which says why the device takes none. */
-  mute(): void {
-    this.#open = undefined;
-  }
-
-  /** @internal */
-  unmute(): void {
-    this.#open = this.#store;
   }
 }

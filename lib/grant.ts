@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 // What one thread lends another of a device, as the lender has it.
+import { ownsBuffer } from './container.js';
 import type { Device } from './device.js';
-import { DmaBuffer } from './dma.js';
+import { DmaBuffer, lendBuffer } from './dma.js';
 import { typeError } from './errors.js';
 import { awaitNative, callNative } from './internal/call.js';
+import { mustBeOurs, type Ours, ours } from './internal/ours.js';
 import { expected, options } from './internal/validate.js';
-import { Interrupt } from './interrupt.js';
-import type { InterruptSet } from './interrupts.js';
+import { changedHands, Interrupt, lendVector } from './interrupt.js';
+import { hasVector, type InterruptSet } from './interrupts.js';
 import type { NativeDevice, NativeDmaBuffer, NativeGrant, NativeInterrupts } from './native.js';
 import { Region } from './region.js';
 
@@ -40,7 +42,8 @@ export class Grant implements AsyncDisposable {
   #revoked: Promise<void> | undefined;
 
   /** @internal Use {@link Device.grant}. */
-  constructor(token: string, native: NativeGrant) {
+  constructor(key: Ours, token: string, native: NativeGrant) {
+    mustBeOurs(key);
     this.token = token;
     this.#native = native;
   }
@@ -87,8 +90,8 @@ export function makeGrant(granter: Granter, given: GrantOptions): Grant {
   const buffers = memory.map((buffer) => checkBuffer(device, buffer));
   const token = crypto.randomUUID();
   const offer = () => native.grant(token, unique(indexes), interrupts, unique(numbers), buffers);
-  const grant = new Grant(token, callNative(offer, device.address));
-  for (const vector of vectors) vector.changedHands();
+  const grant = new Grant(ours, token, callNative(offer, device.address));
+  for (const vector of vectors) changedHands(vector);
   return grant;
 }
 
@@ -104,16 +107,18 @@ function checkVectors(
   vectors: readonly Interrupt[],
 ): [NativeInterrupts | undefined, number[]] {
   const lent = vectors.map((vector) => {
-    const { native, index } = vector.lend();
-    if (!interrupts?.has(vector)) throw foreign('An interrupt of another device', device);
+    const { native, index } = lendVector(vector);
+    if (interrupts === undefined || !hasVector(interrupts, vector))
+      throw foreign('An interrupt of another device', device);
     return { native, index };
   });
   return [lent[0]?.native, lent.map(({ index }) => index)];
 }
 
 function checkBuffer(device: Device, buffer: DmaBuffer): NativeDmaBuffer {
-  const native = buffer.lend();
-  if (!device.container.owns(buffer)) throw foreign('A DmaBuffer of another container', device);
+  const native = lendBuffer(buffer);
+  if (!ownsBuffer(device.container, buffer))
+    throw foreign('A DmaBuffer of another container', device);
   return native;
 }
 

@@ -7,6 +7,7 @@ import { awaitNative, callNative } from './internal/call.js';
 import { Children } from './internal/children.js';
 import { inOrder } from './internal/closing.js';
 import { stopWatching, watchForLeak } from './internal/leaks.js';
+import { mustBeOurs, type Ours } from './internal/ours.js';
 import type { NativeContainer } from './native.js';
 import { blockersOf, type PciDevice, parseAddress, readGroup } from './pci.js';
 
@@ -34,7 +35,8 @@ export class Group implements AsyncDisposable {
   #closing: Promise<void> | undefined;
 
   /** @internal Use {@link Container.openGroup}. */
-  constructor(parts: GroupParts) {
+  constructor(key: Ours, parts: GroupParts) {
+    mustBeOurs(key);
     this.id = parts.id;
     this.container = parts.container;
     this.#parts = parts;

@@ -3,7 +3,8 @@
 import { closedError, unsupportedError, VfioError } from './errors.js';
 import { blockInTurns } from './internal/blocking.js';
 import { callNative } from './internal/call.js';
-import { InterruptIterator } from './internal/interrupt-iterator.js';
+import { InterruptIterator, subscriberOf } from './internal/interrupt-iterator.js';
+import { mustBeOurs, type Ours } from './internal/ours.js';
 import { warn } from './internal/report.js';
 import { callSubscriber, type Subscriber } from './internal/subscriber.js';
 import { callable, integer, maxMilliseconds, options, signal } from './internal/validate.js';
@@ -22,6 +23,16 @@ export interface OnceOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** What a grant of a vector consists of. Throws `ERR_VFIO_CLOSED`. */
+export let lendVector: (vector: Interrupt) => { native: NativeInterrupts; index: number };
+/**
+ * Another thread has had the vector, and may have left INTx masked: the next wait unmasks it. Unmasking a
+ * level interrupt again is harmless.
+ */
+export let changedHands: (vector: Interrupt) => void;
+/** The vector's set was closed. */
+export let endVector: (vector: Interrupt) => void;
+
 /**
  * One vector of an {@link InterruptSet}, or of an {@link AdoptedDevice}. Its listeners share one watcher of the vector's eventfd,
  * which keeps the process alive while anyone listens, unless {@link unref} was called. Interrupts
@@ -34,6 +45,17 @@ export interface OnceOptions {
  * lower the line.
  */
 export class Interrupt implements AsyncIterable<number> {
+  static {
+    lendVector = (vector) => {
+      vector.#mustBeOpen();
+      return { native: vector.#native, index: vector.#index };
+    };
+    changedHands = (vector) => {
+      vector.#unmaskDue = vector.#level;
+    };
+    endVector = (vector) => vector.#end();
+  }
+
   readonly #native: NativeInterrupts;
   readonly #index: number;
   readonly #level: boolean;
@@ -48,7 +70,8 @@ export class Interrupt implements AsyncIterable<number> {
   #unmaskDue = false;
 
   /** @internal Use {@link InterruptSet.vector}. */
-  constructor(native: NativeInterrupts, index: number, level: boolean, set: string) {
+  constructor(key: Ours, native: NativeInterrupts, index: number, level: boolean, set: string) {
+    mustBeOurs(key);
     this.#native = native;
     this.#index = index;
     this.#level = level;
@@ -103,11 +126,11 @@ export class Interrupt implements AsyncIterable<number> {
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<number, undefined, undefined> {
     this.#mustBeOpen();
-    const iterator = new InterruptIterator((left, unused) => {
-      this.#unsubscribe(left);
+    const iterator = new InterruptIterator((unused) => {
+      this.#unsubscribe(subscriberOf(iterator));
       if (unused > 0) this.#giveBack(unused);
     });
-    this.#subscribe(iterator);
+    this.#subscribe(subscriberOf(iterator));
     return iterator;
   }
 
@@ -167,23 +190,7 @@ export class Interrupt implements AsyncIterable<number> {
     this.#unmaskDue = false;
   }
 
-  /** @internal What a grant of it consists of. Throws `ERR_VFIO_CLOSED`. */
-  lend(): { native: NativeInterrupts; index: number } {
-    this.#mustBeOpen();
-    return { native: this.#native, index: this.#index };
-  }
-
-  /**
-   * @internal Another thread has had it. Whether that left INTx masked cannot be known: the next wait
-   * unmasks it. Of a level, that is never once too often.
-   */
-  changedHands(): this {
-    this.#unmaskDue = this.#level;
-    return this;
-  }
-
-  /** @internal The set was closed. */
-  end(): void {
+  #end(): void {
     this.#closed = true;
     const subscribers = this.#subscribers;
     this.#subscribers = [];

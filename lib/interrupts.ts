@@ -2,8 +2,9 @@
 // The armed interrupt vectors of a device, as one thing to close.
 import { closedError } from './errors.js';
 import { callNative } from './internal/call.js';
+import { mustBeOurs, type Ours, ours } from './internal/ours.js';
 import { integer } from './internal/validate.js';
-import { Interrupt } from './interrupt.js';
+import { endVector, Interrupt } from './interrupt.js';
 import type { NativeInterrupts, NativeIrqInfo } from './native.js';
 
 /** The ways a PCI function interrupts (`VFIO_PCI_INTX_IRQ_INDEX`, `_MSI_`, `_MSIX_`). */
@@ -37,11 +38,21 @@ export function interruptInfo(irq: NativeIrqInfo | undefined): InterruptInfo {
   });
 }
 
+/** Whether a vector is one of a set. */
+export let hasVector: (set: InterruptSet, vector: Interrupt) => boolean;
+/** The device disarms the vectors of a set itself, as it is reset or closed. */
+export let endInterrupts: (set: InterruptSet) => void;
+
 /**
  * The armed vectors of a device (`VFIO_DEVICE_SET_IRQS`). Obtained from
  * {@link Device.enableInterrupts}; closed by itself, by a reset of the device, or with it.
  */
 export class InterruptSet implements Disposable {
+  static {
+    hasVector = (set, vector) => set.#vectors.includes(vector);
+    endInterrupts = (set) => set.#end();
+  }
+
   readonly type: InterruptType;
   /** How many vectors are armed. */
   readonly count: number;
@@ -51,14 +62,21 @@ export class InterruptSet implements Disposable {
   #onClose: (() => void) | undefined;
 
   /** @internal Use {@link Device.enableInterrupts}. */
-  constructor(native: NativeInterrupts, type: InterruptType, owner: string, onClose: () => void) {
+  constructor(
+    key: Ours,
+    native: NativeInterrupts,
+    type: InterruptType,
+    owner: string,
+    onClose: () => void,
+  ) {
+    mustBeOurs(key);
     this.type = type;
     this.count = native.count;
     this.#native = native;
     this.#name = `InterruptSet ${type} of ${owner}`;
     this.#onClose = onClose;
     for (let index = 0; index < native.count; index++) {
-      this.#vectors.push(new Interrupt(native, index, type === 'intx', this.#name));
+      this.#vectors.push(new Interrupt(ours, native, index, type === 'intx', this.#name));
     }
   }
 
@@ -81,21 +99,15 @@ export class InterruptSet implements Disposable {
    */
   close(): void {
     if (this.closed) return;
-    this.end();
+    this.#end();
     callNative(() => this.#native.close());
   }
 
-  /** @internal Whether this is one of its vectors. */
-  has(vector: Interrupt): boolean {
-    return this.#vectors.includes(vector);
-  }
-
-  /** @internal The device disarms them itself, as it is reset or closed. */
-  end(): void {
+  #end(): void {
     const onClose = this.#onClose;
     this.#onClose = undefined;
     onClose?.();
-    for (const vector of this.#vectors) vector.end();
+    for (const vector of this.#vectors) endVector(vector);
   }
 
   [Symbol.dispose](): void {

@@ -4,6 +4,7 @@ import { adoptOwner, Container } from './container.js';
 import { checkOpenOptions, type Device, type OpenDeviceOptions } from './device.js';
 import { awaitOpen } from './diagnose.js';
 import { startOpening } from './internal/opening.js';
+import { ours } from './internal/ours.js';
 import { expected } from './internal/validate.js';
 import { loadNative } from './native.js';
 import { parseAddress } from './pci.js';
@@ -32,7 +33,7 @@ export async function openDevice(address: string, options: OpenOptions = {}): Pr
 async function openAlone(address: string, requestGrace: number | undefined): Promise<Device> {
   const addon = loadNative();
   const opened = await awaitOpen(() => addon.openDevice(address), { address });
-  const container = new Container(addon, opened.container);
+  const container = new Container(ours, addon, opened.container);
   try {
     return await adoptOwner(container, opened.device, requestGrace);
   } catch (failure) {

@@ -14,6 +14,7 @@ import {
   valueError,
 } from './internal/access.js';
 import type { Doorbells } from './internal/doorbells.js';
+import { mustBeOurs, type Ours, ours } from './internal/ours.js';
 import { type PollOptions, poll } from './internal/polling.js';
 import { expected, integer } from './internal/validate.js';
 import {
@@ -115,12 +116,14 @@ export class Region implements RegionInfo {
 
   /** @internal Use {@link Device.region}. */
   constructor(
+    key: Ours,
     native: Native,
     handle: Handle,
     info: RegionInfo,
     address: string,
     doorbells: Doorbells,
   ) {
+    mustBeOurs(key);
     this.index = info.index;
     this.name = info.name;
     this.byteLength = info.byteLength;
@@ -356,7 +359,7 @@ export class Region implements RegionInfo {
         this.#failed(access.verb, access.width, access.offset, failure),
       check: (command: CheckedAccess) => this.#checkCommand(command),
     };
-    return new Batch(region, commands);
+    return new Batch(ours, region, commands);
   }
 
   /** The checks of the accessors, for calls that are not the hot path. */

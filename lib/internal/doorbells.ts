@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The doorbells of one device, and where the fast ones can be trusted.
-import { Doorbell } from '../doorbell.js';
+import { Doorbell, muteDoorbell, unmuteDoorbell } from '../doorbell.js';
 import type { Region } from '../region.js';
+import { ours } from './ours.js';
 
 /**
  * Versions of V8 that were seen, in every tier of their compilers, to make one store of 32 bits of a store to
@@ -37,7 +38,7 @@ export class Doorbells {
     let doorbell = this.#doorbells.get(key);
     if (doorbell === undefined) {
       const memory = storesAreExact() ? this.#map(region.index, offset) : undefined;
-      doorbell = new Doorbell(region, offset, memory && new Uint32Array(memory));
+      doorbell = new Doorbell(ours, region, offset, memory && new Uint32Array(memory));
       this.#doorbells.set(key, doorbell);
     }
     return doorbell;
@@ -45,10 +46,10 @@ export class Doorbells {
 
   /** The device takes no writes any more, or for now. */
   mute(): void {
-    for (const doorbell of this.#doorbells.values()) doorbell.mute();
+    for (const doorbell of this.#doorbells.values()) muteDoorbell(doorbell);
   }
 
   unmute(): void {
-    for (const doorbell of this.#doorbells.values()) doorbell.unmute();
+    for (const doorbell of this.#doorbells.values()) unmuteDoorbell(doorbell);
   }
 }

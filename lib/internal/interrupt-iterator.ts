@@ -6,11 +6,20 @@ type Step = IteratorResult<number, undefined>;
 
 const done: Step = { value: undefined, done: true };
 
-export class InterruptIterator
-  implements Subscriber, AsyncIterableIterator<number, undefined, undefined>
-{
-  readonly serves = true;
-  readonly #leave: (iterator: InterruptIterator, unused: number) => void;
+/** The side of an iteration that the vector talks to. */
+export let subscriberOf: (iterator: InterruptIterator) => Subscriber;
+
+export class InterruptIterator implements AsyncIterableIterator<number, undefined, undefined> {
+  static {
+    subscriberOf = (iterator) => iterator.#subscriber;
+  }
+
+  readonly #subscriber: Subscriber = {
+    deliver: (count) => this.#deliver(count),
+    end: () => this.#end(),
+    serves: true,
+  };
+  readonly #leave: (unused: number) => void;
   #pending = 0;
   #waiting: ((step: Step) => void)[] = [];
   #body: Promise<void> | undefined;
@@ -18,7 +27,7 @@ export class InterruptIterator
   #ended = false;
 
   /** `leave` unsubscribes; it is told how often the vector was raised without a step for it. */
-  constructor(leave: (iterator: InterruptIterator, unused: number) => void) {
+  constructor(leave: (unused: number) => void) {
     this.#leave = leave;
   }
 
@@ -42,13 +51,13 @@ export class InterruptIterator
   async return(): Promise<Step> {
     const unused = this.#pending;
     this.#pending = 0;
-    if (!this.#ended) this.#leave(this, unused);
-    this.end();
+    if (!this.#ended) this.#leave(unused);
+    this.#end();
     return done;
   }
 
   /** Gives a promise that settles when the loop's body is done with all that was delivered. */
-  deliver(count: number): Promise<void> {
+  #deliver(count: number): Promise<void> {
     const next = this.#waiting.shift();
     if (next === undefined) this.#pending += count;
     else next({ value: count, done: false });
@@ -58,7 +67,7 @@ export class InterruptIterator
     return this.#body;
   }
 
-  end(): void {
+  #end(): void {
     this.#ended = true;
     this.#finishBody();
     for (const resolve of this.#waiting.splice(0)) resolve(done);

@@ -60,7 +60,7 @@ Napi::Object AdoptionWrap::make(Environment& environment,
                                 const std::shared_ptr<Adoption>& adoption) {
   const Napi::Env env(environment.env());
   const Grant::Contents& contents = adoption->contents();
-  Napi::Object object = environment.adoption_class.New({});
+  Napi::Object object = make_wrapped(environment.adoption_class);
   Unwrap(object)->adoption_ = adoption;
   object.Set("address", contents.function->address());
   object.Set("regions", regions_data(env, *adoption));
@@ -73,7 +73,7 @@ Napi::Object AdoptionWrap::make(Environment& environment,
   return object;
 }
 
-AdoptionWrap::AdoptionWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
+AdoptionWrap::AdoptionWrap(const Napi::CallbackInfo& info) : Wrap(info) {}
 
 void AdoptionWrap::on_revoked(const Napi::CallbackInfo& info) {
   const auto callback =

@@ -7,14 +7,17 @@
 #include <memory>
 
 #include "binding/adoption.h"
+#include "binding/wrap.h"
 
 namespace vfio::binding {
 
 /// adopt(token) of lib/native.ts.
 Napi::Value adopt(const Napi::CallbackInfo& info);
 
-class AdoptionWrap final : public Napi::ObjectWrap<AdoptionWrap> {
+class AdoptionWrap final : public Wrap<AdoptionWrap> {
  public:
+  static constexpr napi_type_tag kTag = {0x4fe2c4e12b5eadad, 0x00633256e25fe71d};
+
   static void define(Environment& environment);
   static Napi::Object make(Environment& environment, const std::shared_ptr<Adoption>& adoption);
 

@@ -136,7 +136,7 @@ void ContainerWrap::define(Environment& environment) {
 
 Napi::Object ContainerWrap::make(Environment& environment, std::shared_ptr<AddressSpace> space,
                                  std::shared_ptr<ServiceThread> service) {
-  const Napi::Object object = environment.container_class.New({});
+  const Napi::Object object = make_wrapped(environment.container_class);
   ContainerWrap* wrap = Unwrap(object);
   wrap->backend_ = space->backend_name();
   auto container = std::make_shared<OpenContainer>();
@@ -147,7 +147,7 @@ Napi::Object ContainerWrap::make(Environment& environment, std::shared_ptr<Addre
   return object;
 }
 
-ContainerWrap::ContainerWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
+ContainerWrap::ContainerWrap(const Napi::CallbackInfo& info) : Wrap(info) {}
 
 std::shared_ptr<OpenContainer> ContainerWrap::container() const {
   auto container = container_.lock();

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "binding/environment.h"
+#include "binding/wrap.h"
 #include "vfio/address_space.h"
 #include "vfio/dma.h"
 #include "vfio/registry.h"
@@ -34,8 +35,10 @@ struct OpenContainer {
 /// The env ends: releases it in the background.
 void abandon(std::shared_ptr<OpenContainer> container);
 
-class ContainerWrap final : public Napi::ObjectWrap<ContainerWrap> {
+class ContainerWrap final : public Wrap<ContainerWrap> {
  public:
+  static constexpr napi_type_tag kTag = {0xd6c93f01a9f18630, 0xa83c546dbc4d13dc};
+
   static void define(Environment& environment);
   static Napi::Object make(Environment& environment, std::shared_ptr<AddressSpace> space,
                            std::shared_ptr<ServiceThread> service);

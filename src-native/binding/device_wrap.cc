@@ -39,14 +39,14 @@ void DeviceWrap::define(Environment& environment) {
 
 Napi::Object DeviceWrap::make(Environment& environment, std::shared_ptr<Function> function,
                               std::shared_ptr<ServiceThread> service) {
-  const Napi::Object object = environment.device_class.New({});
+  const Napi::Object object = make_wrapped(environment.device_class);
   auto device = std::make_shared<OpenDevice>(environment, std::move(function), std::move(service));
   environment.devices.insert(device);
   Unwrap(object)->device_ = std::move(device);
   return object;
 }
 
-DeviceWrap::DeviceWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
+DeviceWrap::DeviceWrap(const Napi::CallbackInfo& info) : Wrap(info) {}
 
 Napi::Value DeviceWrap::address(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), device_->function()->address());

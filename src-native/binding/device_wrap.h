@@ -7,11 +7,14 @@
 #include <memory>
 
 #include "binding/open_device.h"
+#include "binding/wrap.h"
 
 namespace vfio::binding {
 
-class DeviceWrap final : public Napi::ObjectWrap<DeviceWrap> {
+class DeviceWrap final : public Wrap<DeviceWrap> {
  public:
+  static constexpr napi_type_tag kTag = {0x4ca82984fcb042d9, 0xb9c48cb01720800e};
+
   static void define(Environment& environment);
   static Napi::Object make(Environment& environment, std::shared_ptr<Function> function,
                            std::shared_ptr<ServiceThread> service);

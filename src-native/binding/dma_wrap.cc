@@ -20,7 +20,7 @@ void DmaWrap::define(Environment& environment) {
 }
 
 Napi::Object DmaWrap::make(Environment& environment, std::shared_ptr<DmaBuffer> buffer) {
-  const Napi::Object object = environment.dma_class.New({});
+  const Napi::Object object = make_wrapped(environment.dma_class);
   DmaWrap* wrap = Unwrap(object);
   wrap->memory_ = buffer->memory();
   wrap->iova_ = buffer->iova();
@@ -30,14 +30,14 @@ Napi::Object DmaWrap::make(Environment& environment, std::shared_ptr<DmaBuffer> 
 }
 
 Napi::Object DmaWrap::borrow(Environment& environment, const Grant::Memory& memory) {
-  const Napi::Object object = environment.dma_class.New({});
+  const Napi::Object object = make_wrapped(environment.dma_class);
   DmaWrap* wrap = Unwrap(object);
   wrap->memory_ = memory.mapping;
   wrap->iova_ = memory.iova;
   return object;
 }
 
-DmaWrap::DmaWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
+DmaWrap::DmaWrap(const Napi::CallbackInfo& info) : Wrap(info) {}
 
 Napi::Value DmaWrap::iova(const Napi::CallbackInfo& info) {
   return Napi::BigInt::New(info.Env(), iova_);

@@ -8,12 +8,15 @@
 
 #include "binding/environment.h"
 #include "binding/grant.h"
+#include "binding/wrap.h"
 #include "vfio/dma.h"
 
 namespace vfio::binding {
 
-class DmaWrap final : public Napi::ObjectWrap<DmaWrap> {
+class DmaWrap final : public Wrap<DmaWrap> {
  public:
+  static constexpr napi_type_tag kTag = {0x239eed24c2c063fe, 0xf768064f958507ad};
+
   static void define(Environment& environment);
   static Napi::Object make(Environment& environment, std::shared_ptr<DmaBuffer> buffer);
   /// For memory of another env's buffer, which that env unmaps.

@@ -55,12 +55,12 @@ Napi::Object GrantWrap::make(OpenDevice& device, const Napi::CallbackInfo& info)
   device.loans().add(grant);
   if (interrupts != nullptr) interrupts->loans().add(grant);
   for (DmaWrap* buffer : buffers) buffer->loans().add(grant);
-  const Napi::Object object = environment.grant_class.New({});
+  const Napi::Object object = make_wrapped(environment.grant_class);
   Unwrap(object)->grant_ = std::move(grant);
   return object;
 }
 
-GrantWrap::GrantWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
+GrantWrap::GrantWrap(const Napi::CallbackInfo& info) : Wrap(info) {}
 
 Napi::Value GrantWrap::revoke(const Napi::CallbackInfo& info) {
   return Environment::of(info.Env()).await([this](std::function<void()> resolve) {

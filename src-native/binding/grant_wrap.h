@@ -8,11 +8,14 @@
 
 #include "binding/grant.h"
 #include "binding/open_device.h"
+#include "binding/wrap.h"
 
 namespace vfio::binding {
 
-class GrantWrap final : public Napi::ObjectWrap<GrantWrap> {
+class GrantWrap final : public Wrap<GrantWrap> {
  public:
+  static constexpr napi_type_tag kTag = {0xa3966023df2d5c05, 0xace970fccddba416};
+
   static void define(Environment& environment);
   /// grant() of NativeDevice in lib/native.ts, with its arguments.
   static Napi::Object make(OpenDevice& device, const Napi::CallbackInfo& info);

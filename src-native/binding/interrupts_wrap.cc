@@ -26,12 +26,12 @@ void InterruptsWrap::define(Environment& environment) {
 }
 
 Napi::Object InterruptsWrap::make(Environment& environment, std::shared_ptr<VectorPolls> vectors) {
-  const Napi::Object object = environment.interrupts_class.New({});
+  const Napi::Object object = make_wrapped(environment.interrupts_class);
   Unwrap(object)->vectors_ = std::move(vectors);
   return object;
 }
 
-InterruptsWrap::InterruptsWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
+InterruptsWrap::InterruptsWrap(const Napi::CallbackInfo& info) : Wrap(info) {}
 
 Napi::Value InterruptsWrap::count(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), vectors_->count());

@@ -7,11 +7,14 @@
 #include <memory>
 
 #include "binding/vector_polls.h"
+#include "binding/wrap.h"
 
 namespace vfio::binding {
 
-class InterruptsWrap final : public Napi::ObjectWrap<InterruptsWrap> {
+class InterruptsWrap final : public Wrap<InterruptsWrap> {
  public:
+  static constexpr napi_type_tag kTag = {0x55113dc30e9a8df5, 0x5966eb44e0c67744};
+
   static void define(Environment& environment);
   static Napi::Object make(Environment& environment, std::shared_ptr<VectorPolls> vectors);
 

@@ -6,6 +6,7 @@ import {
   loadNative,
   type NativeContainer,
   type NativeDevice,
+  type NativeDmaBuffer,
   type NativeInterrupts,
 } from '../../lib/native.js';
 import { useMachine } from '../support/testing.js';
@@ -114,5 +115,69 @@ describe('a set', () => {
       expect(() => use(0)).toThrow(withCode('ERR_VFIO_CLOSED'));
       expect(hardware.eventfd(0)).toBe(-1);
     });
+  });
+});
+
+describe('an object of another kind', () => {
+  type AnyObject = Record<string, unknown> & { constructor: new (...args: unknown[]) => object };
+  let objects: AnyObject[];
+  let set: NativeInterrupts;
+  let buffer: NativeDmaBuffer;
+
+  beforeAll(() => {
+    device.setBusMaster(true);
+    set = device.enableInterrupts(msix, 1);
+    buffer = container.allocDma(4096, 0, undefined);
+    const grant = device.grant('another kind', [0], undefined, [], [buffer]);
+    objects = [container, device, set, buffer, grant] as unknown as AnyObject[];
+  });
+
+  afterAll(() => {
+    set.close();
+    buffer.close();
+  });
+
+  /** What can be called on an object: its methods, and the getters of its accessors. */
+  function callables(object: AnyObject): [string, (this: unknown) => unknown][] {
+    const described = Object.getOwnPropertyDescriptors(Object.getPrototypeOf(object));
+    return Object.entries(described)
+      .filter(([name]) => name !== 'constructor')
+      .map(([name, { value, get }]) => [name, value ?? get]);
+  }
+
+  test('is refused by every method and accessor', () => {
+    for (const object of objects) {
+      const strangers = [
+        ...objects.filter((other) => other !== object),
+        {},
+        Object.create(object),
+        new Proxy(object, {}),
+        Object.getPrototypeOf(object),
+        5,
+        undefined,
+      ];
+      for (const [, call] of callables(object)) {
+        for (const stranger of strangers)
+          expect(() => call.call(stranger)).toThrow('Illegal invocation');
+      }
+    }
+  });
+
+  test('is not made by a constructor', () => {
+    for (const { constructor: Constructor } of objects) {
+      expect(() => new Constructor()).toThrow('Illegal constructor');
+      expect(() => new Constructor(objects[0])).toThrow('Illegal constructor');
+      expect(() => Reflect.construct(Constructor, [], Object)).toThrow();
+    }
+  });
+
+  test('is refused as a part of a grant', () => {
+    const refused = withCode('ERR_INVALID_ARG_TYPE');
+    for (const stranger of [set, {}, 5, undefined] as never[]) {
+      expect(() => device.grant('a', [], undefined, [], [stranger])).toThrow(refused);
+    }
+    for (const stranger of [buffer, {}] as never[]) {
+      expect(() => device.grant('b', [], stranger, [0], [])).toThrow(refused);
+    }
   });
 });

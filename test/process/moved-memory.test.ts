@@ -74,7 +74,8 @@ describe('F12/ memory that was moved to another thread', () => {
         const owned = device.allocDma(65536);
         const grant = device.grant({ memory: [owned] });
         const worker = startWorker(\`
-          const [buffer] = adopt(workerData).memory;
+          globalThis.adopted = adopt(workerData);
+          const [buffer] = adopted.memory;
           ${move}
         \`, grant.token);
         const end = ended(worker);

@@ -3,6 +3,7 @@
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { AdoptedDevice, adopt } from '../../lib/adopted-device.js';
+import { ours } from '../../lib/internal/ours.js';
 import type { Interrupt } from '../../lib/interrupt.js';
 import { renew } from './lib-fake-addon.js';
 import { FakeAdoption, FakeDevice, FakeNative, rejectionOf, thrownBy } from './lib-fake-native.js';
@@ -30,7 +31,7 @@ function keep(device: AdoptedDevice): AdoptedDevice {
 }
 
 function make(): AdoptedDevice {
-  return keep(new AdoptedDevice(native, adoption));
+  return keep(new AdoptedDevice(ours, native, adoption));
 }
 
 /** Counts its events. */

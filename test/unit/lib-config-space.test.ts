@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { ConfigSpace } from '../../lib/config-space.js';
 import { Doorbells } from '../../lib/internal/doorbells.js';
+import { ours } from '../../lib/internal/ours.js';
 import { regionInfo } from '../../lib/region.js';
 import { FakeDevice, FakeNative, thrownBy } from './lib-fake-native.js';
 
@@ -16,7 +17,7 @@ function open(size: number): ConfigSpace {
   header = new DataView(device.config.buffer);
   const info = regionInfo({ index: 7, flags: 3, size, mappable: [] } as never);
   const doorbells = new Doorbells(() => undefined);
-  return new ConfigSpace(native, 7, info, device.address, doorbells);
+  return new ConfigSpace(ours, native, 7, info, device.address, doorbells);
 }
 
 beforeEach(() => {

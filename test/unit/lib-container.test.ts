@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Container } from '../../lib/container.js';
+import { ours } from '../../lib/internal/ours.js';
 import { defer, FakeNative, rejectionOf, settle, thrownBy } from './lib-fake-native.js';
 
 const address = '0000:01:00.0';
@@ -10,7 +11,7 @@ let container: Container;
 
 beforeEach(() => {
   native = new FakeNative();
-  container = new Container(native, native.container);
+  container = new Container(ours, native, native.container);
 });
 
 afterEach(() => container.close().catch(() => {}));

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { adoptOwner, Container } from '../../lib/container.js';
 import type { Device } from '../../lib/device.js';
+import { ours } from '../../lib/internal/ours.js';
 import {
   catchWarnings,
   defer,
@@ -20,7 +21,7 @@ let device: Device;
 
 beforeEach(async () => {
   native = new FakeNative();
-  container = new Container(native, native.container);
+  container = new Container(ours, native, native.container);
   device = await container.openDevice(address, { requestGrace: 500 });
   native.log.length = 0;
 });
@@ -259,7 +260,11 @@ describe('a device with a container of its own', () => {
   beforeEach(async () => {
     native = new FakeNative();
     const opened = await native.openDevice(address);
-    alone = await adoptOwner(new Container(native, opened.container), opened.device, undefined);
+    alone = await adoptOwner(
+      new Container(ours, native, opened.container),
+      opened.device,
+      undefined,
+    );
     native.log.length = 0;
   });
 

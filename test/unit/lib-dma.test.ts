@@ -2,6 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { DmaBuffer } from '../../lib/dma.js';
+import { ours } from '../../lib/internal/ours.js';
 import { fakeBuffer, thrownBy } from './lib-fake-native.js';
 
 /** Bytes whose memory went elsewhere. */
@@ -12,7 +13,7 @@ function gone(): DataView<ArrayBuffer> {
 }
 
 function make(iova = 0x10000n, bytes = 8192, log: string[] = []): DmaBuffer {
-  return new DmaBuffer(fakeBuffer(iova, bytes, log), () => log.push('forgotten'));
+  return new DmaBuffer(ours, fakeBuffer(iova, bytes, log), () => log.push('forgotten'));
 }
 
 describe('the memory', () => {

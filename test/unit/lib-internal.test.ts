@@ -11,6 +11,7 @@ import { Doorbells } from '../../lib/internal/doorbells.js';
 import { exists, isAbsence, lookFailed, readNumber, readText } from '../../lib/internal/files.js';
 import { findHolders } from '../../lib/internal/holders.js';
 import { readMemlock } from '../../lib/internal/memlock.js';
+import { ours } from '../../lib/internal/ours.js';
 import { warn } from '../../lib/internal/report.js';
 import { integer, show } from '../../lib/internal/validate.js';
 import { Region, regionInfo } from '../../lib/region.js';
@@ -143,7 +144,7 @@ test('a doorbell goes through write32 where stores of JavaScript are not proved'
     type: undefined,
     subtype: undefined,
   };
-  const region = new Region(native, 0, regionInfo(facts), '0000:01:00.0', doorbells);
+  const region = new Region(ours, native, 0, regionInfo(facts), '0000:01:00.0', doorbells);
   Object.defineProperty(process, 'arch', { value: 'arm64' });
   try {
     region.doorbell(8).write(7);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { ours } from '../../lib/internal/ours.js';
 import type { Interrupt } from '../../lib/interrupt.js';
 import { InterruptSet, type InterruptType, interruptInfo } from '../../lib/interrupts.js';
 import {
@@ -18,7 +19,7 @@ let set: InterruptSet;
 function arm(type: InterruptType, count = 1): Interrupt {
   log = [];
   native = new FakeInterrupts(count, log);
-  set = new InterruptSet(native, type, '0000:01:00.0', () => log.push('disarmed'));
+  set = new InterruptSet(ours, native, type, '0000:01:00.0', () => log.push('disarmed'));
   return set.vector(0);
 }
 

@@ -6,6 +6,7 @@ import { AdoptedDevice } from '../../lib/adopted-device.js';
 import { Container } from '../../lib/container.js';
 import type { Device } from '../../lib/device.js';
 import type { DmaBuffer } from '../../lib/dma.js';
+import { ours } from '../../lib/internal/ours.js';
 import { catchWarnings, FakeAdoption, FakeDevice, FakeNative, settle } from './lib-fake-native.js';
 
 setFlagsFromString('--expose-gc');
@@ -33,7 +34,7 @@ async function collectUntil(done: () => boolean): Promise<void> {
 }
 
 async function openDevice(address: string): Promise<Device> {
-  const container = new Container(native, native.container);
+  const container = new Container(ours, native, native.container);
   return container.openDevice(address);
 }
 
@@ -81,7 +82,7 @@ test('a device that was closed is not', async () => {
 
 test('an adopted device that was forgotten is named, and its parts end with the grant', async () => {
   const adoption = new FakeAdoption(new FakeDevice('0000:03:00.0', native.log));
-  const buffer = new AdoptedDevice(native, adoption).memory[0] as DmaBuffer;
+  const buffer = new AdoptedDevice(ours, native, adoption).memory[0] as DmaBuffer;
   await collectUntil(() => warningsOf('0000:03:00.0').length > 0);
   expect(buffer.closed).toBe(false);
   adoption.revoke();

@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Doorbells } from '../../lib/internal/doorbells.js';
+import { ours } from '../../lib/internal/ours.js';
 import { AccessFailure } from '../../lib/native.js';
 import { Region, regionInfo } from '../../lib/region.js';
 import { FakeDevice, FakeNative, thrownBy } from './lib-fake-native.js';
@@ -25,7 +26,7 @@ beforeEach(() => {
     type: undefined,
     subtype: undefined,
   });
-  region = new Region(native, 0, info, address, noDoorbells);
+  region = new Region(ours, native, 0, info, address, noDoorbells);
 });
 
 type Width = 8 | 16 | 32 | 64;
@@ -151,7 +152,7 @@ test('says what to look at after a bus error', () => {
 
 test('no access fits a region smaller than it', () => {
   const info = regionInfo({ index: 2, flags: 3, size: 2, mappable: [] } as never);
-  const small = new Region(native, 0, info, address, noDoorbells);
+  const small = new Region(ours, native, 0, info, address, noDoorbells);
   expect(small.read16(0)).toBe(0);
   expect(thrownBy(() => small.read32(0)).code).toBe('ERR_VFIO_RANGE');
 });

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// What the classes of lib/native.ts derive from. Only the addon makes their objects, each carries
+// the tag of its class, and each unwrap checks that: a program that calls a method on something
+// else, or the constructor that it finds by name, gets a TypeError.
+#pragma once
+
+#include <napi.h>
+
+namespace vfio::binding {
+
+/// A TypeError with a code, for what is no object of the class it should be.
+inline Napi::TypeError wrong_object(Napi::Env env, const char* message) {
+  auto error = Napi::TypeError::New(env, message);
+  error.Set("code", "ERR_INVALID_ARG_TYPE");
+  return error;
+}
+
+/// `T` has a napi_type_tag of its own, `T::kTag`.
+template <typename T>
+class Wrap : public Napi::ObjectWrap<T> {
+ public:
+  /// Throws TypeError. Napi::ObjectWrap calls this, by its name, for the receiver of every method
+  /// and accessor.
+  static T* Unwrap(Napi::Object object) {
+    bool ours = false;
+    // The check throws an error of its own for undefined and null.
+    if (object.IsObject()) napi_check_object_type_tag(object.Env(), object, &T::kTag, &ours);
+    if (!ours) throw wrong_object(object.Env(), "Illegal invocation");
+    return Napi::ObjectWrap<T>::Unwrap(object);
+  }
+
+ protected:
+  /// For make_wrapped(), whose argument no program can have.
+  explicit Wrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<T>(info) {
+    if (!info[0].IsExternal()) throw wrong_object(info.Env(), "Illegal constructor");
+    if (napi_type_tag_object(info.Env(), info.This(), &T::kTag) != napi_ok) {
+      throw Napi::Error::New(info.Env());
+    }
+  }
+};
+
+/// A new object of a class that derives from Wrap.
+inline Napi::Object make_wrapped(const Napi::FunctionReference& constructor) {
+  const Napi::Env env = constructor.Env();
+  return constructor.New({Napi::External<void>::New(env, nullptr)});
+}
+
+}  // namespace vfio::binding
