@@ -156,7 +156,8 @@ export class Container implements AsyncDisposable {
     const full = parseAddress(address);
     const { signal, requestGrace } = checkOpenOptions('openDevice', options);
     this.#mustBeOpen();
-    const open = () => awaitOpen(() => this.#native.openDevice(full), { address: full });
+    const open = () =>
+      awaitOpen(() => this.#native.openDevice({ address: full }), { address: full });
     return this.#devices.open(async () => this.#adopt(await open(), requestGrace, false), signal);
   }
 

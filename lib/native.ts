@@ -48,6 +48,11 @@ export interface NativeLimits {
 /** 0 both, 1 to the device, 2 from the device. */
 export type NativeDirection = 0 | 1 | 2;
 
+/** What an open asks for. */
+export interface NativeOpenRequest {
+  address: string;
+}
+
 export interface NativeContainer {
   readonly backend: string;
   limits(): NativeLimits;
@@ -55,7 +60,7 @@ export interface NativeContainer {
   /** `descriptor`: its node, when that was opened elsewhere; it is duplicated. */
   holdGroup(id: number, descriptor: number | undefined): Promise<void>;
   releaseGroup(id: number): Promise<void>;
-  openDevice(address: string): Promise<NativeDevice>;
+  openDevice(request: NativeOpenRequest): Promise<NativeDevice>;
   allocDma(bytes: number, direction: NativeDirection, iova: bigint | undefined): NativeDmaBuffer;
   allocDmaAsync(
     bytes: number,
@@ -198,7 +203,9 @@ export interface Native {
   /** `descriptor`: /dev/vfio/vfio, when that was opened elsewhere; it is duplicated. */
   openContainer(descriptor: number | undefined): Promise<NativeContainer>;
   /** Joins the address space that holds the device's group in this process, or makes one. */
-  openDevice(address: string): Promise<{ container: NativeContainer; device: NativeDevice }>;
+  openDevice(
+    request: NativeOpenRequest,
+  ): Promise<{ container: NativeContainer; device: NativeDevice }>;
   /** Makes what was granted under this token usable in this thread. A token is used once. */
   adopt(token: string): NativeAdoption;
   /** Takes SIGBUS back from who replaced the handler of bus errors, and hands him what is not ours. */

@@ -32,7 +32,7 @@ export async function openDevice(address: string, options: OpenOptions = {}): Pr
 
 async function openAlone(address: string, requestGrace: number | undefined): Promise<Device> {
   const addon = loadNative();
-  const opened = await awaitOpen(() => addon.openDevice(address), { address });
+  const opened = await awaitOpen(() => addon.openDevice({ address }), { address });
   const container = new Container(ours, addon, opened.container);
   try {
     return await adoptOwner(container, opened.device, requestGrace);

@@ -11,7 +11,7 @@ export async function memoryRegisters(): Promise<Registers> {
   memory.memoryMachine();
   const device = await openDevice(memory.address);
   const native = loadNative();
-  const bare = await native.openDevice(memory.bareAddress);
+  const bare = await native.openDevice({ address: memory.bareAddress });
   const region = device.bar(0);
   const handle = bare.device.acquire(0);
   const address = bench.map(undefined, memory.barBytes);

@@ -17,6 +17,11 @@ Address address_from(const Napi::Value& value) {
   return Address::parse(value.ToString().Utf8Value());
 }
 
+OpenRequest request_from(const Napi::Value& value) {
+  const Napi::Object object = value.ToObject();
+  return {.address = address_from(object.Get("address"))};
+}
+
 Direction direction_from(const Napi::Value& value) {
   switch (index_from(value)) {
     case 1:
@@ -90,7 +95,7 @@ Napi::Value open_container(const Napi::CallbackInfo& info) {
 Napi::Value open_device(const Napi::CallbackInfo& info) {
   return across(info.Env(), [&]() -> Napi::Value {
     auto& environment = Environment::of(info.Env());
-    const Address address = address_from(info[0]);
+    const OpenRequest request = request_from(info[0]);
     const auto service = std::make_shared<ServiceThread>();
     struct Opened {
       std::shared_ptr<AddressSpace> space;
@@ -99,12 +104,12 @@ Napi::Value open_device(const Napi::CallbackInfo& info) {
     };
     return environment.run<Opened>(
         *service,
-        [address, make = environment.make_backend] {
+        [request, make = environment.make_backend] {
           auto claim = Registry::instance().claim_device_anywhere(
-              std::make_shared<AddressSpace>(make(std::nullopt)), address);
+              std::make_shared<AddressSpace>(make(std::nullopt)), request.address);
           auto space = claim.space();
           auto container_service = std::make_shared<ServiceThread>();
-          return Opened{std::move(space), Function::open(std::move(claim), address),
+          return Opened{std::move(space), Function::open(std::move(claim), request),
                         std::move(container_service)};
         },
         [&environment, service](Napi::Env env, Opened& opened) -> Napi::Value {
@@ -203,13 +208,13 @@ Napi::Value ContainerWrap::open_device(const Napi::CallbackInfo& info) {
   return across(info.Env(), [&]() -> Napi::Value {
     const auto container = this->container();
     auto& environment = Environment::of(info.Env());
-    const Address address = address_from(info[0]);
+    const OpenRequest request = request_from(info[0]);
     const auto service = std::make_shared<ServiceThread>();
     using Result = std::shared_ptr<Function>;
     return environment.run<Result>(
         *service,
-        [space = container->space, address] {
-          return Function::open(Registry::instance().claim_device(space, address), address);
+        [space = container->space, request] {
+          return Function::open(Registry::instance().claim_device(space, request.address), request);
         },
         [&environment, service](Napi::Env, Result& function) -> Napi::Value {
           return DeviceWrap::make(environment, std::move(function), service);

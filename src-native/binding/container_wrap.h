@@ -20,7 +20,7 @@ namespace vfio::binding {
 
 /// openContainer(descriptor) of lib/native.ts.
 Napi::Value open_container(const Napi::CallbackInfo& info);
-/// openDevice(address) of lib/native.ts.
+/// openDevice(request) of lib/native.ts.
 Napi::Value open_device(const Napi::CallbackInfo& info);
 
 /// A container as one env has it open. The address space may be shared with containers of other

@@ -83,9 +83,9 @@ void AddressSpace::unmap(std::uint64_t iova) {
   allocator_.free(iova);
 }
 
-std::unique_ptr<FunctionBackend> AddressSpace::open(const Address& address,
+std::unique_ptr<FunctionBackend> AddressSpace::open(const OpenRequest& request,
                                                     std::optional<int> group) {
-  return backend_->open(address, group, attacher());
+  return backend_->open(request, group, attacher());
 }
 
 void AddressSpace::close(std::unique_ptr<FunctionBackend> function, const Address& address,

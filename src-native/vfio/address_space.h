@@ -35,7 +35,7 @@ class AddressSpace final {
 
   /// Both may take as long as the kernel takes to reset the device; neither holds the lock
   /// meanwhile.
-  std::unique_ptr<FunctionBackend> open(const Address& address, std::optional<int> group);
+  std::unique_ptr<FunctionBackend> open(const OpenRequest& request, std::optional<int> group);
   void close(std::unique_ptr<FunctionBackend> function, const Address& address,
              std::optional<int> group);
 

@@ -131,6 +131,11 @@ struct Limits {
 /// Which way a device may use a mapping.
 enum class Direction { kBoth, kToDevice, kFromDevice };
 
+/// What an open asks for.
+struct OpenRequest {
+  Address address;
+};
+
 /// Runs the step by which a device or group joins, under the lock of the address space, which then
 /// reads the limits anew and makes the mappings again that the kernel forgot, or undoes the step
 /// and throws. A join that came to nothing afterwards leaves again through it, with nothing to
@@ -159,8 +164,8 @@ class AddressSpaceBackend {
   virtual std::optional<int> group_of(const Address& address) = 0;
 
   /// Opens a function of this address space. `group` is what group_of said.
-  virtual std::unique_ptr<FunctionBackend> open(const Address& address, std::optional<int> group,
-                                                const Attach& attach) = 0;
+  virtual std::unique_ptr<FunctionBackend> open(const OpenRequest& request,
+                                                std::optional<int> group, const Attach& attach) = 0;
   /// Undoes the attachment that open made, after the function was destroyed.
   virtual void detach(const Address& address, std::optional<int> group) = 0;
 

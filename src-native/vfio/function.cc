@@ -32,12 +32,12 @@ constexpr std::uint16_t kCommandIntxDisable = 1U << 10;
 
 }  // namespace
 
-std::shared_ptr<Function> Function::open(Registry::Claim claim, Address address) {
+std::shared_ptr<Function> Function::open(Registry::Claim claim, OpenRequest request) {
   const std::shared_ptr<AddressSpace> space = claim.space();
-  auto backend = space->open(address, claim.group());
+  auto backend = space->open(request, claim.group());
   // From here on the destructor closes what was opened, whichever step fails.
   std::shared_ptr<Function> function(
-      new Function(std::move(claim), std::move(address), std::move(backend)));
+      new Function(std::move(claim), std::move(request.address), std::move(backend)));
   function->read_info();
   function->quiet();
   function->claim_->publish(function);

@@ -39,7 +39,7 @@ struct Window {
 class Function final {
  public:
   /// Opens and quiets the function: memory decode on, bus master off, INTx masked. Blocks.
-  static std::shared_ptr<Function> open(Registry::Claim claim, Address address);
+  static std::shared_ptr<Function> open(Registry::Claim claim, OpenRequest request);
   ~Function();
   Function(const Function&) = delete;
   Function& operator=(const Function&) = delete;

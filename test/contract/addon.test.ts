@@ -23,7 +23,7 @@ let container: NativeContainer;
 let device: NativeDevice;
 
 beforeAll(async () => {
-  ({ container, device } = await addon.openDevice(address));
+  ({ container, device } = await addon.openDevice({ address }));
 });
 
 afterAll(async () => {

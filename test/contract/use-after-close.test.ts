@@ -161,7 +161,7 @@ test('F17/ a handle of another time, or of none, is closed for native accessors'
 
 test('F17/ a handle stays closed when its entry is used again', async () => {
   const addon = loadNative();
-  const { container, device: native } = await addon.openDevice(address);
+  const { container, device: native } = await addon.openDevice({ address });
   const stale = native.acquire(0);
   native.release(stale);
   let handle = native.acquire(0);

@@ -39,7 +39,7 @@ void run(Input& input) {
     const auto space = std::make_shared<AddressSpace>(open_type1());
     const auto address = Address::parse("0000:01:00.0");
     const auto function =
-        Function::open(Registry::instance().claim_device(space, address), address);
+        Function::open(Registry::instance().claim_device(space, address), {address});
     for (int i = 0; i < 3; ++i) arm(function, input);
     accepted([&] {
       function->begin_reset();

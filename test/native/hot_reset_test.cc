@@ -36,7 +36,7 @@ struct Fixture {
   std::shared_ptr<Function> asked = open(kAsked);
 
   std::shared_ptr<Function> open(const Address& address) {
-    return Function::open(Registry::instance().claim_device(space, address), address);
+    return Function::open(Registry::instance().claim_device(space, address), {address});
   }
   std::optional<ErrorCode> beginning() {
     return code_of([&] { const HotReset reset(asked); });
@@ -48,7 +48,7 @@ struct Fixture {
 TEST_CASE("a function in no slot has no such reset") {
   Machine machine({DeviceSpec{}});
   const auto space = std::make_shared<AddressSpace>(machine.open_container());
-  const auto alone = Function::open(Registry::instance().claim_device(space, kAsked), kAsked);
+  const auto alone = Function::open(Registry::instance().claim_device(space, kAsked), {kAsked});
   CHECK(code_of([&] { const HotReset reset(alone); }) == ErrorCode::kUnsupported);
   CHECK(alone->state() == State::kLive);
 }

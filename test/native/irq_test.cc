@@ -25,7 +25,7 @@ struct Fixture {
   MemoryDevice& device = machine.device(kAddress.text());
   std::shared_ptr<AddressSpace> space = std::make_shared<AddressSpace>(machine.open_container());
   std::shared_ptr<Function> function =
-      Function::open(Registry::instance().claim_device(space, kAddress), kAddress);
+      Function::open(Registry::instance().claim_device(space, kAddress), {kAddress});
   std::optional<IrqSet> irqs;
 
   Fixture() {

@@ -29,7 +29,7 @@ void attach_without_limits(const std::function<void()>& step, const std::functio
 struct Fixture {
   FakeKernel kernel;
   std::unique_ptr<AddressSpaceBackend> space = open_type1();
-  std::unique_ptr<FunctionBackend> function = space->open(kAddress, 12, attach_without_limits);
+  std::unique_ptr<FunctionBackend> function = space->open({kAddress}, 12, attach_without_limits);
 };
 
 bool is_readable(int fd) {
@@ -82,14 +82,16 @@ TEST_CASE("a kernel whose answers never settle is given up") {
   FakeKernel kernel;
   const auto space = open_type1();
   kernel.asks_for_more = 8;
-  CHECK(code_of([&] { space->open(kAddress, 12, attach_without_limits); }) == ErrorCode::kProtocol);
+  CHECK(code_of([&] { space->open({kAddress}, 12, attach_without_limits); }) ==
+        ErrorCode::kProtocol);
 }
 
 TEST_CASE("F21/ an answer of gigabytes is refused before there is memory for it") {
   FakeKernel kernel;
   const auto space = open_type1();
   kernel.asks_for_more = 0x80000000;
-  CHECK(code_of([&] { space->open(kAddress, 12, attach_without_limits); }) == ErrorCode::kProtocol);
+  CHECK(code_of([&] { space->open({kAddress}, 12, attach_without_limits); }) ==
+        ErrorCode::kProtocol);
   CHECK(count_syscalls("VFIO_DEVICE_GET_INFO") == 1);
 }
 
@@ -98,7 +100,7 @@ TEST_CASE("a device on another bus is refused") {
   kernel.device_flags = VFIO_DEVICE_FLAGS_RESET;
   const auto space = open_type1();
   const std::size_t before = open_descriptors();
-  CHECK(code_of([&] { space->open(kAddress, 12, attach_without_limits); }) ==
+  CHECK(code_of([&] { space->open({kAddress}, 12, attach_without_limits); }) ==
         ErrorCode::kUnsupported);
   CHECK(open_descriptors() == before);
 }
@@ -107,7 +109,7 @@ TEST_CASE("a device without the kernel's own interrupts is opened, and says noth
   FakeKernel kernel;
   kernel.num_irqs = 3;
   const auto space = open_type1();
-  const auto function = space->open(kAddress, 12, attach_without_limits);
+  const auto function = space->open({kAddress}, 12, attach_without_limits);
   CHECK(kernel.armed_eventfds() == 0);
   kernel.raise(VFIO_PCI_REQ_IRQ_INDEX);
   CHECK_FALSE(is_readable(function->change_fd()));
@@ -117,7 +119,7 @@ TEST_CASE("a device without the kernel's own interrupts is opened, and says noth
 TEST_CASE("F21/ a device that claims more regions or interrupts than there can be is refused") {
   FakeKernel kernel;
   const auto space = open_type1();
-  const auto open = [&] { space->open(kAddress, 12, attach_without_limits); };
+  const auto open = [&] { space->open({kAddress}, 12, attach_without_limits); };
   const std::size_t before = open_descriptors();
   kernel.num_regions = 0xffffffff;
   CHECK(code_of(open) == ErrorCode::kProtocol);
@@ -133,7 +135,8 @@ TEST_CASE("F21/ an answer for another region is refused") {
   FakeKernel kernel;
   kernel.mixes_up_regions = true;
   const auto space = open_type1();
-  CHECK(code_of([&] { space->open(kAddress, 12, attach_without_limits); }) == ErrorCode::kProtocol);
+  CHECK(code_of([&] { space->open({kAddress}, 12, attach_without_limits); }) ==
+        ErrorCode::kProtocol);
 }
 
 TEST_CASE_FIXTURE(Fixture, "interrupt kinds are read, absent ones kept absent") {
@@ -237,7 +240,7 @@ TEST_CASE("a device that announces no errors still asks to be returned") {
   FakeKernel kernel;
   kernel.has_err = false;
   const auto space = open_type1();
-  const auto function = space->open(kAddress, 12, attach_without_limits);
+  const auto function = space->open({kAddress}, 12, attach_without_limits);
   CHECK_FALSE(function->irq(VFIO_PCI_ERR_IRQ_INDEX));
   CHECK(kernel.armed_eventfds() == 1);
   kernel.raise(VFIO_PCI_REQ_IRQ_INDEX);
@@ -248,7 +251,7 @@ TEST_CASE("an announcement that cannot be armed is done without") {
   FakeKernel kernel;
   const auto space = open_type1();
   fail_syscall(1, EINVAL, "VFIO_DEVICE_SET_IRQS");
-  const auto function = space->open(kAddress, 12, attach_without_limits);
+  const auto function = space->open({kAddress}, 12, attach_without_limits);
   CHECK(syscall_failed());
   CHECK(kernel.armed_eventfds() == 1);
   CHECK_FALSE(function->take_change().fault);
@@ -325,7 +328,7 @@ TEST_CASE("F4/ a device that does not answer is not opened, and nothing stays op
   const auto space = open_type1();
   kernel.vanish();
   const auto before = open_descriptors();
-  CHECK(is_lost([&] { space->open(kAddress, 12, attach_without_limits); }));
+  CHECK(is_lost([&] { space->open({kAddress}, 12, attach_without_limits); }));
   CHECK(open_descriptors() == before);
   CHECK(kernel.armed_eventfds() == 0);
 }

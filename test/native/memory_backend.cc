@@ -169,11 +169,11 @@ class MemoryAddressSpace final : public AddressSpaceBackend {
     return device->second->spec().group;
   }
 
-  std::unique_ptr<FunctionBackend> open(const Address& address, std::optional<int> group,
+  std::unique_ptr<FunctionBackend> open(const OpenRequest& request, std::optional<int> group,
                                         const Attach& attach) override {
     hold_group(group.value(), std::nullopt, attach);
     try {
-      return std::make_unique<MemoryFunction>(machine_, machine_.device(address.text()));
+      return std::make_unique<MemoryFunction>(machine_, machine_.device(request.address.text()));
     } catch (...) {
       leave(*group, attach);
       throw;

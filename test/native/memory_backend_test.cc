@@ -40,7 +40,7 @@ struct Fixture {
   Machine machine{{spec()}};
   MemoryDevice& device = machine.device("0000:00:01.0");
   std::unique_ptr<AddressSpaceBackend> space = machine.open_container();
-  std::unique_ptr<FunctionBackend> function = space->open(kAddress, 1, attach);
+  std::unique_ptr<FunctionBackend> function = space->open({kAddress}, 1, attach);
 
   void set_command(std::uint16_t value) {
     function->write(VFIO_PCI_CONFIG_REGION_INDEX, 4, 2, value);
@@ -211,7 +211,7 @@ TEST_CASE("where vectors are short, their number is the answer, and none is arme
   poor.vectors_to_spare = 3;
   Machine machine({poor});
   const auto space = machine.open_container();
-  const auto function = space->open(kAddress, 1, attach);
+  const auto function = space->open({kAddress}, 1, attach);
   const auto eventfd = sys::make_eventfd();
   IrqRequest request{.index = VFIO_PCI_MSIX_IRQ_INDEX,
                      .start = 0,
@@ -320,7 +320,7 @@ TEST_CASE("a group belongs to one container, and its mappings end with the last 
   CHECK_FALSE(one->limits().attached);
 
   one->hold_group(1, {}, attach);
-  CHECK(errno_of([&] { two->open(kAddress, 1, attach); }) == EBUSY);
+  CHECK(errno_of([&] { two->open({kAddress}, 1, attach); }) == EBUSY);
   CHECK(one->limits().ranges.size() == 2);
   auto memory = sys::Mapping::of_memory(0x1000, 0x1000);
   one->map(0x100000, memory.data(), 0x1000, Direction::kBoth);
@@ -346,15 +346,15 @@ TEST_CASE("a group can be busy elsewhere, or not viable, and a device can fail t
   Machine machine({spec()});
   const auto space = machine.open_container();
   machine.set_viable(1, false);
-  CHECK(code_of([&] { space->open(kAddress, 1, attach); }) == ErrorCode::kNotViable);
+  CHECK(code_of([&] { space->open({kAddress}, 1, attach); }) == ErrorCode::kNotViable);
   machine.set_viable(1, true);
   machine.set_busy_elsewhere(1, true);
-  CHECK(errno_of([&] { space->open(kAddress, 1, attach); }) == EBUSY);
+  CHECK(errno_of([&] { space->open({kAddress}, 1, attach); }) == EBUSY);
   machine.set_busy_elsewhere(1, false);
   machine.device("0000:00:01.0").opening.fail_next(ENODEV);
-  CHECK(errno_of([&] { space->open(kAddress, 1, attach); }) == ENODEV);
+  CHECK(errno_of([&] { space->open({kAddress}, 1, attach); }) == ENODEV);
   CHECK(machine.open_groups() == 0);
-  CHECK(space->open(kAddress, 1, attach));
+  CHECK(space->open({kAddress}, 1, attach));
 }
 
 TEST_CASE_FIXTURE(Fixture, "what happens to a device is told once") {

@@ -42,7 +42,7 @@ class Groupless final : public AddressSpaceBackend {
   void map(std::uint64_t, void*, std::uint64_t, Direction) override {}
   void unmap(std::uint64_t, std::uint64_t) override {}
   std::optional<int> group_of(const Address&) override { return std::nullopt; }
-  std::unique_ptr<FunctionBackend> open(const Address&, std::optional<int>,
+  std::unique_ptr<FunctionBackend> open(const OpenRequest&, std::optional<int>,
                                         const Attach&) override {
     return nullptr;
   }

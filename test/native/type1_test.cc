@@ -69,7 +69,7 @@ TEST_CASE("a container and a group are taken as they were opened elsewhere") {
     space->hold_group(12, opened("/dev/vfio/12"), attach);
     CHECK(kernel.set_iommus == 1);
     // It is open already, and its node would not open twice.
-    const auto function = space->open(kFirst, 12, attach);
+    const auto function = space->open({kFirst}, 12, attach);
     CHECK(function->info().num_regions > 0);
   }
   CHECK(open_descriptors() == before);
@@ -166,9 +166,9 @@ TEST_CASE("several groups and devices share a container, set up once") {
   FakeKernel kernel;
   const auto space = open_type1();
   const std::size_t before = open_descriptors();
-  auto first = space->open(kFirst, 12, attach);
-  auto mate = space->open(kMate, 12, attach);
-  auto other = space->open(kOther, 13, attach);
+  auto first = space->open({kFirst}, 12, attach);
+  auto mate = space->open({kMate}, 12, attach);
+  auto other = space->open({kOther}, 13, attach);
   CHECK(kernel.set_iommus == 1);
   CHECK(count_syscalls("VFIO_GROUP_SET_CONTAINER") == 2);
 
@@ -185,7 +185,7 @@ TEST_CASE("several groups and devices share a container, set up once") {
   CHECK(kernel.mappings().empty());
   CHECK(open_descriptors() == before);
 
-  first = space->open(kFirst, 12, attach);
+  first = space->open({kFirst}, 12, attach);
   CHECK(kernel.set_iommus == 2);
 }
 
@@ -193,7 +193,7 @@ TEST_CASE("a group is held without a device, and beside one") {
   FakeKernel kernel;
   const auto space = open_type1();
   space->hold_group(12, {}, attach);
-  auto function = space->open(kFirst, 12, attach);
+  auto function = space->open({kFirst}, 12, attach);
   space->release_group(12);
   CHECK(space->limits().attached);
   function.reset();
@@ -204,7 +204,7 @@ TEST_CASE("a group is held without a device, and beside one") {
 TEST_CASE("a group that leaves while a device of it is open closes all the same, and says so") {
   FakeKernel kernel;
   const auto space = open_type1();
-  const auto function = space->open(kFirst, 12, attach);
+  const auto function = space->open({kFirst}, 12, attach);
   const std::size_t before = open_descriptors();
   CHECK(errno_of([&] { space->detach(kFirst, 12); }) == EBUSY);
   CHECK(open_descriptors() == before - 1);
@@ -216,13 +216,13 @@ TEST_CASE("a group that cannot be joined says why") {
   const std::size_t before = open_descriptors();
 
   kernel.viable = false;
-  CHECK(code_of([&] { space->open(kFirst, 12, attach); }) == ErrorCode::kNotViable);
+  CHECK(code_of([&] { space->open({kFirst}, 12, attach); }) == ErrorCode::kNotViable);
   kernel.viable = true;
 
   const auto elsewhere = open_type1();
   elsewhere->hold_group(12, {}, attach);
   try {
-    space->open(kFirst, 12, attach);
+    space->open({kFirst}, 12, attach);
     FAIL("it opened");
   } catch (const sys::SysError& error) {
     CHECK(error.error() == EBUSY);
@@ -233,10 +233,10 @@ TEST_CASE("a group that cannot be joined says why") {
 
   for (const int error : {EACCES, EPERM}) {
     fail_syscall(1, error, "open");
-    CHECK(errno_of([&] { space->open(kFirst, 12, attach); }) == error);
+    CHECK(errno_of([&] { space->open({kFirst}, 12, attach); }) == error);
   }
-  CHECK(code_of([&] { space->open(kFirst, 12, attach_and_refuse); }) == ErrorCode::kRange);
-  CHECK(errno_of([&] { space->open(kNobody, 12, attach); }) == ENODEV);
+  CHECK(code_of([&] { space->open({kFirst}, 12, attach_and_refuse); }) == ErrorCode::kRange);
+  CHECK(errno_of([&] { space->open({kNobody}, 12, attach); }) == ENODEV);
   CHECK(open_descriptors() == before + 1);
   CHECK_FALSE(space->limits().attached);
 }
@@ -245,18 +245,18 @@ TEST_CASE("F20/ a node that is late is waited for, one that will not come is not
   FakeKernel kernel;
   const auto space = open_type1();
   kernel.opens_too_early = 3;
-  CHECK(space->open(kFirst, 12, attach));
+  CHECK(space->open({kFirst}, 12, attach));
   space->detach(kFirst, 12);
 
   fail_syscall(1, ENODEV, "open");
-  CHECK(space->open(kFirst, 12, attach));
+  CHECK(space->open({kFirst}, 12, attach));
   space->detach(kFirst, 12);
 
   kernel.opens_too_early = 1000000;
-  CHECK(errno_of([&] { space->open(kFirst, 12, attach); }) == ENOENT);
+  CHECK(errno_of([&] { space->open({kFirst}, 12, attach); }) == ENOENT);
   kernel.bound = false;
   const unsigned before = count_syscalls("open");
-  CHECK(errno_of([&] { space->open(kFirst, 12, attach); }) == ENOENT);
+  CHECK(errno_of([&] { space->open({kFirst}, 12, attach); }) == ENOENT);
   CHECK(count_syscalls("open") == before + 1);
 }
 
@@ -269,7 +269,7 @@ TEST_CASE("F22/ whichever step of opening a device fails, nothing is left of it"
     CAPTURE(nth);
     fail_syscall(nth, EIO);
     std::unique_ptr<FunctionBackend> function;
-    const int error = errno_of([&] { function = space->open(kFirst, 12, attach); });
+    const int error = errno_of([&] { function = space->open({kFirst}, 12, attach); });
     if (!syscall_failed()) break;
     ++failures;
     CHECK(error == EIO);
@@ -287,7 +287,7 @@ TEST_CASE("an open interrupted by signals goes on") {
   const auto space = open_type1();
   for (const char* name : {"open", "VFIO_GROUP_SET_CONTAINER", "VFIO_GROUP_GET_DEVICE_FD"}) {
     fail_syscall(1, EINTR, name);
-    CHECK(space->open(kFirst, 12, attach));
+    CHECK(space->open({kFirst}, 12, attach));
     CHECK(syscall_failed());
     space->detach(kFirst, 12);
   }
@@ -302,7 +302,7 @@ TEST_CASE("the address space hears of a join that was undone") {
     ++steps;
   };
   fail_syscall(1, ENODEV, "VFIO_GROUP_GET_DEVICE_FD");
-  CHECK(errno_of([&] { space->open(kFirst, 12, counting); }) == ENODEV);
+  CHECK(errno_of([&] { space->open({kFirst}, 12, counting); }) == ENODEV);
   CHECK(steps == 2);
 }
 

@@ -56,7 +56,7 @@ test('F11/ a thousand grants revoked and ended at random leave nothing behind', 
       return [ours, 'descriptors', maps, left, 'mappings', threads, 'threads'].join(' ');
     };
     const freeHandles = async () => {
-      const { device, container } = await addon.openDevice(mate);
+      const { device, container } = await addon.openDevice({ address: mate });
       const handles = [];
       mapped++;
       try { for (;;) handles.push(device.acquire(0)); } catch {}

@@ -17,7 +17,7 @@ const opened = `
   const codeOf = (work) => {
     try { work(); return 'none'; } catch ({ code }) { return code; }
   };
-  const { device: spare, container: shared } = await addon.openDevice(mate);
+  const { device: spare, container: shared } = await addon.openDevice({ address: mate });
   const closeAll = async () => {
     await device.container.close();
     await spare.close();

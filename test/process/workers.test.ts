@@ -296,7 +296,7 @@ test.concurrent('a handle of another thread is refused by every native accessor'
     import { createRequire } from 'node:module';
     const addon = createRequire(import.meta.url)(process.env.VFIO_BINARY);
     ${rawAccesses}
-    const { device } = await addon.openDevice(address);
+    const { device } = await addon.openDevice({ address });
     const handle = device.acquire(0);
     addon.write32(handle, 0, 5);
     const worker = startWorker(\`
@@ -318,7 +318,7 @@ test.concurrent('F18/ native accessors survive whatever they are given, and touc
   const source = `
     import { createRequire } from 'node:module';
     const addon = createRequire(import.meta.url)(process.env.VFIO_BINARY);
-    const { device } = await addon.openDevice(address);
+    const { device } = await addon.openDevice({ address });
     const handle = device.acquire(0);
     const detached = new Uint32Array(8);
     structuredClone(detached, { transfer: [detached.buffer] });

@@ -259,7 +259,7 @@ describe('a device with a container of its own', () => {
 
   beforeEach(async () => {
     native = new FakeNative();
-    const opened = await native.openDevice(address);
+    const opened = await native.openDevice({ address });
     alone = await adoptOwner(
       new Container(ours, native, opened.container),
       opened.device,

@@ -12,7 +12,7 @@ export function renew(): FakeNative {
 }
 
 export const openContainer: Native['openContainer'] = () => fake.openContainer();
-export const openDevice: Native['openDevice'] = (address) => fake.openDevice(address);
+export const openDevice: Native['openDevice'] = (request) => fake.openDevice(request);
 export const adopt: Native['adopt'] = (token) => fake.adopt(token);
 export const read8: Native['read8'] = (handle, offset) => fake.read8(handle, offset);
 export const read16: Native['read16'] = (handle, offset) => fake.read16(handle, offset);

@@ -11,6 +11,7 @@ import type {
   NativeDevice,
   NativeDmaBuffer,
   NativeInterrupts,
+  NativeOpenRequest,
   NativeRegionInfo,
 } from '../../lib/native.js';
 
@@ -246,7 +247,7 @@ export class FakeContainer implements NativeContainer {
     this.log.push(`release ${id}`);
   }
 
-  async openDevice(address: string): Promise<NativeDevice> {
+  async openDevice({ address }: NativeOpenRequest): Promise<NativeDevice> {
     this.log.push(`open ${address}`);
     await this.opening?.promise;
     const device = new FakeDevice(address, this.log, this.deviceFlags);
@@ -338,8 +339,8 @@ export class FakeNative implements Native {
 
   takeBusErrors = notFaked;
 
-  async openDevice(address: string) {
-    const device = await this.container.openDevice(address);
+  async openDevice(request: NativeOpenRequest) {
+    const device = await this.container.openDevice(request);
     return { container: this.container, device };
   }
 

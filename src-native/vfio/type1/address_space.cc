@@ -69,12 +69,13 @@ class Type1AddressSpace final : public AddressSpaceBackend {
     throw Error(ErrorCode::kNoIommu, address.text() + " is in no IOMMU group");
   }
 
-  std::unique_ptr<FunctionBackend> open(const Address& address, std::optional<int> group,
+  std::unique_ptr<FunctionBackend> open(const OpenRequest& request, std::optional<int> group,
                                         const Attach& attach) override {
     const int number = group.value();
     hold_group(number, std::nullopt, attach);
     try {
-      return std::make_unique<KernelFunction>(user_of(number).open_device(address), address.text());
+      return std::make_unique<KernelFunction>(user_of(number).open_device(request),
+                                              request.address.text());
     } catch (...) {
       leave(number, attach);
       throw;

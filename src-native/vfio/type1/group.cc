@@ -84,8 +84,8 @@ void Group::leave() {
   closed_on_return.control(VFIO_GROUP_UNSET_CONTAINER, nullptr, "VFIO_GROUP_UNSET_CONTAINER");
 }
 
-sys::UniqueFd Group::open_device(const Address& address) const {
-  std::string name = address.text();
+sys::UniqueFd Group::open_device(const OpenRequest& request) const {
+  std::string name = request.address.text();
   return sys::UniqueFd(control(VFIO_GROUP_GET_DEVICE_FD, name.data(), "VFIO_GROUP_GET_DEVICE_FD"));
 }
 

@@ -8,7 +8,7 @@
 
 #include "sys/file.h"
 #include "sys/unique_fd.h"
-#include "vfio/address.h"
+#include "vfio/backend.h"
 #include "vfio/type1/container.h"
 
 namespace vfio::type1 {
@@ -25,7 +25,7 @@ class Group final {
   void leave();
 
   /// VFIO_GROUP_GET_DEVICE_FD; waits while the kernel resets the device.
-  sys::UniqueFd open_device(const Address& address) const;
+  sys::UniqueFd open_device(const OpenRequest& request) const;
 
   /// Another descriptor of it, which keeps it open.
   sys::UniqueFd duplicate() const;

@@ -67,7 +67,7 @@ export class NativeSession {
     const native = loadNative() as unknown as Functions;
     const container = this.#objects.find((each) => /Container/.test(each.constructor.name));
     if (container === undefined || draw(4) === 0) this.#call(native, 'openContainer', []);
-    else this.#call(container as Functions, 'openDevice', [pick(draw, ADDRESSES)]);
+    else this.#call(container as Functions, 'openDevice', [{ address: pick(draw, ADDRESSES) }]);
   }
 
   #callExport(draw: Draw): void {
