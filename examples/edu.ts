@@ -42,7 +42,8 @@ const address =
 if (address === undefined) throw new Error('There is no edu device (1234:11e8) on this machine');
 
 await using binding = await bindDevice(address);
-await using device = await openDevice(address);
+// QEMU's edu drives 28 address bits, unless its property dma_mask says more.
+await using device = await openDevice(address, { addressBits: 28 });
 const registers = device.bar(0);
 console.log(`edu at ${address}, bound before to ${binding.previousDriver ?? 'no driver'}`);
 

@@ -9,7 +9,7 @@ const [nvme] = await listDevices({ classCode: 0x010802 }); // the first NVMe con
 const address = process.argv[2] ?? nvme?.address;
 if (address === undefined) throw new Error('There is no NVMe controller on this machine');
 await using binding = await bindDevice(address); // to vfio-pci, and back at the end
-await using device = await openDevice(address); // its container, its group and the device
+await using device = await openDevice(address, { addressBits: 64 }); // NVMe's pointers have 64 bits
 
 const registers = device.bar(0);
 const version = registers.read32(0x08); // VS: one load of exactly 32 bits

@@ -26,7 +26,7 @@ const NVME = defineRegisters({
 const address = process.argv[2] ?? (await listDevices({ classCode: 0x010802 }))[0]?.address;
 if (address === undefined) throw new Error('There is no NVMe controller on this machine');
 await using _binding = await bindDevice(address);
-await using device = await openDevice(address);
+await using device = await openDevice(address, { addressBits: 64 }); // as NVMe's pointers have
 const regs = bindRegisters(device.bar(0), NVME);
 
 const { MQES, TO } = regs.CAP.get(); // one read of 64 bits

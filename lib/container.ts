@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: MIT
 // An I/O address space and everything that was opened in it.
-import { checkOpenOptions, Device, type OpenDeviceOptions } from './device.js';
+import { checkAddressBits, checkOpenOptions, Device, type OpenDeviceOptions } from './device.js';
 import { awaitOpen, mapMemory, mapMemoryAsync } from './diagnose.js';
-import { DmaBuffer, type DmaDirection, type DmaOptions } from './dma.js';
-import { closedError, rangeError, VfioError } from './errors.js';
+import { DmaBuffer, type DmaOptions } from './dma.js';
+import { closedError, rangeError } from './errors.js';
 import { Group } from './group.js';
-import { noDeviceHint } from './hints.js';
 import { awaitNative, callNative } from './internal/call.js';
 import { Children } from './internal/children.js';
 import { inOrder } from './internal/closing.js';
 import { stopWatching, watchForLeak } from './internal/leaks.js';
 import { mustBeOurs, type Ours, ours } from './internal/ours.js';
-import { expected, integer, oneOf, options, show } from './internal/validate.js';
+import { expected, integer, oneOf, options, powerOfTwo, show } from './internal/validate.js';
 import {
   loadNative,
   type Native,
   type NativeContainer,
   type NativeDevice,
-  type NativeDirection,
   type NativeDmaBuffer,
+  type NativeDmaRequest,
 } from './native.js';
 import { parseAddress } from './pci.js';
 
@@ -52,12 +51,33 @@ export interface DescriptorOptions {
   descriptor?: number | undefined;
 }
 
+/** What a device keeps of how it was opened. */
+export interface Opened {
+  requestGrace: number | undefined;
+  addressBits: number;
+}
+
 /** Gives a container that was opened for one device that device, which owns it. */
 export let adoptOwner: (
   container: Container,
   device: NativeDevice,
-  requestGrace: number | undefined,
+  opened: Opened,
 ) => Promise<Device>;
+
+/** {@link Container.allocDma}, for a device of so many address bits. */
+export let allocFor: (
+  container: Container,
+  addressBits: number,
+  bytes: number,
+  options?: DmaOptions,
+) => DmaBuffer;
+/** {@link Container.allocDmaAsync}, likewise. */
+export let allocAsyncFor: (
+  container: Container,
+  addressBits: number,
+  bytes: number,
+  options?: DmaOptions,
+) => Promise<DmaBuffer>;
 
 /** Whether a buffer is open and the container's own. */
 export let ownsBuffer: (container: Container, buffer: DmaBuffer) => boolean;
@@ -74,8 +94,12 @@ const directions = { both: 0, toDevice: 1, fromDevice: 2 } as const;
  */
 export class Container implements AsyncDisposable {
   static {
-    adoptOwner = (container, device, requestGrace) =>
-      container.#devices.open(() => container.#adopt(device, requestGrace, true));
+    adoptOwner = (container, device, opened) =>
+      container.#devices.open(() => container.#adopt(device, opened, true));
+    allocFor = (container, addressBits, bytes, options = {}) =>
+      container.#alloc(checkDma(bytes, options, addressBits));
+    allocAsyncFor = async (container, addressBits, bytes, options = {}) =>
+      container.#allocAsync(checkDma(bytes, options, addressBits));
     ownsBuffer = (container, buffer) => container.#buffers.has(buffer);
   }
 
@@ -154,11 +178,12 @@ export class Container implements AsyncDisposable {
    */
   async openDevice(address: string, options: OpenDeviceOptions = {}): Promise<Device> {
     const full = parseAddress(address);
-    const { signal, requestGrace } = checkOpenOptions('openDevice', options);
+    const { signal, requestGrace, addressBits = 64 } = checkOpenOptions('openDevice', options);
     this.#mustBeOpen();
-    const open = () =>
-      awaitOpen(() => this.#native.openDevice({ address: full }), { address: full });
-    return this.#devices.open(async () => this.#adopt(await open(), requestGrace, false), signal);
+    const request = { address: full, addressBits };
+    const open = () => awaitOpen(() => this.#native.openDevice(request), { address: full });
+    const opened = { requestGrace, addressBits };
+    return this.#devices.open(async () => this.#adopt(await open(), opened, false), signal);
   }
 
   /**
@@ -179,19 +204,18 @@ export class Container implements AsyncDisposable {
 
   /**
    * Allocates memory, zeroed, and maps it for the container's devices (`VFIO_IOMMU_MAP_DMA`).
-   * `bytes` is a multiple of the smallest page size in {@link info}. Throws `ERR_VFIO_NO_DEVICE`
-   * before the first device is open; a RangeError `ERR_VFIO_ALIGN`, or `ERR_VFIO_RANGE`, also for
-   * an `iova` that is mapped already or outside the ranges; `ENOMEM` with the limit on locked
-   * memory in its hint; `ENOSPC` when there are too many mappings.
+   * `bytes` is a multiple of the smallest page size in {@link info}. IOVAs below 4 GiB are used first, and never
+   * one that the devices do not reach ({@link DmaOptions.addressBits}).
+   *
+   * Throws `ERR_VFIO_NO_DEVICE` before the first device is open; a RangeError `ERR_VFIO_ALIGN`; a RangeError
+   * `ERR_VFIO_RANGE` when no IOVA is left, and for an `iova` that is mapped already, outside the ranges or out of
+   * reach; `ENOMEM` with the limit on locked memory in its hint; `ENOSPC` when there are too many mappings.
    *
    * The kernel pins the memory page by page meanwhile: for more than some 64 MiB, use
    * {@link allocDmaAsync}.
    */
   allocDma(bytes: number, options: DmaOptions = {}): DmaBuffer {
-    const request = this.#checkDma(bytes, options);
-    const buffer = this.#own(mapMemory(() => this.#native.allocDma(...request), bytes));
-    this.#buffers.add(buffer);
-    return buffer;
+    return this.#alloc(checkDma(bytes, options, undefined));
   }
 
   /**
@@ -201,9 +225,7 @@ export class Container implements AsyncDisposable {
    * meanwhile rejects it with `ERR_VFIO_CLOSED`.
    */
   async allocDmaAsync(bytes: number, options: DmaOptions = {}): Promise<DmaBuffer> {
-    const request = this.#checkDma(bytes, options);
-    const map = () => this.#native.allocDmaAsync(...request);
-    return this.#buffers.open(async () => this.#own(await mapMemoryAsync(map, bytes)));
+    return this.#allocAsync(checkDma(bytes, options, undefined));
   }
 
   /**
@@ -230,20 +252,29 @@ export class Container implements AsyncDisposable {
     return new Group(ours, { id, container: this, native, onClosed });
   }
 
-  async #adopt(
-    device: NativeDevice,
-    requestGrace: number | undefined,
-    ownsContainer: boolean,
-  ): Promise<Device> {
+  #alloc(request: NativeDmaRequest): DmaBuffer {
+    this.#mustBeOpen();
+    const buffer = this.#own(mapMemory(() => this.#native.allocDma(...request), request[0]));
+    this.#buffers.add(buffer);
+    return buffer;
+  }
+
+  async #allocAsync(request: NativeDmaRequest): Promise<DmaBuffer> {
+    this.#mustBeOpen();
+    const map = () => this.#native.allocDmaAsync(...request);
+    return this.#buffers.open(async () => this.#own(await mapMemoryAsync(map, request[0])));
+  }
+
+  async #adopt(device: NativeDevice, opened: Opened, ownsContainer: boolean): Promise<Device> {
     try {
       const onClosed = (closed: Device) => this.#devices.delete(closed);
       const native = this.#addon;
       return new Device(ours, {
+        ...opened,
         native,
         device,
         container: this,
         ownsContainer,
-        requestGrace,
         onClosed,
       });
     } catch (failure) {
@@ -270,40 +301,6 @@ export class Container implements AsyncDisposable {
   #own(native: NativeDmaBuffer): DmaBuffer {
     return new DmaBuffer(ours, native, (closed) => this.#buffers.delete(closed));
   }
-
-  /** What the addon is asked for. */
-  #checkDma(
-    bytes: number,
-    options: DmaOptions,
-  ): [bytes: number, direction: NativeDirection, iova: bigint | undefined] {
-    const { direction, iova } = checkDmaOptions(options);
-    integer('bytes', bytes, 1, Number.MAX_SAFE_INTEGER);
-    this.#checkAlignment(bytes, iova);
-    return [bytes, directions[direction], iova];
-  }
-
-  #checkAlignment(bytes: number, iova: bigint | undefined): void {
-    const { attached, pageSizes } = this.info;
-    const [page] = pageSizes;
-    if (!attached || page === undefined) throw noDevice();
-    if (bytes % page !== 0) {
-      const next = Math.ceil(bytes / page) * page;
-      throw notAligned(`${bytes} bytes are`, page, `: ask for ${next}`);
-    }
-    if (iova !== undefined && iova % BigInt(page) !== 0n) {
-      throw notAligned(`The IOVA 0x${iova.toString(16)} is`, page, '');
-    }
-  }
-}
-
-function notAligned(what: string, page: number, advice: string): RangeError {
-  const message = `${what} no multiple of the IOMMU's page size, ${page}${advice}`;
-  return rangeError(message, 'ERR_VFIO_ALIGN');
-}
-
-function noDevice(): VfioError {
-  const message = 'The container has no device yet, so it has no IOVAs';
-  return new VfioError('ERR_VFIO_NO_DEVICE', message, { hint: noDeviceHint });
 }
 
 function checkDescriptor(where: string, given: DescriptorOptions): number | undefined {
@@ -311,14 +308,31 @@ function checkDescriptor(where: string, given: DescriptorOptions): number | unde
   return descriptor === undefined ? undefined : integer('descriptor', descriptor, 0, maxInt);
 }
 
-function checkDmaOptions(given: DmaOptions): { direction: DmaDirection; iova: bigint | undefined } {
-  const { direction = 'both', iova } = options('allocDma', given, ['direction', 'iova']);
+/** Larger than any address space. */
+const mostAlignment = 2 ** 47;
+
+/** What the addon is asked for, for a device of so many address bits unless the options say otherwise. */
+function checkDma(
+  bytes: number,
+  given: DmaOptions,
+  deviceBits: number | undefined,
+): NativeDmaRequest {
+  const known = ['direction', 'iova', 'addressBits', 'alignment', 'boundary'];
+  const { direction = 'both', iova, ...place } = options('allocDma', given, known);
+  const { addressBits, alignment, boundary } = place;
   oneOf('direction', direction, ['both', 'toDevice', 'fromDevice']);
-  if (iova !== undefined && typeof iova !== 'bigint') throw expected('a bigint', 'iova', iova);
-  if (iova !== undefined && (iova < 0n || iova >= 2n ** 64n)) {
-    throw rangeError(`Expected an IOVA of 64 bits but received ${show(iova)}`);
-  }
-  return { direction, iova };
+  if (iova !== undefined) checkIova(iova);
+  if (addressBits !== undefined) checkAddressBits(addressBits);
+  if (alignment !== undefined) powerOfTwo('alignment', alignment, 1, mostAlignment);
+  if (boundary !== undefined) powerOfTwo('boundary', boundary, 1, mostAlignment);
+  integer('bytes', bytes, 1, Number.MAX_SAFE_INTEGER);
+  return [bytes, directions[direction], iova, addressBits ?? deviceBits, alignment, boundary];
+}
+
+function checkIova(iova: unknown): void {
+  if (typeof iova !== 'bigint') throw expected('a bigint', 'iova', iova);
+  if (iova >= 0n && iova < 2n ** 64n) return;
+  throw rangeError(`Expected an IOVA of 64 bits but received ${show(iova)}`);
 }
 
 /** The powers of two in a mask, ascending. */

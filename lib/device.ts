@@ -2,12 +2,12 @@
 // An open PCI function.
 import { EventEmitter } from 'node:events';
 import { ConfigSpace } from './config-space.js';
-import type { Container } from './container.js';
+import { allocAsyncFor, allocFor, type Container } from './container.js';
 import { awaitHotReset } from './diagnose.js';
 import type { DmaBuffer, DmaOptions } from './dma.js';
 import { closedError, rangeError, unsupportedError, VfioError } from './errors.js';
 import { type Grant, type GrantOptions, makeGrant } from './grant.js';
-import { busMasterHint, hotResetHint } from './hints.js';
+import { hotResetHint } from './hints.js';
 import { awaitNative, callNative } from './internal/call.js';
 import { inOrder } from './internal/closing.js';
 import { Doorbells } from './internal/doorbells.js';
@@ -62,6 +62,13 @@ export interface OpenDeviceOptions {
    * unless said.
    */
   requestGrace?: number | undefined;
+  /**
+   * How many address bits the device drives when it does DMA, from 12 to 64; 64 unless said. Say less for a device
+   * that drives less, as a kernel driver does by `dma_set_mask()`: it cuts off the bits above and would write to
+   * other memory of the program, which no IOMMU can notice. {@link Device.allocDma} then gives only buffers that it
+   * reaches. Opening such a device moves nothing that is allocated already.
+   */
+  addressBits?: number | undefined;
 }
 
 /** How interrupts are armed. */
@@ -110,6 +117,7 @@ export interface DeviceParts {
   /** Whether its container was made for it alone, to be closed with it. */
   ownsContainer: boolean;
   requestGrace: number | undefined;
+  addressBits: number;
   /** Called once it is closed. */
   onClosed: (device: Device) => void;
 }
@@ -120,11 +128,17 @@ export function checkOpenOptions<T extends OpenDeviceOptions>(
   given: T,
   ...more: string[]
 ): T {
-  const checked = options(where, given, [...more, 'signal', 'requestGrace']);
+  const checked = options(where, given, [...more, 'signal', 'requestGrace', 'addressBits']);
   signal(checked.signal);
-  const { requestGrace } = checked;
+  const { requestGrace, addressBits } = checked;
   if (requestGrace !== undefined) integer('requestGrace', requestGrace, 0, maxMilliseconds);
+  if (addressBits !== undefined) checkAddressBits(addressBits);
   return { ...checked };
+}
+
+/** A device that reaches less than a page of 4 KiB reaches nothing. */
+export function checkAddressBits(bits: number): number {
+  return integer('addressBits', bits, 12, 64);
 }
 
 /**
@@ -140,6 +154,8 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
   /** Its full PCI address, `0000:01:00.0`. */
   readonly address: string;
   readonly info: DeviceInfo;
+  /** How many address bits it drives, as it was said at its opening; 64 unless it was. */
+  readonly addressBits: number;
   /** Where its DMA memory is mapped. */
   readonly container: Container;
   /** Config space. */
@@ -166,6 +182,7 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
     );
     this.address = parts.device.address;
     this.container = parts.container;
+    this.addressBits = parts.addressBits;
     this.config = new ConfigSpace(...this.#acquire(configIndex));
     this.info = this.#readInfo();
     Device.#watch(new WeakRef(this), parts.device);
@@ -225,16 +242,19 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
     callNative(() => this.#native.setBusMaster(on), this.address);
   }
 
-  /** {@link Container.allocDma} of its container, which owns the buffer. */
+  /**
+   * {@link Container.allocDma} of its container, which owns the buffer, at an IOVA that this device reaches
+   * ({@link addressBits}).
+   */
   allocDma(bytes: number, options?: DmaOptions): DmaBuffer {
     this.#mustBeOpen();
-    return this.container.allocDma(bytes, options);
+    return allocFor(this.container, this.addressBits, bytes, options);
   }
 
-  /** {@link Container.allocDmaAsync} of its container, which owns the buffer. */
+  /** {@link allocDma} on another thread, as {@link Container.allocDmaAsync}. */
   async allocDmaAsync(bytes: number, options?: DmaOptions): Promise<DmaBuffer> {
     this.#mustBeOpen();
-    return this.container.allocDmaAsync(bytes, options);
+    return allocAsyncFor(this.container, this.addressBits, bytes, options);
   }
 
   /**
@@ -251,7 +271,6 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
       throw rangeError(`${this.address} has ${available} vectors of ${type}, not ${count}`);
     }
     this.#mustBeDisarmed();
-    if (type !== 'intx' && !this.busMaster) throw busMasterOff(type, this.address);
     const arm = () => this.#native.enableInterrupts(interruptIndex[type], count);
     const set = new InterruptSet(ours, callNative(arm, this.address), type, this.address, () => {
       this.#interrupts = undefined;
@@ -510,10 +529,4 @@ function checkType(type: InterruptType): InterruptType {
 function checkCount(given: InterruptOptions): number {
   const { count = 1 } = options('enableInterrupts', given, ['count']);
   return integer('count', count, 1, Number.MAX_SAFE_INTEGER);
-}
-
-function busMasterOff(type: InterruptType, address: string): VfioError {
-  const code = 'ERR_VFIO_BUS_MASTER';
-  const fields = { address, hint: busMasterHint };
-  return new VfioError(code, `${address} cannot raise ${type} while bus master is off`, fields);
 }

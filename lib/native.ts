@@ -51,7 +51,21 @@ export type NativeDirection = 0 | 1 | 2;
 /** What an open asks for. */
 export interface NativeOpenRequest {
   address: string;
+  /** How many address bits the device drives; 64 unless said. */
+  addressBits?: number;
 }
+
+/** What an allocation asks for; undefined where it does not matter. */
+export type NativeDmaRequest = [
+  bytes: number,
+  direction: NativeDirection,
+  iova: bigint | undefined,
+  /** Of the device that is to reach it; else of the narrowest that is open. */
+  addressBits: number | undefined,
+  /** Powers of two, in bytes. */
+  alignment: number | undefined,
+  boundary: number | undefined,
+];
 
 export interface NativeContainer {
   readonly backend: string;
@@ -61,12 +75,8 @@ export interface NativeContainer {
   holdGroup(id: number, descriptor: number | undefined): Promise<void>;
   releaseGroup(id: number): Promise<void>;
   openDevice(request: NativeOpenRequest): Promise<NativeDevice>;
-  allocDma(bytes: number, direction: NativeDirection, iova: bigint | undefined): NativeDmaBuffer;
-  allocDmaAsync(
-    bytes: number,
-    direction: NativeDirection,
-    iova: bigint | undefined,
-  ): Promise<NativeDmaBuffer>;
+  allocDma(...request: NativeDmaRequest): NativeDmaBuffer;
+  allocDmaAsync(...request: NativeDmaRequest): Promise<NativeDmaBuffer>;
   /** Resolves when the descriptor is closed; devices and buffers have been closed before. */
   close(): Promise<void>;
 }

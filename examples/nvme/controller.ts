@@ -64,7 +64,7 @@ type State = 'starting' | 'live' | 'resetting' | 'failed' | 'closing';
 /**
  * Owns the rings, so it is declared after its device and closed before it:
  *
- *     await using device = await openDevice(address);
+ *     await using device = await openDevice(address, { addressBits: 64 });
  *     await using controller = await Controller.open(device);
  *
  * An open controller keeps the process alive.

@@ -28,7 +28,7 @@ export async function runStep(step: DemoStep['step'], transfer: Transfer): Promi
   const address = values.address ?? (await testController());
 
   await using _binding = await bindDevice(address);
-  await using device = await openDevice(address);
+  await using device = await openDevice(address, { addressBits: 64 }); // as NVMe's pointers have
   await using controller = await Controller.open(device);
   using memory = device.allocDma(DEMO_BYTES);
   if (step === 'write') console.log(identityTable(controller));

@@ -22,7 +22,7 @@ if (address === undefined) throw new Error('There is no NVMe controller on this 
 
 // Closed in the opposite order: the controller is shut down while its device is still open.
 await using _binding = await bindDevice(address);
-await using device = await openDevice(address);
+await using device = await openDevice(address, { addressBits: 64 }); // as NVMe's pointers have
 await using controller = await Controller.open(device);
 
 console.log(identityTable(controller));

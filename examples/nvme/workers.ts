@@ -20,7 +20,7 @@ async function main(): Promise<void> {
   const address = process.argv[2] ?? (await listDevices({ classCode: NVME_CLASS }))[0]?.address;
   if (address === undefined) throw new Error('There is no NVMe controller on this machine');
   await using _binding = await bindDevice(address);
-  await using device = await openDevice(address);
+  await using device = await openDevice(address, { addressBits: 64 }); // as NVMe's pointers have
   await using controller = await Controller.open(device, { lentQueues: 2 });
   const loans = await Promise.all([2, 3].map((id) => controller.lendQueue(id, 3 * AREA_BYTES)));
   const workers = loans.map(

@@ -11,6 +11,14 @@ export function integer(name: string, value: unknown, min: number, max: number):
   throw rangeError(`Expected an integer ${limits} for ${name} but received ${show(value)}`);
 }
 
+/** A power of two between `min` and `max`, both included. */
+export function powerOfTwo(name: string, value: unknown, min: number, max: number): number {
+  if (typeof value !== 'number') throw expected('a power of two', name, value);
+  if (value >= min && value <= max && 2 ** Math.round(Math.log2(value)) === value) return value;
+  const limits = `from ${min} to ${max}`;
+  throw rangeError(`Expected a power of two ${limits} for ${name} but received ${show(value)}`);
+}
+
 /** One of a few strings. */
 export function oneOf<T extends string>(name: string, value: unknown, choices: readonly T[]): T {
   if (choices.includes(value as T)) return value as T;

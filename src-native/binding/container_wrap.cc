@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "binding/container_wrap.h"
 
+#include <bit>
+#include <string>
 #include <utility>
 
 #include "binding/convert.h"
@@ -19,7 +21,8 @@ Address address_from(const Napi::Value& value) {
 
 OpenRequest request_from(const Napi::Value& value) {
   const Napi::Object object = value.ToObject();
-  return {.address = address_from(object.Get("address"))};
+  return {.address = address_from(object.Get("address")),
+          .address_bits = index_from(object.Get("addressBits"))};
 }
 
 Direction direction_from(const Napi::Value& value) {
@@ -42,11 +45,26 @@ std::optional<std::uint64_t> iova_from(const Napi::Value& value) {
 }
 
 std::uint64_t size_from(const Napi::Value& value) {
-  const double size = value.As<Napi::Number>().DoubleValue();
+  const double size = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
   if (!(size >= 0 && size <= 9007199254740991.0)) {
     throw Error(ErrorCode::kRange, "the size is no whole number of bytes");
   }
   return static_cast<std::uint64_t>(size);
+}
+
+/// A power of two, or `none` for undefined.
+std::uint64_t power_of_two_from(const Napi::Value& value, std::uint64_t none) {
+  if (value.IsUndefined()) return none;
+  const std::uint64_t power = size_from(value);
+  if (!std::has_single_bit(power)) {
+    throw Error(ErrorCode::kRange, std::to_string(power) + " is not a power of two");
+  }
+  return power;
+}
+
+std::optional<unsigned> address_bits_from(const Napi::Value& value) {
+  if (value.IsUndefined()) return std::nullopt;
+  return index_from(value);
 }
 
 void release_groups(OpenContainer& container) noexcept {
@@ -225,9 +243,14 @@ Napi::Value ContainerWrap::open_device(const Napi::CallbackInfo& info) {
 /// The allocation that the arguments of allocDma ask for, still to be made.
 std::function<std::shared_ptr<DmaBuffer>()> ContainerWrap::allocation(
     const Napi::CallbackInfo& info) const {
-  return [space = container()->space, size = size_from(info[0]),
-          direction = direction_from(info[1]), iova = iova_from(info[2])] {
-    return std::make_shared<DmaBuffer>(space, size, direction, iova);
+  return [space = container()->space,
+          request = MapRequest{.size = size_from(info[0]),
+                               .direction = direction_from(info[1]),
+                               .iova = iova_from(info[2]),
+                               .address_bits = address_bits_from(info[3]),
+                               .alignment = power_of_two_from(info[4], 1),
+                               .boundary = power_of_two_from(info[5], 0)}] {
+    return std::make_shared<DmaBuffer>(space, request);
   };
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "vfio/address_space.h"
 
+#include <algorithm>
 #include <bit>
 #include <string>
 #include <utility>
@@ -17,10 +18,33 @@ namespace {
 /// addresses.
 constexpr std::uint64_t kLargestPage = std::uint64_t{1} << 30;
 
-void check_aligned(std::uint64_t value, std::uint64_t page, const char* what) {
-  if (value % page != 0) {
-    throw Error(ErrorCode::kAlign, std::string(what) + " " + hex(value) +
-                                       " is not a multiple of the IOMMU's page size " + hex(page));
+void check_size(std::uint64_t size, std::uint64_t page) {
+  if (size == 0) throw Error(ErrorCode::kRange, "a DMA mapping cannot be empty");
+  if (size % page == 0) return;
+  const std::uint64_t next = (size / page + 1) * page;
+  throw Error(ErrorCode::kAlign, std::to_string(size) +
+                                     " bytes are not a multiple of the IOMMU's page size, " +
+                                     std::to_string(page) + ": ask for " + std::to_string(next));
+}
+
+void check_iova(const MapRequest& request, std::uint64_t page, std::uint64_t highest) {
+  const std::uint64_t iova = *request.iova;
+  const std::uint64_t alignment = std::max(page, request.alignment);
+  if (iova % alignment != 0) {
+    throw Error(ErrorCode::kAlign,
+                "the IOVA " + hex(iova) + " is not a multiple of " + hex(alignment));
+  }
+  const std::uint64_t last = iova + (request.size - 1);
+  if (last < iova || last > highest) {
+    throw Error(ErrorCode::kRange, "the IOVA " + hex(iova) + " + " + std::to_string(request.size) +
+                                       " bytes lies beyond the " +
+                                       std::to_string(std::bit_width(highest)) +
+                                       " address bits that the device drives");
+  }
+  if (request.boundary != 0 && iova / request.boundary != last / request.boundary) {
+    throw Error(ErrorCode::kRange, "the IOVA " + hex(iova) + " + " + std::to_string(request.size) +
+                                       " bytes crosses a multiple of the boundary " +
+                                       hex(request.boundary));
   }
 }
 
@@ -37,33 +61,69 @@ Limits AddressSpace::limits() {
   return backend_->limits();
 }
 
-std::uint64_t AddressSpace::map(void* memory, std::uint64_t size, Direction direction,
-                                std::optional<std::uint64_t> fixed) {
+void AddressSpace::check(const MapRequest& request) {
   const std::lock_guard lock(mutex_);
+  check_locked(request);
+}
+
+void AddressSpace::check_locked(const MapRequest& request) const {
   if (!limits_.attached) {
     throw Error(ErrorCode::kNoDevice,
                 "no device is attached to this container yet, so it has no IOVAs");
   }
-  if (size == 0) throw Error(ErrorCode::kRange, "a DMA mapping cannot be empty");
-  const std::uint64_t smallest = limits_.page_sizes & (~limits_.page_sizes + 1);
-  check_aligned(size, smallest, "size");
-  if (fixed) check_aligned(*fixed, smallest, "IOVA");
-
-  std::uint64_t iova = 0;
-  if (fixed) {
-    iova = *fixed;
-    allocator_.reserve(iova, size);
-  } else {
-    iova = allocator_.allocate(size, page_size_for(size));
+  check_size(request.size, smallest_page());
+  if (request.boundary != 0 && request.size > request.boundary) {
+    throw Error(ErrorCode::kRange, std::to_string(request.size) +
+                                       " bytes cannot keep from crossing a multiple of the "
+                                       "boundary " +
+                                       std::to_string(request.boundary));
   }
+  if (request.iova) check_iova(request, smallest_page(), highest_for(request));
+}
+
+std::uint64_t AddressSpace::map(void* memory, const MapRequest& request) {
+  const std::lock_guard lock(mutex_);
+  check_locked(request);
+  if (request.iova) allocator_.reserve(*request.iova, request.size);
+  const std::uint64_t iova = request.iova ? *request.iova : choose(request);
   try {
-    backend_->map(iova, memory, size, direction);
-    mappings_.emplace(iova, Mapping{memory, size, direction});
+    backend_->map(iova, memory, request.size, request.direction);
+    mappings_.emplace(iova, Mapping{memory, request.size, request.direction});
   } catch (...) {
     allocator_.free(iova);
     throw;
   }
   return iova;
+}
+
+/// Aligned to the largest page that the IOMMU could use, if there is such a place.
+std::uint64_t AddressSpace::choose(const MapRequest& request) {
+  const std::uint64_t least = std::max(smallest_page(), request.alignment);
+  IovaWish wish{.alignment = std::max(page_size_for(request.size), least),
+                .boundary = request.boundary,
+                .highest = highest_for(request)};
+  try {
+    return allocator_.allocate(request.size, wish);
+  } catch (const Error&) {
+    if (wish.alignment == least) throw;
+  }
+  wish.alignment = least;
+  return allocator_.allocate(request.size, wish);
+}
+
+/// The last address that the device of a request reaches.
+std::uint64_t AddressSpace::highest_for(const MapRequest& request) const {
+  unsigned bits = 64;
+  if (request.address_bits) {
+    bits = *request.address_bits;
+  } else {
+    for (const auto& [address, reach] : reaches_) bits = std::min(bits, reach);
+  }
+  return bits >= 64 ? UINT64_MAX : (std::uint64_t{1} << bits) - 1;
+}
+
+std::uint64_t AddressSpace::smallest_page() const noexcept {
+  return limits_.page_sizes & (~limits_.page_sizes + 1);
 }
 
 void AddressSpace::unmap(std::uint64_t iova) {
@@ -85,13 +145,28 @@ void AddressSpace::unmap(std::uint64_t iova) {
 
 std::unique_ptr<FunctionBackend> AddressSpace::open(const OpenRequest& request,
                                                     std::optional<int> group) {
-  return backend_->open(request, group, attacher());
+  {
+    const std::lock_guard lock(mutex_);
+    reaches_[request.address] = request.address_bits;
+  }
+  try {
+    return backend_->open(request, group, attacher());
+  } catch (...) {
+    forget_reach(request.address);
+    throw;
+  }
 }
 
 void AddressSpace::close(std::unique_ptr<FunctionBackend> function, const Address& address,
                          std::optional<int> group) {
   function.reset();
+  forget_reach(address);
   leave([&] { backend_->detach(address, group); });
+}
+
+void AddressSpace::forget_reach(const Address& address) {
+  const std::lock_guard lock(mutex_);
+  reaches_.erase(address);
 }
 
 void AddressSpace::hold_group(int group, std::optional<sys::Duplicate> node) {

@@ -14,6 +14,20 @@
 
 namespace vfio {
 
+/// Memory to be mapped, and where.
+struct MapRequest {
+  std::uint64_t size = 0;
+  Direction direction = Direction::kBoth;
+  /// Exactly there; else a place is chosen.
+  std::optional<std::uint64_t> iova = std::nullopt;
+  /// Of the device that is to reach it; else of the narrowest that is open.
+  std::optional<unsigned> address_bits = std::nullopt;
+  /// A power of two.
+  std::uint64_t alignment = 1;
+  /// It crosses no multiple of this power of two; 0 for none.
+  std::uint64_t boundary = 0;
+};
+
 class AddressSpace final {
  public:
   explicit AddressSpace(std::unique_ptr<AddressSpaceBackend> backend);
@@ -21,11 +35,14 @@ class AddressSpace final {
   const char* backend_name() const noexcept { return backend_->name(); }
   Limits limits();
 
-  /// Maps `size` bytes at `memory` for every device of this space, at a free IOVA or at the one
-  /// asked for, and returns it. The memory has to stay until unmap. Throws Error kNoDevice before a
-  /// first device is attached (the ranges are not known before), kAlign, kRange.
-  std::uint64_t map(void* memory, std::uint64_t size, Direction direction,
-                    std::optional<std::uint64_t> fixed);
+  /// Throws Error kNoDevice before a first device is attached (the ranges are not known before),
+  /// kAlign or kRange for a request that can never be met.
+  void check(const MapRequest& request);
+
+  /// Maps `request.size` bytes at `memory` for every device of this space and returns their IOVA.
+  /// The memory has to stay until unmap. Throws as check() does, and Error kRange when no place is
+  /// free.
+  std::uint64_t map(void* memory, const MapRequest& request);
 
   /// When this throws, the mapping is still there as far as anybody knows: its IOVA is not used
   /// again before the last device has gone. It is not replayed, so the memory need not stay.
@@ -50,6 +67,11 @@ class AddressSpace final {
     Direction direction;
   };
 
+  void check_locked(const MapRequest& request) const;
+  std::uint64_t choose(const MapRequest& request);
+  std::uint64_t highest_for(const MapRequest& request) const;
+  std::uint64_t smallest_page() const noexcept;
+  void forget_reach(const Address& address);
   Attach attacher();
   void attach(const std::function<void()>& step, const std::function<void()>& undo);
   void leave(const std::function<void()>& step);
@@ -62,6 +84,7 @@ class AddressSpace final {
   Limits limits_;
   IovaAllocator allocator_;
   std::map<std::uint64_t, Mapping> mappings_;  // by IOVA
+  std::map<Address, unsigned> reaches_;        // the address bits of each open device
 };
 
 }  // namespace vfio

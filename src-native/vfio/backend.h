@@ -134,6 +134,8 @@ enum class Direction { kBoth, kToDevice, kFromDevice };
 /// What an open asks for.
 struct OpenRequest {
   Address address;
+  /// How many address bits the device drives.
+  unsigned address_bits = 64;
 };
 
 /// Runs the step by which a device or group joins, under the lock of the address space, which then

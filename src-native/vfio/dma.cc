@@ -13,26 +13,27 @@ constexpr std::uint64_t kHugePage = std::uint64_t{2} << 20;
 /// More than any machine has, and well inside what arithmetic on sizes can bear.
 constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 46;
 
-std::shared_ptr<sys::Mapping> allocate(std::uint64_t size, Direction direction) {
-  if (size == 0) throw Error(ErrorCode::kRange, "a DMA mapping cannot be empty");
+/// Nothing is allocated for what cannot be mapped.
+std::shared_ptr<sys::Mapping> allocate(AddressSpace& space, const MapRequest& request) {
+  space.check(request);
+  const std::uint64_t size = request.size;
   if (size > kMostBytes) {
     throw Error(ErrorCode::kRange, std::to_string(size) + " bytes are more than can be mapped");
   }
   auto memory = std::make_shared<sys::Mapping>(
       sys::Mapping::of_memory(size, size >= kHugePage ? kHugePage : sys::page_size()));
   // The kernel pins what a device only reads without writing to it.
-  if (direction == Direction::kToDevice) memory->populate();
+  if (request.direction == Direction::kToDevice) memory->populate();
   return memory;
 }
 
 }  // namespace
 
-DmaBuffer::DmaBuffer(std::shared_ptr<AddressSpace> space, std::uint64_t size, Direction direction,
-                     std::optional<std::uint64_t> iova)
+DmaBuffer::DmaBuffer(std::shared_ptr<AddressSpace> space, const MapRequest& request)
     : space_(std::move(space)),
-      memory_(allocate(size, direction)),
-      size_(size),
-      iova_(space_->map(memory_->data(), size, direction, iova)) {}
+      memory_(allocate(*space_, request)),
+      size_(request.size),
+      iova_(space_->map(memory_->data(), request)) {}
 
 DmaBuffer::~DmaBuffer() {
   try {

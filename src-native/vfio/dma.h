@@ -6,7 +6,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 
 #include "sys/mapping.h"
 #include "vfio/address_space.h"
@@ -16,8 +15,7 @@ namespace vfio {
 class DmaBuffer final {
  public:
   /// See AddressSpace::map for what it throws.
-  DmaBuffer(std::shared_ptr<AddressSpace> space, std::uint64_t size, Direction direction,
-            std::optional<std::uint64_t> iova);
+  DmaBuffer(std::shared_ptr<AddressSpace> space, const MapRequest& request);
   ~DmaBuffer();
   DmaBuffer(const DmaBuffer&) = delete;
   DmaBuffer& operator=(const DmaBuffer&) = delete;

@@ -199,7 +199,7 @@ void Function::check_vectors(std::uint32_t index, std::size_t count) {
   }
   if (index != VFIO_PCI_INTX_IRQ_INDEX && (command() & kCommandBusMaster) == 0) {
     throw Error(ErrorCode::kBusMaster,
-                "MSI and MSI-X are memory writes, and " + address() + " may not make any");
+                address() + " cannot raise MSI or MSI-X while bus master is off");
   }
 }
 

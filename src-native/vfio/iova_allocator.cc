@@ -2,7 +2,9 @@
 #include "vfio/iova_allocator.h"
 
 #include <algorithm>
+#include <bit>
 #include <string>
+#include <utility>
 
 #include "vfio/errors.h"
 #include "vfio/text.h"
@@ -19,37 +21,113 @@ bool align_up(std::uint64_t& value, std::uint64_t alignment) {
   return true;
 }
 
-}  // namespace
-
-/// The first free place of `size` bytes within [first, last].
-bool IovaAllocator::place(std::uint64_t first, std::uint64_t last, std::uint64_t size,
-                          std::uint64_t alignment, std::uint64_t& iova) const {
-  iova = first;
-  while (align_up(iova, alignment) && iova <= last && size - 1 <= last - iova) {
-    auto next = used_.upper_bound(iova + (size - 1));
-    if (next == used_.begin()) return true;
-    const auto& [used_first, used_last] = *std::prev(next);
-    if (used_last < iova) return true;
-    if (used_last == UINT64_MAX) return false;
-    iova = used_last + 1;
-  }
-  return false;
+bool overlap(IovaRange left, IovaRange right) {
+  return left.first <= right.last && right.first <= left.last;
 }
 
-std::uint64_t IovaAllocator::allocate(std::uint64_t size, std::uint64_t alignment) {
-  std::uint64_t iova = 0;
-  // First from the cursor to the end, then from the start: so everything free is found.
-  for (const std::uint64_t from : {cursor_, kLowest}) {
-    for (const IovaRange& range : ranges_) {
-      const std::uint64_t first = std::max(range.first, from);
-      const std::uint64_t last = std::min(range.last, kEnd - 1);
-      if (first > last || !place(first, last, size, alignment, iova)) continue;
-      used_.emplace(iova, iova + (size - 1));
-      cursor_ = iova + size;
-      return iova;
+/// Empty, with the first address after the last, when they have nothing in common.
+IovaRange common(IovaRange left, IovaRange right) {
+  return {.first = std::max(left.first, right.first), .last = std::min(left.last, right.last)};
+}
+
+/// The first place for `size` bytes in a free range.
+std::optional<std::uint64_t> place(IovaRange range, std::uint64_t size, const IovaWish& wish) {
+  std::uint64_t iova = range.first;
+  if (!align_up(iova, wish.alignment)) return std::nullopt;
+  const bool crosses = wish.boundary != 0 && (iova ^ (iova + (size - 1))) >= wish.boundary;
+  if (crosses && !align_up(iova, wish.boundary)) return std::nullopt;
+  if (iova > range.last || size - 1 > range.last - iova) return std::nullopt;
+  return iova;
+}
+
+Error no_room(std::uint64_t size, const IovaWish& wish) {
+  std::string message = "no free IOVA range of " + std::to_string(size) + " bytes";
+  if (wish.highest < IovaAllocator::kEnd - 1) {
+    const int bits = std::bit_width(wish.highest);
+    message += " is left below 2^" + std::to_string(bits) + ", which is all that a device of " +
+               std::to_string(bits) + " address bits reaches";
+  }
+  return {ErrorCode::kRange, message};
+}
+
+}  // namespace
+
+std::uint64_t IovaAllocator::allocate(std::uint64_t size, const IovaWish& wish) {
+  if (wish.boundary != 0 && size > wish.boundary) throw no_room(size, wish);
+  const IovaRange low{.first = kLowest, .last = std::min(wish.highest, kEndOfLow - 1)};
+  const IovaRange high{.first = kEndOfLow, .last = std::min(wish.highest, kEnd - 1)};
+  for (const IovaRange& window : {low, high}) {
+    const auto iova = allocate_within(window, size, wish);
+    if (!iova) continue;
+    take(*iova, size);
+    cursors_[window.last] = *iova + size;
+    return *iova;
+  }
+  throw no_room(size, wish);
+}
+
+std::optional<std::uint64_t> IovaAllocator::allocate_within(IovaRange window, std::uint64_t size,
+                                                            const IovaWish& wish) {
+  if (window.first > window.last) return std::nullopt;
+  // First from the cursor on, which goes round: what was freed most recently comes last.
+  const auto cursor = cursors_.find(window.last);
+  if (cursor != cursors_.end()) {
+    const auto iova = search({.first = cursor->second, .last = window.last}, size, wish);
+    if (iova) return iova;
+  }
+  if (const auto iova = search(window, size, wish)) return iova;
+  return wake(window, size, wish);
+}
+
+/// The first place in a window that is free.
+std::optional<std::uint64_t> IovaAllocator::search(IovaRange window, std::uint64_t size,
+                                                   const IovaWish& wish) const {
+  for (const IovaRange& range : ranges_) {
+    const IovaRange within = common(range, window);
+    if (within.first > within.last) continue;
+    auto next = free_.upper_bound(within.first);
+    if (next != free_.begin()) --next;
+    for (; next != free_.end() && next->first <= within.last; ++next) {
+      const IovaRange part = common({.first = next->first, .last = next->second}, within);
+      if (part.first > part.last) continue;
+      if (const auto iova = place(part, size, wish)) return iova;
     }
   }
-  throw Error(ErrorCode::kRange, "no free IOVA range of " + std::to_string(size) + " bytes");
+  return std::nullopt;
+}
+
+/// Ends the rest of what rested longest, until there is a place.
+std::optional<std::uint64_t> IovaAllocator::wake(IovaRange window, std::uint64_t size,
+                                                 const IovaWish& wish) {
+  for (auto entry = resting_.begin(); entry != resting_.end();) {
+    if (!overlap(*entry, window)) {
+      ++entry;
+      continue;
+    }
+    const IovaRange grown = release(*entry);
+    entry = resting_.erase(entry);
+    // No other free range has become larger.
+    if (const auto iova = search(common(grown, window), size, wish)) return iova;
+  }
+  return std::nullopt;
+}
+
+/// Makes a range free, and gives the whole free range that it is then a part of.
+IovaRange IovaAllocator::release(IovaRange range) {
+  auto next = free_.upper_bound(range.first);
+  if (next != free_.end() && range.last != UINT64_MAX && next->first == range.last + 1) {
+    range.last = next->second;
+    next = free_.erase(next);
+  }
+  if (next != free_.begin()) {
+    const auto before = std::prev(next);
+    if (range.first != 0 && before->second == range.first - 1) {
+      before->second = range.last;
+      return {.first = before->first, .last = range.last};
+    }
+  }
+  free_.emplace_hint(next, range.first, range.last);
+  return range;
 }
 
 void IovaAllocator::reserve(std::uint64_t iova, std::uint64_t size) {
@@ -57,12 +135,63 @@ void IovaAllocator::reserve(std::uint64_t iova, std::uint64_t size) {
     throw Error(ErrorCode::kRange, "IOVA " + hex(iova) + " + " + std::to_string(size) +
                                        " bytes lies outside the ranges the IOMMU can translate");
   }
-  std::uint64_t found = 0;
-  if (!place(iova, iova + (size - 1), size, 1, found)) {
+  const IovaRange range{.first = iova, .last = iova + (size - 1)};
+  if (is_used(range)) {
     throw Error(ErrorCode::kRange, "IOVA " + hex(iova) + " + " + std::to_string(size) +
                                        " bytes overlaps a mapping that exists");
   }
-  used_.emplace(iova, iova + (size - 1));
+  wake_part(range);
+  take(iova, size);
+}
+
+/// Ends the rest of this range alone.
+void IovaAllocator::wake_part(IovaRange range) {
+  std::deque<IovaRange> left;
+  for (const IovaRange& entry : resting_) {
+    if (!overlap(entry, range)) {
+      left.push_back(entry);
+      continue;
+    }
+    if (entry.first < range.first) left.push_back({.first = entry.first, .last = range.first - 1});
+    if (entry.last > range.last) left.push_back({.first = range.last + 1, .last = entry.last});
+    release(common(entry, range));
+  }
+  resting_ = std::move(left);
+}
+
+/// Moves a range from one free range to the used ones.
+void IovaAllocator::take(std::uint64_t iova, std::uint64_t size) {
+  const std::uint64_t last = iova + (size - 1);
+  const auto around = std::prev(free_.upper_bound(iova));
+  const IovaRange whole{.first = around->first, .last = around->second};
+  used_.emplace(iova, last);
+  if (last < whole.last) free_.emplace(last + 1, whole.last);
+  if (whole.first < iova) {
+    around->second = iova - 1;
+  } else {
+    free_.erase(around);
+  }
+}
+
+void IovaAllocator::free(std::uint64_t iova) {
+  const auto used = used_.find(iova);
+  if (used == used_.end()) return;
+  const IovaRange range{.first = used->first, .last = used->second};
+  used_.erase(used);
+  // Only upwards, so that the lowest address of a range is also the one that rested longest.
+  if (!resting_.empty() && resting_.back().last + 1 == range.first) {
+    resting_.back().last = range.last;
+    return;
+  }
+  resting_.push_back(range);
+  if (resting_.size() <= kMostResting) return;
+  release(resting_.front());
+  resting_.pop_front();
+}
+
+bool IovaAllocator::is_used(IovaRange range) const {
+  const auto next = used_.upper_bound(range.last);
+  return next != used_.begin() && std::prev(next)->second >= range.first;
 }
 
 bool IovaAllocator::inside(std::uint64_t iova, std::uint64_t size) const {

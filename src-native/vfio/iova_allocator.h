@@ -1,16 +1,28 @@
 // SPDX-License-Identifier: MIT
-// Hands out I/O virtual addresses from the ranges the kernel reports. Next-fit: a freed IOVA rests
-// until the cursor has gone round the whole space, so that a device's late DMA faults instead of
-// landing in somebody else's buffer. Not thread-safe; AddressSpace's lock covers it.
+// Hands out I/O virtual addresses from the ranges the kernel reports: below 4 GiB first, as the
+// kernel's own DMA API does, so that a device of 32 bits reaches them. A freed address rests, so
+// that a device's late DMA faults instead of landing in another buffer; when everything that an
+// allocation may have is in use or rests, the address that rested longest is used again. Not
+// thread-safe; AddressSpace's lock covers it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "vfio/backend.h"
 
 namespace vfio {
+
+/// Where an allocation may lie.
+struct IovaWish {
+  std::uint64_t alignment = 1;         // a power of two
+  std::uint64_t boundary = 0;          // crosses no multiple of it: a power of two, or 0
+  std::uint64_t highest = UINT64_MAX;  // the last address that the device reaches
+};
 
 class IovaAllocator final {
  public:
@@ -18,31 +30,47 @@ class IovaAllocator final {
   static constexpr std::uint64_t kLowest = 0x10000;
   /// Nor from here on: such an address would be no exact JavaScript number plus an offset.
   static constexpr std::uint64_t kEnd = std::uint64_t{1} << 48;
+  /// What every device of 32 address bits reaches.
+  static constexpr std::uint64_t kEndOfLow = std::uint64_t{1} << 32;
+  /// So many freed ranges rest at most, adjacent ones as one. Those that rested longest are free
+  /// again then, but the search comes to them last.
+  static constexpr std::size_t kMostResting = 4096;
 
   /// What may be handed out from now on; what has been stays.
   void set_ranges(std::vector<IovaRange> ranges) { ranges_ = std::move(ranges); }
 
-  /// A free range of `size` bytes at a multiple of `alignment` (a power of two). Throws Error
-  /// kRange when there is none.
-  std::uint64_t allocate(std::uint64_t size, std::uint64_t alignment);
+  /// A range of `size` bytes that is not in use. Throws Error kRange when there is none.
+  std::uint64_t allocate(std::uint64_t size, const IovaWish& wish);
 
-  /// Takes exactly [iova, iova + size). Throws Error kRange when that is outside the ranges, or
-  /// taken.
+  /// Takes exactly [iova, iova + size), resting or not. Throws Error kRange when that is outside
+  /// the ranges, or in use.
   void reserve(std::uint64_t iova, std::uint64_t size);
 
-  /// Gives back what allocate or reserve took at `iova`.
-  void free(std::uint64_t iova) { used_.erase(iova); }
+  /// Gives back what allocate or reserve took at `iova`; it rests.
+  void free(std::uint64_t iova);
 
   /// Whether [iova, iova + size) lies in the ranges, used or not.
   bool inside(std::uint64_t iova, std::uint64_t size) const;
 
  private:
-  bool place(std::uint64_t first, std::uint64_t last, std::uint64_t size, std::uint64_t alignment,
-             std::uint64_t& iova) const;
+  /// Disjoint ranges, by their first address: first -> last.
+  using Ranges = std::map<std::uint64_t, std::uint64_t>;
+
+  std::optional<std::uint64_t> allocate_within(IovaRange window, std::uint64_t size,
+                                               const IovaWish& wish);
+  std::optional<std::uint64_t> search(IovaRange window, std::uint64_t size,
+                                      const IovaWish& wish) const;
+  std::optional<std::uint64_t> wake(IovaRange window, std::uint64_t size, const IovaWish& wish);
+  IovaRange release(IovaRange range);
+  void wake_part(IovaRange range);
+  void take(std::uint64_t iova, std::uint64_t size);
+  bool is_used(IovaRange range) const;
 
   std::vector<IovaRange> ranges_;
-  std::map<std::uint64_t, std::uint64_t> used_;  // first -> last
-  std::uint64_t cursor_ = kLowest;
+  Ranges used_;
+  Ranges free_{{0, UINT64_MAX}};   // neither used nor resting, whatever the ranges are
+  std::deque<IovaRange> resting_;  // the one that rested longest first
+  std::map<std::uint64_t, std::uint64_t> cursors_;  // by the last address of a window
 };
 
 }  // namespace vfio

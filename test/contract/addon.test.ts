@@ -127,7 +127,7 @@ describe('an object of another kind', () => {
   beforeAll(() => {
     device.setBusMaster(true);
     set = device.enableInterrupts(msix, 1);
-    buffer = container.allocDma(4096, 0, undefined);
+    buffer = container.allocDma(4096, 0, undefined, undefined, undefined, undefined);
     const grant = device.grant('another kind', [0], undefined, [], [buffer]);
     objects = [container, device, set, buffer, grant] as unknown as AnyObject[];
   });

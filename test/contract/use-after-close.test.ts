@@ -140,7 +140,8 @@ test('leaving is no use', () => {
 test('F17/ methods on what is none of theirs throw and do not crash', async () => {
   const addon = loadNative();
   const native = await addon.openContainer(undefined);
-  const dma = () => native.allocDma.call({} as never, 4096, 0, undefined);
+  const dma = () =>
+    native.allocDma.call({} as never, 4096, 0, undefined, undefined, undefined, undefined);
   expect(dma).toThrow();
   expect(() => native.limits.call(undefined as never)).toThrow();
   expect(() => Container.prototype.close.call({} as never)).toThrow();

@@ -47,7 +47,7 @@ class Program final {
     const bool fixed = input_.take<std::uint8_t>() % 2 == 0;
     const auto wanted = fixed ? std::optional(input_.take<std::uint64_t>()) : std::nullopt;
     accepted([&] {
-      const std::uint64_t iova = space_.map(memory_, size, Direction::kBoth, wanted);
+      const std::uint64_t iova = space_.map(memory_, {.size = size, .iova = wanted});
       require(size > 0 && size <= kMost && iova <= ~size + 1, "a mapping has a size");
       require(!wanted || iova == *wanted, "a mapping is where it was asked for");
       require(!abandoned_.contains(iova), "an IOVA the kernel kept is not handed out");

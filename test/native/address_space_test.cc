@@ -59,15 +59,15 @@ TEST_CASE("a group that cannot join leaves the ranges as they were, also when it
   AddressSpace space(std::make_unique<Groups>());
   space.hold_group(kFirst, {});
   char memory = 0;
-  space.map(&memory, 0x1000, Direction::kBoth, 0x1000);
+  space.map(&memory, {.size = 0x1000, .iova = 0x1000});
   CHECK(code_of([&] { space.hold_group(kNarrow, {}); }) == ErrorCode::kRange);
-  CHECK(space.map(&memory, 0x1000, Direction::kBoth, 0x2000) == 0x2000);
+  CHECK(space.map(&memory, {.size = 0x1000, .iova = 0x2000}) == 0x2000);
 }
 
 TEST_CASE("without a device there are no IOVAs") {
   AddressSpace space(std::make_unique<Groups>());
   char memory = 0;
-  const auto map = [&] { space.map(&memory, 0x1000, Direction::kBoth, {}); };
+  const auto map = [&] { space.map(&memory, {.size = 0x1000}); };
   CHECK(code_of(map) == ErrorCode::kNoDevice);
   space.hold_group(kFirst, {});
   CHECK_FALSE(code_of(map));
@@ -80,7 +80,7 @@ TEST_CASE("a mapping is not empty, and of whole pages in memory and for the devi
   space.hold_group(kFirst, {});
   char memory = 0;
   const auto mapping = [&](std::uint64_t size, std::optional<std::uint64_t> iova = {}) {
-    return code_of([&] { space.map(&memory, size, Direction::kBoth, iova); });
+    return code_of([&] { space.map(&memory, {.size = size, .iova = iova}); });
   };
   CHECK(mapping(0) == ErrorCode::kRange);
   CHECK(mapping(0x800) == ErrorCode::kAlign);
@@ -94,7 +94,7 @@ TEST_CASE("what is not mapped is not unmapped, and a mapping is by its start") {
   AddressSpace space(std::make_unique<Groups>());
   space.hold_group(kFirst, {});
   char memory = 0;
-  space.map(&memory, 0x2000, Direction::kBoth, 0x1000);
+  space.map(&memory, {.size = 0x2000, .iova = 0x1000});
   const auto unmapping = [&](std::uint64_t iova) { return code_of([&] { space.unmap(iova); }); };
   CHECK(unmapping(0) == ErrorCode::kRange);
   CHECK(unmapping(0x2000) == ErrorCode::kRange);

@@ -24,7 +24,7 @@ struct Fixture {
 
   Fixture() { space->hold_group(kGroup, {}); }
   std::unique_ptr<DmaBuffer> make(std::uint64_t size, std::optional<std::uint64_t> iova = {}) {
-    return std::make_unique<DmaBuffer>(space, size, Direction::kBoth, iova);
+    return std::make_unique<DmaBuffer>(space, MapRequest{.size = size, .iova = iova});
   }
   std::size_t mappings() const { return machine.mappings(kGroup).size(); }
 };

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <random>
+#include <vector>
 
 #include "iova_model.h"
 #include "support.h"
@@ -42,8 +43,77 @@ TEST_CASE("F14/ beside a range that ends where addresses do there is no room") {
   for (const std::uint64_t last : {UINT64_MAX, UINT64_MAX - 1}) {
     CAPTURE(last);
     allocator.reserve(IovaAllocator::kLowest, last - IovaAllocator::kLowest + 1);
-    CHECK(code_of([&] { allocator.allocate(0x1000, 0x1000); }) == ErrorCode::kRange);
+    CHECK(code_of([&] { allocator.allocate(0x1000, {}); }) == ErrorCode::kRange);
     allocator.free(IovaAllocator::kLowest);
   }
-  CHECK(allocator.allocate(0x1000, 0x1000) == IovaAllocator::kLowest);
+  CHECK(allocator.allocate(0x1000, {}) == IovaAllocator::kLowest);
+}
+
+TEST_CASE("F14/ addresses below 4 GiB are used first, those that rested too") {
+  IovaAllocator allocator;
+  allocator.set_ranges({{.first = 0, .last = UINT64_MAX}});
+  const std::uint64_t most = IovaAllocator::kEndOfLow - IovaAllocator::kLowest - 0x3000;
+  CHECK(allocator.allocate(most, {}) == IovaAllocator::kLowest);
+  // A low address that has rested comes before a high one that was never used.
+  for (int round = 0; round < 10; ++round) {
+    const std::uint64_t iova = allocator.allocate(0x1000, {});
+    CHECK(iova < IovaAllocator::kEndOfLow);
+    allocator.free(iova);
+  }
+  CHECK(allocator.allocate(0x4000, {}) == IovaAllocator::kEndOfLow);
+}
+
+TEST_CASE("F14/ a freed address rests until all others have been used") {
+  constexpr std::uint64_t kFirst = IovaAllocator::kLowest;
+  IovaAllocator allocator;
+  allocator.set_ranges({{.first = kFirst, .last = kFirst + 0x3fff}});
+  for (std::uint64_t i = 0; i < 4; ++i) {
+    CHECK(allocator.allocate(0x1000, {}) == kFirst + i * 0x1000);
+  }
+  CHECK(code_of([&] { allocator.allocate(0x1000, {}); }) == ErrorCode::kRange);
+  // In the order in which they were freed, not in that of their addresses.
+  for (const std::uint64_t page : {2, 0, 3}) allocator.free(kFirst + page * 0x1000);
+  for (const std::uint64_t page : {2, 0, 3}) {
+    CHECK(allocator.allocate(0x1000, {}) == kFirst + page * 0x1000);
+  }
+}
+
+TEST_CASE("F14/ of more freed ranges than are remembered, those that rested longest are free") {
+  constexpr std::uint64_t kCount = IovaAllocator::kMostResting + 2;
+  IovaAllocator allocator;
+  // Every other page stays in use, so that no two freed ones are adjacent.
+  allocator.set_ranges({{.first = 0, .last = IovaAllocator::kLowest + 2 * kCount * 0x1000 - 1}});
+  std::vector<std::uint64_t> iovas;
+  for (std::uint64_t i = 0; i < 2 * kCount; ++i) iovas.push_back(allocator.allocate(0x1000, {}));
+  for (std::size_t i = 0; i < iovas.size(); i += 2) allocator.free(iovas[i]);
+  for (std::size_t i = 0; i < iovas.size(); i += 2) {
+    CHECK(allocator.allocate(0x1000, {}) == iovas[i]);
+  }
+  CHECK(code_of([&] { allocator.allocate(0x1000, {}); }) == ErrorCode::kRange);
+}
+
+TEST_CASE("F14/ a device of few address bits gets none that it cannot make") {
+  IovaAllocator allocator;
+  allocator.set_ranges({{.first = 0, .last = UINT64_MAX}});
+  constexpr std::uint64_t kEnd = 1 << 28;
+  const vfio::IovaWish wish{.alignment = 0x1000, .boundary = 0, .highest = kEnd - 1};
+  constexpr std::uint64_t kPool = 100 << 20;
+  const std::uint64_t pool = allocator.allocate(kPool, wish);
+  for (int round = 0; round < 10'000; ++round) {
+    const std::uint64_t iova = allocator.allocate(1 << 20, wish);
+    CHECK(iova + (1 << 20) <= kEnd);
+    CHECK((iova + (1 << 20) <= pool || iova >= pool + kPool));
+    allocator.free(iova);
+  }
+}
+
+TEST_CASE("F14/ a range keeps to its alignment, and crosses no boundary") {
+  IovaAllocator allocator;
+  allocator.set_ranges({{.first = 0, .last = UINT64_MAX}});
+  CHECK(allocator.allocate(0x1000, {}) == 0x10000);
+  CHECK(allocator.allocate(0x2000, {.alignment = 0x100000}) == 0x100000);
+  CHECK(allocator.allocate(0xf000, {.boundary = 0x10000}) == 0x110000);
+  CHECK(allocator.allocate(0x2000, {.boundary = 0x10000}) == 0x120000);
+  CHECK(allocator.allocate(0x10000, {.boundary = 0x10000}) == 0x130000);
+  CHECK(code_of([&] { allocator.allocate(0x11000, {.boundary = 0x10000}); }) == ErrorCode::kRange);
 }

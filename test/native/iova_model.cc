@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "iova_model.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -26,7 +27,7 @@ bool is_refused(Action action) {
 IovaModel::IovaModel(Draw draw) : draw_(std::move(draw)) { change_ranges(); }
 
 std::uint64_t IovaModel::iova_of(std::size_t page) {
-  return kWindows.at(page / kWindowPages) + page % kWindowPages * kPage;
+  return kParts.at(page / kPartPages) + page % kPartPages * kPage;
 }
 
 bool IovaModel::step() {
@@ -50,16 +51,16 @@ bool IovaModel::step() {
   }
 }
 
-/// Up to two ranges in each window, whatever is in use.
+/// Up to two ranges in each part, whatever is in use.
 bool IovaModel::change_ranges() {
   last_step_ = "set_ranges";
   ranges_.clear();
-  for (std::size_t window = 0; window < kWindows.size(); ++window) {
-    std::size_t page = window * kWindowPages;
-    const std::size_t end = page + kWindowPages;
+  for (std::size_t part = 0; part < kParts.size(); ++part) {
+    std::size_t page = part * kPartPages;
+    const std::size_t end = page + kPartPages;
     for (int i = 0; i < 2; ++i) {
-      const std::size_t first = page + draw_(kWindowPages / 4);
-      const std::size_t last = first + draw_(kWindowPages);
+      const std::size_t first = page + draw_(kPartPages / 4);
+      const std::size_t last = first + draw_(kPartPages);
       if (last >= end) break;
       ranges_.push_back({.first = iova_of(first), .last = iova_of(last) + (kPage - 1)});
       page = last + 1;
@@ -69,37 +70,50 @@ bool IovaModel::change_ranges() {
   return true;
 }
 
+IovaWish IovaModel::draw_wish() {
+  constexpr std::array<std::uint64_t, 4> kHighest{
+      UINT64_MAX, IovaAllocator::kEndOfLow - 1, (std::uint64_t{1} << 17) - 1,
+      IovaAllocator::kEndOfLow + (kPartPages / 4 * kPage) - 1};
+  return {.alignment = kPage << draw_(6),
+          .boundary = draw_(3) == 0 ? kPage << draw_(6) : 0,
+          .highest = kHighest.at(draw_(kHighest.size()))};
+}
+
 bool IovaModel::allocate() {
   last_step_ = "allocate";
   const std::size_t count = 1 + draw_(12);
-  const std::uint64_t alignment = kPage << draw_(6);
-  auto expected = find(count, alignment, cursor_);
-  if (!expected) expected = find(count, alignment, IovaAllocator::kLowest);
-  if (!expected) return is_refused([&] { allocator_.allocate(count * kPage, alignment); });
-  if (allocator_.allocate(count * kPage, alignment) != iova_of(*expected)) return false;
-  take(*expected, count);
-  cursor_ = iova_of(*expected) + count * kPage;
+  const IovaWish wish = draw_wish();
+  const auto expected = choose(count, wish);
+  if (!expected) return is_refused([&] { allocator_.allocate(count * kPage, wish); });
+  if (allocator_.allocate(count * kPage, wish) != iova_of(*expected)) return false;
+  mark({*expected, count}, Page::kUsed);
+  taken_[*expected] = count;
   return true;
 }
 
 bool IovaModel::reserve() {
   last_step_ = "reserve";
-  const std::size_t page = draw_(used_.size());
+  const std::size_t page = draw_(pages_.size());
   const std::size_t count = 1 + draw_(12);
-  const bool possible = range_around(page, count) != nullptr && is_free(page, count);
+  bool possible = range_around({page, count}) != nullptr;
+  for (std::size_t i = page; possible && i < page + count; ++i) {
+    possible = pages_.at(i) != Page::kUsed;
+  }
   if (!possible) {
     return is_refused([&] { allocator_.reserve(iova_of(page), count * kPage); });
   }
   allocator_.reserve(iova_of(page), count * kPage);
-  take(page, count);
+  wake_pages({page, count});
+  mark({page, count}, Page::kUsed);
+  taken_[page] = count;
   return true;
 }
 
 /// No bytes, and more than there are.
 bool IovaModel::reserve_nonsense() {
   last_step_ = "reserve of nothing, or past 2^64";
-  const std::uint64_t iova = iova_of(draw_(used_.size()));
-  const std::uint64_t size = draw_(2) == 0 ? 0 : 0 - draw_(kWindowPages * kPage) - 1;
+  const std::uint64_t iova = iova_of(draw_(pages_.size()));
+  const std::uint64_t size = draw_(2) == 0 ? 0 : 0 - draw_(kPartPages * kPage) - 1;
   return is_refused([&] { allocator_.reserve(iova, size); });
 }
 
@@ -109,13 +123,21 @@ bool IovaModel::free() {
   const auto chosen = std::next(taken_.begin(), static_cast<long>(draw_(taken_.size())));
   const auto [page, count] = *chosen;
   allocator_.free(iova_of(page));
-  for (std::size_t i = 0; i < count; ++i) used_.reset(page + i);
+  mark({page, count}, Page::kResting);
   taken_.erase(chosen);
+  const bool extends = !resting_.empty() && page % kPartPages != 0 &&
+                       resting_.back().page + resting_.back().count == page;
+  if (extends) {
+    resting_.back().count += count;
+  } else {
+    resting_.push_back({page, count});
+  }
   return true;
 }
 
-const IovaRange* IovaModel::range_around(std::size_t page, std::size_t count) const {
-  if (page / kWindowPages != (page + count - 1) / kWindowPages) return nullptr;
+const IovaRange* IovaModel::range_around(Run run) const {
+  const auto [page, count] = run;
+  if (page / kPartPages != (page + count - 1) / kPartPages) return nullptr;
   const std::uint64_t first = iova_of(page);
   const std::uint64_t last = iova_of(page + count - 1) + (kPage - 1);
   for (const IovaRange& range : ranges_) {
@@ -124,29 +146,85 @@ const IovaRange* IovaModel::range_around(std::size_t page, std::size_t count) co
   return nullptr;
 }
 
-bool IovaModel::is_free(std::size_t page, std::size_t count) const {
-  for (std::size_t i = 0; i < count; ++i) {
-    if (used_.test(page + i)) return false;
+bool IovaModel::all_of(Run run, Page state) const {
+  for (std::size_t i = 0; i < run.count; ++i) {
+    if (pages_.at(run.page + i) != state) return false;
   }
   return true;
 }
 
-/// The lowest free place at or above `from` for which the allocator may be asked.
-std::optional<std::size_t> IovaModel::find(std::size_t count, std::uint64_t alignment,
-                                           std::uint64_t from) const {
-  for (std::size_t page = 0; page + count <= used_.size(); ++page) {
-    if (used_.test(page)) continue;
-    const std::uint64_t iova = iova_of(page);
-    const bool offered = iova >= from && iova % alignment == 0 && iova < IovaAllocator::kEnd &&
-                         IovaAllocator::kEnd - iova >= count * kPage;
-    if (offered && range_around(page, count) != nullptr && is_free(page, count)) return page;
+/// Below 4 GiB first.
+std::optional<std::size_t> IovaModel::choose(std::size_t count, const IovaWish& wish) {
+  if (wish.boundary != 0 && count * kPage > wish.boundary) return std::nullopt;
+  const IovaRange low{IovaAllocator::kLowest, std::min(wish.highest, IovaAllocator::kEndOfLow - 1)};
+  const IovaRange high{IovaAllocator::kEndOfLow, std::min(wish.highest, IovaAllocator::kEnd - 1)};
+  for (const IovaRange& window : {low, high}) {
+    const auto page = choose_within(window, count, wish);
+    if (!page) continue;
+    cursors_[window.last] = iova_of(*page) + count * kPage;
+    return page;
   }
   return std::nullopt;
 }
 
-void IovaModel::take(std::size_t page, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) used_.set(page + i);
-  taken_[page] = count;
+/// From where the last search of this window ended, from its start, then at the cost of rest.
+std::optional<std::size_t> IovaModel::choose_within(IovaRange window, std::size_t count,
+                                                    const IovaWish& wish) {
+  auto page = find({std::max(window.first, cursors_[window.last]), window.last}, count, wish);
+  if (!page) page = find(window, count, wish);
+  while (!page && wake_oldest(window)) page = find(window, count, wish);
+  return page;
+}
+
+/// The lowest free place in a window.
+std::optional<std::size_t> IovaModel::find(IovaRange window, std::size_t count,
+                                           const IovaWish& wish) const {
+  for (std::size_t page = 0; page + count <= pages_.size(); ++page) {
+    const std::uint64_t iova = iova_of(page);
+    const std::uint64_t last = iova + (count * kPage - 1);
+    const bool offered =
+        iova >= window.first && last <= window.last && last >= iova && iova % wish.alignment == 0;
+    const bool crosses = wish.boundary != 0 && iova / wish.boundary != last / wish.boundary;
+    if (offered && !crosses && range_around({page, count}) != nullptr &&
+        all_of({page, count}, Page::kFree)) {
+      return page;
+    }
+  }
+  return std::nullopt;
+}
+
+/// Ends the rest of what rested longest and lies in the window, in part at least.
+bool IovaModel::wake_oldest(IovaRange window) {
+  for (std::size_t i = 0; i < resting_.size(); ++i) {
+    const Run run = resting_[i];
+    const std::uint64_t first = iova_of(run.page);
+    const std::uint64_t last = first + (run.count * kPage - 1);
+    if (first > window.last || last < window.first) continue;
+    mark(run, Page::kFree);
+    resting_.erase(resting_.begin() + static_cast<long>(i));
+    return true;
+  }
+  return false;
+}
+
+/// Ends the rest of these pages alone.
+void IovaModel::wake_pages(Run run) {
+  std::vector<Run> left;
+  for (const Run& entry : resting_) {
+    const std::size_t end = entry.page + entry.count;
+    const std::size_t run_end = run.page + run.count;
+    if (end <= run.page || run_end <= entry.page) {
+      left.push_back(entry);
+      continue;
+    }
+    if (entry.page < run.page) left.push_back({entry.page, run.page - entry.page});
+    if (end > run_end) left.push_back({run_end, end - run_end});
+  }
+  resting_ = std::move(left);
+}
+
+void IovaModel::mark(Run run, Page state) {
+  for (std::size_t i = 0; i < run.count; ++i) pages_.at(run.page + i) = state;
 }
 
 }  // namespace vfio::testing

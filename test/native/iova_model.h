@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// An IovaAllocator beside a plain model of it: a flag for each page of three small windows of the
-// address space, at its start, around the allocator's end and at 2^64. After each step both have to
-// say the same.
+// An IovaAllocator beside a plain model of it: what becomes of each page of four small parts of the
+// address space, at its start, around 4 GiB, around the allocator's end and at 2^64. After each
+// step both have to say the same.
 #pragma once
 
 #include <array>
-#include <bitset>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -29,9 +29,16 @@ class IovaModel final {
 
  private:
   static constexpr std::uint64_t kPage = 0x1000;
-  static constexpr std::size_t kWindowPages = 64;
-  static constexpr std::array<std::uint64_t, 3> kWindows{
-      0, IovaAllocator::kEnd - kWindowPages / 2 * kPage, 0 - kWindowPages* kPage};
+  static constexpr std::size_t kPartPages = 64;
+  static constexpr std::array<std::uint64_t, 4> kParts{
+      0, IovaAllocator::kEndOfLow - kPartPages / 2 * kPage,
+      IovaAllocator::kEnd - kPartPages / 2 * kPage, 0 - kPartPages* kPage};
+
+  enum class Page : std::uint8_t { kFree, kUsed, kResting };
+  struct Run {
+    std::size_t page;
+    std::size_t count;
+  };
 
   static std::uint64_t iova_of(std::size_t page);
   bool change_ranges();
@@ -40,19 +47,25 @@ class IovaModel final {
   bool reserve_nonsense();
   bool free();
 
-  const IovaRange* range_around(std::size_t page, std::size_t count) const;
-  bool is_free(std::size_t page, std::size_t count) const;
-  std::optional<std::size_t> find(std::size_t count, std::uint64_t alignment,
-                                  std::uint64_t from) const;
-  void take(std::size_t page, std::size_t count);
+  IovaWish draw_wish();
+  const IovaRange* range_around(Run run) const;
+  bool all_of(Run run, Page state) const;
+  std::optional<std::size_t> choose(std::size_t count, const IovaWish& wish);
+  std::optional<std::size_t> choose_within(IovaRange window, std::size_t count,
+                                           const IovaWish& wish);
+  std::optional<std::size_t> find(IovaRange window, std::size_t count, const IovaWish& wish) const;
+  bool wake_oldest(IovaRange window);
+  void wake_pages(Run run);
+  void mark(Run run, Page state);
 
   Draw draw_;
   const char* last_step_ = "";
   IovaAllocator allocator_;
   std::vector<IovaRange> ranges_;
-  std::bitset<kWindows.size() * kWindowPages> used_;
+  std::array<Page, kParts.size() * kPartPages> pages_{};
   std::map<std::size_t, std::size_t> taken_;  // first page -> count
-  std::uint64_t cursor_ = IovaAllocator::kLowest;
+  std::vector<Run> resting_;                  // the one that rested longest first
+  std::map<std::uint64_t, std::uint64_t> cursors_;
 };
 
 }  // namespace vfio::testing

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+// A device that drives fewer address bits than the IOMMU. QEMU's edu has 28 unless told otherwise, and cuts off what
+// lies above: an address past 256 MiB becomes one in the first 256 MiB, where other buffers of the program are.
+import { expect, test } from '@jest/globals';
+import { openDevice } from '../../lib/index.js';
+import { pair } from '../../vm/devices.js';
+import { useBound } from '../support/bound.js';
+import { Edu } from '../support/edu.js';
+import { describeOn } from '../support/subject.js';
+
+const [narrow] = pair;
+const MiB = 2 ** 20;
+
+/** Ten thousand where there is the time for them. Every address below 256 MiB is given out within 156. */
+const rounds = Number(process.env.VFIO_TEST_ALLOCATIONS ?? 200);
+/** A transfer takes edu a tenth of a second. */
+const transfers = 20;
+
+describeOn({ backend: 'type1', device: 'edu' }, 'the reach of a device', () => {
+  useBound(...pair);
+
+  test(`is kept by ${rounds} buffers, each written by the device, and what else is mapped stays whole`, async () => {
+    await using device = await openDevice(narrow.address, { addressBits: 28 });
+    device.busMaster = true;
+    const hardware = new Edu(device);
+    using source = device.allocDma(4096);
+    source.u8.fill(0xee);
+    await hardware.load(source.iova, 64);
+    using pool = await device.allocDmaAsync(100 * MiB);
+    pool.u8.fill(0x11);
+    for (let round = 1; round <= rounds; round++) {
+      using buffer = device.allocDma(MiB);
+      expect(buffer.iova + BigInt(buffer.byteLength)).toBeLessThanOrEqual(2n ** 28n);
+      if (round % (rounds / transfers) !== 0) continue;
+      await hardware.store(buffer.iova, 64);
+      expect(buffer.u8.subarray(0, 65).every((byte, i) => byte === (i < 64 ? 0xee : 0))).toBe(true);
+      expect(pool.u8.indexOf(0xee)).toBe(-1);
+    }
+  });
+
+  test('is exceeded where nobody said it, and then the device writes to other memory of the program', async () => {
+    await using device = await openDevice(narrow.address);
+    device.busMaster = true;
+    const hardware = new Edu(device);
+    using below = device.allocDma(4096, { iova: 0x100_0000n });
+    using above = device.allocDma(4096, { iova: 2n ** 28n + 0x100_0000n });
+    below.u8.fill(0xee);
+    await hardware.load(below.iova, 64);
+    below.u8.fill(0);
+    await hardware.store(above.iova, 64);
+    expect([above.u8[0], below.u8[0]]).toEqual([0, 0xee]);
+  });
+});
