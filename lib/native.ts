@@ -261,6 +261,7 @@ function load(): Native {
   if (process.platform !== 'linux') {
     throw platformError(`VFIO is a part of Linux; this is ${process.platform}`, 'Run it on Linux.');
   }
+  mustBeNode(process.versions);
   const require = createRequire(import.meta.url);
   try {
     const { VFIO_BINARY } = process.env;
@@ -273,6 +274,24 @@ function load(): Native {
       'In a clone of the repository run `npm run build`; elsewhere install the package again.';
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw platformError(`No native code of vfio could be loaded: ${reason}`, hint, cause);
+  }
+}
+
+/** Runtimes that load addons made for Node, and then do not have all that this one calls. */
+const imitators = [
+  ['bun', 'Bun', 'it has no uv_poll_init, and panics when a device is opened'],
+  ['deno', 'Deno', 'it crashes (SIGSEGV) at the first interrupt of a device'],
+] as const;
+
+function mustBeNode(versions: NodeJS.ProcessVersions): void {
+  for (const [key, name, reason] of imitators) {
+    const version = versions[key];
+    if (version === undefined) continue;
+    const hint = 'Run it with Node.js 20.19 or later.';
+    throw platformError(
+      `The native code of vfio needs Node.js; this is ${name} ${version}: ${reason}`,
+      hint,
+    );
   }
 }
 

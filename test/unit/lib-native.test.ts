@@ -58,6 +58,26 @@ describe('the addon', () => {
     });
   });
 
+  test.each([
+    ['bun', 'Bun 1.4.5', 'uv_poll_init'],
+    ['deno', 'Deno 2.9.6', 'SIGSEGV'],
+  ])('is not for %s, which calls itself Node', (key, name, reason) => {
+    const { versions } = process;
+    const [, version] = name.split(' ');
+    Object.defineProperty(process, 'versions', { value: { ...versions, [key]: version } });
+    try {
+      // Before anything is loaded, whatever there is.
+      process.env.VFIO_BINARY = addon('throw new Error("was loaded")');
+      const error = thrownBy(loadNative);
+      expect(error).toMatchObject({ code: 'ERR_VFIO_PLATFORM' });
+      expect(error.message).toContain(name);
+      expect(error.message).toContain(reason);
+      expect(error.hint).toContain('Run it with Node.js');
+    } finally {
+      Object.defineProperty(process, 'versions', { value: versions });
+    }
+  });
+
   test.each(['darwin', 'win32'])('is not for %s', (value) => {
     Object.defineProperty(process, 'platform', { value });
     expect(thrownBy(loadNative)).toMatchObject({
