@@ -14,6 +14,7 @@ const targets: Readonly<Record<string, Target>> = {
   'bar.write32': ratioAtMost(1.5),
   'bar.batch16': atMost(6, 'ns'),
   doorbell: ratioAtMost(3.5),
+  'bar.poll32': timesAtMost(3, 'bar.read32'),
   'regs.field': timesAtMost(3, 'bar.read32'),
   'irq.main': latencyAtMost(1.5, 2.2),
   'irq.worker': latencyAtMost(1.5, 2.2),
