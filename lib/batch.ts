@@ -2,7 +2,7 @@
 // Register accesses prepared once and run in one call, as often as wanted: dumps, set-up tables.
 import type { Access, CheckedAccess } from './internal/access.js';
 import { mustBeOurs, type Ours } from './internal/ours.js';
-import { expected, integer, options } from './internal/validate.js';
+import { expected, integer, items, options } from './internal/validate.js';
 import type { Handle, Native } from './native.js';
 
 /** One access of a {@link Batch}. */
@@ -48,8 +48,8 @@ export class Batch {
   /** @internal Use {@link Region.batch}. */
   constructor(key: Ours, region: BatchRegion, commands: readonly BatchCommand[]) {
     mustBeOurs(key);
-    if (!Array.isArray(commands)) throw expected('an array', 'the commands', commands);
-    const checked = commands.map((command) => checkCommand(region, command));
+    const given = items('the commands', commands);
+    const checked = given.map((command) => checkCommand(region, command));
     this.length = checked.length;
     this.#native = region.native;
     this.#handle = region.handle;

@@ -8,13 +8,14 @@ import type { DmaBuffer, DmaOptions } from './dma.js';
 import { closedError, rangeError, unsupportedError, VfioError } from './errors.js';
 import { type Grant, type GrantOptions, makeGrant } from './grant.js';
 import { hotResetHint } from './hints.js';
+import { checkSignal } from './internal/abort.js';
 import { awaitNative, callNative } from './internal/call.js';
 import { inOrder } from './internal/closing.js';
 import { Doorbells } from './internal/doorbells.js';
 import { stopWatching, watchForLeak } from './internal/leaks.js';
 import { mustBeOurs, type Ours, ours } from './internal/ours.js';
 import { callUser, warn } from './internal/report.js';
-import { boolean, integer, maxMilliseconds, oneOf, options, signal } from './internal/validate.js';
+import { boolean, integer, maxMilliseconds, oneOf, options } from './internal/validate.js';
 import {
   endInterrupts,
   type InterruptInfo,
@@ -129,11 +130,11 @@ export function checkOpenOptions<T extends OpenDeviceOptions>(
   ...more: string[]
 ): T {
   const checked = options(where, given, [...more, 'signal', 'requestGrace', 'addressBits']);
-  signal(checked.signal);
+  checkSignal(checked.signal);
   const { requestGrace, addressBits } = checked;
   if (requestGrace !== undefined) integer('requestGrace', requestGrace, 0, maxMilliseconds);
   if (addressBits !== undefined) checkAddressBits(addressBits);
-  return { ...checked };
+  return checked;
 }
 
 /** A device that reaches less than a page of 4 KiB reaches nothing. */

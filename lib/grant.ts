@@ -6,7 +6,7 @@ import { DmaBuffer, lendBuffer } from './dma.js';
 import { typeError } from './errors.js';
 import { awaitNative, callNative } from './internal/call.js';
 import { mustBeOurs, type Ours, ours } from './internal/ours.js';
-import { expected, options } from './internal/validate.js';
+import { expected, items, options } from './internal/validate.js';
 import { changedHands, Interrupt, lendVector } from './interrupt.js';
 import { hasVector, type InterruptSet } from './interrupts.js';
 import type { NativeDevice, NativeDmaBuffer, NativeGrant, NativeInterrupts } from './native.js';
@@ -96,10 +96,9 @@ export function makeGrant(granter: Granter, given: GrantOptions): Grant {
 }
 
 function checkRegion(device: Device, region: Region): number {
-  if (device.region(region.index) !== region) {
-    throw foreign(`A ${region.name} of another device`, device);
-  }
-  return region.index;
+  const { index } = region;
+  if (device.region(index) !== region) throw foreign(`A ${region.name} of another device`, device);
+  return index;
 }
 
 function checkVectors(
@@ -129,12 +128,11 @@ function list<T>(
   kind: string,
 ): readonly T[] {
   if (value === undefined) return [];
-  if (!Array.isArray(value)) throw expected('an array', name, value);
-  // Not forEach, which leaves out holes.
-  for (const [i, item] of value.entries()) {
+  const given = items(name, value);
+  for (const [i, item] of given.entries()) {
     if (!(item instanceof type)) throw expected(kind, `${name}[${i}]`, item);
   }
-  return value;
+  return given;
 }
 
 function unique(numbers: readonly number[]): number[] {

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 // One interrupt vector and everyone who waits on it.
 import { closedError, unsupportedError, VfioError } from './errors.js';
+import { abortionOf, checkSignal, watchAbort } from './internal/abort.js';
 import { blockInTurns } from './internal/blocking.js';
 import { callNative } from './internal/call.js';
 import { InterruptIterator, subscriberOf } from './internal/interrupt-iterator.js';
 import { mustBeOurs, type Ours } from './internal/ours.js';
 import { warn } from './internal/report.js';
 import { callSubscriber, type Subscriber } from './internal/subscriber.js';
-import { callable, integer, maxMilliseconds, options, signal } from './internal/validate.js';
+import { callable, integer, maxMilliseconds, options } from './internal/validate.js';
 import type { NativeInterrupts } from './native.js';
 
 /**
@@ -111,12 +112,13 @@ export class Interrupt implements AsyncIterable<number> {
    */
   async once(waiting: OnceOptions = {}): Promise<number> {
     const checked = options('once', waiting, ['timeout', 'signal']);
-    const abort = signal(checked.signal);
+    const signal = checkSignal(checked.signal);
     const { timeout } = checked;
     if (timeout !== undefined) integer('timeout', timeout, 0, maxMilliseconds);
     this.#mustBeOpen();
-    if (abort?.aborted) throw abort.reason;
-    return this.#wait(timeout, abort);
+    const abortion = signal && abortionOf(signal);
+    if (abortion !== undefined) throw abortion.reason;
+    return this.#wait(timeout, signal);
   }
 
   /**
@@ -278,19 +280,19 @@ export class Interrupt implements AsyncIterable<number> {
     }
   }
 
-  #wait(timeout: number | undefined, abort: AbortSignal | undefined): Promise<number> {
+  #wait(timeout: number | undefined, signal: AbortSignal | undefined): Promise<number> {
     return new Promise((resolve, reject) => {
       let timer: NodeJS.Timeout | undefined;
+      let stopWatching = () => {};
       const leave = () => {
         clearTimeout(timer);
-        abort?.removeEventListener('abort', aborted);
+        stopWatching();
         this.#unsubscribe(subscriber);
       };
       const fail = (reason: unknown) => {
         leave();
         reject(reason);
       };
-      const aborted = () => fail(abort?.reason);
       const subscriber = {
         deliver(count: number) {
           leave();
@@ -300,7 +302,7 @@ export class Interrupt implements AsyncIterable<number> {
         serves: false,
       };
       this.#subscribe(subscriber);
-      abort?.addEventListener('abort', aborted);
+      stopWatching = watchAbort(signal, fail);
       if (timeout !== undefined) timer = setTimeout(() => fail(timedOut(timeout)), timeout);
     });
   }

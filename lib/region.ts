@@ -6,16 +6,17 @@ import type { Doorbell } from './doorbell.js';
 import {
   type Access,
   accessError,
+  byteLength,
   type CheckedAccess,
   fits,
   hex,
-  isAccessArray,
   offsetError,
   valueError,
+  widthOf,
 } from './internal/access.js';
 import type { Doorbells } from './internal/doorbells.js';
 import { mustBeOurs, type Ours, ours } from './internal/ours.js';
-import { type PollOptions, poll } from './internal/polling.js';
+import { checkPoll, type PollOptions, poll } from './internal/polling.js';
 import { expected, integer } from './internal/validate.js';
 import {
   type AccessArray,
@@ -271,26 +272,22 @@ export class Region implements RegionInfo {
   }
 
   /**
-   * Reads 32 bits until `(read & mask) === value` and gives what was read. Spins for tens of microseconds at a
-   * time and lets the event loop turn in between. Rejects with `ERR_VFIO_TIMEOUT`, with the signal's reason,
+   * Reads 32 bits until `(read & mask) === value` and gives what was read. Looks once, then spins for tens of
+   * microseconds at a time and lets the event loop turn in between. Rejects with `ERR_VFIO_TIMEOUT`, with the signal's reason,
    * or as {@link read32} throws.
    */
   async poll32(
     offset: number,
     mask: number,
     value: number,
-    options: PollOptions = {},
+    options?: PollOptions,
   ): Promise<number> {
-    this.#checkOffset('read', 32, offset);
-    integer('the mask', mask, 0, 0xffff_ffff);
-    integer('the value', value, 0, 0xffff_ffff);
-    return poll(
-      options,
-      (microseconds) => this.#native.poll32(this.#handle, offset, mask, value, microseconds),
-      (failure) => this.#failed('read', 32, offset, failure),
-      () =>
-        `${this.name} of ${this.#address} at ${hex(offset)} was not ${hex(value)} under the mask ${hex(mask)}`,
-    );
+    const waiting = options === undefined ? undefined : checkPoll(options);
+    if (typeof mask !== 'number' || mask >>> 0 !== mask) integer('the mask', mask, 0, 0xffff_ffff);
+    if (typeof value !== 'number' || value >>> 0 !== value)
+      integer('the value', value, 0, 0xffff_ffff);
+    const now = this.read32(offset);
+    return (now & mask) >>> 0 === value ? now : this.#poll(offset, mask, value, waiting);
   }
 
   /** Reads 64 bits as two accesses of 32, the low half (at `offset`) first. */
@@ -362,6 +359,17 @@ export class Region implements RegionInfo {
     return new Batch(ours, region, commands);
   }
 
+  /** Apart, because its closures would cost the first look an object. */
+  #poll(offset: number, mask: number, value: number, waiting: PollOptions = {}): Promise<number> {
+    return poll(
+      waiting,
+      (microseconds) => this.#native.poll32(this.#handle, offset, mask, value, microseconds),
+      (failure) => this.#failed('read', 32, offset, failure),
+      () =>
+        `${this.name} of ${this.#address} at ${hex(offset)} was not ${hex(value)} under the mask ${hex(mask)}`,
+    );
+  }
+
   /** The checks of the accessors, for calls that are not the hot path. */
   #checkOffset(verb: 'read' | 'write', width: number, offset: number): void {
     const bytes = width / 8;
@@ -384,16 +392,17 @@ export class Region implements RegionInfo {
   }
 
   #checkArray(verb: 'read' | 'write', offset: number, array: AccessArray): number {
-    if (!isAccessArray(array)) {
+    const width = widthOf(array);
+    if (width === undefined) {
       throw expected('a Uint8Array, Uint16Array, Uint32Array or BigUint64Array', 'array', array);
     }
-    const width = array.BYTES_PER_ELEMENT * 8;
-    if (array.length === 0) {
+    const bytes = byteLength(array);
+    if (bytes === 0) {
       integer('the offset', offset, 0, this.byteLength);
       return width;
     }
     this.#checkOffset(verb, width, offset);
-    this.#checkOffset(verb, width, offset + array.byteLength - width / 8);
+    this.#checkOffset(verb, width, offset + bytes - width / 8);
     return width;
   }
 

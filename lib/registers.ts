@@ -94,20 +94,25 @@ export function bindRegisters<M extends RegisterSpecs>(
 ): Registers<RegisterMap<M>> {
   const templates = templatesOf.get(map);
   if (templates === undefined) throw expected('a map made by defineRegisters', 'map', map);
-  checkSpace(space);
-  integer('base', base, 0, space.byteLength);
+  const byteLength = lengthOf(space);
+  integer('base', base, 0, byteLength);
   const registers = templates.map((template) => [
     template.layout.name,
-    bindTemplate(template, space, base),
+    bindTemplate(template, space, byteLength, base),
   ]);
   return Object.freeze(Object.fromEntries(registers)) as Registers<RegisterMap<M>>;
 }
 
-function bindTemplate(template: Template, space: RegisterSpace, base: number): object {
+function bindTemplate(
+  template: Template,
+  space: RegisterSpace,
+  byteLength: number,
+  base: number,
+): object {
   const { name, at, end, bytes, count } = template.layout;
-  if (base + end > space.byteLength) {
+  if (base + end > byteLength) {
     const place = `ends at 0x${(base + end).toString(16)}`;
-    throw rangeError(`${name} ${place}, past the ${space.byteLength} bytes of ${space.name}`);
+    throw rangeError(`${name} ${place}, past the ${byteLength} bytes of ${space.name}`);
   }
   if (base % bytes !== 0) {
     const what = `Expected a multiple of ${bytes} for base, because of ${name},`;
@@ -123,8 +128,8 @@ function objectOf(map: unknown): object {
   throw expected('an object', 'map', map);
 }
 
-function checkSpace(space: unknown): void {
+function lengthOf(space: unknown): number {
   const { byteLength, read32 } = Object(space) as Partial<RegisterSpace>;
-  if (typeof byteLength === 'number' && typeof read32 === 'function') return;
+  if (typeof byteLength === 'number' && typeof read32 === 'function') return byteLength;
   throw expected('a region', 'space', space);
 }

@@ -18,14 +18,22 @@ export function fits(value: number | bigint, width: number): boolean {
   return Number.isInteger(value) && value >= 0 && value < 2 ** width;
 }
 
-/** Whether it is an array whose elements have the width of an access. */
-export function isAccessArray(array: unknown): array is AccessArray {
-  return (
-    types.isUint8Array(array) ||
-    types.isUint16Array(array) ||
-    types.isUint32Array(array) ||
-    types.isBigUint64Array(array)
-  );
+/** The width of an array's elements in bits, where it is that of an access; of what no property can say wrong. */
+export function widthOf(array: unknown): 8 | 16 | 32 | 64 | undefined {
+  if (types.isUint8Array(array)) return 8;
+  if (types.isUint16Array(array)) return 16;
+  if (types.isUint32Array(array)) return 32;
+  return types.isBigUint64Array(array) ? 64 : undefined;
+}
+
+const byteLengthOf = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype),
+  'byteLength',
+)?.get as (this: AccessArray) => number;
+
+/** How many bytes an array has, whatever its own properties say. */
+export function byteLength(array: AccessArray): number {
+  return byteLengthOf.call(array);
 }
 
 export function hex(value: number): string {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Opens that are abandoned: an open in the kernel cannot be cancelled, so the caller is told at
 // once and what arrives afterwards is closed.
+import { abortionOf, watchAbort } from './abort.js';
 import type { Closable } from './closing.js';
 import { warn } from './report.js';
 
@@ -27,12 +28,10 @@ export function startOpening<T extends Closable>(
   const { signal } = arrival;
   let settled = Promise.resolve();
   const result = new Promise<T>((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason);
-    const abandon = () => reject(signal?.reason);
-    signal?.addEventListener('abort', abandon);
-    settled = settle(work, arrival, resolve, reject).finally(() =>
-      signal?.removeEventListener('abort', abandon),
-    );
+    const abortion = signal && abortionOf(signal);
+    if (abortion !== undefined) return reject(abortion.reason);
+    const stop = watchAbort(signal, reject);
+    settled = settle(work, arrival, resolve, reject).finally(stop);
   });
   return { result, settled };
 }
@@ -45,12 +44,13 @@ async function settle<T extends Closable>(
 ): Promise<void> {
   try {
     const opened = await work();
-    const reason = signal?.aborted ? signal.reason : refusal?.();
-    if (reason === undefined) {
+    const abortion = signal && abortionOf(signal);
+    const refused = refusal?.();
+    if (abortion === undefined && refused === undefined) {
       admit?.(opened);
       resolve(opened);
     } else {
-      reject(reason);
+      reject(abortion === undefined ? refused : abortion.reason);
       await closeLate(opened);
     }
   } catch (failure) {

@@ -3,7 +3,8 @@
 import { setImmediate } from 'node:timers/promises';
 import { VfioError } from '../errors.js';
 import { AccessFailure } from '../native.js';
-import { integer, maxMilliseconds, options, signal } from './validate.js';
+import { abortionOf, checkSignal } from './abort.js';
+import { integer, maxMilliseconds, options } from './validate.js';
 
 /** How long to wait for a register. */
 export interface PollOptions {
@@ -16,23 +17,27 @@ export interface PollOptions {
 const spinMicroseconds = 30;
 const defaultTimeout = 1000;
 
+/** How long to wait, checked; throws the reason of a signal that has aborted. */
+export function checkPoll(given: PollOptions): PollOptions {
+  const checked = options('poll32', given, ['timeout', 'signal']);
+  throwIfAborted(checkSignal(checked.signal));
+  if (checked.timeout !== undefined) integer('timeout', checked.timeout, 0, maxMilliseconds);
+  return checked;
+}
+
 /**
  * Spins and yields until `spin` gives a value. `spin` gives that, or an AccessFailure; `fail` makes the
  * error of one, `describe` says what was waited for.
  */
 export async function poll(
-  given: PollOptions,
+  { timeout = defaultTimeout, signal }: PollOptions,
   spin: (microseconds: number) => number,
   fail: (failure: number) => unknown,
   describe: () => string,
 ): Promise<number> {
-  const checked = options('poll32', given, ['timeout', 'signal']);
-  const abort = signal(checked.signal);
-  const { timeout = defaultTimeout } = checked;
-  integer('timeout', timeout, 0, maxMilliseconds);
   const deadline = performance.now() + timeout;
   for (;;) {
-    abort?.throwIfAborted();
+    throwIfAborted(signal);
     const value = spin(spinMicroseconds);
     if (value >= 0) return value;
     if (value !== AccessFailure.NOT_YET) throw fail(value);
@@ -41,4 +46,9 @@ export async function poll(
     }
     await setImmediate();
   }
+}
+
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  const abortion = signal && abortionOf(signal);
+  if (abortion !== undefined) throw abortion.reason;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Argument checks at the door of the public API. They never call into a value they were given: no
-// toString, no valueOf, so that a hostile object changes nothing between check and use.
+// Argument checks at the door of the public API. They never call into a value they were given: no toString, no
+// valueOf. What may be a getter, of options and arrays, they read once and give back what they read, so that a
+// hostile object changes nothing between check and use.
 import { rangeError, typeError } from '../errors.js';
 
 /** An integer between `min` and `max`, both included. */
@@ -36,25 +37,26 @@ export function boolean(name: string, value: unknown): boolean {
   return value;
 }
 
-/** An options object that has no key beside the known ones. */
+/**
+ * The options of a call, each read once, whatever it is: the check and the use are of the same value. There is no key
+ * beside the known ones.
+ */
 export function options<T extends object>(where: string, value: T, known: readonly string[]): T {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw expected('an object', `the options of ${where}`, value);
   }
   const stranger = Object.keys(value).find((key) => !known.includes(key));
-  if (stranger === undefined) return value;
+  if (stranger === undefined) {
+    return Object.fromEntries(known.map((key) => [key, value[key as keyof T]])) as T;
+  }
   const message = `Unknown option ${show(stranger)} for ${where}: it takes ${known.join(', ')}`;
   throw typeError(message, 'ERR_INVALID_ARG_VALUE');
 }
 
-/** An AbortSignal of any realm, or nothing. */
-export function signal(value: unknown): AbortSignal | undefined {
-  if (value === undefined) return undefined;
-  const { aborted, addEventListener } = Object(value) as Partial<AbortSignal>;
-  if (typeof aborted !== 'boolean' || typeof addEventListener !== 'function') {
-    throw expected('an AbortSignal', 'signal', value);
-  }
-  return value as AbortSignal;
+/** The items of an array, each read once; holes are undefined. */
+export function items<T>(name: string, value: readonly T[]): T[] {
+  if (!Array.isArray(value)) throw expected('an array', name, value);
+  return Array.from({ length: value.length }, (_, index) => value[index] as T);
 }
 
 /** A function. */

@@ -50,7 +50,7 @@ export function fieldsOf(owner: Owner, given: unknown): ReadonlyMap<string, Fiel
 function fieldOf(owner: Owner, name: string, given: FieldBits | FieldSpec): Field {
   const path = `${owner.name}.${name}`;
   checkFieldName(path, name);
-  const spec: FieldSpec = isBits(given) ? { bits: given } : { ...options(path, given, keys) };
+  const spec: FieldSpec = isBits(given) ? { bits: given } : options(path, given, keys);
   const [high, low] = bitsOf(path, spec.bits, owner.width);
   const size = high - low + 1;
   const check = (size > 32 ? bigints : numbers).checker(path, size);

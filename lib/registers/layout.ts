@@ -26,10 +26,10 @@ export interface Layout extends Owner {
 const keys = ['at', 'width', 'access', 'fields', 'doc', 'count', 'stride'];
 const kinds = ['rw', 'ro', 'wo', 'w1c', 'rc'] as const;
 
-/** Checks a specification, which is read once. Errors name the register and the field. */
+/** Checks a specification. Errors name the register and the field. */
 export function layoutOf(name: string, given: RegisterSpec): Layout {
   checkRegisterName(name);
-  const spec: RegisterSpec = { ...options(`register ${name}`, given, keys) };
+  const spec = options(`register ${name}`, given, keys);
   const width = widthOf(name, spec.width ?? 32);
   const owner: Owner = {
     name,

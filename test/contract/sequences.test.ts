@@ -323,7 +323,7 @@ describe('F18/ what is refused before anything is touched', () => {
     const region = device.bar(0);
     for (const array of [
       lie(new Uint32Array(4), 'byteLength', 4),
-      lie(new Uint8Array(4), 'BYTES_PER_ELEMENT', 8),
+      lie(new Uint8Array(8), 'BYTES_PER_ELEMENT', 4),
     ]) {
       expect(() => region.readArray(size - 4, array)).toThrow(withCode('ERR_VFIO_RANGE'));
       expect(() => region.writeArray(size - 4, array)).toThrow(withCode('ERR_VFIO_RANGE'));

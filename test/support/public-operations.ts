@@ -16,6 +16,20 @@ const root = fileURLToPath(new URL('../../dist/lib/', import.meta.url));
  * call. Not what is marked `@internal`, and not what is inherited from Node.
  */
 export function publicOperations(): string[] {
+  return readDeclarations().operations;
+}
+
+/** The keys of every interface of which something may be left out, by its name: what a caller fills in. */
+export function publicOptions(): Record<string, string[]> {
+  return readDeclarations().options;
+}
+
+interface Declarations {
+  operations: string[];
+  options: Record<string, string[]>;
+}
+
+function readDeclarations(): Declarations {
   const program = ts.createProgram([`${root}index.d.ts`], {
     module: ts.ModuleKind.NodeNext,
     moduleResolution: ts.ModuleResolutionKind.NodeNext,
@@ -29,9 +43,10 @@ export function publicOperations(): string[] {
   const module = index && checker.getSymbolAtLocation(index);
   if (module === undefined) throw new Error('There is no dist/lib/index.d.ts: npm run build');
   const found = new Set<string>();
+  const options: Record<string, string[]> = {};
   const seen = new Set<Compiler.Node>();
   for (const exported of checker.getExportsOfModule(module)) visit(exported);
-  return [...found].sort();
+  return { operations: [...found].sort(), options };
 
   function visit(symbol: Compiler.Symbol): void {
     const target = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
@@ -39,6 +54,11 @@ export function publicOperations(): string[] {
       if (seen.has(declaration) || !isOurs(declaration)) continue;
       seen.add(declaration);
       for (const operation of operationsOf(declaration)) found.add(operation);
+      if (ts.isInterfaceDeclaration(declaration) && isOptions(declaration)) {
+        options[declaration.name.text] = checker
+          .getPropertiesOfType(checker.getTypeAtLocation(declaration))
+          .map(({ name }) => name);
+      }
       // An alias is made of other types: a Register of Readable, Writable and so on.
       if (ts.isTypeAliasDeclaration(declaration)) visitReferences(declaration.type);
     }
@@ -55,6 +75,13 @@ export function publicOperations(): string[] {
 
 function isOurs(declaration: Compiler.Declaration): boolean {
   return declaration.getSourceFile().fileName.startsWith(root);
+}
+
+/** What a caller fills in, as one can see from this: something of it may be left out. */
+function isOptions({ members }: Compiler.InterfaceDeclaration): boolean {
+  return members.some(
+    (member) => ts.isPropertySignature(member) && member.questionToken !== undefined,
+  );
 }
 
 function operationsOf(declaration: Compiler.Declaration): string[] {

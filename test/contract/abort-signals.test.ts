@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+// Who takes a signal takes a genuine AbortSignal, and uses nothing of it that a program could have put there.
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import {
+  Container,
+  type Device,
+  type Group,
+  type InterruptSet,
+  openDevice,
+} from '../../lib/index.js';
+import { publicOptions } from '../support/public-operations.js';
+import { useMachine } from '../support/testing.js';
+import { expectNothingOpen, turn, withCode } from './support.js';
+
+const address = '0000:16:00.0';
+const mate = '0000:16:00.1';
+const groupId = 160;
+const machine = useMachine(
+  { address, group: groupId, bars: [{ size: 0x1000 }], msix: 1 },
+  { address: mate, group: groupId },
+);
+
+let container: Container;
+let group: Group;
+let device: Device;
+let interrupts: InterruptSet;
+
+beforeEach(async () => {
+  container = await Container.open();
+  group = await container.openGroup(groupId);
+  device = await container.openDevice(address);
+  device.busMaster = true;
+  interrupts = device.enableInterrupts('msix');
+});
+
+afterEach(async () => {
+  await container.close();
+  expectNothingOpen(machine, address, mate);
+});
+
+/** Each waits for something that does not come before the signal. */
+const takers: Record<string, (signal: AbortSignal) => Promise<unknown>> = {
+  'openDevice (OpenOptions)': (signal) => openDevice(mate, { signal, container }),
+  'Container.openDevice (OpenDeviceOptions)': (signal) => container.openDevice(mate, { signal }),
+  'Group.openDevice (OpenDeviceOptions)': (signal) => group.openDevice(mate, { signal }),
+  'Interrupt.once (OnceOptions)': (signal) => interrupts.vector(0).once({ signal }),
+  'Region.poll32 (PollOptions)': (signal) => device.bar(0).poll32(0, 1, 1, { signal }),
+};
+
+/** Holds up the opens meanwhile. */
+async function waiting(work: () => Promise<void>): Promise<void> {
+  const { opening } = machine.device(mate);
+  opening.hold();
+  try {
+    await work();
+  } finally {
+    opening.release();
+  }
+}
+
+test('every option called signal is tried here', () => {
+  const declared = Object.entries(publicOptions()).filter(([, keys]) => keys.includes('signal'));
+  const tried = Object.keys(takers).map((name) => name.replace(/.*\((\w+)\)/, '$1'));
+  expect([...new Set(tried)].sort()).toEqual(declared.map(([name]) => name).sort());
+});
+
+const genuine = () => new AbortController().signal;
+
+describe.each(Object.entries(takers))('%s', (_, take) => {
+  test.each<[string, () => unknown]>([
+    ['what can be listened to once', () => ({ aborted: false, addEventListener() {} })],
+    ['all of the members', () => ({ ...members, aborted: false })],
+    ['one that has aborted', () => ({ ...members, aborted: true, reason: new Error('mine') })],
+    ['an EventTarget', () => Object.assign(new EventTarget(), { aborted: false })],
+    ['a proxy of a signal', () => new Proxy(genuine(), {})],
+    ['a controller', () => new AbortController()],
+    ['null', () => null],
+    ['a string', () => 'AbortSignal'],
+  ])('takes no lookalike: %s', async (_, lookalike) => {
+    await expect(take(lookalike() as AbortSignal)).rejects.toEqual(
+      withCode('ERR_INVALID_ARG_TYPE', {
+        message: expect.stringMatching(/^Expected an AbortSignal /),
+      }),
+    );
+    expect(container.devices).toEqual([device]);
+  });
+
+  test('ends with a signal whose members a program replaced', async () => {
+    const fail = (): never => {
+      throw new Error('called');
+    };
+    const controller = new AbortController();
+    const signal = Object.defineProperties(controller.signal, {
+      aborted: { get: fail },
+      reason: { get: fail },
+      throwIfAborted: { value: fail },
+      addEventListener: { value: fail },
+      removeEventListener: { value: fail },
+    });
+    await waiting(async () => {
+      const taken = take(signal);
+      const reason = new Error('mine');
+      setImmediate(() => controller.abort(reason));
+      await expect(taken).rejects.toBe(reason);
+    });
+    await expect(take(signal)).rejects.toThrow('mine');
+  });
+
+  test('is not ended by an event that only has the name', async () => {
+    const controller = new AbortController();
+    await waiting(async () => {
+      const taken = take(controller.signal);
+      let settled = false;
+      const watched = taken.finally(() => {
+        settled = true;
+      });
+      controller.signal.dispatchEvent(new Event('abort'));
+      await turn();
+      expect(settled).toBe(false);
+      controller.abort();
+      await expect(watched).rejects.toMatchObject({ name: 'AbortError' });
+    });
+  });
+
+  test('ends although the inside of its signal was broken', async () => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    await waiting(async () => {
+      const taken = take(signal);
+      await turn();
+      for (const key of Object.getOwnPropertySymbols(signal)) {
+        Reflect.defineProperty(signal, key, {
+          get() {
+            throw new Error('broken');
+          },
+        });
+      }
+      const closing = container.close();
+      machine.device(mate).opening.release();
+      await expect(taken).rejects.toBeDefined();
+      await closing;
+    });
+  });
+});
+
+const members = {
+  addEventListener() {},
+  removeEventListener() {},
+  dispatchEvent: () => true,
+  throwIfAborted() {},
+  onabort: null,
+  reason: undefined,
+};
