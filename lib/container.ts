@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: MIT
 // An I/O address space and everything that was opened in it.
-import { checkAddressBits, checkOpenOptions, Device, type OpenDeviceOptions } from './device.js';
+import {
+  checkAddressBits,
+  checkOpenOptions,
+  Device,
+  type OpenDeviceOptions,
+  type OwnContainer,
+} from './device.js';
 import { awaitOpen, mapMemory, mapMemoryAsync } from './diagnose.js';
 import { DmaBuffer, type DmaOptions } from './dma.js';
 import { closedError, rangeError } from './errors.js';
@@ -161,7 +167,7 @@ export class Container implements AsyncDisposable {
     return this.#groups.list().filter((group) => !group.closed);
   }
 
-  /** Whether {@link close} was called, by whomever. */
+  /** Whether {@link close} was called, or the device closed whose own container it is ({@link openDevice}). */
   get closed(): boolean {
     return this.#closed;
   }
@@ -234,10 +240,7 @@ export class Container implements AsyncDisposable {
    * same promise.
    */
   close(): Promise<void> {
-    if (this.#closing === undefined) {
-      this.#closed = true;
-      this.#closing = this.#close();
-    }
+    this.#closing ??= this.#close();
     return this.#closing;
   }
 
@@ -269,12 +272,13 @@ export class Container implements AsyncDisposable {
     try {
       const onClosed = (closed: Device) => this.#devices.delete(closed);
       const native = this.#addon;
+      const ownContainer = ownsContainer ? this.#asOwn() : undefined;
       return new Device(ours, {
         ...opened,
         native,
         device,
         container: this,
-        ownsContainer,
+        ownContainer,
         onClosed,
       });
     } catch (failure) {
@@ -283,9 +287,22 @@ export class Container implements AsyncDisposable {
     }
   }
 
+  /** What the device may do whose own container this is. */
+  #asOwn(): OwnContainer {
+    return {
+      refuse: () => this.#refuse(),
+      close: () => (this.#closing === undefined ? this.close() : undefined),
+    };
+  }
+
+  #refuse(): void {
+    this.#closed = true;
+    for (const children of [this.#devices, this.#buffers, this.#groups]) children.refuse();
+  }
+
   #close(): Promise<void> {
     stopWatching(this);
-    for (const children of [this.#devices, this.#buffers, this.#groups]) children.refuse();
+    this.#refuse();
     return inOrder(
       () => this.#devices.close(),
       () => this.#buffers.close(),

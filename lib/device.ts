@@ -13,6 +13,7 @@ import { awaitNative, callNative } from './internal/call.js';
 import { inOrder } from './internal/closing.js';
 import { Doorbells } from './internal/doorbells.js';
 import { stopWatching, watchForLeak } from './internal/leaks.js';
+import { startOpening } from './internal/opening.js';
 import { mustBeOurs, type Ours, ours } from './internal/ours.js';
 import { callUser, warn } from './internal/report.js';
 import { boolean, integer, maxMilliseconds, oneOf, options } from './internal/validate.js';
@@ -110,13 +111,21 @@ const configIndex = 7;
 const romIndex = 6;
 const defaultGrace = 10_000;
 
+/** @internal What a device does to a container that is its own. */
+export interface OwnContainer {
+  /** Nothing more is opened or mapped in it. */
+  refuse(): void;
+  /** Not when it closes already: then it is waiting for this device. */
+  close(): Promise<void> | undefined;
+}
+
 /** @internal What a device is made of. */
 export interface DeviceParts {
   native: Native;
   device: NativeDevice;
   container: Container;
-  /** Whether its container was made for it alone, to be closed with it. */
-  ownsContainer: boolean;
+  /** Its container, where that was made for it alone: closed with it. */
+  ownContainer: OwnContainer | undefined;
   requestGrace: number | undefined;
   addressBits: number;
   /** Called once it is closed. */
@@ -252,10 +261,14 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
     return allocFor(this.container, this.addressBits, bytes, options);
   }
 
-  /** {@link allocDma} on another thread, as {@link Container.allocDmaAsync}. */
+  /**
+   * {@link allocDma} on another thread, as {@link Container.allocDmaAsync}. It rejects with `ERR_VFIO_CLOSED` also
+   * when the device is closed before the memory is mapped.
+   */
   async allocDmaAsync(bytes: number, options?: DmaOptions): Promise<DmaBuffer> {
     this.#mustBeOpen();
-    return allocAsyncFor(this.container, this.addressBits, bytes, options);
+    const allocate = () => allocAsyncFor(this.container, this.addressBits, bytes, options);
+    return startOpening(allocate, { refusal: () => this.#closedError() }).result;
   }
 
   /**
@@ -357,6 +370,7 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
   close(): Promise<void> {
     if (this.#closing === undefined) {
       this.#closed = true;
+      this.#parts.ownContainer?.refuse();
       this.#doorbells.mute();
       this.#closing = this.#close();
     }
@@ -374,7 +388,7 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
       () => this.#endInterrupts(),
       () => awaitNative(() => this.#native.close(), this.address),
       () => this.#parts.onClosed(this),
-      () => this.#closeOwnContainer(),
+      () => this.#parts.ownContainer?.close(),
       () => callUser(() => this.emit('close')),
     );
   }
@@ -416,14 +430,13 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
     if (!this.#closed && !this.#lost) this.#doorbells.unmute();
   }
 
-  #closeOwnContainer(): Promise<void> | undefined {
-    // A container that closes already is waiting for this device.
-    if (!this.#parts.ownsContainer || this.container.closed) return undefined;
-    return this.container.close();
+  #mustBeOpen(): void {
+    const error = this.#closedError();
+    if (error !== undefined) throw error;
   }
 
-  #mustBeOpen(): void {
-    if (this.#closed) throw closedError(`Device ${this.address}`, this.address);
+  #closedError(): VfioError | undefined {
+    return this.#closed ? closedError(`Device ${this.address}`, this.address) : undefined;
   }
 
   #mustBeDisarmed(): void {

@@ -4,7 +4,7 @@
 import { constants } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { Container, type Device, type DmaBuffer } from '../../lib/index.js';
+import { Container, type Device, type DmaBuffer, openDevice } from '../../lib/index.js';
 import { syscalls, useMachine } from '../support/testing.js';
 import { badIntegers, expectNothingOpen, notNumbers, withCode } from './support.js';
 
@@ -190,6 +190,58 @@ describe('F20/ a buffer that is mapped on another thread', () => {
     const closing = container.close();
     machine.mapping.release();
     await refused;
+    await closing;
+    expectNothingOpen(machine, address);
+  });
+
+  /** Closes the device while the memory is being mapped, and gives what becomes of that. */
+  async function closedMeanwhile(allocate: () => Promise<DmaBuffer>, from: Device): Promise<void> {
+    machine.mapping.hold();
+    const refused = expect(allocate()).rejects.toEqual(withCode('ERR_VFIO_CLOSED'));
+    machine.mapping.awaitArrival();
+    const closing = from.close();
+    machine.mapping.release();
+    await refused;
+    await closing;
+  }
+
+  test('is refused when its device closes meanwhile, in a container that stays open', async () => {
+    await using other = await container.openDevice(mate);
+    await closedMeanwhile(() => device.allocDmaAsync(page), device);
+    expect(mappings(101)).toEqual([]);
+    expect((await other.allocDmaAsync(page)).closed).toBe(false);
+  });
+
+  test('of the container is not refused when one of its devices closes', async () => {
+    await using _mate = await container.openDevice(mate);
+    machine.mapping.hold();
+    const allocating = container.allocDmaAsync(page);
+    machine.mapping.awaitArrival();
+    const closing = device.close();
+    machine.mapping.release();
+    expect((await allocating).closed).toBe(false);
+    await closing;
+  });
+
+  test.each<[string, (own: Device) => Promise<DmaBuffer>]>([
+    ['its own device', (own) => own.allocDmaAsync(page)],
+    ['the device whose own container it is of', (own) => own.container.allocDmaAsync(page)],
+  ])('is refused when %s closes meanwhile', async (_, allocate) => {
+    await container.close();
+    const own = await openDevice(address);
+    await closedMeanwhile(() => allocate(own), own);
+    expectNothingOpen(machine, address);
+  });
+
+  test('is refused in the container of a device that is closing', async () => {
+    await container.close();
+    const own = await openDevice(address);
+    const closing = own.close();
+    expect(own.container.closed).toBe(true);
+    const closed = withCode('ERR_VFIO_CLOSED');
+    expect(() => own.container.allocDma(page)).toThrow(closed);
+    await expect(own.container.allocDmaAsync(page)).rejects.toEqual(closed);
+    await expect(own.container.openDevice(address)).rejects.toEqual(closed);
     await closing;
     expectNothingOpen(machine, address);
   });
