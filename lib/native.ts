@@ -88,6 +88,7 @@ export interface NativeRegionInfo {
   size: number;
   /** Pairs of offset and size that can be mapped. */
   mappable: [number, number][];
+  ioPorts: boolean;
   type: number | undefined;
   subtype: number | undefined;
 }

@@ -47,6 +47,8 @@ export interface RegionInfo {
   readonly mappable: boolean;
   /** What of it can be mapped, ascending (`VFIO_REGION_INFO_CAP_SPARSE_MMAP`; else all or nothing). */
   readonly mappableAreas: readonly MappableArea[];
+  /** A BAR of I/O ports (bit 0 of the base address register). It has no access of 64 bits. */
+  readonly ioPorts: boolean;
   /** Of a device-specific region, what it is (`VFIO_REGION_INFO_CAP_TYPE`). */
   readonly type: number | undefined;
   readonly subtype: number | undefined;
@@ -68,7 +70,7 @@ export function regionName(index: number): string {
 
 /** A region's facts from the kernel's flags. */
 export function regionInfo(native: NativeRegionInfo): RegionInfo {
-  const { index, size, flags, mappable, type, subtype } = native;
+  const { index, size, flags, mappable, ioPorts, type, subtype } = native;
   return Object.freeze({
     index,
     name: regionName(index),
@@ -79,6 +81,7 @@ export function regionInfo(native: NativeRegionInfo): RegionInfo {
     mappableAreas: Object.freeze(
       mappable.map(([offset, byteLength]) => Object.freeze({ offset, byteLength })),
     ),
+    ioPorts,
     type,
     subtype,
   });
@@ -90,8 +93,11 @@ export function regionInfo(native: NativeRegionInfo): RegionInfo {
  * stays valid over a reset.
  *
  * Every access is exactly one load or store of the width in its name, in program order, never
- * merged or left out; where the region is not mapped, one read or write of the kernel's (which
- * before Linux 6.11 makes two of a 64-bit one). Offsets are bytes from the region's start, `number`s, multiples of the width.
+ * merged or left out; where the region is not mapped, one read or write of the kernel's. Where the kernel
+ * would make two of a 64-bit access, it is refused with `ERR_VFIO_UNSUPPORTED`: {@link read64LowFirst} and
+ * its like do it in halves. That is so for I/O ports ({@link ioPorts}), the ROM, config space, VGA and regions of
+ * the device's own, and for a BAR that is not mapped there before Linux 6.14 (6.11 on arm64). Offsets are bytes from
+ * the region's start, `number`s, multiples of the width.
  * An access may block (a vfio-user device answers over a socket) and then throw `ERR_VFIO_TIMEOUT`.
  *
  * All accessors throw: a TypeError when an argument has the wrong type; a RangeError
@@ -108,6 +114,7 @@ export class Region implements RegionInfo {
   readonly writable: boolean;
   readonly mappable: boolean;
   readonly mappableAreas: readonly MappableArea[];
+  readonly ioPorts: boolean;
   readonly type: number | undefined;
   readonly subtype: number | undefined;
   readonly #native: Native;
@@ -132,6 +139,7 @@ export class Region implements RegionInfo {
     this.writable = info.writable;
     this.mappable = info.mappable;
     this.mappableAreas = info.mappableAreas;
+    this.ioPorts = info.ioPorts;
     this.type = info.type;
     this.subtype = info.subtype;
     this.#native = native;
@@ -180,7 +188,7 @@ export class Region implements RegionInfo {
     return value;
   }
 
-  /** Reads 64 bits in one access. Config space has none. */
+  /** Reads 64 bits in one access. Throws `ERR_VFIO_UNSUPPORTED` where the kernel would make two. */
   read64(offset: number): bigint {
     if (
       typeof offset !== 'number' ||
@@ -240,7 +248,10 @@ export class Region implements RegionInfo {
     if (failure !== undefined) throw this.#failed('write', 32, offset, failure);
   }
 
-  /** Writes 64 bits in one access: a bigint from 0 to 2^64 - 1. Config space has none. */
+  /**
+   * Writes 64 bits in one access: a bigint from 0 to 2^64 - 1. Throws `ERR_VFIO_UNSUPPORTED` where the kernel would
+   * make two.
+   */
   write64(offset: number, value: bigint): void {
     if (
       typeof offset !== 'number' ||

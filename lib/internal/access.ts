@@ -52,6 +52,10 @@ export interface Access {
   offset: number;
 }
 
+const halvesHint =
+  'The kernel would make two accesses of it: choose their order with read64LowFirst, read64HighFirst, ' +
+  'write64LowFirst or write64HighFirst, or access 32 bits.';
+
 const failures: Record<number, [VfioErrorCode, (access: Access) => string, string?]> = {
   [AccessFailure.CLOSED]: ['ERR_VFIO_CLOSED', ({ region }) => `${region} is closed`],
   [AccessFailure.BUSY]: [
@@ -84,8 +88,12 @@ export function accessError(failure: number, access: Access): unknown {
   }
   const known = failures[failure];
   if (known === undefined) return new VfioError('ERR_VFIO_PROTOCOL', describe(access));
-  const [code, message, hint] = known;
+  const [code, message, hint = hintFor(failure, access)] = known;
   return new VfioError(code, message(access), { address: access.address, hint });
+}
+
+function hintFor(failure: number, { width }: Access): string | undefined {
+  return failure === AccessFailure.UNSUPPORTED && width === 64 ? halvesHint : undefined;
 }
 
 function systemError(errno: number, access: Access): unknown {

@@ -36,6 +36,7 @@ constexpr Syscalls kSyscalls{
     .epoll_create1 = ::epoll_create1,
     .epoll_ctl = ::epoll_ctl,
     .poll = ::poll,
+    .uname = ::uname,
     .pthread_create = ::pthread_create,
 };
 

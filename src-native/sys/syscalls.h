@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/types.h>
+#include <sys/utsname.h>
 
 #include <cstddef>
 
@@ -35,6 +36,7 @@ struct Syscalls {
   int (*epoll_create1)(int flags);
   int (*epoll_ctl)(int epoll, int operation, int fd, epoll_event* event);
   int (*poll)(pollfd* fds, nfds_t count, int timeout_ms);
+  int (*uname)(utsname* names);
   /// Returns the errno, as the C library's does.
   int (*pthread_create)(pthread_t* thread, const pthread_attr_t* attributes, void* (*body)(void*),
                         void* argument);

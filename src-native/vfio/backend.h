@@ -46,6 +46,8 @@ struct RegionInfo {
   /// What may be mapped; empty when only read and write work. Ascending, disjoint, whole pages, but
   /// the last may end with the region, since a BAR can be smaller than a page.
   std::vector<Area> mappable;
+  /// A BAR of I/O ports, by bit 0 of its register. They have no access of 8 bytes.
+  bool io_ports = false;
   /// VFIO_REGION_INFO_CAP_TYPE, of device-specific regions.
   std::optional<std::uint32_t> type;
   std::optional<std::uint32_t> subtype;

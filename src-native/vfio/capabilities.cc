@@ -125,6 +125,7 @@ RegionInfo decode_region_info(Bytes info, std::uint64_t page_size) {
                     .flags = fixed.flags,
                     .size = fixed.size,
                     .mappable = {},
+                    .io_ports = false,
                     .type = {},
                     .subtype = {}};
   Mappable mappable(fixed.size, page_size);

@@ -9,6 +9,7 @@
 
 #include "sys/errors.h"
 #include "sys/file.h"
+#include "sys/kernel_version.h"
 #include "uapi/vfio.h"
 #include "vfio/attempt.h"
 #include "vfio/capabilities.h"
@@ -22,6 +23,14 @@ namespace {
 /// PCI has nine regions and five kinds of interrupts, and devices add a few of their own. Each is
 /// asked for, so a wild number is not to be believed.
 constexpr std::uint32_t kMostIndexes = 256;
+
+/// The first Linux whose vfio-pci reads and writes 8 bytes of a BAR's memory in one access; before,
+/// it makes two of 4. On x86 (CONFIG_GENERIC_IOMAP) that came later.
+#if defined(__x86_64__)
+constexpr sys::KernelVersion kFirstWith8Bytes{6, 14};
+#else
+constexpr sys::KernelVersion kFirstWith8Bytes{6, 11};
+#endif
 
 template <typename Info>
 Info fixed_part(const std::vector<std::uint8_t>& bytes) {
@@ -104,12 +113,14 @@ KernelFunction::KernelFunction(sys::UniqueFd device, std::string name)
     : device_(std::move(device)),
       name_(std::move(name)),
       info_(read_function_info()),
+      has_8_byte_bars_(sys::kernel_version() >= kFirstWith8Bytes),
       changes_(sys::make_epoll()),
       losses_(sys::make_eventfd()) {
   for (std::uint32_t i = 0; i < info_.num_regions; ++i) regions_.push_back(read_region(i));
   for (std::uint32_t i = 0; i < info_.num_irqs; ++i) irqs_.push_back(read_irq(i));
   // The kernel waits a minute for a device that does not answer, and opens it all the same.
   if (is_gone()) lose();
+  find_io_ports();
   sys::watch_readable(changes_, losses_.get());
   errors_ = watch(VFIO_PCI_ERR_IRQ_INDEX);
   requests_ = watch(VFIO_PCI_REQ_IRQ_INDEX);
@@ -150,6 +161,18 @@ std::optional<KernelFunction::Region> KernelFunction::read_region(std::uint32_t 
   });
 }
 
+/// VFIO shows which BARs are of I/O ports nowhere but in their registers. The upper half of a
+/// 64-bit BAR is no region, so its register, which is an address, is not looked at.
+void KernelFunction::find_io_ports() {
+  constexpr std::uint64_t kFirstBar = 0x10;
+  constexpr std::uint64_t kIoSpace = 1;
+  for (std::uint32_t i = VFIO_PCI_BAR0_REGION_INDEX; i <= VFIO_PCI_BAR5_REGION_INDEX; ++i) {
+    if (i >= regions_.size() || !regions_[i] || regions_[i]->info.size == 0) continue;
+    const std::uint64_t bar = read_raw(VFIO_PCI_CONFIG_REGION_INDEX, kFirstBar + i * 4ULL, 4);
+    regions_[i]->info.io_ports = (bar & kIoSpace) != 0;
+  }
+}
+
 std::optional<IrqInfo> KernelFunction::read_irq(std::uint32_t index) {
   vfio_irq_info question{};
   question.index = index;
@@ -176,13 +199,19 @@ const KernelFunction::Region& KernelFunction::present(std::uint32_t index) const
   return *regions_[index];
 }
 
+/// Only of memory BARs: the kernel has at most 4 bytes for config space and I/O ports, and, by
+/// version, for the ROM and VGA; what is behind other regions is their driver's.
+bool KernelFunction::makes_one_of_8_bytes(const RegionInfo& region) const noexcept {
+  return has_8_byte_bars_ && region.index <= VFIO_PCI_BAR5_REGION_INDEX && !region.io_ports;
+}
+
 /// Where an access lies in the device's file. The bounds matter: behind a region the next one
 /// begins.
 std::uint64_t KernelFunction::file_offset(std::uint32_t region, std::uint64_t offset,
                                           unsigned width) const {
   const Region& target = present(region);
-  if (width == 8 && region == VFIO_PCI_CONFIG_REGION_INDEX) {
-    throw Error(ErrorCode::kUnsupported, "configuration space is accessed 4 bytes at most");
+  if (width == 8 && !makes_one_of_8_bytes(target.info)) {
+    throw Error(ErrorCode::kUnsupported, "the kernel would make two accesses of 8 bytes");
   }
   if (offset % width != 0) {
     throw Error(ErrorCode::kAlign,

@@ -28,9 +28,9 @@ class KernelFunction final : public FunctionBackend {
   std::optional<RegionInfo> region(std::uint32_t index) override;
   std::optional<IrqInfo> irq(std::uint32_t index) override;
 
-  /// Naturally aligned only, since the kernel tears what is not; config space has no 8-byte access.
-  /// Before Linux 6.11 the kernel makes two of an 8-byte access to a BAR, lower half first. Throws
-  /// Error kLost when config space shows that the device is gone.
+  /// Naturally aligned only, since the kernel tears what is not; of 8 bytes only where the kernel
+  /// makes one access of them (Error kUnsupported). Throws Error kLost when config space shows that
+  /// the device is gone.
   std::uint64_t read(std::uint32_t region, std::uint64_t offset, unsigned width) override;
   void write(std::uint32_t region, std::uint64_t offset, unsigned width,
              std::uint64_t value) override;
@@ -58,6 +58,8 @@ class KernelFunction final : public FunctionBackend {
   sys::UniqueFd watch(std::uint32_t irq_index);
   void disarm(std::uint32_t irq_index) noexcept;
   std::uint64_t read_raw(std::uint32_t region, std::uint64_t offset, unsigned width);
+  bool makes_one_of_8_bytes(const RegionInfo& region) const noexcept;
+  void find_io_ports();
   bool is_gone();
   bool answers() noexcept;
   [[noreturn]] void lose();
@@ -65,6 +67,7 @@ class KernelFunction final : public FunctionBackend {
   const sys::UniqueFd device_;  // closed last
   const std::string name_;
   FunctionInfo info_;
+  const bool has_8_byte_bars_;  // whether this kernel reads and writes 8 bytes of a BAR at once
   std::vector<std::optional<Region>> regions_;
   std::vector<std::optional<IrqInfo>> irqs_;
   sys::UniqueFd changes_;  // an epoll of the next three

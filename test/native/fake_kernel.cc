@@ -79,6 +79,13 @@ void clear_power(int device) {
   if (::pwrite(device, ones.data(), ones.size(), static_cast<off_t>(offset)) < 0) std::abort();
 }
 
+/// Bit 0 of the register of BAR 5.
+void make_io_ports(int device) {
+  const std::uint32_t bar = 1;
+  const auto offset = FakeKernel::region_offset(VFIO_PCI_CONFIG_REGION_INDEX) + 0x24;
+  if (::pwrite(device, &bar, sizeof bar, static_cast<off_t>(offset)) < 0) std::abort();
+}
+
 }  // namespace
 
 FakeKernel::FakeKernel() {
@@ -105,6 +112,11 @@ const sys::Syscalls& FakeKernel::table() {
     };
     calls.readlink = [](const char* path, char* buffer, std::size_t size) {
       return instance().readlink(path, buffer, size);
+    };
+    calls.uname = [](utsname* names) {
+      *names = {};
+      instance().release.copy(names->release, sizeof names->release - 1);
+      return 0;
     };
     calls.poll = [](pollfd* fds, nfds_t count, int timeout_ms) {
       return count == 0 ? 0 : ::poll(fds, count, timeout_ms);  // nobody waits for time to pass
@@ -368,6 +380,7 @@ int FakeKernel::group_ioctl(int fd, File& group, unsigned long request, void* ar
     if (!files_.at(group.container).iommu_set) return fail(EINVAL);
     const int device = add(Kind::kDevice, group.group);
     files_[device].address = address;
+    if (!gone_) make_io_ports(device);
     return device;
   }
   return fail(ENOTTY);
@@ -444,8 +457,8 @@ int FakeKernel::hot_reset(const void* argument) {
   return 0;
 }
 
-/// BAR 0 with an MSI-X table in it, BAR 2 to be mapped in two parts, BAR 4 not to be mapped,
-/// configuration space, no VGA, and a region of the device's own.
+/// BAR 0 with an MSI-X table in it, BAR 2 to be mapped in two parts, BAR 4 not to be mapped, BAR 5
+/// of I/O ports, configuration space, no VGA, and a region of the device's own.
 int FakeKernel::region_info(void* argument) const {
   constexpr std::uint32_t kReadWrite = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
   constexpr std::uint32_t kChained = VFIO_REGION_INFO_FLAG_CAPS;
@@ -478,6 +491,10 @@ int FakeKernel::region_info(void* argument) const {
     case 4:
       info.flags = kReadWrite;
       info.size = 0x100;
+      break;
+    case 5:
+      info.flags = kReadWrite;
+      info.size = 0x20;
       break;
     case VFIO_PCI_CONFIG_REGION_INDEX:
       info.flags = kReadWrite;

@@ -44,6 +44,7 @@ class FakeKernel final {
   /// What a hot reset of any device takes along; empty where there is none.
   std::vector<vfio_pci_dependent_device> slot;
   unsigned hot_resets_refused = 0;  // so many answer EBUSY
+  std::string release = "7.3.0";    // what uname says
 
   // ---- What was done to it.
   std::uint32_t last_map_flags = 0;

@@ -159,6 +159,67 @@ TEST_CASE_FIXTURE(Fixture, "an access is one call of its width at the region's p
   CHECK(function->read(7, 0x12, 2) == 0xdead);
 }
 
+TEST_CASE_FIXTURE(Fixture, "a BAR of I/O ports is told by its register, and no other region") {
+  for (std::uint32_t index = 0; index < 10; ++index) {
+    CAPTURE(index);
+    const auto region = function->region(index);
+    if (region) CHECK(region->io_ports == (index == 5));
+  }
+}
+
+TEST_CASE("a register that no BAR stands behind tells nothing") {
+  FakeKernel kernel;
+  const auto space = open_type1();
+  const unsigned before = count_syscalls("pread");
+  const auto function = space->open(kAddress, 12, attach_without_limits);
+  // Of BARs 0, 2, 4 and 5, and whether the device is there.
+  CHECK(count_syscalls("pread") == before + 5);
+}
+
+TEST_CASE_FIXTURE(Fixture, "8 bytes are refused wherever the kernel makes two accesses of them") {
+  kernel.poke(FakeKernel::region_offset(5), 0x11111111);
+  for (const std::uint32_t region : {5U, 7U, 9U}) {
+    CAPTURE(region);
+    const unsigned before = count_syscalls("pread") + count_syscalls("pwrite");
+    CHECK(code_of([&] { function->read(region, 0, 8); }) == ErrorCode::kUnsupported);
+    CHECK(code_of([&] { function->write(region, 0, 8, 0); }) == ErrorCode::kUnsupported);
+    CHECK(count_syscalls("pread") + count_syscalls("pwrite") == before);
+  }
+  CHECK(function->read(5, 0, 4) == 0x11111111);
+}
+
+TEST_CASE("8 bytes of a BAR are one access since a certain Linux") {
+  FakeKernel kernel;
+#if defined(__x86_64__)
+  const char* const last_without = "6.13.12-generic";
+  const char* const first_with = "6.14.0-rc1";
+#else
+  const char* const last_without = "6.10.14-generic";
+  const char* const first_with = "6.11.0-rc1";
+#endif
+  const auto reads = [&](const char* release) {
+    kernel.release = release;
+    const auto function = open_type1()->open(kAddress, 12, attach_without_limits);
+    return code_of([&] { function->read(4, 0, 8); }) == std::nullopt;
+  };
+  for (const char* release :
+       {"6.1.0-26-amd64", last_without, "5.19", "6", "6.", "", "six.eleven"}) {
+    CAPTURE(release);
+    CHECK_FALSE(reads(release));
+  }
+  for (const char* release : {first_with, "6.100.1", "7.3.0-lab", "10.0"}) {
+    CAPTURE(release);
+    CHECK(reads(release));
+  }
+}
+
+TEST_CASE("a kernel that does not say its name is not opened on") {
+  FakeKernel kernel;
+  const auto space = open_type1();
+  fail_syscall(1, EFAULT, "uname");
+  CHECK(errno_of([&] { space->open(kAddress, 12, attach_without_limits); }) == EFAULT);
+}
+
 TEST_CASE_FIXTURE(Fixture,
                   "an access that the kernel would tear, or that lies outside, is refused") {
   CHECK(code_of([&] { function->read(7, 0, 8); }) == ErrorCode::kUnsupported);

@@ -70,8 +70,10 @@ std::vector<BarSpec> bars_from(const Napi::Array& list) {
   std::vector<BarSpec> bars;
   for (std::uint32_t i = 0; i < list.Length(); ++i) {
     const auto bar = list.Get(i).As<Napi::Object>();
+    const bool io_ports = bool_or(bar, "ioPorts", false);
     bars.push_back({.size = number_or(bar, "size", 0),
-                    .mappable = bool_or(bar, "mappable", true),
+                    .mappable = bool_or(bar, "mappable", !io_ports),
+                    .io_ports = io_ports,
                     .sparse = areas_from(bar.Get("sparse"))});
   }
   return bars;

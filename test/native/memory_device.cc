@@ -226,7 +226,13 @@ void MemoryDevice::close() noexcept {
 std::optional<RegionInfo> MemoryDevice::region(std::uint32_t index) const {
   if (index >= VFIO_PCI_VGA_REGION_INDEX) return std::nullopt;
   constexpr std::uint32_t kReadWrite = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
-  RegionInfo info{.index = index, .flags = 0, .size = 0, .mappable = {}, .type = {}, .subtype = {}};
+  RegionInfo info{.index = index,
+                  .flags = 0,
+                  .size = 0,
+                  .mappable = {},
+                  .io_ports = false,
+                  .type = {},
+                  .subtype = {}};
   if (index == VFIO_PCI_CONFIG_REGION_INDEX) {
     info.flags = kReadWrite;
     info.size = kConfigSize;
@@ -236,6 +242,7 @@ std::optional<RegionInfo> MemoryDevice::region(std::uint32_t index) const {
     info.flags = rom || !bar.writable ? VFIO_REGION_INFO_FLAG_READ : kReadWrite;
     if (bar.mappable) info.flags |= VFIO_REGION_INFO_FLAG_MMAP;
     info.size = bar.size;
+    info.io_ports = bar.io_ports;
     if (bar.mappable) info.mappable = bar.sparse;
     if (bar.mappable && bar.sparse.empty()) info.mappable = {{.begin = 0, .size = bar.size}};
   }
@@ -285,8 +292,9 @@ const MemoryDevice::Bar& MemoryDevice::bar(std::uint32_t region) const {
 void MemoryDevice::check_access(std::uint32_t region, std::uint64_t offset, unsigned width) const {
   const bool config = region == VFIO_PCI_CONFIG_REGION_INDEX;
   const std::uint64_t size = config ? kConfigSize : bar(region).spec.size;
-  if (config && width == 8) {
-    throw Error(ErrorCode::kUnsupported, "configuration space is accessed 4 bytes at most");
+  const bool bar_of_memory = region < VFIO_PCI_ROM_REGION_INDEX && !bar(region).spec.io_ports;
+  if (width == 8 && !bar_of_memory) {
+    throw Error(ErrorCode::kUnsupported, "the kernel would make two accesses of 8 bytes");
   }
   if (width > size || offset > size - width || offset % width != 0) refuse(EINVAL, "pread");
   if (lost_ || (!config && !decoding_)) refuse(EIO, "pread");

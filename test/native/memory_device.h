@@ -21,6 +21,7 @@ namespace vfio::testing {
 struct BarSpec {
   std::uint64_t size = 0;  // 0: no such BAR
   bool mappable = true;
+  bool io_ports = false;          // as the kernel says; it has no 8-byte access then
   bool writable = true;           // as the kernel says; no device has a BAR that is not
   std::vector<Area> sparse = {};  // what of it can be mapped; all, unless said
 };

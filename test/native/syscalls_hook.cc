@@ -256,6 +256,10 @@ constexpr sys::Syscalls kHooks{
           return hooked_int({.name = "poll"},
                             [&](const auto& to) { return to.poll(fds, count, timeout_ms); });
         },
+    .uname =
+        [](utsname* names) {
+          return hooked_int({.name = "uname"}, [&](const auto& to) { return to.uname(names); });
+        },
     .pthread_create =
         [](pthread_t* thread, const pthread_attr_t* attributes, void* (*body)(void*),
            void* argument) {

@@ -6,8 +6,13 @@ import { loadNative } from '../../lib/native.js';
 export interface DeviceSpec {
   address: string;
   group?: number;
-  /** `sparse`: pairs of offset and size, what of it can be mapped. */
-  bars?: { size: number; mappable?: boolean; sparse?: [number, number][] }[];
+  /** `sparse`: pairs of offset and size, what of it can be mapped; of I/O ports, nothing unless said. */
+  bars?: {
+    size: number;
+    mappable?: boolean;
+    sparse?: [number, number][];
+    ioPorts?: boolean;
+  }[];
   /** The size of its ROM. */
   rom?: number;
   intx?: number;

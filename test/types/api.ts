@@ -56,6 +56,7 @@ export function registers(device: Device): void {
   const bar = device.bar(0);
   exactly<number>()(bar.read32(0x1c));
   exactly<bigint>()(bar.read64(0));
+  exactly<boolean>()(bar.ioPorts);
   bar.write32(0x14, 1);
   bar.write64(0x28, 0x1000n);
   exactly<number | undefined>()(device.config.find(0x11)?.offset);

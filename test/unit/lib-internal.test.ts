@@ -141,6 +141,7 @@ test('a doorbell goes through write32 where stores of JavaScript are not proved'
     flags: 7,
     size: 4096,
     mappable: [],
+    ioPorts: false,
     type: undefined,
     subtype: undefined,
   };

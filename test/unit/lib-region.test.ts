@@ -23,6 +23,7 @@ beforeEach(() => {
     flags: 7,
     size,
     mappable: [],
+    ioPorts: false,
     type: undefined,
     subtype: undefined,
   });
@@ -158,7 +159,7 @@ test('no access fits a region smaller than it', () => {
 });
 
 test('a region tells its facts', () => {
-  const rom = { index: 6, flags: 1, size: 65536, mappable: [] } as never;
+  const rom = { index: 6, flags: 1, size: 65536, mappable: [], ioPorts: false } as never;
   expect(regionInfo(rom)).toEqual({
     index: 6,
     name: 'ROM',
@@ -167,6 +168,7 @@ test('a region tells its facts', () => {
     writable: false,
     mappable: false,
     mappableAreas: [],
+    ioPorts: false,
     type: undefined,
     subtype: undefined,
   });
@@ -175,6 +177,7 @@ test('a region tells its facts', () => {
     flags: 6,
     size: 0x3000,
     mappable: [[0x1000, 0x2000]],
+    ioPorts: false,
     type: 5,
     subtype: 7,
   };
