@@ -20,8 +20,8 @@ const EDU = { vendor: 0x1234, device: 0x11e8, driver: undefined } as const;
 export const edu: VmDevice = { id: 'edu0', address: '0000:00:01.0', ...EDU };
 
 /**
- * Root port above {@link nvme}: AER is injected here. A kernel without access to its extended config
- * space, which says that it isolates, puts it into the NVMe controller's group.
+ * Root port above {@link nvme}: AER is injected here. It does not isolate (no ACS), so it shares the
+ * group of the NVMe controller.
  */
 export const rootPort: VmDevice = {
   id: 'rp0',
@@ -61,6 +61,21 @@ export const pair: readonly [VmDevice, VmDevice] = [
 /** An empty hot-plug root port; what is plugged into it appears at `address`. */
 export const sparePort = { id: 'rp1', address: '0000:03:00.0' } as const;
 
+/**
+ * An NVMe controller without a namespace that can have two virtual functions (SR-IOV): `sriov_numvfs`
+ * makes them. The module parameter vfio_pci.enable_sriov is on, so vfio-pci lets them be made as well.
+ */
+export const virtualizable: VmDevice = {
+  id: 'nvme1',
+  address: '0000:04:00.0',
+  vendor: 0x1b36,
+  device: 0x0010,
+  driver: 'nvme',
+};
+
+/** What `sriov_numvfs` makes of {@link virtualizable}, in its order. */
+export const virtualFunctions = ['0000:04:00.1', '0000:04:00.2'] as const;
+
 /** The disk of {@link nvme}: a node that stays when the controller is unplugged, for plugging it again. */
 export const nvmeDisk = 'nvme-disk';
 
@@ -69,7 +84,7 @@ export function deviceArguments(disk: string): string[] {
   const [first, second] = pair;
   return [
     ...device('edu', edu.id, 'bus=pcie.0,addr=1,dma_mask=0xffffffffffffffff'),
-    ...device('pcie-root-port', rootPort.id, 'bus=pcie.0,addr=2,chassis=1,slot=1'),
+    ...device('pcie-root-port', rootPort.id, 'bus=pcie.0,addr=2,chassis=1,slot=1,disable-acs=on'),
     '-blockdev',
     `node-name=${nvmeDisk},driver=raw,discard=unmap,file.driver=file,file.filename=${disk}`,
     ...device('nvme', nvme.id, `bus=${rootPort.id},addr=0,serial=vfio-nvme-0,drive=${nvmeDisk}`),
@@ -77,10 +92,20 @@ export function deviceArguments(disk: string): string[] {
     ...device('edu', blocked.edu.id, 'bus=br0,addr=1'),
     ...device('e1000e', blocked.neighbour.id, 'bus=br0,addr=2,romfile='),
     ...device('pcie-root-port', sparePort.id, 'bus=pcie.0,addr=4,chassis=2,slot=2'),
+    ...device('pcie-root-port', 'rp2', 'bus=pcie.0,addr=5,chassis=3,slot=3'),
+    ...device('nvme-subsys', 'subsys0', 'nqn=vfio'),
+    ...device(
+      'nvme',
+      virtualizable.id,
+      `bus=rp2,addr=0,serial=vfio-nvme-1,subsys=subsys0,${SRIOV}`,
+    ),
     ...device('edu', first.id, 'bus=pcie.0,addr=8.0,multifunction=on'),
     ...device('edu', second.id, 'bus=pcie.0,addr=8.1'),
   ];
 }
+
+/** The controller of QEMU has virtual functions when it has queues and vectors to spare for them. */
+const SRIOV = 'sriov_max_vfs=2,sriov_vq_flexible=4,sriov_vi_flexible=2,max_ioqpairs=8,msix_qsize=9';
 
 function device(model: string, id: string, properties: string): string[] {
   return ['-device', `${model},id=${id},${properties}`];

@@ -4,11 +4,29 @@ import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } fr
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
-import { blocked, edu, nvme, pair, rootPort, sparePort, type VmDevice } from '../../vm/devices.js';
+import {
+  blocked,
+  edu,
+  nvme,
+  pair,
+  rootPort,
+  sparePort,
+  virtualFunctions,
+  virtualizable,
+  type VmDevice,
+} from '../../vm/devices.js';
 import { plug, unplug, untilUnplugged } from '../../vm/host.js';
 import { expectKernelLog } from '../support/kernel-log.js';
 
-const all: VmDevice[] = [edu, rootPort, nvme, blocked.edu, blocked.neighbour, ...pair];
+const all: VmDevice[] = [
+  edu,
+  rootPort,
+  nvme,
+  blocked.edu,
+  blocked.neighbour,
+  ...pair,
+  virtualizable,
+];
 
 function sysfs(device: VmDevice, name: string): string {
   return `/sys/bus/pci/devices/${device.address}/${name}`;
@@ -57,9 +75,14 @@ describe('the test machine', () => {
     expect(group(edu)).toEqual(addresses(edu));
   });
 
-  test('has the NVMe controller in a group with nothing but, on some kernels, its root port', () => {
-    const others = group(nvme).filter((address) => address !== nvme.address);
-    expect([[], [rootPort.address]]).toContainEqual(others);
+  test('has the NVMe controller in a group with its root port', () => {
+    expect(group(nvme)).toEqual(addresses(rootPort, nvme));
+  });
+
+  test('has an NVMe controller, alone in its group, that can have virtual functions', () => {
+    expect(group(virtualizable)).toEqual(addresses(virtualizable));
+    expect(number(virtualizable, 'sriov_totalvfs')).toBe(virtualFunctions.length);
+    expect(readFileSync('/sys/module/vfio_pci/parameters/enable_sriov', 'utf8')).toBe('Y\n');
   });
 
   test('has a group of two that no driver holds', () => {

@@ -19,6 +19,14 @@ static void mount_or_die(const char* type, const char* target) {
   if (mount(type, target, type, 0, NULL) != 0) die("mount", target);
 }
 
+// vfio-pci is a module of one kernel and a part of the other: a file of sysfs is the same for both.
+static void let_vfio_make_virtual_functions(void) {
+  int fd = open("/sys/module/vfio_pci/parameters/enable_sriov", O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return;  // a kernel without vfio-pci, or without SR-IOV
+  if (write(fd, "Y", 1) != 1) die("write", "enable_sriov");
+  close(fd);
+}
+
 static void report_exit(int status) {
   uint32_t value = (uint32_t)status;
   port_send(FRAME_EXIT, &value, sizeof value);
@@ -42,6 +50,7 @@ int main(void) {
   mount_or_die("devtmpfs", "/dev");
   sethostname("vm", 2);
   modules_load("/modules");
+  let_vfio_make_virtual_functions();
   port_open();
   kernel_log_open();
   kernel_log_send();  // the host has it when one of the next steps hangs
