@@ -184,10 +184,11 @@ export class Container implements AsyncDisposable {
    */
   async openDevice(address: string, options: OpenDeviceOptions = {}): Promise<Device> {
     const full = parseAddress(address);
-    const { signal, requestGrace, addressBits = 64 } = checkOpenOptions('openDevice', options);
+    const { signal, requestGrace, ...asked } = checkOpenOptions('openDevice', options);
+    const { addressBits = 64, vfToken } = asked;
     this.#mustBeOpen();
-    const request = { address: full, addressBits };
-    const open = () => awaitOpen(() => this.#native.openDevice(request), { address: full });
+    const request = { address: full, addressBits, vfToken };
+    const open = () => awaitOpen(() => this.#native.openDevice(request), request);
     const opened = { requestGrace, addressBits };
     return this.#devices.open(async () => this.#adopt(await open(), opened, false), signal);
   }

@@ -16,7 +16,7 @@ import { stopWatching, watchForLeak } from './internal/leaks.js';
 import { startOpening } from './internal/opening.js';
 import { mustBeOurs, type Ours, ours } from './internal/ours.js';
 import { callUser, warn } from './internal/report.js';
-import { boolean, integer, maxMilliseconds, oneOf, options } from './internal/validate.js';
+import { boolean, integer, maxMilliseconds, oneOf, options, uuid } from './internal/validate.js';
 import {
   endInterrupts,
   type InterruptInfo,
@@ -71,6 +71,13 @@ export interface OpenDeviceOptions {
    * reaches. Opening such a device moves nothing that is allocated already.
    */
   addressBits?: number | undefined;
+  /**
+   * The VF token, a UUID such as `crypto.randomUUID()` makes. SR-IOV needs it when the physical function is bound to
+   * vfio-pci: whoever opens the physical function sets the token, and its virtual functions open with the same token
+   * only. While one of them is open, the physical function opens with that token only, too. Every other device,
+   * also a virtual function whose physical function has a kernel driver, opens without a token only.
+   */
+  vfToken?: string | undefined;
 }
 
 /** How interrupts are armed. */
@@ -138,11 +145,13 @@ export function checkOpenOptions<T extends OpenDeviceOptions>(
   given: T,
   ...more: string[]
 ): T {
-  const checked = options(where, given, [...more, 'signal', 'requestGrace', 'addressBits']);
+  const known = [...more, 'signal', 'requestGrace', 'addressBits', 'vfToken'];
+  const checked = options(where, given, known);
   checkSignal(checked.signal);
-  const { requestGrace, addressBits } = checked;
+  const { requestGrace, addressBits, vfToken } = checked;
   if (requestGrace !== undefined) integer('requestGrace', requestGrace, 0, maxMilliseconds);
   if (addressBits !== undefined) checkAddressBits(addressBits);
+  if (vfToken !== undefined) uuid('vfToken', vfToken);
   return checked;
 }
 

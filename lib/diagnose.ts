@@ -14,6 +14,8 @@ import { answers, blockersOf, isVfioDriver, readDevice, readGroup } from './pci.
 export interface OpenTarget {
   address?: string;
   group?: number;
+  /** What the open came with, of a device. */
+  vfToken?: string | undefined;
 }
 
 /** Awaits an open in native code; its failure becomes an error that says why and what to do. */

@@ -53,6 +53,7 @@ export interface NativeOpenRequest {
   address: string;
   /** How many address bits the device drives; 64 unless said. */
   addressBits?: number;
+  vfToken?: string | undefined;
 }
 
 /** What an allocation asks for; undefined where it does not matter. */

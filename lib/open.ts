@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The one-liner: a device by its address.
-import { adoptOwner, Container, type Opened } from './container.js';
+import { adoptOwner, Container } from './container.js';
 import { checkOpenOptions, type Device, type OpenDeviceOptions } from './device.js';
 import { awaitOpen } from './diagnose.js';
 import { startOpening } from './internal/opening.js';
@@ -22,22 +22,24 @@ export interface OpenOptions extends OpenDeviceOptions {
 export async function openDevice(address: string, options: OpenOptions = {}): Promise<Device> {
   const full = parseAddress(address);
   const checked = checkOpenOptions('openDevice', options, 'container');
-  const { container, signal, requestGrace, addressBits = 64 } = checked;
-  const kept = { requestGrace, addressBits };
+  const { container, ...asked } = checked;
   if (container === undefined) {
-    return startOpening(() => openAlone(full, kept), { signal }).result;
+    return startOpening(() => openAlone(full, asked), { signal: asked.signal }).result;
   }
   if (!(container instanceof Container)) throw expected('a Container', 'container', container);
-  return container.openDevice(full, { signal, ...kept });
+  return container.openDevice(full, asked);
 }
 
-async function openAlone(address: string, kept: Opened): Promise<Device> {
+async function openAlone(
+  address: string,
+  { requestGrace, addressBits = 64, vfToken }: OpenDeviceOptions,
+): Promise<Device> {
   const addon = loadNative();
-  const request = { address, addressBits: kept.addressBits };
-  const opened = await awaitOpen(() => addon.openDevice(request), { address });
+  const request = { address, addressBits, vfToken };
+  const opened = await awaitOpen(() => addon.openDevice(request), request);
   const container = new Container(ours, addon, opened.container);
   try {
-    return await adoptOwner(container, opened.device, kept);
+    return await adoptOwner(container, opened.device, { requestGrace, addressBits });
   } catch (failure) {
     await container.close();
     throw failure;

@@ -37,6 +37,16 @@ export function boolean(name: string, value: unknown): boolean {
   return value;
 }
 
+const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** A UUID. What was given instead is not shown: it may be a secret that lacks a digit. */
+export function uuid(name: string, value: unknown): string {
+  if (typeof value !== 'string') throw expected('a UUID', name, value);
+  if (uuidPattern.test(value)) return value;
+  const example = '83d8f4f2-509f-382f-3c1e-e6bfe0fa1001';
+  throw typeError(`Expected a UUID like ${example} for ${name}`, 'ERR_INVALID_ARG_VALUE');
+}
+
 /**
  * The options of a call, each read once, whatever it is: the check and the use are of the same value. There is no key
  * beside the known ones.

@@ -19,10 +19,16 @@ Address address_from(const Napi::Value& value) {
   return Address::parse(value.ToString().Utf8Value());
 }
 
+std::optional<VfToken> vf_token_from(const Napi::Value& value) {
+  if (value.IsUndefined()) return std::nullopt;
+  return VfToken::parse(value.ToString().Utf8Value());
+}
+
 OpenRequest request_from(const Napi::Value& value) {
   const Napi::Object object = value.ToObject();
   return {.address = address_from(object.Get("address")),
-          .address_bits = index_from(object.Get("addressBits"))};
+          .address_bits = index_from(object.Get("addressBits")),
+          .vf_token = vf_token_from(object.Get("vfToken"))};
 }
 
 Direction direction_from(const Napi::Value& value) {

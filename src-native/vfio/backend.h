@@ -18,6 +18,7 @@
 #include "sys/mapping.h"
 #include "sys/unique_fd.h"
 #include "vfio/address.h"
+#include "vfio/vf_token.h"
 
 namespace vfio {
 
@@ -138,6 +139,8 @@ struct OpenRequest {
   Address address;
   /// How many address bits the device drives.
   unsigned address_bits = 64;
+  /// Of a virtual function whose physical function is open through VFIO, and of that one.
+  std::optional<VfToken> vf_token = {};
 };
 
 /// Runs the step by which a device or group joins, under the lock of the address space, which then

@@ -8,6 +8,7 @@ import {
   type NativeDevice,
   type NativeDmaBuffer,
   type NativeInterrupts,
+  type NativeOpenRequest,
 } from '../../lib/native.js';
 import { useMachine } from '../support/testing.js';
 import { expectNothingOpen, withCode } from './support.js';
@@ -30,6 +31,16 @@ afterAll(async () => {
   await device.close();
   await container.close();
   expectNothingOpen(machine, address);
+});
+
+test.each([
+  ['is no UUID', 'token'],
+  ['goes on behind its end', '83d8f4f2-509f-382f-3c1e-e6bfe0fa1001 vf_token=0'],
+  ['is no string', {}],
+])('a token that %s opens nothing', (_what, vfToken) => {
+  const request = { address, vfToken } as NativeOpenRequest;
+  expect(() => addon.openDevice(request)).toThrow(withCode('ERR_VFIO_RANGE'));
+  expect(() => container.openDevice(request)).toThrow(withCode('ERR_VFIO_RANGE'));
 });
 
 test.each([1, 8, 9, 2 ** 32 - 1])('there is no handle on region %d', (region) => {

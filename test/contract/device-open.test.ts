@@ -10,7 +10,9 @@ const other = '0000:03:01.0';
 const running = '0000:03:02.0';
 const sleeping = '0000:03:03.0';
 const gone = '0000:03:04.0';
-const all = [address, other, running, sleeping, gone];
+const virtual = '0000:03:05.1';
+const all = [address, other, running, sleeping, gone, virtual];
+const vfToken = '83d8f4f2-509f-382f-3c1e-e6bfe0fa1001';
 
 const machine = useMachine(
   { address, group: 30, bars: [{ size: 0x1000 }, { size: 0 }, { size: 0x2000 }], msi: 4, msix: 8 },
@@ -18,6 +20,7 @@ const machine = useMachine(
   { address: running, group: 32, command: 0x0007 },
   { address: sleeping, group: 33, command: 0x0000 },
   { address: gone, group: 34 },
+  { address: virtual, group: 35, vfToken },
 );
 const hardware = machine.device(address);
 
@@ -102,6 +105,28 @@ describe('an open device', () => {
   });
 });
 
+describe('a virtual function', () => {
+  test('opens with its vfToken, by every call that opens', async () => {
+    await (await openDevice(virtual, { vfToken })).close();
+    await using container = await Container.open();
+    await (await openDevice(virtual, { container, vfToken })).close();
+    await (await container.openDevice(virtual, { vfToken })).close();
+    const group = await container.openGroup(35);
+    await (await group.openDevice(virtual, { vfToken })).close();
+  });
+
+  test.each([
+    ['without one', {}],
+    ['with another', { vfToken: vfToken.replace(/1$/, '2') }],
+  ])('does not open %s', async (_, options) => {
+    await expect(openDevice(virtual, options)).rejects.toEqual(withCode('EACCES'));
+  });
+
+  test('is the only one that a vfToken opens', async () => {
+    await expect(openDevice(address, { vfToken })).rejects.toEqual(withCode('EINVAL'));
+  });
+});
+
 describe('an open is refused', () => {
   test.each([
     ['a path', '../../etc'],
@@ -133,6 +158,8 @@ describe('an open is refused', () => {
     ['a grace time no timer has', { requestGrace: 2 ** 31 }, 'ERR_VFIO_RANGE'],
     ['a grace time in words', { requestGrace: '1s' }, 'ERR_INVALID_ARG_TYPE'],
     ['a container that is none', { container: {} }, 'ERR_INVALID_ARG_TYPE'],
+    ['a vfToken that is no UUID', { vfToken: `${vfToken} ` }, 'ERR_INVALID_ARG_VALUE'],
+    ['a vfToken that is no string', { vfToken: [vfToken] }, 'ERR_INVALID_ARG_TYPE'],
     ['options that are none', 'container', 'ERR_INVALID_ARG_TYPE'],
     ['null', null, 'ERR_INVALID_ARG_TYPE'],
   ])('for %s', async (_, options, code) => {

@@ -373,17 +373,30 @@ int FakeKernel::group_ioctl(int fd, File& group, unsigned long request, void* ar
     return 0;
   }
   if (request == VFIO_GROUP_GET_DEVICE_FD) {
-    const std::string address = static_cast<const char*>(argument);
-    const auto link = links().find("/sys/bus/pci/devices/" + address + "/iommu_group");
-    const std::string own = std::to_string(group.group);
-    if (link == links().end() || !link->second.ends_with(own)) return fail(ENODEV);
-    if (!files_.at(group.container).iommu_set) return fail(EINVAL);
-    const int device = add(Kind::kDevice, group.group);
-    files_[device].address = address;
-    if (!gone_) make_io_ports(device);
-    return device;
+    return open_device(group, static_cast<const char*>(argument));
   }
   return fail(ENOTTY);
+}
+
+/// By the device's address, and perhaps ` vf_token=` and a token.
+int FakeKernel::open_device(const File& group, const std::string& name) {
+  constexpr std::string_view kToken = " vf_token=";
+  const std::string address = name.substr(0, name.find(' '));
+  const auto link = links().find("/sys/bus/pci/devices/" + address + "/iommu_group");
+  const std::string own = std::to_string(group.group);
+  if (link == links().end() || !link->second.ends_with(own)) return fail(ENODEV);
+  if (!files_.at(group.container).iommu_set) return fail(EINVAL);
+  const std::string rest = name.substr(address.size());
+  if (!rest.empty() && !rest.starts_with(kToken)) return fail(EINVAL);
+  if (const auto token = vf_tokens.find(address); token == vf_tokens.end()) {
+    if (!rest.empty()) return fail(EINVAL);
+  } else if (rest != std::string(kToken) + token->second) {
+    return fail(EACCES);
+  }
+  const int device = add(Kind::kDevice, group.group);
+  files_[device].address = address;
+  if (!gone_) make_io_ports(device);
+  return device;
 }
 
 // ---- Devices

@@ -43,6 +43,8 @@ class FakeKernel final {
   std::optional<std::uint64_t> unmapped;  // what UNMAP says it did
   /// What a hot reset of any device takes along; empty where there is none.
   std::vector<vfio_pci_dependent_device> slot;
+  /// The tokens of the virtual functions, by address; a device that is none takes no token.
+  std::map<std::string, std::string> vf_tokens = {};
   unsigned hot_resets_refused = 0;  // so many answer EBUSY
   std::string release = "7.3.0";    // what uname says
 
@@ -99,6 +101,7 @@ class FakeKernel final {
   void leave(File& group);
   int container_ioctl(int fd, File& container, unsigned long request, void* argument);
   int group_ioctl(int fd, File& group, unsigned long request, void* argument);
+  int open_device(const File& group, const std::string& name);
   int device_ioctl(File& device, unsigned long request, void* argument);
   int iommu_info(const File& container, void* argument) const;
   int region_info(void* argument) const;

@@ -107,6 +107,9 @@ DeviceSpec spec_from(const Napi::Object& object) {
   spec.req = bool_or(object, "req", spec.req);
   spec.reset = bool_or(object, "reset", spec.reset);
   if (object.Has("slot")) spec.slot = static_cast<int>(number_or(object, "slot", 0));
+  if (object.Has("vfToken")) {
+    spec.vf_token = VfToken::parse(object.Get("vfToken").ToString().Utf8Value());
+  }
   if (object.Has("vectorsToSpare")) {
     spec.vectors_to_spare = number_or(object, "vectorsToSpare", 0);
   }

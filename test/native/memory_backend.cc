@@ -50,8 +50,9 @@ bool inside(const std::vector<IovaRange>& ranges, std::uint64_t iova, std::uint6
 /// Owns one opening of a device.
 class MemoryFunction final : public FunctionBackend {
  public:
-  MemoryFunction(Machine& machine, MemoryDevice& device) : machine_(machine), device_(device) {
-    device_.open();
+  MemoryFunction(Machine& machine, MemoryDevice& device, const std::optional<VfToken>& token)
+      : machine_(machine), device_(device) {
+    device_.open(token);
   }
   ~MemoryFunction() override { device_.close(); }
   MemoryFunction(const MemoryFunction&) = delete;
@@ -173,7 +174,8 @@ class MemoryAddressSpace final : public AddressSpaceBackend {
                                         const Attach& attach) override {
     hold_group(group.value(), std::nullopt, attach);
     try {
-      return std::make_unique<MemoryFunction>(machine_, machine_.device(request.address.text()));
+      return std::make_unique<MemoryFunction>(machine_, machine_.device(request.address.text()),
+                                              request.vf_token);
     } catch (...) {
       leave(*group, attach);
       throw;

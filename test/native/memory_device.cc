@@ -205,8 +205,11 @@ unsigned MemoryDevice::resets() const {
 // ---- The kernel's part: opening
 // --------------------------------------------------------------------
 
-void MemoryDevice::open() {
+void MemoryDevice::open(const std::optional<VfToken>& token) {
   if (const int error = opening.pass()) refuse(error, "ioctl", "VFIO_GROUP_GET_DEVICE_FD");
+  if (token != spec_.vf_token) {
+    refuse(spec_.vf_token ? EACCES : EINVAL, "ioctl", "VFIO_GROUP_GET_DEVICE_FD");
+  }
   const std::lock_guard lock(mutex_);
   if (lost_) refuse(ENODEV, "ioctl", "VFIO_GROUP_GET_DEVICE_FD");
   if (functions_++ > 0) return;

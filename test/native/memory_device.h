@@ -45,6 +45,8 @@ struct DeviceSpec {
   std::uint16_t command = 0x0003;
   /// How many MSI or MSI-X vectors the host can spare; set_irqs answers this when asked for more.
   std::optional<std::uint32_t> vectors_to_spare = {};
+  /// A virtual function opens only with the token of its physical one; any other without.
+  std::optional<VfToken> vf_token = {};
   /// IOVAs that the container loses while this device is attached.
   std::vector<IovaRange> reserved = {};
 };
@@ -95,7 +97,7 @@ class MemoryDevice final {
 
   // ---- The kernel's part, for the back end.
 
-  void open();
+  void open(const std::optional<VfToken>& token);
   void close() noexcept;
   std::optional<RegionInfo> region(std::uint32_t index) const;
   std::optional<IrqInfo> irq(std::uint32_t index) const;

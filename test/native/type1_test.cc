@@ -241,6 +241,21 @@ TEST_CASE("a group that cannot be joined says why") {
   CHECK_FALSE(space->limits().attached);
 }
 
+TEST_CASE("a VF token is a part of the name that a group is asked for a device by") {
+  FakeKernel kernel;
+  const auto space = open_type1();
+  const VfToken token = VfToken::parse("83d8f4f2-509f-382f-3c1e-e6bfe0fa1001");
+  const VfToken wrong = VfToken::parse("83d8f4f2-509f-382f-3c1e-e6bfe0fa1002");
+  kernel.vf_tokens["0000:01:00.1"] = token.text();
+
+  CHECK(errno_of([&] { space->open({kMate}, 12, attach); }) == EACCES);
+  CHECK(errno_of([&] { space->open({kMate, wrong}, 12, attach); }) == EACCES);
+  CHECK(errno_of([&] { space->open({kFirst, token}, 12, attach); }) == EINVAL);
+  CHECK_FALSE(space->limits().attached);
+  CHECK(space->open({kMate, token}, 12, attach));
+  space->detach(kMate, 12);
+}
+
 TEST_CASE("F20/ a node that is late is waited for, one that will not come is not") {
   FakeKernel kernel;
   const auto space = open_type1();

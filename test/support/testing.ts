@@ -25,6 +25,8 @@ export interface DeviceSpec {
   slot?: number;
   /** The command register as an open finds it. */
   command?: number;
+  /** A virtual function opens only with the token of its physical one; any other without. */
+  vfToken?: string;
   /** How many MSI or MSI-X vectors the host can spare. */
   vectorsToSpare?: number;
   /** Pairs of first and last IOVA that its container loses while it is attached. */

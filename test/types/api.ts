@@ -28,6 +28,7 @@ export async function opening(): Promise<void> {
   await using given = await Container.open({ descriptor: 3 });
   await given.openGroup(12, { descriptor: 4 });
   await group.openDevice('01:00.1');
+  await container.openDevice('01:00.2', { vfToken: crypto.randomUUID() });
   exactly<string>()(container.backend);
   exactly<number>()(group.id);
 
@@ -35,6 +36,8 @@ export async function opening(): Promise<void> {
   await openDevice(1);
   // @ts-expect-error a descriptor is its number
   await Container.open({ descriptor: '3' });
+  // @ts-expect-error a token is a UUID as a string
+  await openDevice('01:00.0', { vfToken: 1n });
   // @ts-expect-error there is no such option
   await openDevice('01:00.0', { contaner: container });
   // @ts-expect-error a container is opened, not constructed from nothing

@@ -248,8 +248,8 @@ export class FakeContainer implements NativeContainer {
     this.log.push(`release ${id}`);
   }
 
-  async openDevice({ address }: NativeOpenRequest): Promise<NativeDevice> {
-    this.log.push(`open ${address}`);
+  async openDevice({ address, vfToken }: NativeOpenRequest): Promise<NativeDevice> {
+    this.log.push(vfToken === undefined ? `open ${address}` : `open ${address} ${vfToken}`);
     await this.opening?.promise;
     const device = new FakeDevice(address, this.log, this.deviceFlags);
     this.devices.push(device);

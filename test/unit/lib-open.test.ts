@@ -48,6 +48,15 @@ describe('a device', () => {
     expect(container.closed).toBe(false);
   });
 
+  test('is opened with its vfToken, alone and in a container', async () => {
+    const vfToken = '83d8f4f2-509f-382f-3c1e-e6bfe0fa1001';
+    await (await openDevice(address, { vfToken })).close();
+    await using container = await Container.open();
+    await (await openDevice(address, { container, vfToken })).close();
+    const opens = native.log.filter((line) => line.startsWith('open '));
+    expect(opens).toEqual([`open ${address} ${vfToken}`, `open ${address} ${vfToken}`]);
+  });
+
   test('is not opened with a wrong argument', async () => {
     for (const [call, code] of [
       [openDevice('nvme0'), 'ERR_VFIO_ADDRESS'],
@@ -55,6 +64,7 @@ describe('a device', () => {
       [openDevice(address, { contaner: 1 } as never), 'ERR_INVALID_ARG_VALUE'],
       [openDevice(address, null as never), 'ERR_INVALID_ARG_TYPE'],
       [openDevice(address, { requestGrace: 2 ** 31 }), 'ERR_VFIO_RANGE'],
+      [openDevice(address, { vfToken: 'secret' }), 'ERR_INVALID_ARG_VALUE'],
     ] as const) {
       expect((await rejectionOf(call)).code).toBe(code);
     }

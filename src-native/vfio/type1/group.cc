@@ -86,6 +86,7 @@ void Group::leave() {
 
 sys::UniqueFd Group::open_device(const OpenRequest& request) const {
   std::string name = request.address.text();
+  if (request.vf_token) name += " vf_token=" + request.vf_token->text();
   return sys::UniqueFd(control(VFIO_GROUP_GET_DEVICE_FD, name.data(), "VFIO_GROUP_GET_DEVICE_FD"));
 }
 

@@ -24,7 +24,8 @@ class Group final {
   /// Takes it out of the container and closes it. The descriptor closes even when this throws.
   void leave();
 
-  /// VFIO_GROUP_GET_DEVICE_FD; waits while the kernel resets the device.
+  /// VFIO_GROUP_GET_DEVICE_FD, whose argument is the address, and behind it the VF token; waits
+  /// while the kernel resets the device.
   sys::UniqueFd open_device(const OpenRequest& request) const;
 
   /// Another descriptor of it, which keeps it open.

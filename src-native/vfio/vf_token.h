@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+// The secret that a physical function and its virtual functions share: a UUID. Strict, because it
+// becomes a part of the name that a group is asked for a device by.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace vfio {
+
+class VfToken final {
+ public:
+  /// Throws Error kRange. Hexadecimal digits of either case, as the kernel takes them.
+  static VfToken parse(std::string_view text);
+
+  const std::string& text() const noexcept { return text_; }
+  bool operator==(const VfToken&) const = default;
+
+ private:
+  explicit VfToken(std::string text) : text_(std::move(text)) {}
+  std::string text_;
+};
+
+}  // namespace vfio
