@@ -3,7 +3,7 @@
 import { EventEmitter } from 'node:events';
 import { ConfigSpace } from './config-space.js';
 import { allocAsyncFor, allocFor, type Container } from './container.js';
-import { awaitHotReset } from './diagnose.js';
+import { armInterrupts, awaitHotReset } from './diagnose.js';
 import type { DmaBuffer, DmaOptions } from './dma.js';
 import { closedError, rangeError, unsupportedError, VfioError } from './errors.js';
 import { type Grant, type GrantOptions, makeGrant } from './grant.js';
@@ -295,7 +295,8 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
     }
     this.#mustBeDisarmed();
     const arm = () => this.#native.enableInterrupts(interruptIndex[type], count);
-    const set = new InterruptSet(ours, callNative(arm, this.address), type, this.address, () => {
+    const armed = armInterrupts(arm, this.address, type);
+    const set = new InterruptSet(ours, armed, type, this.address, () => {
       this.#interrupts = undefined;
     });
     this.#interrupts = set;

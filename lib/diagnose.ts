@@ -4,11 +4,13 @@ import { existsSync, statSync } from 'node:fs';
 import type { AffectedDevice } from './device.js';
 import { errnoName, errorFromNative, type FailureContext, isNativeFailure } from './errors.js';
 import * as hints from './hints.js';
-import { listNames } from './internal/files.js';
+import { exists, listNames, readLinkName, readNumber, readText } from './internal/files.js';
 import { findHolders } from './internal/holders.js';
+import { interruptUsers } from './internal/interrupt-users.js';
 import { readMemlock } from './internal/memlock.js';
+import type { InterruptType } from './interrupts.js';
 import type { NativeFailure } from './native.js';
-import { answers, blockersOf, isVfioDriver, readDevice, readGroup } from './pci.js';
+import { answers, blockersOf, devicePath, isVfioDriver, readDevice, readGroup } from './pci.js';
 
 /** What was to be opened. */
 export interface OpenTarget {
@@ -77,6 +79,7 @@ export async function diagnoseOpen(
     groupFinding(failure, target.group, root) ??
     viabilityFinding(failure, target, root) ??
     unsafeFinding(failure, target, root) ??
+    vfTokenFinding(failure, target, root) ??
     (await silenceFinding(failure, target.address, root)) ??
     (await nodeFinding(failure, root)) ??
     obvious(failure)
@@ -93,6 +96,42 @@ export function diagnoseMap(failure: NativeFailure, bytes: number, root = ''): F
   const memlock = readMemlock(root);
   const limited = memlock !== undefined && memlock.locked + bytes > memlock.allowed;
   return { hint: limited ? hints.memlock(bytes, memlock) : hints.outOfMemory };
+}
+
+/** Arms interrupts; a failure becomes an error that says why and what to do. */
+export function armInterrupts<T>(work: () => T, address: string, type: InterruptType): T {
+  try {
+    return work();
+  } catch (failure) {
+    if (!isNativeFailure(failure)) throw failure;
+    throw errorFromNative(failure, { address, ...findArmFailure(failure, address, type) });
+  }
+}
+
+function findArmFailure(
+  failure: NativeFailure,
+  address: string,
+  type: InterruptType,
+): FailureContext {
+  try {
+    return diagnoseArm(failure, address, type);
+  } catch {
+    return obvious(failure);
+  }
+}
+
+/** Why interrupts were not armed. */
+export function diagnoseArm(
+  failure: NativeFailure,
+  address: string,
+  type: InterruptType,
+  root = '',
+): FailureContext {
+  const line = readNumber(`${root}${devicePath(address)}/irq`);
+  if (codeOf(failure) !== 'EBUSY' || type !== 'intx' || line === undefined) return obvious(failure);
+  const summary = `The interrupt line of ${address}, IRQ ${line}, is in use and cannot be shared`;
+  const unmasked = readText(`${root}/sys/module/vfio_pci/parameters/nointxmask`) === 'Y';
+  return { summary, hint: hints.sharedLine(line, interruptUsers(line, root), unmasked) };
 }
 
 /** Awaits a hot reset of these; its failure becomes an error that says which is in the way. */
@@ -217,6 +256,41 @@ function unsafeFinding(
   return { code: 'ERR_VFIO_NO_IOMMU', summary, hint: hints.unsafeNoIommu };
 }
 
+/** SR-IOV: a physical function that VFIO has shares a token with its virtual functions. */
+function vfTokenFinding(
+  failure: NativeFailure,
+  { address, vfToken }: OpenTarget,
+  root: string,
+): FailureContext | undefined {
+  const asked = 'errno' in failure && failure.request === 'VFIO_GROUP_GET_DEVICE_FD';
+  if (address === undefined || !asked) return undefined;
+  const given = vfToken !== undefined;
+  const physical = readLinkName(`${root}${devicePath(address)}/physfn`);
+  if (codeOf(failure) === 'EACCES') {
+    return physical === undefined
+      ? {
+          summary: `Virtual functions of ${address} are open, so it opens only with their VF token`,
+          hint: hints.vfTokenOfVirtual(address, given),
+        }
+      : {
+          summary:
+            `${address} is a virtual function of ${physical}, which is bound to vfio-pci, ` +
+            'so it opens only with the VF token of that',
+          hint: hints.vfTokenOfPhysical(address, physical, given),
+        };
+  }
+  if (codeOf(failure) !== 'EINVAL' || !given || hasVfToken(address, physical, root))
+    return undefined;
+  return { summary: `${address} has no VF token`, hint: hints.noVfToken };
+}
+
+/** Whether the kernel compares tokens when this device is opened. */
+function hasVfToken(address: string, physical: string | undefined, root: string): boolean {
+  return physical === undefined
+    ? exists(`${root}${devicePath(address)}/sriov_totalvfs`)
+    : isVfioDriver(readDevice(physical, root)?.driver);
+}
+
 /** The kernel asked the device about itself, for a minute or two, and nobody answered. */
 async function silenceFinding(
   failure: NativeFailure,
@@ -247,14 +321,16 @@ async function nodeFinding(
   if (!path.startsWith('/dev/vfio/')) return undefined;
   switch (errnoName(failure.errno)) {
     case 'EACCES':
-    case 'EPERM':
       return { hint: hints.noPermission(path, ownerOf(root + path)) };
+    case 'EPERM':
+      return { hint: hints.notAllowed(path) };
     case 'EBUSY':
       return { hint: hints.heldBy(path, await findHolders(path, root)) };
     case 'ENOENT':
+      return { hint: path === '/dev/vfio/vfio' ? hints.noVfio : hints.noNode(path) };
     case 'ENODEV':
     case 'ENXIO':
-      return { hint: path === '/dev/vfio/vfio' ? hints.noVfio : hints.noNode(path) };
+      return { hint: path === '/dev/vfio/vfio' ? hints.noVfio : hints.staleNode(path) };
     default:
       return undefined;
   }

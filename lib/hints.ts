@@ -9,6 +9,8 @@ function notA(node: string): string {
   return `The descriptor has to be one of ${node}.`;
 }
 
+const atWork = 'The kernel, or another process, is at work on one of hotResetInfo(): try again.';
+
 /** By the request or system call that failed, then by errno. */
 const table: Record<string, Record<string, string>> = {
   VFIO_IOMMU_MAP_DMA: {
@@ -50,12 +52,21 @@ const table: Record<string, Record<string, string>> = {
     EAGAIN:
       'The kernel wants it back (the `request` event), or resets it itself: close it, or try again.',
     EINVAL: 'The device has no reset that touches nothing else (info.resettable).',
+    ENOTTY:
+      'The kernel reset the device, and it did not come back in time (`dmesg` says how long the kernel waited). ' +
+      'Try device.hotReset(), which resets its whole slot or bus.',
   },
   VFIO_DEVICE_GET_PCI_HOT_RESET_INFO: {
     EPERM: 'A device on the same bus is in no IOMMU group, so the bus is not ours to reset.',
   },
   VFIO_DEVICE_PCI_HOT_RESET: {
-    EBUSY: 'The kernel, or another process, is at work on one of hotResetInfo(): try again.',
+    EAGAIN: atWork,
+    EBUSY: atWork,
+    ENOTTY:
+      'The kernel gave up: neither a slot reset nor a bus reset worked. Either the link did not come back in time ' +
+      '(`dmesg` says so), or the kernel does not reset this slot at all, for example when ACPI hot-plug controls its ' +
+      'power. Do not rely on the state of its devices: close them, remove and rescan them through sysfs, or cycle the ' +
+      'power of the slot.',
   },
   open: {
     EMFILE: 'The process has too many open files: raise `ulimit -n` or close some.',
@@ -176,6 +187,14 @@ export const unsafeNoIommu =
 export const noVfio =
   'The kernel has no VFIO loaded: modprobe vfio-pci (in a container: pass /dev/vfio in as well).';
 
+/** The node is there, and the kernel has nothing behind it. */
+export function staleNode(path: string): string {
+  return (
+    `${path} is a node of an earlier group of that number: make it anew (udev does), or, in a container, ` +
+    'pass in the one of now.'
+  );
+}
+
 /** The group's node is not there although its device is bound. */
 export function noNode(path: string): string {
   return `${path} does not exist: udev may still be making it, or, in a container, pass it in.`;
@@ -188,6 +207,51 @@ export function noPermission(path: string, owner: string): string {
     `chgrp vfio ${path} && chmod 660 ${path}`,
     'for ever, in /etc/udev/rules.d/70-vfio.rules:',
     'SUBSYSTEM=="vfio", GROUP="vfio", MODE="0660"',
+  ].join('\n  ');
+}
+
+/** A control group keeps the node closed, whoever owns it. */
+export function notAllowed(path: string): string {
+  return [
+    `The control group of this process does not allow the device node ${path}, whoever owns it:`,
+    `a systemd unit: DeviceAllow=${path} rw`,
+    `docker or podman: --device ${path}`,
+  ].join('\n  ');
+}
+
+/** A virtual function whose physical function VFIO has. */
+export function vfTokenOfPhysical(address: string, physical: string, given: boolean): string {
+  const wrong = given ? `This is not the token that ${physical} was opened with. ` : '';
+  return (
+    `${wrong}Open ${physical} with a vfToken, a UUID of your choice, then ${address} with the same one: ` +
+    'openDevice(address, { vfToken }).'
+  );
+}
+
+/** A physical function whose virtual functions are open. */
+export function vfTokenOfVirtual(address: string, given: boolean): string {
+  const wrong = given ? 'This is not the token that they were opened with. ' : '';
+  return `${wrong}Open it with their token, openDevice('${address}', { vfToken }), or close them all first.`;
+}
+
+/** A token for a device that has none. */
+export const noVfToken =
+  'Leave `vfToken` out: only a physical function with SR-IOV has a VF token, and a virtual function whose physical ' +
+  'function is bound to vfio-pci.';
+
+/** What a process and a kernel driver, or two processes, cannot share. */
+export function sharedLine(line: number, users: string | undefined, unmasked: boolean): string {
+  return [
+    `IRQ ${line} is in use${users === undefined ? '' : ` by ${users}`} (/proc/interrupts). A line is shared only ` +
+      'when each of its devices can mask its own INTx, and one of these cannot.',
+    'Use MSI or MSI-X, or free the line: unbind the driver that uses it, or close the device that does.',
+    ...(unmasked
+      ? [
+          'vfio_pci.nointxmask is on, so vfio-pci takes no device for one that can. Unless a device needs that: ' +
+            `${echo('N', '/sys/module/vfio_pci/parameters/nointxmask')}, then bind the devices anew ` +
+            '(older kernels: load vfio-pci anew).',
+        ]
+      : []),
   ].join('\n  ');
 }
 

@@ -4,8 +4,10 @@ import { chmodSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import { describe, expect, test } from '@jest/globals';
 import {
+  armInterrupts,
   awaitHotReset,
   awaitOpen,
+  diagnoseArm,
   diagnoseHotReset,
   diagnoseMap,
   diagnoseOpen,
@@ -148,6 +150,20 @@ describe('opening fails because', () => {
     expect(finding.hint).toContain('SUBSYSTEM=="vfio", GROUP="vfio", MODE="0660"');
   });
 
+  test('a control group does not allow the node, whoever owns it', async () => {
+    using tree = readyTree();
+    const finding = await diagnoseOpen(failed('EPERM', 'open'), { address }, tree.root);
+    expect(finding.hint).toContain('DeviceAllow=/dev/vfio/12 rw');
+    expect(finding.hint).not.toContain('chgrp');
+  });
+
+  test.each(['ENODEV', 'ENXIO'] as const)('the node is of another group (%s)', async (name) => {
+    using tree = readyTree();
+    const finding = await diagnoseOpen(failed(name, 'open'), { address }, tree.root);
+    expect(finding.hint).toContain('/dev/vfio/12 is a node of an earlier group');
+    expect(finding.hint).not.toContain('does not exist');
+  });
+
   test('a node may not even be looked at', async () => {
     using tree = readyTree();
     rmSync(`${tree.root}/dev/vfio/12`);
@@ -181,6 +197,73 @@ describe('opening fails because', () => {
     expect(finding.hint).toContain('0000:01:00.2 is bound to snd_hda_intel');
     expect(finding.hint).not.toContain('pcieport');
     expect(finding.hint).toContain("bindDevice('0000:01:00.1')");
+  });
+
+  describe('of a VF token', () => {
+    const physical = '0000:01:00.0';
+    const virtual = '0000:01:00.1';
+    const vfToken = '83d8f4f2-509f-382f-3c1e-e6bfe0fa1001';
+    const refused = failed('EACCES', 'VFIO_GROUP_GET_DEVICE_FD');
+    const notTaken = failed('EINVAL', 'VFIO_GROUP_GET_DEVICE_FD');
+
+    /** A physical function and a virtual one, bound to vfio-pci unless said. */
+    function sriovTree(driver = 'vfio-pci'): FakeTree {
+      const tree = readyTree();
+      tree.bind(physical, driver);
+      tree.file(`/sys/devices/pci0000:00/${physical}/sriov_totalvfs`, '2\n');
+      tree.pci(virtual, { driver: 'vfio-pci', group: 13 });
+      const link = `/sys/devices/pci0000:00/${virtual}/physfn`;
+      tree.link(link, `/sys/devices/pci0000:00/${physical}`);
+      return tree;
+    }
+
+    test.each([
+      [undefined, 'Open 0000:01:00.0 with a vfToken'],
+      [vfToken, 'This is not the token that 0000:01:00.0 was opened with. Open'],
+    ])('of its physical function: given %s', async (given, words) => {
+      using tree = sriovTree();
+      const target = { address: virtual, vfToken: given };
+      const finding = await diagnoseOpen(refused, target, tree.root);
+      expect(finding.code).toBeUndefined();
+      expect(finding.summary).toContain(`${virtual} is a virtual function of ${physical}`);
+      expect(finding.hint).toMatch(new RegExp(`^${words}`));
+      expect(finding.hint).not.toContain('chgrp');
+    });
+
+    test.each([
+      [undefined, `Open it with their token, openDevice('${physical}', { vfToken })`],
+      [vfToken, 'This is not the token that they were opened with.'],
+    ])('of its virtual functions: given %s', async (given, words) => {
+      using tree = sriovTree();
+      const target = { address: physical, vfToken: given };
+      const finding = await diagnoseOpen(refused, target, tree.root);
+      expect(finding.summary).toContain(`Virtual functions of ${physical} are open`);
+      expect(finding.hint).toContain(words);
+    });
+
+    test('which a virtual function of a kernel driver has not', async () => {
+      using tree = sriovTree('nvme');
+      const finding = await diagnoseOpen(notTaken, { address: virtual, vfToken }, tree.root);
+      expect(finding.summary).toBe(`${virtual} has no VF token`);
+      expect(finding.hint).toContain('Leave `vfToken` out');
+    });
+
+    test('which a device without SR-IOV has not', async () => {
+      using tree = readyTree();
+      const finding = await diagnoseOpen(notTaken, { address, vfToken }, tree.root);
+      expect(finding.summary).toBe(`${address} has no VF token`);
+    });
+
+    test.each([physical, virtual])('not, where %s has one', async (has) => {
+      using tree = sriovTree();
+      const target = { address: has, vfToken };
+      expect(await diagnoseOpen(notTaken, target, tree.root)).toEqual({ hint: undefined });
+    });
+
+    test('not, where none was given', async () => {
+      using tree = readyTree();
+      expect(await diagnoseOpen(notTaken, { address }, tree.root)).toEqual({ hint: undefined });
+    });
   });
 
   test('there is no such group', async () => {
@@ -326,6 +409,77 @@ test('what a mapping fails with is passed on when it is an error already', () =>
     throw error;
   };
   expect(thrownBy(() => mapMemory(map, 4096))).toBe(error);
+});
+
+describe('interrupts are not armed because', () => {
+  const busy = failed('EBUSY', 'VFIO_DEVICE_SET_IRQS', address);
+
+  function lineTree(row: string): FakeTree {
+    const tree = readyTree();
+    tree.file(`/sys/devices/pci0000:00/${address}/irq`, '16\n');
+    tree.file('/sys/module/vfio_pci/parameters/nointxmask', 'N\n');
+    tree.file(
+      '/proc/interrupts',
+      `            CPU0       CPU1\n  1:  9  0  x  1-edge  i8042\n${row}\n`,
+    );
+    return tree;
+  }
+
+  test.each([
+    ['one', '  3  0  IR-IO-APIC   16-fasteoi   vfio-intx(0000:02:00.0)', 'vfio-intx(0000:02:00.0)'],
+    ['two', '    3          0  IO-APIC  16-fasteoi   i801_smbus, ehci_hcd', 'i801_smbus, ehci_hcd'],
+    ['a name of two words', '   3          0     GICv3  27 Level     PCIe PME', 'PCIe PME'],
+  ])('their line is in use by %s', (_, row, users) => {
+    using tree = lineTree(` 16:${row}`);
+    const { code, summary, hint } = diagnoseArm(busy, address, 'intx', tree.root);
+    expect(code).toBeUndefined();
+    expect(summary).toBe(
+      `The interrupt line of ${address}, IRQ 16, is in use and cannot be shared`,
+    );
+    expect(hint).toContain(`IRQ 16 is in use by ${users} (/proc/interrupts)`);
+    expect(hint).toContain('Use MSI or MSI-X');
+    expect(hint).not.toContain('nointxmask');
+    expect(hint).not.toContain('group');
+  });
+
+  test('their line is in use by one who is not listed', () => {
+    using tree = lineTree(' 16:  3  0  IR-IO-APIC   16-fasteoi');
+    expect(diagnoseArm(busy, address, 'intx', tree.root).hint).toMatch(/^IRQ 16 is in use \(/);
+  });
+
+  test('vfio-pci is told to mask no line by the device', () => {
+    using tree = lineTree('');
+    tree.file('/sys/module/vfio_pci/parameters/nointxmask', 'Y\n');
+    const { hint } = diagnoseArm(busy, address, 'intx', tree.root);
+    expect(hint).toContain('echo N > /sys/module/vfio_pci/parameters/nointxmask');
+  });
+
+  test('of something else, about which nothing is made up', () => {
+    using tree = lineTree('');
+    const full = failed('ENOSPC', 'VFIO_DEVICE_SET_IRQS', address);
+    expect(diagnoseArm(full, address, 'msix', tree.root).hint).toContain('no interrupt vectors');
+    expect(diagnoseArm(busy, address, 'msix', tree.root)).toEqual({ hint: undefined });
+    using bare = readyTree();
+    expect(diagnoseArm(busy, address, 'intx', bare.root)).toEqual({ hint: undefined });
+  });
+
+  test('what they fail with is passed on when it is an error already', () => {
+    const mine = new Error('mine');
+    const arm = () => {
+      throw mine;
+    };
+    expect(thrownBy(() => armInterrupts(arm, address, 'intx'))).toBe(mine);
+  });
+});
+
+describe('a reset that the kernel gives up on', () => {
+  test.each([
+    ['VFIO_DEVICE_RESET', 'did not come back'],
+    ['VFIO_DEVICE_PCI_HOT_RESET', 'neither a slot reset nor a bus reset worked'],
+  ])('says what that means: %s', (request, words) => {
+    const failure = failed('ENOTTY', request, address);
+    expect(diagnoseHotReset(failure, []).hint).toContain(words);
+  });
 });
 
 describe('a hot reset fails because', () => {
