@@ -5,7 +5,7 @@ import { Doorbells } from '../../lib/internal/doorbells.js';
 import { ours } from '../../lib/internal/ours.js';
 import { AccessFailure } from '../../lib/native.js';
 import { Region, regionInfo } from '../../lib/region.js';
-import { FakeDevice, FakeNative, thrownBy } from './lib-fake-native.js';
+import { FakeDevice, FakeNative, rejectionOf, thrownBy } from './lib-fake-native.js';
 
 const address = '0000:01:00.0';
 const size = 4096;
@@ -149,6 +149,27 @@ test('names call and errno when a system call did the access', () => {
 test('says what to look at after a bus error', () => {
   native.device.failure = AccessFailure.BUS;
   expect(thrownBy(() => region.read32(0)).hint).toContain('Memory decode');
+});
+
+describe('poll32', () => {
+  test('that is true at once is one read, and nothing is set up for a wait', async () => {
+    native.read32 = () => 0xab5a;
+    // The fake cannot spin.
+    expect(await region.poll32(8, 0xff, 0x5a)).toBe(0xab5a);
+    expect(await region.poll32(8, 0xff, 0x5a, { timeout: 0 })).toBe(0xab5a);
+  });
+
+  test('looks at nothing when its options are wrong, or its signal has aborted', async () => {
+    native.read32 = () => {
+      throw new Error('looked');
+    };
+    const signal = AbortSignal.abort(new Error('mine'));
+    expect((await rejectionOf(region.poll32(8, 0, 0, { signal }))).message).toBe('mine');
+    expect((await rejectionOf(region.poll32(8, 0, 0, { timeout: -1 }))).code).toBe(
+      'ERR_VFIO_RANGE',
+    );
+    expect((await rejectionOf(region.poll32(8, 0, 2 ** 32))).code).toBe('ERR_VFIO_RANGE');
+  });
 });
 
 test('no access fits a region smaller than it', () => {
