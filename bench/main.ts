@@ -2,6 +2,7 @@
 // npm run bench: measures the library beside C++ in the same run. docs/benchmarks.md says what and how.
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
+import { majors } from '../test/exact/nodes.js';
 import { changesText, compareReports, regressed } from './compare.js';
 import { commit, conditions } from './conditions.js';
 import { full, measureHost, quick } from './host.js';
@@ -44,11 +45,6 @@ function readReport(file: string): Report {
   } catch (error) {
     throw new InvalidArgumentError(`${file}: ${(error as Error).message}`);
   }
-}
-
-function majors(list: string): string[] {
-  if (!/^\d\d(,\d\d)*$/.test(list)) throw new InvalidArgumentError('It is no list like 20,22.');
-  return list.split(',');
 }
 
 await new Command('npm run bench --')

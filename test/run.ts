@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { projectRoot } from '../vm/paths.js';
+import { majors } from './exact/nodes.js';
 import { exactSuite } from './exact/suite.js';
 import type { TestEvent } from './harness/events.js';
 import { isExpectedSkip, parseExpectedSkips } from './harness/expected-skips.js';
@@ -16,6 +17,7 @@ import { sideBySide } from './harness/side-by-side.js';
 import type { Suite } from './harness/suite.js';
 import {
   nativeSuites,
+  nodeSuite,
   noIommuSuite,
   unitSuite,
   userSuite,
@@ -30,6 +32,7 @@ interface Options {
   suite?: 'unit' | 'vm' | 'vm-user';
   kernel?: VmKernel;
   under?: keyof typeof instruments;
+  node?: string[];
   name?: RegExp;
   list?: boolean;
 }
@@ -40,7 +43,8 @@ const expectedSkips = parseExpectedSkips(
 );
 const inCi = Boolean(process.env.CI);
 
-function selectSuites({ suite, kernel, under }: Options): Suite[] {
+function selectSuites({ suite, kernel, under, node }: Options): Suite[] {
+  if (node !== undefined) return node.map(nodeSuite);
   const kernels = kernel === undefined ? (['distro', 'lab'] as const) : [kernel];
   // Not in `npm test`: an ordinary user takes as long as root.
   if (suite === 'vm-user') return kernels.map(userSuite);
@@ -155,6 +159,7 @@ await new Command('run')
       Object.keys(instruments),
     ),
   )
+  .option('--node <majors>', 'the tests of the host on these lines of Node, as 22,24,26', majors)
   .option('--name <pattern>', 'only tests whose full name matches this expression', namePattern)
   .option('--list', 'print the names of the tests, run none')
   .action(async (options: Options) => {

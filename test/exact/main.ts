@@ -9,7 +9,7 @@ import { casesIn, measure, select, unsupported } from './exactness.js';
 import { changes, readExpectations, record, writeExpectations } from './expectations.js';
 import { mustBeExact, trustsStores, unlistedEngines } from './judgement.js';
 import { writeMatrix } from './matrix.js';
-import { type NodeIdentity, nodeOf, runningNode } from './nodes.js';
+import { majors, type NodeIdentity, nodeOf, runningNode } from './nodes.js';
 import { OUR_CASES } from './our-cases.js';
 import { cellLine, changeLines, failureLines } from './report.js';
 
@@ -18,12 +18,6 @@ interface Options {
   name?: RegExp;
   break?: string;
   record?: boolean;
-}
-
-function majors(text: string): string[] {
-  const list = text.split(',');
-  if (list.every((major) => /^\d{2}$/.test(major))) return list;
-  throw new InvalidArgumentError('Majors with commas between them: 20,22.');
 }
 
 function caseName(text: string): string {

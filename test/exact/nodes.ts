@@ -3,9 +3,16 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { InvalidArgumentError } from 'commander';
 import { cached } from '../../vm/cache.js';
 import { clearProgress, progress } from '../../vm/progress.js';
 import { runProgram } from '../../vm/run-program.js';
+
+/** The majors of an option, `20,22`. */
+export function majors(list: string): string[] {
+  if (/^\d\d(,\d\d)*$/.test(list)) return list.split(',');
+  throw new InvalidArgumentError('Majors with commas between them: 20,22.');
+}
 
 /** What a binary says of itself. */
 export interface NodeIdentity {

@@ -20,14 +20,15 @@ const CHANNEL = 3;
 /** What a suite's process has in its environment beside ours. */
 export type Environment = Readonly<Record<string, string>>;
 
-/** Runs jest with these arguments. */
+/** Runs jest with these arguments, on another Node than this one if need be. */
 export function runJest(
   args: readonly string[],
   listener: Listener,
   env: Environment = {},
+  node: string = process.execPath,
 ): Promise<Ending> {
   const jest = join(projectRoot, 'node_modules/jest/bin/jest.js');
-  const command = [process.execPath, jest, ...args];
+  const command = [node, jest, ...args];
   const report = (line: string) => listener.event(parseEvent(line));
   return runChild(command, env, listener.output, CHANNEL, report);
 }

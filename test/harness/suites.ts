@@ -12,6 +12,7 @@ import { VmError } from '../../vm/errors.js';
 import { hasLabKernel } from '../../vm/lab-kernel.js';
 import { runInVm } from '../../vm/machine.js';
 import { projectRoot } from '../../vm/paths.js';
+import { nodeOf } from '../exact/nodes.js';
 import {
   describeEnd,
   type Environment,
@@ -43,6 +44,17 @@ export const unitSuite: Suite = {
   run: (pattern, listener) => runUnit('reporter', pattern, listener),
 };
 
+/** The same on another line of Node, which is installed into the cache folder. */
+export function nodeSuite(major: string): Suite {
+  const node = async () => (await nodeOf(major)).path;
+  return {
+    name: `unit-node${major}`,
+    seconds: 70,
+    list: async (listener) => runUnit('list-reporter', NOTHING, listener, [], {}, await node()),
+    run: async (pattern, listener) => runUnit('reporter', pattern, listener, [], {}, await node()),
+  };
+}
+
 /** The same on a developer build that is watched. */
 export function watchedUnitSuite(instrument: Instrument): Suite {
   const name = `unit-${instrument.name}`;
@@ -69,11 +81,17 @@ function runUnit(
   listener: Listener,
   more: readonly string[] = [],
   env?: Environment,
+  node?: string,
 ) {
   const path = join(projectRoot, `dist/test/harness/${reporter}.js`);
   const config = join(projectRoot, 'test/jest.config.mjs');
   const select = pattern === undefined ? [] : ['--testNamePattern', pattern];
-  return runJest(['--config', config, '--reporters', path, ...select, ...more], listener, env);
+  return runJest(
+    ['--config', config, '--reporters', path, ...select, ...more],
+    listener,
+    env,
+    node,
+  );
 }
 
 /** The C++ tests of those developer builds that have been made (npm run build:debug, build:asan). */
