@@ -222,6 +222,8 @@ export interface Native {
   adopt(token: string): NativeAdoption;
   /** Takes SIGBUS back from who replaced the handler of bus errors, and hands him what is not ours. */
   takeBusErrors(): void;
+  /** flock, exclusive, without waiting; false while another opening of the file has it. Closing `fd` gives it back. */
+  tryLock(fd: number): boolean;
 
   read8(handle: Handle, offset: number): number;
   read16(handle: Handle, offset: number): number;

@@ -14,6 +14,7 @@
 #include "binding/grant_wrap.h"
 #include "binding/interrupts_wrap.h"
 #include "binding/sequences.h"
+#include "sys/file.h"
 #include "sys/guarded.h"
 #include "sys/sole_copy.h"
 #include "vfio/errors.h"
@@ -37,6 +38,12 @@ void take_bus_errors(const Napi::CallbackInfo& info) {
   across(info.Env(), [] { sys::install_bus_error_handler(); });
 }
 
+Napi::Value try_lock(const Napi::CallbackInfo& info) {
+  return across(info.Env(), [&] {
+    return Napi::Boolean::New(info.Env(), sys::try_lock(info[0].ToNumber().Int32Value()));
+  });
+}
+
 }  // namespace
 
 void init_addon(Napi::Env env, Napi::Object exports) {
@@ -53,6 +60,7 @@ void init_addon(Napi::Env env, Napi::Object exports) {
   exports.Set("openDevice", Napi::Function::New<open_device>(env, "openDevice"));
   exports.Set("adopt", Napi::Function::New<adopt>(env, "adopt"));
   exports.Set("takeBusErrors", Napi::Function::New<take_bus_errors>(env, "takeBusErrors"));
+  exports.Set("tryLock", Napi::Function::New<try_lock>(env, "tryLock"));
   define_accessors(exports);
   define_sequences(exports);
 }

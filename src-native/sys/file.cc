@@ -57,6 +57,12 @@ Duplicate duplicate(int fd) {
   return {std::move(ours), std::move(file), std::move(name)};
 }
 
+bool try_lock(int fd) {
+  if (without_eintr([&] { return syscalls().flock(fd, LOCK_EX | LOCK_NB); }) == 0) return true;
+  if (errno == EWOULDBLOCK) return false;
+  throw SysError(errno, "flock", {}, "descriptor " + std::to_string(fd));
+}
+
 int control(const UniqueFd& fd, unsigned long request, void* argument, const char* name,
             const std::string& path) {
   const int result = without_eintr([&] { return syscalls().ioctl(fd.get(), request, argument); });

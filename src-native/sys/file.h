@@ -26,6 +26,10 @@ struct Duplicate {
 /// Duplicates a descriptor, close-on-exec. SysError EBADF when nothing is open under that number.
 Duplicate duplicate(int fd);
 
+/// flock(2) for this opening of the file alone, without waiting; false while another one has it. It
+/// is the descriptor's: closing that, in whatever way, gives it back.
+bool try_lock(int fd);
+
 /// ioctl(2); returns what the kernel returned (>= 0). `name` is the request's name, `path` the
 /// file's, both for the error only.
 int control(const UniqueFd& fd, unsigned long request, void* argument, const char* name,

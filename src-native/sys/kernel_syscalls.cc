@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "sys/syscalls.h"
@@ -32,6 +33,9 @@ constexpr Syscalls kSyscalls{
     .memfd_create = ::memfd_create,
     .ftruncate = ::ftruncate,
     .fcntl = [](int fd, int command, int argument) { return ::fcntl(fd, command, argument); },
+    // The C library declares it in <sys/file.h>, which is a header of ours here.
+    .flock = [](int fd,
+                int operation) { return static_cast<int>(::syscall(SYS_flock, fd, operation)); },
     .eventfd = ::eventfd,
     .epoll_create1 = ::epoll_create1,
     .epoll_ctl = ::epoll_ctl,

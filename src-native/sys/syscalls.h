@@ -32,6 +32,7 @@ struct Syscalls {
   int (*memfd_create)(const char* name, unsigned flags);
   int (*ftruncate)(int fd, off_t size);
   int (*fcntl)(int fd, int command, int argument);
+  int (*flock)(int fd, int operation);
   int (*eventfd)(unsigned initial, int flags);
   int (*epoll_create1)(int flags);
   int (*epoll_ctl)(int epoll, int operation, int fd, epoll_event* event);

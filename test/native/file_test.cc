@@ -78,6 +78,21 @@ TEST_CASE_FIXTURE(Fixture, "a link that is cut off is not taken for a shorter on
   CHECK(errno_of([] { sys::read_link("/a/link"); }) == ENAMETOOLONG);
 }
 
+TEST_CASE_FIXTURE(Fixture, "a lock is of one opening of a file, until that is closed") {
+  const std::string path = "/proc/self/fd/" + std::to_string(::memfd_create("lock", 0));
+  UniqueFd one = sys::open_file(path, O_RDWR);
+  const UniqueFd other = sys::open_file(path, O_RDWR);
+  fail_syscall(1, EINTR, "flock");
+  CHECK(sys::try_lock(one.get()));
+  CHECK(sys::try_lock(one.get()));
+  CHECK_FALSE(sys::try_lock(other.get()));
+  one.reset();
+  CHECK(sys::try_lock(other.get()));
+  CHECK(errno_of([] { sys::try_lock(-1); }) == EBADF);
+  fail_syscall(1, ENOLCK, "flock");
+  CHECK(errno_of([&] { sys::try_lock(other.get()); }) == ENOLCK);
+}
+
 TEST_CASE_FIXTURE(Fixture, "an eventfd counts what was raised since it was drained") {
   const UniqueFd eventfd = sys::make_eventfd();
   CHECK(sys::drain_eventfd(eventfd.get()) == 0);

@@ -235,6 +235,11 @@ constexpr sys::Syscalls kHooks{
           return hooked_int({.name = "fcntl"},
                             [&](const auto& to) { return to.fcntl(fd, command, argument); });
         },
+    .flock =
+        [](int fd, int operation) {
+          return hooked_int({.name = "flock"},
+                            [&](const auto& to) { return to.flock(fd, operation); });
+        },
     .eventfd =
         [](unsigned initial, int flags) {
           return hooked_int({.name = "eventfd"},

@@ -339,6 +339,7 @@ export class FakeNative implements Native {
   }
 
   takeBusErrors = notFaked;
+  tryLock = notFaked;
 
   async openDevice(request: NativeOpenRequest) {
     const device = await this.container.openDevice(request);
