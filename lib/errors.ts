@@ -102,6 +102,15 @@ export class VfioError extends Error {
   }
 }
 
+/** The same error, with a message that goes on. */
+export function continued(failure: VfioError, text: string): VfioError {
+  const { code, message, hint, errno, syscall, path, request, address } = failure;
+  const own = hint === undefined ? message : message.slice(0, -`\n${hint}`.length);
+  const plain = hint?.slice(0, -`\n${readOn(code)}`.length);
+  const fields = { errno, syscall, path, request, address, hint: plain };
+  return new VfioError(code, `${own}. ${text}`, fields, failure);
+}
+
 /** Errnos that docs/errors.md has a heading for. */
 const explained: readonly ErrorCode[] = [
   'EACCES',

@@ -144,7 +144,7 @@ const bridgeClass = 0x06;
 
 /** The device is bound elsewhere, or to nothing. */
 export function bindCommands({ address, driver }: PciDevice): string {
-  const commands = bindSteps(address, driver).map(({ value, path }) => echo(value, path));
+  const commands = toLines(bindSteps(address, driver));
   return [`Bind it with bindDevice('${address}'), or as root:`, ...commands].join('\n  ');
 }
 
@@ -157,6 +157,11 @@ export interface SysfsWrite {
 /** The line a shell does the write with. */
 export function echo(value: string, path: string): string {
   return value === '' ? `echo > ${path}` : `echo ${value} > ${path}`;
+}
+
+/** The lines a shell does these writes with. */
+export function toLines(steps: readonly SysfsWrite[]): string[] {
+  return steps.map(({ value, path }) => echo(value, path));
 }
 
 /** The writes that bind a device to vfio-pci, away from the driver that has it. */
@@ -273,14 +278,17 @@ export interface Holder {
   name: string;
 }
 
+/** A process in words. */
+export function nameHolder({ pid, name }: Holder): string {
+  return pid === process.pid ? `this process (${pid})` : `process ${pid} (${name})`;
+}
+
 /** Someone has the group's node open; it opens only once. */
 export function heldBy(path: string, holders: readonly Holder[]): string {
   if (holders.length === 0) {
     return `${path} is held by a process this user may not look into. As root: fuser -v ${path}`;
   }
-  const names = holders.map(({ pid, name }) =>
-    pid === process.pid ? `this process (${pid})` : `process ${pid} (${name})`,
-  );
+  const names = holders.map(nameHolder);
   return `${path} is held by ${names.join(', ')}: it opens only once, close it there first.`;
 }
 

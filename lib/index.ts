@@ -55,3 +55,4 @@ export {
   type RegisterValue,
   type RegisterWidth,
 } from './registers.js';
+export { type Released, releaseDevice } from './release.js';

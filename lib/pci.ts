@@ -76,8 +76,13 @@ const headerBytes = 16;
 
 /** Whether its config space answers: of a device that is gone, or without power, every bit reads 1. */
 export async function answers(address: string, root = ''): Promise<boolean> {
-  const header = await readStart(`${root}/sys/bus/pci/devices/${address}/config`, headerBytes);
+  const header = await readHeader(address, root);
   return header === undefined || header.some((byte) => byte !== 0xff);
+}
+
+/** The first bytes of its config space: IDs, command, status, class and header type. */
+export function readHeader(address: string, root = ''): Promise<Buffer | undefined> {
+  return readStart(`${root}${devicePath(address)}/config`, headerBytes);
 }
 
 /** The devices below `root` that agree with the filter. */

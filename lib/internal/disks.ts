@@ -3,7 +3,9 @@
 // under them.
 import { closeSync, constants, openSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { exists, isAbsence, listNames, lookFailed, readText, realPath } from './files.js';
+import { nameHolder } from '../hints.js';
+import { exists, isAbsence, isBelow, listNames, lookFailed, readText, realPath } from './files.js';
+import { findOpenNodes } from './holders.js';
 
 /** A disk or partition in use, and what uses it. */
 export interface DiskUse {
@@ -12,31 +14,45 @@ export interface DiskUse {
 }
 
 /** What uses the disks behind a PCI device. */
-export function findDiskUses(address: string, root = ''): DiskUse[] {
-  const mounts = readMounts(root);
-  const swaps = readSwaps(root);
-  return disksBehind(address, root).flatMap((disk) => {
-    const known = partsOf(disk, root).flatMap((part) => usesOf(part, mounts, swaps, root));
-    return known.length > 0 ? known : claimOf(disk, root);
-  });
+export async function findDiskUses(address: string, root = ''): Promise<DiskUse[]> {
+  const disks = disksBehind(address, root);
+  if (disks.length === 0) return [];
+  const users = { mounts: readMounts(root), swaps: readSwaps(root), loops: readLoops(root) };
+  const parts = disks.flatMap((disk) => partsOf(disk, root));
+  const known = parts.flatMap((part) => usesOf(part, users, root));
+  const opened = await findOpeners([...parts, ...genericsBehind(address, root)], root);
+  const uses = [...known, ...opened];
+  return uses.length > 0 ? uses : disks.flatMap((disk) => claimOf(disk, root));
 }
 
-/** A whole disk or a partition: its name in /dev, and its folder in sysfs. */
+/** A whole disk, a partition, or a character device of it: its name in /dev, and its folder in sysfs. */
 interface Part {
   name: string;
   path: string;
+  /** How a node of it begins as holders.ts numbers it. */
+  kind: 'b' | 'c';
 }
 
 function disksBehind(address: string, root: string): string[] {
   const block = `${root}/sys/block`;
   return listNames(block).filter((disk) => {
     const real = realPath(`${block}/${disk}`);
-    return real !== undefined && (isBelow(real, address) || hasPathThrough(dirname(real), address));
+    return real !== undefined && isBehind(real, address);
   });
 }
 
-function isBelow(path: string, address: string): boolean {
-  return `${path}/`.includes(`/${address}/`);
+/** Nodes that pass commands on to a disk, past its block device. */
+function genericsBehind(address: string, root: string): Part[] {
+  return ['nvme-generic', 'scsi_generic'].flatMap((kind) => {
+    const folder = `${root}/sys/class/${kind}`;
+    return listNames(folder)
+      .filter((name) => isBehind(realPath(`${folder}/${name}`) ?? '', address))
+      .map((name) => ({ name, path: `${folder}/${name}`, kind: 'c' as const }));
+  });
+}
+
+function isBehind(path: string, address: string): boolean {
+  return isBelow(path, address) || hasPathThrough(dirname(path), address);
 }
 
 /** A multipath NVMe disk hangs under a virtual subsystem that links to its controllers. */
@@ -49,20 +65,49 @@ function hasPathThrough(subsystem: string, address: string): boolean {
 function partsOf(disk: string, root: string): Part[] {
   const path = `${root}/sys/block/${disk}`;
   const partitions = listNames(path).filter((name) => exists(`${path}/${name}/partition`));
-  return [{ name: disk, path }, ...partitions.map((name) => ({ name, path: `${path}/${name}` }))];
+  const parts = partitions.map((name) => ({ name, path: `${path}/${name}` }));
+  return [{ name: disk, path }, ...parts].map((part) => ({ ...part, kind: 'b' }));
 }
 
-function usesOf({ name, path }: Part, mounts: Mount[], swaps: string[], root: string): DiskUse[] {
+/** What uses disks without a process that has them open. */
+interface Users {
+  mounts: Mount[];
+  swaps: string[];
+  loops: Loop[];
+}
+
+function usesOf({ name, path }: Part, users: Users, root: string): DiskUse[] {
   const number = readText(`${path}/dev`);
   const node = nodeOf(name);
-  const mounted = mounts.filter((mount) => mount.number === number || mount.source === node);
-  const holders = listNames(`${path}/holders`);
-  const swap = swaps.some((swap) => swap === node || realPath(root + swap) === root + node);
+  const isNode = (other: string) => other === node || realPath(root + other) === root + node;
+  const mounts = users.mounts.filter((mount) => mount.number === number || mount.source === node);
+  const loops = users.loops.filter(({ file }) => isNode(file));
   return [
-    ...mounted.map(({ point }) => ({ name, use: `is mounted on ${point}` })),
-    ...holders.map((holder) => ({ name, use: `is held by ${holder}` })),
-    ...(swap ? [{ name, use: 'is swap space' }] : []),
+    ...mounts.map(({ point }) => ({ name, use: `is mounted on ${point}` })),
+    ...holdersOf(path, root).map((holder) => ({ name, use: `is held by ${holder}` })),
+    ...loops.map((loop) => ({ name, use: `is held by ${loop.name}` })),
+    ...(users.swaps.some(isNode) ? [{ name, use: 'is swap space' }] : []),
   ];
+}
+
+/** The block devices made of a disk or partition: md, bcache, dm with the name it was given. */
+function holdersOf(path: string, root: string): string[] {
+  return listNames(`${path}/holders`).map((holder) => {
+    const mapped = readText(`${root}/sys/block/${holder}/dm/name`);
+    return mapped === undefined ? holder : `${holder} (${mapped})`;
+  });
+}
+
+/** The processes that have these open, without a claim perhaps. */
+async function findOpeners(parts: readonly Part[], root: string): Promise<DiskUse[]> {
+  const names = new Map(
+    parts.map(({ name, path, kind }) => [kind + readText(`${path}/dev`), name] as const),
+  );
+  const nodes = await findOpenNodes([...names.keys()], root);
+  return nodes.map(({ number, holder }) => ({
+    name: names.get(number) as string,
+    use: `is open in ${nameHolder(holder)}`,
+  }));
 }
 
 /**
@@ -106,4 +151,18 @@ function readMounts(root: string): Mount[] {
 function readSwaps(root: string): string[] {
   const lines = (readText(`${root}/proc/swaps`) ?? '').split('\n').slice(1);
   return lines.flatMap((line) => line.split(/\s/, 1)).filter((name) => name !== '');
+}
+
+/** A loop device, and what it shows as a disk of its own. */
+interface Loop {
+  name: string;
+  file: string;
+}
+
+function readLoops(root: string): Loop[] {
+  const block = `${root}/sys/block`;
+  return listNames(block).flatMap((name) => {
+    const file = readText(`${block}/${name}/loop/backing_file`);
+    return file === undefined ? [] : [{ name, file }];
+  });
 }

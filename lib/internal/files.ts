@@ -7,7 +7,7 @@ import { basename } from 'node:path';
 import { errorFromNative } from '../errors.js';
 
 /** How the kernel says that something is not there, not of that kind, or not for this user to see. */
-const absences = ['ENOENT', 'ENOTDIR', 'ENODEV', 'ENXIO', 'EINVAL', 'EACCES', 'EPERM'];
+const absences = ['ENOENT', 'ENOTDIR', 'ENODEV', 'ENXIO', 'ESRCH', 'EINVAL', 'EACCES', 'EPERM'];
 
 /** Whether a failed look means that there is nothing. */
 export function isAbsence(failure: unknown): boolean {
@@ -20,7 +20,8 @@ export function lookFailed(failure: unknown): unknown {
   return errno === undefined ? failure : errorFromNative({ errno, syscall, request: '', path });
 }
 
-function orNothing<T>(look: () => T): T | undefined {
+/** What a look gives; undefined where there is nothing. */
+export function orNothing<T>(look: () => T): T | undefined {
   try {
     return look();
   } catch (failure) {
@@ -65,6 +66,16 @@ export function listNames(path: string): string[] {
 /** Where a path leads once all its links are followed. */
 export function realPath(path: string): string | undefined {
   return orNothing(() => realpathSync(path));
+}
+
+/** Whether a path with all its links followed leads to a PCI device, or to something of it. */
+export function isBelow(path: string, address: string): boolean {
+  return `${path}/`.includes(`/${address}/`);
+}
+
+/** What a look gives that takes its time; undefined where there is nothing. */
+export async function ifThere<T>(look: Promise<T>): Promise<T | undefined> {
+  return look.catch(nothingIfAbsent);
 }
 
 /** The first bytes of a file that may take its time; fewer where it is shorter. */

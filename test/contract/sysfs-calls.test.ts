@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Every look at sysfs and every write to it fails once: the right error, and a device stays with the driver it had.
+import { constants } from 'node:os';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { bindSteps } from '../../lib/hints.js';
 import { type Binding, bindDevice } from '../../lib/index.js';
 import { FakeFiles } from '../support/fake-files.js';
-import { type FakeKernel as FakeVfio, useFakeKernel } from '../support/testing.js';
+import { type FakeKernel as FakeVfio, syscalls, useFakeKernel } from '../support/testing.js';
 import { FakeKernel } from '../unit/lib-fake-sysfs.js';
 import { FakeTree } from '../unit/lib-fake-tree.js';
 import { address, mate, Scene } from './operations/scene.js';
@@ -39,6 +41,7 @@ beforeEach(() => {
   tree.driver('vfio-pci');
   tree.pci(address, { driver: 'nvme', group: 12 });
   tree.pci(mate, { group: 12 });
+  tree.file(`/sys/devices/pci0000:00/${address}/config`, new Uint8Array(16));
   const disk = `/sys/devices/pci0000:00/${address}/nvme/nvme0/nvme0n1`;
   tree.file(`${disk}/dev`, '259:0\n');
   tree.file(`${disk}/nvme0n1p1/partition`, '1\n');
@@ -47,7 +50,10 @@ beforeEach(() => {
   tree.file('/proc/swaps', 'Filename Type\n/dev/sda2 partition\n');
   tree.file('/dev/nvme0n1');
   tree.file('/dev/sda2');
+  tree.process(42, 'cat', ['/dev/null', 'pipe:[1]']);
+  tree.folder('/run/lock');
   sysfs = new FakeKernel(tree, address);
+  sysfs.natural = 'nvme';
   files = new FakeFiles(tree.root, (path, value) => sysfs.write(path, value));
   bindings = [];
 });
@@ -61,6 +67,9 @@ const prepared: Prepared = {
     const binding = await bindDevice(address);
     bindings.push(binding);
     return binding;
+  },
+  leave: async () => {
+    for (const step of bindSteps(address, 'nvme')) await sysfs.write(step.path, step.value);
   },
   get scene() {
     return scene;
@@ -123,5 +132,18 @@ describe('F22/ whichever look at sysfs or write to it fails, nothing is half don
       while (await fails(scenario, nth, errno)) nth++;
       expect(nth).toBeGreaterThan(1);
     }
+  });
+});
+
+describe('F22/ a lock that the kernel does not give leaves the device as it was, for', () => {
+  test.each(['EIO', 'ENOLCK'] as const)('%s', async (errno) => {
+    syscalls().fail(1, constants.errno[errno], 'flock');
+    await expect(prepared.bind()).rejects.toEqual(
+      withCode(errno, { name: 'VfioError', syscall: 'flock' }),
+    );
+    expect(standing()).toEqual(asBefore);
+    // The turn after that is free.
+    await prepared.bind();
+    await restoreAll();
   });
 });

@@ -273,15 +273,26 @@ const RUN_AND_TELL_REPORTS = `
   node ${join(guestRoot, 'test/harness/guest-reports.js')} ${GUEST_REPORTS} || exit
   exit $status`;
 
+/** What tests in the guest are told from outside. */
+function passedOn(): Environment {
+  const { VFIO_TEST_RACES = '' } = process.env;
+  return { VFIO_TEST_RACES };
+}
+
 /** build/guest is no package that has binaries: the one to use is named. */
 function guestProgram(args: readonly string[], instrument: Instrument | undefined) {
   if (instrument === undefined) {
-    const env = { VFIO_BINARY: join(projectRoot, 'build/Release/vfio.node') };
+    const env = { ...passedOn(), VFIO_BINARY: join(projectRoot, 'build/Release/vfio.node') };
     return { command: ['node', ...args], env };
   }
   const { LD_PRELOAD: WATCH = '', ...settings } = instrument.environment(GUEST_REPORTS);
   return {
     command: ['sh', '-c', RUN_AND_TELL_REPORTS, 'sh', ...args],
-    env: { ...settings, WATCH, VFIO_BINARY: join(instrument.build, 'Debug/vfio.node') },
+    env: {
+      ...passedOn(),
+      ...settings,
+      WATCH,
+      VFIO_BINARY: join(instrument.build, 'Debug/vfio.node'),
+    },
   };
 }

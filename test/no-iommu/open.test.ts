@@ -22,8 +22,9 @@ describe('S4/ without an IOMMU', () => {
 
   test('a device cannot be bound, and is as it was', async () => {
     await expect(bindDevice(address)).rejects.toMatchObject({
-      code: 'ERR_VFIO_NOT_BOUND',
-      hint: expect.stringContaining('It is in no IOMMU group'),
+      ...refused,
+      address,
+      hint: expect.stringContaining('No IOMMU is on'),
     });
     expect(driverOf(edu)).toBeUndefined();
   });

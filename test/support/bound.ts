@@ -8,7 +8,7 @@ import { readDevice } from '../../lib/pci.js';
 import { nvme, type VmDevice } from '../../vm/devices.js';
 import { nvmeDisk, sysfs } from './sysfs.js';
 
-export { driverOf, nvmeDisk, sysfs, until } from './sysfs.js';
+export { driverOf, nvmeDisk, overrideOf, sysfs, until } from './sysfs.js';
 
 /**
  * Binds these to vfio-pci before the tests of this group and gives them back after. What is bound already stays so: an

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// node:fs with a fake tree in place of /sys, /proc and /dev, where each call can fail.
+// node:fs with a fake tree in place of /sys, /proc, /dev and /run, where each call can fail.
 import fs from 'node:fs';
 import promises, { type FileHandle } from 'node:fs/promises';
 import { constants } from 'node:os';
@@ -14,8 +14,12 @@ const synchronous = [
   'readdirSync',
   'realpathSync',
   'statSync',
+  'lstatSync',
+  'mkdirSync',
+  'writeFileSync',
+  'renameSync',
 ] as const;
-const asynchronous = ['readFile', 'readdir', 'readlink'] as const;
+const asynchronous = ['readFile', 'readdir', 'readlink', 'stat', 'access'] as const;
 
 /** What it is called in an error of Node's. */
 const syscallOf: Record<string, string> = {
@@ -23,7 +27,12 @@ const syscallOf: Record<string, string> = {
   readFile: 'open',
   readdirSync: 'scandir',
   readdir: 'scandir',
+  writeFileSync: 'open',
 };
+
+function isOurs(path: unknown): path is string {
+  return typeof path === 'string' && /^\/(sys|proc|dev|run)(\/|$)/.test(path);
+}
 
 /** A file of sysfs acts on what is written to it. */
 export type Write = (path: string, value: string) => Promise<void>;
@@ -79,20 +88,23 @@ export class FakeFiles implements Disposable {
   #redirected(name: string): (real: Call) => Call {
     return (real) =>
       (path, ...rest) => {
-        const isOurs = typeof path === 'string' && /^\/(sys|proc|dev)\//.test(path);
-        if (!isOurs) return real(path, ...rest);
+        if (!isOurs(path)) return real(path, ...rest);
         const failure = this.#enter(name, path);
         const isAsync = (asynchronous as readonly string[]).includes(name);
         if (failure !== undefined && isAsync) return Promise.reject(failure);
         if (failure !== undefined) throw failure;
-        return real(this.#root + path, ...rest);
+        // A rename has two paths.
+        const [to, ...options] = rest;
+        return real(this.#root + path, isOurs(to) ? this.#root + to : to, ...options);
       };
   }
 
-  /** A file to be written to; what is written goes to whoever plays the kernel. */
+  /** A file to be read, or to be written to; what is written goes to whoever plays the kernel. */
   async #open(real: Call, path: unknown, rest: unknown[]): Promise<unknown> {
     if (typeof path !== 'string' || !path.startsWith('/sys/')) return real(path, ...rest);
     this.#mayFail('open', path);
+    if (rest.length === 0)
+      return this.#readable((await real(this.#root + path)) as FileHandle, path);
     const file: Pick<FileHandle, 'close'> & { write(text: string): Promise<void> } = {
       write: async (text) => {
         this.#mayFail('write', path);
@@ -101,6 +113,14 @@ export class FakeFiles implements Disposable {
       close: async () => this.#mayFail('close', path),
     };
     return file;
+  }
+
+  #readable(file: FileHandle, path: string): Pick<FileHandle, 'close' | 'read'> {
+    const read = async (...args: unknown[]) => {
+      this.#mayFail('read', path);
+      return (file.read as Call).apply(file, args);
+    };
+    return { read: read as FileHandle['read'], close: () => file.close() };
   }
 
   #mayFail(name: string, path: string): void {

@@ -1,8 +1,18 @@
 // SPDX-License-Identifier: MIT
 // What a peer process can be told to do, one step at a time: see peer.ts. It keeps what it opens.
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as vfio from '../../lib/index.js';
+import { readDevice } from '../../lib/pci.js';
 import { Edu } from './edu.js';
+
+/** One process's part of a race for a device. */
+export interface Turn {
+  /** It bound the device itself, rather than finding it bound. */
+  isOwn: boolean;
+  /** What had the device while it was this process's. */
+  drivers: (string | undefined)[];
+}
 
 let device: vfio.Device | undefined;
 let memory: vfio.DmaBuffer | undefined;
@@ -61,6 +71,19 @@ export const commands = {
 
   async bindDevice(address: string): Promise<void> {
     await vfio.bindDevice(address);
+  },
+
+  /** Binds a device, looks for so long whether it stays bound, and gives it back: what it saw. */
+  async takeTurn(address: string, milliseconds: number): Promise<Turn> {
+    const binding = await vfio.bindDevice(address);
+    const drivers = new Set<string | undefined>();
+    const isOwn = binding.steps.length > 0;
+    for (const end = performance.now() + milliseconds; isOwn && performance.now() < end; ) {
+      drivers.add(readDevice(address)?.driver);
+      await sleep(1);
+    }
+    await binding.restore();
+    return { isOwn, drivers: [...drivers] };
   },
 
   allocDma(bytes: number): bigint {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What sysfs says about devices of the test machine, and waiting for it to say so; also outside jest.
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readDevice } from '../../lib/pci.js';
 import type { VmDevice } from '../../vm/devices.js';
@@ -13,6 +13,11 @@ export function driverOf({ address }: VmDevice): string | undefined {
 /** A file of a device in sysfs. */
 export function sysfs({ address }: VmDevice, name: string): string {
   return `/sys/bus/pci/devices/${address}/${name}`;
+}
+
+/** What `driver_override` reserves a device for; `(null)` for nothing. */
+export function overrideOf(device: VmDevice): string {
+  return readFileSync(sysfs(device, 'driver_override'), 'utf8').trim();
 }
 
 /** The node of the NVMe disk, which appears some time after the kernel's driver has the controller. */

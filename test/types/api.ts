@@ -12,6 +12,8 @@ import {
   type Interrupt,
   listDevices,
   openDevice,
+  type Released,
+  releaseDevice,
   VfioError,
 } from 'vfio';
 
@@ -156,10 +158,15 @@ export async function binding(): Promise<void> {
   exactly<string | undefined>()(nvme.driver);
   await using bound = await bindDevice(nvme.address, { dryRun: true });
   exactly<readonly string[]>()(bound.steps);
+  exactly<boolean>()(bound.leftOver);
   await bound.restore();
+  const released: Released = await releaseDevice(nvme.address, { dryRun: true });
+  exactly<string | undefined>()(released.driver);
 
   // @ts-expect-error there is no force
   await bindDevice(nvme.address, { force: true });
+  // @ts-expect-error what it was bound to is remembered, not said
+  await releaseDevice(nvme.address, { driver: 'nvme' });
   // @ts-expect-error IDs are numbers
   await listDevices({ vendorId: '0x8086' });
 }

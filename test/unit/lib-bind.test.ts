@@ -2,7 +2,7 @@
 // bindDevice on a fake sysfs, with a stand-in for the kernel that acts on what is written.
 import { rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { bindAt, bindDevice } from '../../lib/bind.js';
+import { type Binding, bindAt, bindDevice } from '../../lib/bind.js';
 import { rejectionOf } from './lib-fake-native.js';
 import { FakeKernel } from './lib-fake-sysfs.js';
 import { FakeTree } from './lib-fake-tree.js';
@@ -171,19 +171,12 @@ describe('F22/ a step of binding that fails', () => {
     const error = await rejectionOf(bindAt(kernel, address, false));
     expect(error).toMatchObject({
       code: 'ERR_VFIO_NOT_BOUND',
+      message: expect.stringMatching(
+        /^vfio-pci did not take 0000:01:00.0. 0000:01:00.0 is bound to nvme now, .* is empty$/m,
+      ),
       hint: expect.stringContaining('dmesg'),
     });
     expect([kernel.driver, kernel.override]).toEqual(['nvme', '(null)']);
-  });
-
-  test('for want of an IOMMU says that too', async () => {
-    rmSync(`${tree.root}/sys/devices/pci0000:00/${address}/iommu_group`);
-    kernel.before.set(2, () => writeFileSync(kernel.root + override, '(null)\n'));
-    expect(await rejectionOf(bindAt(kernel, address, false))).toMatchObject({
-      code: 'ERR_VFIO_NOT_BOUND',
-      message: expect.stringContaining(`${address} is bound to no driver, not to vfio-pci`),
-      hint: expect.stringContaining('It is in no IOMMU group. '),
-    });
   });
 
   test('because this kernel has no driver_override is told by that', async () => {
@@ -223,10 +216,10 @@ describe('S2/ a race', () => {
     kernel.before.set(0, () => tree.unbind(address));
     expect(await rejectionOf(bindAt(kernel, address, false))).toMatchObject({
       code: 'ERR_VFIO_BUSY',
-      message: expect.stringContaining('it is bound to no driver now'),
+      message: expect.stringMatching(/is bound to no driver now, .* its driver: left alone$/m),
     });
     expect(kernel.writes).not.toContain(`${address} > ${probe}`);
-    expect(kernel.override).toBe('(null)');
+    expect([kernel.driver, kernel.override]).toEqual([undefined, '(null)']);
   });
 
   test('with another driver after the unbind leaves that driver alone', async () => {
@@ -234,6 +227,48 @@ describe('S2/ a race', () => {
     const error = await rejectionOf(bindAt(kernel, address, false));
     expect(error).toMatchObject({ code: 'ERR_VFIO_NOT_BOUND' });
     expect([kernel.driver, kernel.override]).toEqual(['other', '(null)']);
+  });
+
+  test('with a process that takes no turns stops, and leaves it what it bound', async () => {
+    const other = new FakeKernel(tree, address);
+    kernel.before.set(0, () => {
+      tree.unbind(address);
+      void other.write(override, 'vfio-pci');
+      void other.write(probe, address);
+    });
+    const error = await rejectionOf(bindAt(kernel, address, false));
+    expect(error.code).toBe('ERR_VFIO_BUSY');
+    expect(error.message).toMatch(
+      /is bound to vfio-pci now, .* driver_override is vfio-pci. .* left alone$/m,
+    );
+    expect(kernel.writes).toEqual([`vfio-pci > ${override}`]);
+    expect([kernel.driver, kernel.override]).toEqual(['vfio-pci', 'vfio-pci']);
+  });
+
+  test('with a whole binding in between leaves that to whoever holds it', async () => {
+    const first = new FakeKernel(tree, address);
+    let winner: Binding | undefined;
+    const write = kernel.write.bind(kernel);
+    kernel.write = async (path, value) => {
+      winner ??= await bindAt(first, address, false);
+      return write(path, value);
+    };
+    expect((await rejectionOf(bindAt(kernel, address, false))).code).toBe('ERR_VFIO_BUSY');
+    expect([kernel.driver, kernel.override]).toEqual(['vfio-pci', 'vfio-pci']);
+    await winner?.restore();
+    expect([kernel.driver, kernel.override]).toEqual(['nvme', '(null)']);
+  });
+
+  test('with another override before the unbind stops, and leaves that override alone', async () => {
+    const write = kernel.write.bind(kernel);
+    kernel.write = async (path, value) => {
+      await write(path, value);
+      if (path === override) await write(override, 'other');
+    };
+    const error = await rejectionOf(bindAt(kernel, address, false));
+    expect(error.code).toBe('ERR_VFIO_BUSY');
+    expect(error.message).toMatch(/is other. Another program changed its driver_override: left/);
+    expect([kernel.driver, kernel.override]).toEqual(['nvme', 'other']);
   });
 
   test('with a mount before the unbind stops', async () => {
@@ -305,7 +340,9 @@ describe('S2/ restoring', () => {
     };
     expect(await rejectionOf(binding.restore())).toMatchObject({
       code: 'ERR_VFIO_NOT_BOUND',
-      message: expect.stringContaining(`${address} is bound to vfio-pci, not to none`),
+      message: expect.stringContaining(
+        `vfio-pci keeps ${address}. ${address} is bound to vfio-pci now`,
+      ),
     });
   });
 

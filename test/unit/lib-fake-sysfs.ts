@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The part of the kernel that acts on what is written to the files of sysfs by which one device is bound.
 import { readFileSync, writeFileSync } from 'node:fs';
-import type { Sysfs } from '../../lib/bind.js';
+import type { Sysfs } from '../../lib/internal/sysfs.js';
 import { readDevice } from '../../lib/pci.js';
 import type { FakeTree } from './lib-fake-tree.js';
 
@@ -12,6 +12,8 @@ export class FakeKernel implements Sysfs {
   readonly writes: string[] = [];
   /** Happens before the write with this number. */
   before = new Map<number, () => void>();
+  /** The driver that takes the device when no override says another. */
+  natural: string | undefined;
   readonly #override: string;
   #attempts = 0;
 
@@ -46,7 +48,8 @@ export class FakeKernel implements Sysfs {
   }
 
   #probe(which: string): void {
-    if (this.driver === undefined && this.override !== '(null)')
-      this.tree.bind(which, this.override);
+    if (this.driver !== undefined) return;
+    const chosen = this.override === '(null)' ? this.natural : this.override;
+    if (chosen !== undefined) this.tree.bind(which, chosen);
   }
 }

@@ -1,23 +1,41 @@
 // SPDX-License-Identifier: MIT
 // bindDevice() on the real sysfs: to vfio-pci and back, and when it must not.
-import { spawnSync } from 'node:child_process';
-import { constants, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { bindDevice, openDevice } from '../../lib/index.js';
-import { blocked, edu, nvme, pair, type VmDevice } from '../../vm/devices.js';
-import { driverOf, groupNode, nvmeDisk, sysfs, until } from '../support/bound.js';
+import { blocked, edu, nvme, pair, rootPort, type VmDevice } from '../../vm/devices.js';
+import { driverOf, groupNode, nvmeDisk, overrideOf, sysfs, until } from '../support/bound.js';
 import { Holder } from '../support/holder.js';
 import { testIf } from '../support/skips.js';
 import { describeOn } from '../support/subject.js';
-
-function overrideOf(device: VmDevice): string {
-  return readFileSync(sysfs(device, 'driver_override'), 'utf8').trim();
-}
 
 /** Runs a program of the system to its end. */
 function run(program: string, ...args: string[]): void {
   const { status, stderr, error } = spawnSync(program, args, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`${program} ${args.join(' ')}: ${error?.message ?? stderr}`);
+}
+
+/** A device is not bound, by neither way to ask, and is as it was. */
+async function expectRefused(device: VmDevice, code: string, why: string): Promise<void> {
+  for (const dryRun of [true, false]) {
+    await expect(bindDevice(device.address, { dryRun })).rejects.toMatchObject({
+      code,
+      address: device.address,
+      message: expect.stringContaining(why),
+    });
+  }
+  expect([driverOf(device), overrideOf(device)]).toEqual([device.driver, '(null)']);
 }
 
 describeOn({ backend: 'type1' }, 'binding', () => {
@@ -161,17 +179,7 @@ describeOn({ backend: 'type1' }, 'binding', () => {
       undo = [];
     });
 
-    async function expectRefusal(use: string): Promise<void> {
-      for (const dryRun of [true, false]) {
-        await expect(bindDevice(nvme.address, { dryRun })).rejects.toMatchObject({
-          code: 'ERR_VFIO_BUSY',
-          address: nvme.address,
-          message: expect.stringContaining(use),
-        });
-      }
-      expect(driverOf(nvme)).toBe('nvme');
-      expect(overrideOf(nvme)).toBe('(null)');
-    }
+    const expectRefusal = (use: string) => expectRefused(nvme, 'ERR_VFIO_BUSY', use);
 
     test('while it is mounted', async () => {
       const disk = await nvmeDisk();
@@ -196,13 +204,61 @@ describeOn({ backend: 'type1' }, 'binding', () => {
       },
     );
 
-    test('while another process claims it', async () => {
-      const disk = await nvmeDisk();
-      await using holder = await Holder.of(disk, constants.O_RDONLY | constants.O_EXCL);
-      await expectRefusal('nvme0n1 is claimed');
+    test.each(['nvme0n1', 'ng0n1'])('while a process has /dev/%s open raw', async (name) => {
+      await nvmeDisk();
+      await using holder = await Holder.of(`/dev/${name}`, constants.O_RDONLY);
+      await expectRefusal(`${name} is open in process ${holder.pid} (node)`);
       await holder.release();
       const binding = await bindDevice(nvme.address, { dryRun: true });
       expect(binding.steps.length).toBe(3);
+    });
+
+    test('while a process has a node of another name open', async () => {
+      await nvmeDisk();
+      const [major, minor] = readFileSync('/sys/block/nvme0n1/dev', 'utf8').trim().split(':');
+      run('mknod', '/dev/same-disk', 'b', major as string, minor as string);
+      undo.push(() => rmSync('/dev/same-disk'));
+      await using holder = await Holder.of('/dev/same-disk', constants.O_RDONLY);
+      await expectRefusal(`nvme0n1 is open in process ${holder.pid} (node)`);
+    });
+
+    test('while it is mounted in another mount namespace', async () => {
+      const disk = await nvmeDisk();
+      run('mkfs.ext4', '-q', '-F', '-O', '^has_journal', disk, '16M');
+      mkdirSync(directory, { recursive: true });
+      undo.push(() => rmdirSync(directory));
+      const script = `mount -t ext4 ${disk} ${directory} && echo mounted && exec sleep 600`;
+      const child = spawn('unshare', ['--mount', 'sh', '-c', script]);
+      const ended = once(child, 'close');
+      await once(child.stdout, 'data');
+      await expectRefusal('nvme0n1 is claimed by another user of it');
+      child.kill();
+      await ended;
+    });
+  });
+
+  describe('a bridge is refused, and keeps its driver', () => {
+    test('because vfio-pci would not take it', async () => {
+      await expectRefused(rootPort, 'ERR_VFIO_UNSUPPORTED', `${rootPort.address} is a bridge`);
+    });
+  });
+
+  describe('a network device is refused', () => {
+    const { neighbour } = blocked;
+
+    test('while its interface has the default route', async () => {
+      const [name] = readdirSync(sysfs(neighbour, 'net')) as [string];
+      run('ip', 'address', 'add', '192.0.2.2/24', 'dev', name);
+      run('ip', 'link', 'set', name, 'up');
+      try {
+        run('ip', 'route', 'add', 'default', 'via', '192.0.2.1', 'dev', name);
+        await expectRefused(neighbour, 'ERR_VFIO_BUSY', `of this machine: ${name}`);
+      } finally {
+        run('ip', 'link', 'set', name, 'down');
+        run('ip', 'address', 'flush', 'dev', name);
+      }
+      const binding = await bindDevice(neighbour.address, { dryRun: true });
+      expect(binding.previousDriver).toBe('e1000e');
     });
   });
 

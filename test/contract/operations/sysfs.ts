@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 // What looks at sysfs and writes to it, by node:fs: where each of these calls can fail, too.
-import { type Binding, bindDevice, listDevices } from '../../../lib/index.js';
+import { type Binding, bindDevice, listDevices, releaseDevice } from '../../../lib/index.js';
 import { address, groupId, type Scene } from './scene.js';
 
 /** What there is before the operation. */
 export interface Prepared {
   /** The device in the hands of vfio-pci. */
   bind(): Promise<Binding>;
+  /** The same by a program that remembers nothing. */
+  leave(): Promise<void>;
   scene: Scene;
 }
 
@@ -37,6 +39,20 @@ export const sysfsOperations: Record<string, SysfsScenario[]> = {
     {
       on: 'that only says what it would do',
       run: () => bindDevice(address, { dryRun: true }),
+      isWhole: true,
+    },
+  ],
+  releaseDevice: [
+    { prepare: ({ bind }) => bind(), run: () => releaseDevice(address), isWhole: false },
+    {
+      on: 'of which nothing is remembered',
+      prepare: ({ leave }) => leave(),
+      run: () => releaseDevice(address),
+      isWhole: false,
+    },
+    {
+      on: 'that only says what it would do',
+      run: () => releaseDevice(address, { dryRun: true }),
       isWhole: true,
     },
   ],

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+// What devices were bound to before they were bound to vfio-pci, and by which process: remembered in a file below
+// /run, so that a process that was killed leaves a way back. A boot undoes bindings, and clears /run.
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import type { PciDevice } from '../pci.js';
+import { lookFailed, orNothing, readText } from './files.js';
+import { warn } from './report.js';
+import { inTurn, type Sysfs } from './sysfs.js';
+
+const folder = '/run/vfio';
+const file = `${folder}/bindings.json`;
+
+/** How a device stood, and which process changed that. */
+export interface Remembered {
+  vendorId: number;
+  deviceId: number;
+  /** Its driver; null for none. */
+  driver: string | null;
+  /** Its driver_override; '' for none. */
+  override: string;
+  pid: number;
+  /** When that process started, in the kernel's ticks: its number is used again. */
+  startTime: number;
+}
+
+/** What is remembered of this device; undefined when that is nothing, or was of another device at its address. */
+export function recall({ root }: Sysfs, device: PciDevice): Remembered | undefined {
+  const entry = readAll(root)?.[device.address];
+  if (!isRemembered(entry)) return undefined;
+  const isSame = entry.vendorId === device.vendorId && entry.deviceId === device.deviceId;
+  return isSame ? entry : undefined;
+}
+
+/** Remembers how a device stands before this process changes it. */
+export async function remember(
+  sysfs: Sysfs,
+  { address, vendorId, deviceId }: PciDevice,
+  before: { driver: string | undefined; override: string },
+): Promise<void> {
+  const { override, driver = null } = before;
+  const entry = { vendorId, deviceId, driver, override, ...thisProcess(sysfs.root) };
+  await change(sysfs, (all) => ({ ...all, [address]: entry }));
+}
+
+/** The device was given back. */
+export async function forget(sysfs: Sysfs, address: string): Promise<void> {
+  if (readAll(sysfs.root)?.[address] === undefined) return;
+  await change(sysfs, ({ [address]: _, ...others }) => others);
+}
+
+/** Whether the process that changed the device is still there. */
+export function isAlive(remembered: Remembered, root: string): boolean {
+  const { pid, startTime } = remembered;
+  return isOwn(remembered, root) || startTimeOf(pid, root) === startTime;
+}
+
+/** Whether it is this process. */
+export function isOwn({ pid, startTime }: Remembered, root: string): boolean {
+  const self = thisProcess(root);
+  return pid === self.pid && startTime === self.startTime;
+}
+
+function thisProcess(root: string): { pid: number; startTime: number } {
+  return { pid: process.pid, startTime: startTimeOf(process.pid, root) ?? 0 };
+}
+
+// proc(5): the name in parentheses may have spaces; after it the state is field 3, the start time field 22.
+function startTimeOf(pid: number, root: string): number | undefined {
+  const stat = readText(`${root}/proc/${pid}/stat`);
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? [];
+  const hasEnded = fields[0] === 'Z' || fields[0] === 'X';
+  return fields[19] === undefined || hasEnded ? undefined : Number(fields[19]);
+}
+
+type All = Record<string, unknown>;
+
+async function change(sysfs: Sysfs, edit: (all: All) => All): Promise<void> {
+  await inTurn(sysfs, 'bindings', async () => {
+    const path = sysfs.root + file;
+    try {
+      mkdirSync(sysfs.root + folder, { recursive: true, mode: 0o755 });
+      const all = readAll(sysfs.root) ?? setAside(path);
+      writeFileSync(`${path}.new`, `${JSON.stringify(edit(all), undefined, 2)}\n`, { mode: 0o644 });
+      renameSync(`${path}.new`, path);
+    } catch (failure) {
+      throw lookFailed(failure);
+    }
+  });
+}
+
+/** What the file says of every device; undefined when it is damaged. */
+function readAll(root: string): All | undefined {
+  const text = orNothing(() => readFileSync(root + file, 'utf8'));
+  if (text === undefined) return {};
+  try {
+    const all: unknown = JSON.parse(text);
+    return typeof all === 'object' && all !== null && !Array.isArray(all)
+      ? (all as All)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A damaged file hinders nobody from binding, and is kept for whoever can read it. */
+function setAside(path: string): All {
+  renameSync(path, `${path}.damaged`);
+  warn(`What devices were bound to before is lost`, {
+    message: `${path} was damaged, and is ${path}.damaged now`,
+  });
+  return {};
+}
+
+/** Names become parts of paths in sysfs. */
+const driverName = /^[\w-][\w.-]*$/;
+
+function isRemembered(entry: unknown): entry is Remembered {
+  if (typeof entry !== 'object' || entry === null) return false;
+  const { vendorId, deviceId, driver, override, pid, startTime } = entry as Partial<Remembered>;
+  return (
+    [vendorId, deviceId, pid, startTime].every(Number.isSafeInteger) &&
+    (driver === null || isName(driver)) &&
+    (override === '' || isName(override))
+  );
+}
+
+function isName(value: unknown): boolean {
+  return typeof value === 'string' && driverName.test(value);
+}

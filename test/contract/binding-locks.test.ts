@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+// The locks by which processes and threads take turns at binding.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { takeLock } from '../../lib/internal/locks.js';
+import { loadNative } from '../../lib/native.js';
+import { Holder } from '../support/holder.js';
+import { syscalls } from '../support/testing.js';
+import { FakeTree } from '../unit/lib-fake-tree.js';
+import { withCode } from './support.js';
+
+const SHORT_MS = 50;
+const folder = '/run/lock/vfio';
+
+let tree: FakeTree;
+
+beforeEach(() => {
+  tree = new FakeTree();
+});
+afterEach(() => {
+  syscalls().reset();
+  tree[Symbol.dispose]();
+});
+
+const take = (name = 'a', limit = SHORT_MS) => takeLock(name, tree.root, limit);
+const descriptors = () => readdirSync('/proc/self/fd').length;
+const busy = (message: string) =>
+  withCode('ERR_VFIO_BUSY', { message: expect.stringContaining(message) });
+
+/** A kernel without file locks says so at each of these calls. */
+function withoutFileLocks(): void {
+  syscalls().fail(1, constants.errno.ENOSYS, 'flock');
+}
+
+describe.each([
+  ['a file', () => {}],
+  ['a socket, on a kernel without file locks,', withoutFileLocks],
+])('S2/ a lock by %s', (_kind, prepare) => {
+  test('is one at a time, in one process too, and free again after', async () => {
+    // Of a name of its own: abstract sockets are seen by all processes.
+    const name = `test-${process.pid}`;
+    const before = descriptors();
+    prepare();
+    const release = await take(name);
+    prepare();
+    await expect(take(name)).rejects.toEqual(busy(`${folder}/${name}.lock is locked by`));
+    prepare();
+    (await take(`${name}-other`))();
+    prepare();
+    const waiting = take(name, 10_000);
+    setTimeout(release, SHORT_MS);
+    (await waiting)();
+    expect(descriptors()).toBe(before);
+  });
+});
+
+describe('S2/ a lock', () => {
+  test('of this process is said to be', async () => {
+    tree.file('/proc/locks', '');
+    const release = await take();
+    const { dev, ino } = statSync(`${tree.root}${folder}/a.lock`);
+    const [major, minor] = [(dev >>> 8) & 0xfff, (dev & 0xff) | ((dev >>> 12) & 0xfff00)];
+    const hex = (number: number) => number.toString(16).padStart(2, '0');
+    const line = `1: FLOCK  ADVISORY  WRITE ${process.pid} ${hex(major)}:${hex(minor)}:${ino} 0 EOF`;
+    tree.file('/proc/locks', `${line}\n`);
+    await expect(take()).rejects.toEqual(busy(`is locked by this process (${process.pid})`));
+    release();
+  });
+
+  /** Takes the lock, says so and keeps it; as a program, and as that of a worker. */
+  const program = `
+    const [path, binary] = process.argv.slice(-2);
+    const fd = require('node:fs').openSync(path, 'r+');
+    if (require(binary).tryLock(fd)) console.log('locked');
+    setInterval(() => {}, 1000);
+  `;
+  const argv = () => [`${tree.root}${folder}/a.lock`, process.env.VFIO_BINARY as string];
+
+  test('of another process is free when that is killed', async () => {
+    (await take())();
+    const child = spawn(process.execPath, ['-e', program, ...argv()]);
+    await once(child.stdout, 'data');
+    await expect(take()).rejects.toEqual(busy('is locked by'));
+    const waiting = take('a', 10_000);
+    child.kill('SIGKILL');
+    (await waiting)();
+  });
+
+  test('of a worker is free when that ends', async () => {
+    (await take())();
+    const worker = new Worker(program, { eval: true, argv: argv(), stdout: true });
+    await once(worker.stdout, 'data');
+    await expect(take()).rejects.toEqual(busy('is locked by'));
+    await worker.terminate();
+    (await take())();
+  });
+
+  test('is not inherited by a child process', async () => {
+    const release = await take();
+    await using _child = await Holder.of('/dev/null', 0);
+    release();
+    (await take())();
+  });
+
+  test('that is refused leaves no descriptor open', async () => {
+    const before = descriptors();
+    syscalls().fail(1, constants.errno.ENOLCK, 'flock');
+    await expect(take()).rejects.toEqual(withCode('ENOLCK', { syscall: 'flock' }));
+    expect(descriptors()).toBe(before);
+  });
+
+  test('is of no descriptor that is not open', () => {
+    expect(() => loadNative().tryLock(-1)).toThrow();
+  });
+});
+
+describe('S2/ a folder of locks is refused', () => {
+  const path = () => tree.root + folder;
+
+  test('when it is a link to another', async () => {
+    mkdirSync(join(tree.root, 'elsewhere'));
+    tree.folder('/run/lock');
+    symlinkSync(join(tree.root, 'elsewhere'), path());
+    await expect(take()).rejects.toEqual(
+      busy(`${path()}, where the locks for binding are, is not a`),
+    );
+    expect(existsSync(join(tree.root, 'elsewhere/a.lock'))).toBe(false);
+  });
+
+  test('when others can change it', async () => {
+    tree.folder(folder);
+    chmodSync(path(), 0o777);
+    await expect(take()).rejects.toEqual(busy('can be changed by other users'));
+  });
+
+  test('when a lock in it is a link', async () => {
+    tree.folder(folder);
+    writeFileSync(join(tree.root, 'file'), '');
+    symlinkSync(join(tree.root, 'file'), `${path()}/a.lock`);
+    await expect(take()).rejects.toEqual(withCode('ELOOP', { syscall: 'open' }));
+  });
+});

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: MIT
+// What a process leaves behind that was interrupted between binding a device and giving it back, and the ways back.
+import { readFileSync, writeFileSync } from 'node:fs';
+import promises from 'node:fs/promises';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { bindAt } from '../../lib/bind.js';
+import { releaseAt, releaseDevice } from '../../lib/release.js';
+import { catchWarnings, rejectionOf } from './lib-fake-native.js';
+import { FakeKernel } from './lib-fake-sysfs.js';
+import { FakeTree } from './lib-fake-tree.js';
+
+const address = '0000:01:00.0';
+const remembered = '/run/vfio/bindings.json';
+const override = `/sys/bus/pci/devices/${address}/driver_override`;
+const probe = '/sys/bus/pci/drivers_probe';
+const unbind = (driver: string) => `/sys/bus/pci/drivers/${driver}/unbind`;
+const bind = (driver: string) => `/sys/bus/pci/drivers/${driver}/bind`;
+
+let tree: FakeTree;
+let kernel: FakeKernel;
+
+beforeEach(() => {
+  tree = new FakeTree();
+  tree.driver('vfio-pci');
+  tree.pci(address, { driver: 'nvme', group: 12 });
+  kernel = new FakeKernel(tree, address);
+});
+
+afterEach(() => {
+  jest.restoreAllMocks();
+  tree[Symbol.dispose]();
+});
+
+type Entries = Record<string, Record<string, unknown>>;
+
+function entries(): Entries {
+  return JSON.parse(readFileSync(tree.root + remembered, 'utf8'));
+}
+
+/** Changes what is remembered of the device. */
+function change(fields: Record<string, unknown>): void {
+  tree.file(remembered, JSON.stringify({ [address]: { ...entries()[address], ...fields } }));
+}
+
+/** Number 41 started at 1000; `state` as ps shows it. */
+function process41(startTime = 1000, state = 'S'): void {
+  const fields = [state, ...Array(18).fill('0'), `${startTime}`, '0'];
+  tree.file('/proc/41/stat', `41 (a) b) ${fields.join(' ')}\n`);
+}
+
+/** The process that bound the device is another one: number 41, which started at 1000. */
+function byProcess41(): void {
+  change({ pid: 41, startTime: 1000 });
+}
+
+/** A process binds the device, and ends. */
+async function leaveBound(): Promise<void> {
+  await bindAt(kernel, address, false);
+  byProcess41();
+  kernel.writes.length = 0;
+}
+
+describe('S2/ a binding is remembered', () => {
+  test('before anything is written, until the device is given back', async () => {
+    let seen: unknown;
+    kernel.before.set(0, () => {
+      seen = entries();
+    });
+    const binding = await bindAt(kernel, address, false);
+    const entry = {
+      ...{ vendorId: 0x1b36, deviceId: 0x0010, driver: 'nvme', override: '' },
+      ...{ pid: process.pid, startTime: 0 },
+    };
+    expect(seen).toEqual({ [address]: entry });
+    expect(entries()).toEqual(seen);
+    await binding.restore();
+    expect(entries()).toEqual({});
+  });
+
+  test('no longer than it lasts: not when it failed', async () => {
+    kernel.before.set(2, () => writeFileSync(kernel.root + override, '(null)\n'));
+    await rejectionOf(bindAt(kernel, address, false));
+    expect(entries()).toEqual({});
+  });
+
+  test('beside those of other devices', async () => {
+    tree.file(remembered, '{"0000:02:00.0": "of a later version"}');
+    const binding = await bindAt(kernel, address, false);
+    expect(Object.keys(entries())).toEqual(['0000:02:00.0', address]);
+    await binding.restore();
+    expect(entries()).toEqual({ '0000:02:00.0': 'of a later version' });
+  });
+
+  test('by no dry run', async () => {
+    await bindAt(kernel, address, true);
+    expect(() => entries()).toThrow('ENOENT');
+  });
+
+  test.each(['{"0000:02:00.0": {', '[]', 'null'])(
+    'also where the file is damaged: %s; that is kept, and said',
+    async (damage) => {
+      tree.file(remembered, damage);
+      const warnings = catchWarnings();
+      await bindAt(kernel, address, false);
+      expect(Object.keys(entries())).toEqual([address]);
+      expect(readFileSync(`${tree.root}${remembered}.damaged`, 'utf8')).toBe(damage);
+      expect(warnings).toEqual([
+        { code: undefined, message: expect.stringContaining('bindings.json.damaged') },
+      ]);
+    },
+  );
+});
+
+describe('S2/ a device that was left over', () => {
+  test('is said to be, and goes back to the driver it had before that', async () => {
+    await leaveBound();
+    const binding = await bindAt(kernel, address, false);
+    expect(binding).toMatchObject({ leftOver: true, previousDriver: 'nvme', steps: [] });
+    expect(kernel.writes).toEqual([]);
+    expect(entries()[address]).toMatchObject({ driver: 'nvme', pid: process.pid });
+    await binding.restore();
+    expect([kernel.driver, kernel.override]).toEqual(['nvme', '(null)']);
+    expect(entries()).toEqual({});
+  });
+
+  test.each([
+    ['its number is of a later process', 2000, 'S'],
+    ['it is a zombie', 1000, 'Z'],
+  ])('is known to be when %s', async (_when, startTime, state) => {
+    await leaveBound();
+    process41(startTime, state);
+    expect((await bindAt(kernel, address, true)).leftOver).toBe(true);
+  });
+
+  test.each([
+    ['its process is there', () => process41()],
+    ['this process bound it', () => change({ pid: process.pid, startTime: 0 })],
+    ['another device was plugged', () => change({ deviceId: 1 })],
+    ['nothing is remembered', () => tree.file(remembered, '{}')],
+    ['what is remembered is no driver', () => change({ driver: '../../etc' })],
+    ['what is remembered is no override', () => change({ override: 'a b' })],
+    ['what is remembered is damaged', () => tree.file(remembered, '{')],
+  ])('is none when %s', async (_when, make) => {
+    await leaveBound();
+    make();
+    const binding = await bindAt(kernel, address, false);
+    expect(binding).toMatchObject({ leftOver: false, previousDriver: 'vfio-pci', steps: [] });
+    await binding.restore();
+    expect(kernel.writes).toEqual([]);
+    expect(kernel.driver).toBe('vfio-pci');
+  });
+
+  test('in the middle of binding is bound, and goes back all the way', async () => {
+    await leaveBound();
+    tree.unbind(address);
+    const binding = await bindAt(kernel, address, false);
+    expect(binding).toMatchObject({ leftOver: true, previousDriver: 'nvme' });
+    expect(kernel.driver).toBe('vfio-pci');
+    await binding.restore();
+    expect([kernel.driver, kernel.override]).toEqual(['nvme', '(null)']);
+  });
+
+  test.each([
+    ['before the unbinding', () => tree.bind(address, 'nvme')],
+    ['after the unbinding', () => tree.unbind(address)],
+  ])('%s goes back all the way when it cannot be bound', async (_when, make) => {
+    await leaveBound();
+    make();
+    kernel.before.set(5, () => writeFileSync(kernel.root + override, '(null)\n'));
+    kernel.before.set(4, () => writeFileSync(kernel.root + override, '(null)\n'));
+    expect((await rejectionOf(bindAt(kernel, address, false))).code).toMatch(/^ERR_VFIO_/);
+    expect([kernel.driver, kernel.override]).toEqual(['nvme', '(null)']);
+  });
+
+  test('stays bound for a process that may not write to sysfs', async () => {
+    await leaveBound();
+    const failure = Object.assign(new Error(), { code: 'EACCES', errno: -13, syscall: 'access' });
+    const access = jest.spyOn(promises, 'access').mockRejectedValue(failure);
+    const binding = await bindAt(kernel, address, false);
+    expect(binding).toMatchObject({ leftOver: false, previousDriver: 'vfio-pci' });
+    await binding.restore();
+    expect(kernel.writes).toEqual([]);
+    tree.bind(address, 'nvme');
+    for (const call of [bindAt(kernel, address, false), releaseAt(kernel, address, false)]) {
+      expect(await rejectionOf(call)).toMatchObject({
+        code: 'EACCES',
+        path: override,
+        hint: expect.stringContaining('needs root'),
+      });
+    }
+    access.mockRestore();
+  });
+});
+
+test('S2/ restoring leaves a device alone that another process has bound since', async () => {
+  const binding = await bindAt(kernel, address, false);
+  byProcess41();
+  process41();
+  const error = await rejectionOf(binding.restore());
+  expect(error).toMatchObject({ code: 'ERR_VFIO_BUSY' });
+  expect(error.message).toContain('bound to vfio-pci now, by process 41: left alone');
+  expect(kernel.driver).toBe('vfio-pci');
+});
+
+describe('S2/ releasing a device', () => {
+  test('gives it back to what is remembered', async () => {
+    await leaveBound();
+    const steps = [
+      `echo > ${override}`,
+      `echo ${address} > ${unbind('vfio-pci')}`,
+      `echo ${address} > ${bind('nvme')}`,
+    ];
+    expect(await releaseAt(kernel, address, true)).toEqual({ address, driver: 'vfio-pci', steps });
+    expect(kernel.writes).toEqual([]);
+    expect(await releaseAt(kernel, address, false)).toEqual({ address, driver: 'nvme', steps });
+    expect([kernel.driver, kernel.override]).toEqual(['nvme', '(null)']);
+    expect(entries()).toEqual({});
+  });
+
+  test('gives it back to no driver when it had none, with the override it had', async () => {
+    tree.unbind(address);
+    writeFileSync(kernel.root + override, 'other\n');
+    await leaveBound();
+    expect(await releaseAt(kernel, address, false)).toMatchObject({ driver: undefined });
+    expect([kernel.driver, kernel.override]).toEqual([undefined, 'other']);
+  });
+
+  test('lets the kernel choose when nothing is remembered', async () => {
+    await leaveBound();
+    tree.file(remembered, '{}');
+    kernel.natural = 'nvme';
+    expect(await releaseAt(kernel, address, false)).toEqual({
+      address,
+      driver: 'nvme',
+      steps: [
+        `echo > ${override}`,
+        `echo ${address} > ${unbind('vfio-pci')}`,
+        `echo ${address} > ${probe}`,
+      ],
+    });
+  });
+
+  test('finishes one that was interrupted', async () => {
+    await leaveBound();
+    kernel.before.set(5, () => {
+      throw Object.assign(new Error(), { errno: -5, syscall: 'write' });
+    });
+    const error = await rejectionOf(releaseAt(kernel, address, false));
+    expect(error).toMatchObject({ code: 'EIO', path: bind('nvme') });
+    expect(error.message).toContain(`${address} is bound to no driver now`);
+    expect(await releaseAt(kernel, address, false)).toMatchObject({ driver: 'nvme' });
+  });
+
+  test.each([
+    ['takes an override for vfio-pci from a device that another driver has', 'vfio-pci', '(null)'],
+    ['leaves any other override alone', 'nvme', 'nvme'],
+  ])('%s', async (_what, before, after) => {
+    writeFileSync(kernel.root + override, `${before}\n`);
+    expect(await releaseAt(kernel, address, false)).toMatchObject({ driver: 'nvme' });
+    expect([kernel.driver, kernel.override]).toEqual(['nvme', after]);
+    expect(kernel.writes.length).toBe(before === after ? 0 : 1);
+  });
+
+  test('tells when the driver does not take it back', async () => {
+    await leaveBound();
+    const write = kernel.write.bind(kernel);
+    kernel.write = async (path, value) => {
+      if (path !== bind('nvme')) await write(path, value);
+    };
+    const error = await rejectionOf(releaseAt(kernel, address, false));
+    expect(error.code).toBe('ERR_VFIO_NOT_BOUND');
+    expect(error.message).toContain(
+      `nvme did not take ${address}. ${address} is bound to no driver`,
+    );
+    expect(Object.keys(entries())).toEqual([address]);
+  });
+
+  test.each([
+    ['../../etc', {}, 'ERR_VFIO_ADDRESS'],
+    [address, { dryrun: true }, 'ERR_INVALID_ARG_VALUE'],
+    [address, { dryRun: 1 }, 'ERR_INVALID_ARG_TYPE'],
+    ['0000:ff:1f.7', {}, 'ENODEV'],
+  ])('is refused for %s with %j', async (where, options, code) => {
+    expect((await rejectionOf(releaseDevice(where, options as never))).code).toBe(code);
+  });
+});

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// Two processes that bind and give back the same device, at once: they take turns, and whoever bound it has it.
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { blocked, nvme, type VmDevice } from '../../vm/devices.js';
+import { driverOf, nvmeDisk, overrideOf } from '../support/bound.js';
+import { Peer } from '../support/peer.js';
+import { describeOn } from '../support/subject.js';
+
+/** How often they race; more of it by `VFIO_TEST_RACES=200`. */
+const rounds = Number(process.env.VFIO_TEST_RACES || 10);
+/** A hang guard: a round takes some seconds in emulation, on a busy machine. */
+const ROUND_LIMIT_MS = 30_000;
+
+describeOn({ backend: 'type1' }, 'S2/ binding in a race', () => {
+  let peers: [Peer, Peer];
+
+  beforeAll(async () => {
+    await nvmeDisk();
+    peers = [new Peer(), new Peer()];
+  });
+  afterAll(async () => {
+    for (const peer of peers) await peer.kill();
+  });
+
+  /** Both bind the device, look for some milliseconds whether it stays bound, and give it back. */
+  async function race(device: VmDevice, milliseconds: number): Promise<void> {
+    const { address, driver } = device;
+    const turns = await Promise.all(
+      peers.map((peer) => peer.call('takeTurn', address, milliseconds)),
+    );
+    const owners = turns.filter(({ isOwn }) => isOwn);
+    expect(owners.length).toBeGreaterThan(0);
+    for (const { drivers } of owners) expect(drivers).toEqual(['vfio-pci']);
+    expect([driverOf(device), overrideOf(device)]).toEqual([driver, '(null)']);
+  }
+
+  test.each([
+    // The controller of a disk takes its kernel driver seconds to let go of.
+    { name: 'an NVMe controller', device: nvme, times: Math.ceil(rounds / 5) },
+    { name: 'a network device', device: blocked.neighbour, times: rounds },
+  ])(
+    'two processes take turns at $name, $times times',
+    async ({ device, times }) => {
+      for (let round = 0; round < times; round++) await race(device, 1 + (round % 20));
+      await nvmeDisk();
+    },
+    rounds * ROUND_LIMIT_MS,
+  );
+});
