@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Whether vfio-pci would take a device, and whether somebody needs it: said before anything is unbound.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { VfioError } from '../errors.js';
 import { echo, noIommu } from '../hints.js';
 import { devicePath, type PciDevice, readHeader } from '../pci.js';
-import { findDiskUses } from './disks.js';
+import { type DiskUse, findDiskUses } from './disks.js';
 import { exists, listNames, readNumber, readText } from './files.js';
 import { findDefaultRoutes } from './networks.js';
 
@@ -82,12 +83,26 @@ function mustNotBeDenied({ address, vendorId, deviceId }: PciDevice, root: strin
 }
 
 async function mustCarryNoDiskInUse(address: string, root: string): Promise<void> {
-  const uses = await findDiskUses(address, root);
+  const uses = await findLastingUses(address, root);
   if (uses.length === 0) return;
   const list = uses.map(({ name, use }) => `${name} ${use}`).join(', ');
   const hint =
     'First unmount it, take it out of what holds it, or end the process that has it open.';
   throw new VfioError('ERR_VFIO_BUSY', `${address} has a disk in use: ${list}`, { address, hint });
+}
+
+/** udev and its helpers open a disk when it appears; they are done within this time. */
+const PASSING_MS = 1000;
+const RETRY_MS = 50;
+
+async function findLastingUses(address: string, root: string): Promise<DiskUse[]> {
+  const deadline = performance.now() + PASSING_MS;
+  for (;;) {
+    const uses = await findDiskUses(address, root);
+    const mayPass = uses.length > 0 && uses.every(({ isOpen }) => isOpen);
+    if (!mayPass || performance.now() > deadline) return uses;
+    await sleep(RETRY_MS);
+  }
 }
 
 function mustCarryNoDefaultRoute(address: string, root: string): void {

@@ -11,6 +11,8 @@ import { findOpenNodes } from './holders.js';
 export interface DiskUse {
   name: string;
   use: string;
+  /** A process has it open, and nothing more: that may pass. */
+  isOpen?: true;
 }
 
 /** What uses the disks behind a PCI device. */
@@ -107,6 +109,7 @@ async function findOpeners(parts: readonly Part[], root: string): Promise<DiskUs
   return nodes.map(({ number, holder }) => ({
     name: names.get(number) as string,
     use: `is open in ${nameHolder(holder)}`,
+    isOpen: true,
   }));
 }
 

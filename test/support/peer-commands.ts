@@ -78,10 +78,11 @@ export const commands = {
     const binding = await vfio.bindDevice(address);
     const drivers = new Set<string | undefined>();
     const isOwn = binding.steps.length > 0;
-    for (const end = performance.now() + milliseconds; isOwn && performance.now() < end; ) {
-      drivers.add(readDevice(address)?.driver);
+    const end = performance.now() + milliseconds;
+    do {
+      if (isOwn) drivers.add(readDevice(address)?.driver);
       await sleep(1);
-    }
+    } while (performance.now() < end);
     await binding.restore();
     return { isOwn, drivers: [...drivers] };
   },

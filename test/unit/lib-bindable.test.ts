@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What bindDevice refuses before it changes anything, in a dry run too.
+import { rmSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { bindAt } from '../../lib/bind.js';
 import { rejectionOf } from './lib-fake-native.js';
@@ -126,4 +127,30 @@ test('S2/ a network device is refused while the default route needs it', async (
   });
   tree.file('/proc/net/route', `Iface\n${route('eth0')}`);
   expect((await refusal()).message).toContain('the default route of this machine: eth0\n');
+});
+
+describe('S2/ a disk that a process has open', () => {
+  beforeEach(() => {
+    have({});
+    const disk = `${device}/nvme/nvme0`;
+    tree.file(`${disk}/nvme0n1/dev`, '259:0\n');
+    tree.link('/sys/block/nvme0n1', `${disk}/nvme0n1`);
+    // The number of /dev/null, which everybody can open.
+    tree.file(`${disk}/ng0n1/dev`, '1:3\n');
+    tree.link('/sys/class/nvme-generic/ng0n1', `${disk}/ng0n1`);
+    tree.process(42, '(udev-worker)', ['/dev/null']);
+  });
+
+  test('keeps its device, and the process is named', async () => {
+    expect(await refusal()).toMatchObject({
+      code: 'ERR_VFIO_BUSY',
+      message: expect.stringContaining('ng0n1 is open in process 42 ((udev-worker))'),
+      hint: expect.stringContaining('end the process'),
+    });
+  });
+
+  test('only for a moment is no hindrance: so does udev when a disk appears', async () => {
+    setTimeout(() => rmSync(`${tree.root}/proc/42`, { recursive: true }), 100);
+    await expectTaken();
+  });
 });

@@ -156,7 +156,7 @@ describe('S2/ a disk that a process has open, without a claim,', () => {
     tree.process(42, 'dd', ['/dev/nvme0n1', 'socket:[7]']);
     openNode([259, 0]);
     expect(await findDiskUses(address, tree.root)).toEqual([
-      { name: 'nvme0n1', use: 'is open in process 42 (dd)' },
+      { name: 'nvme0n1', use: 'is open in process 42 (dd)', isOpen: true },
     ]);
   });
 
@@ -166,7 +166,7 @@ describe('S2/ a disk that a process has open, without a claim,', () => {
     tree.process(42, 'qemu', ['/srv/jail/dev/vda (deleted)']);
     openNode([259, 300]);
     expect(await findDiskUses(address, tree.root)).toEqual([
-      { name: 'nvme0n1p2', use: 'is open in process 42 (qemu)' },
+      { name: 'nvme0n1p2', use: 'is open in process 42 (qemu)', isOpen: true },
     ]);
   });
 
@@ -177,7 +177,7 @@ describe('S2/ a disk that a process has open, without a claim,', () => {
     tree.link('/sys/class/nvme-generic/ng0n1', `${below}/nvme/nvme0/ng0n1`);
     tree.process(process.pid, 'node', ['/dev/null']);
     expect(await findDiskUses(address, tree.root)).toEqual([
-      { name: 'ng0n1', use: `is open in this process (${process.pid})` },
+      { name: 'ng0n1', use: `is open in this process (${process.pid})`, isOpen: true },
     ]);
   });
 
