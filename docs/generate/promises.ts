@@ -60,7 +60,10 @@ export const PROMISES: Readonly<Record<string, readonly [goesWrong: string, prom
   F21: ['kernel data that lies', 'bounded, checked, `ERR_VFIO_PROTOCOL`'],
   F22: ['any system call fails', 'its errno as an error; nothing leaks, nothing is half done'],
   S1: ['a PCI address from outside', 'one strict pattern, in TypeScript and in C++'],
-  S2: ['binding races with others', 'processes take turns; verified after, undone on failure; what is in use is refused; an interruption leaves a way back'],
+  S2: [
+    'binding races with others',
+    'processes take turns; verified after, undone on failure; what is in use is refused; an interruption leaves a way back',
+  ],
   S3: [
     'a program without root',
     'a node and a memory limit are all it takes: the VM tests pass so, too (`--suite vm-user`)',
