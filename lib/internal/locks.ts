@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Locks that processes and threads take turns by: flock on a file below /run/lock. Such a lock belongs to one opening
 // of the file, so that the end of the process or of the thread gives it back, and two calls in one process exclude
-// each other too. A kernel without file locks (CONFIG_FILE_LOCKING) has sockets, of which the same is true.
+// each other too.
 import { closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VfioError } from '../errors.js';
 import { type Holder, nameHolder } from '../hints.js';
@@ -27,19 +26,9 @@ export async function takeLock(
 ): Promise<Release> {
   const path = `${folder}/${name}.lock`;
   const deadline = performance.now() + limit;
-  try {
-    return await takeFile(path, root, deadline);
-  } catch (failure) {
-    if ((failure as VfioError).code !== 'ENOSYS') throw failure;
-    return takeSocket(path, deadline);
-  }
-}
-
-async function takeFile(path: string, root: string, deadline: number): Promise<Release> {
-  const { tryLock } = loadNative();
   const fd = openLock(path, root);
   try {
-    while (!callNative(() => tryLock(fd))) {
+    while (!isMine(fd)) {
       if (performance.now() > deadline) throw tooLong(path, await lockerOf(fd, root));
       await sleep(RETRY_MS);
     }
@@ -50,25 +39,15 @@ async function takeFile(path: string, root: string, deadline: number): Promise<R
   }
 }
 
-async function takeSocket(path: string, deadline: number): Promise<Release> {
-  for (;;) {
-    const release = await listen(path);
-    if (release !== undefined) return release;
-    if (performance.now() > deadline) throw tooLong(path, undefined);
-    await sleep(RETRY_MS);
+function isMine(fd: number): boolean {
+  const { tryLock } = loadNative();
+  try {
+    return callNative(() => tryLock(fd));
+  } catch (failure) {
+    // Nobody takes turns on a kernel without file locks: each step of binding still looks before it changes anything.
+    if ((failure as VfioError).code === 'ENOSYS') return true;
+    throw failure;
   }
-}
-
-/** Listens on an abstract address, which only one socket can have; undefined while another has it. */
-function listen(name: string): Promise<Release | undefined> {
-  return new Promise((resolve, reject) => {
-    const server = createServer((socket) => socket.destroy());
-    server.once('error', (failure: NodeJS.ErrnoException) => {
-      if (failure.code === 'EADDRINUSE') resolve(undefined);
-      else reject(lookFailed(failure));
-    });
-    server.listen({ path: `\0${name}`, exclusive: true }, () => resolve(() => server.close()));
-  });
 }
 
 function openLock(path: string, root: string): number {

@@ -40,34 +40,27 @@ const descriptors = () => readdirSync('/proc/self/fd').length;
 const busy = (message: string) =>
   withCode('ERR_VFIO_BUSY', { message: expect.stringContaining(message) });
 
-/** A kernel without file locks says so at each of these calls. */
-function withoutFileLocks(): void {
-  syscalls().fail(1, constants.errno.ENOSYS, 'flock');
-}
-
-describe.each([
-  ['a file', () => {}],
-  ['a socket, on a kernel without file locks,', withoutFileLocks],
-])('S2/ a lock by %s', (_kind, prepare) => {
+describe('S2/ a lock', () => {
   test('is one at a time, in one process too, and free again after', async () => {
-    // Of a name of its own: abstract sockets are seen by all processes.
-    const name = `test-${process.pid}`;
     const before = descriptors();
-    prepare();
-    const release = await take(name);
-    prepare();
-    await expect(take(name)).rejects.toEqual(busy(`${folder}/${name}.lock is locked by`));
-    prepare();
-    (await take(`${name}-other`))();
-    prepare();
-    const waiting = take(name, 10_000);
+    const release = await take();
+    await expect(take()).rejects.toEqual(busy(`${folder}/a.lock is locked by`));
+    (await take('other'))();
+    const waiting = take('a', 10_000);
     setTimeout(release, SHORT_MS);
     (await waiting)();
     expect(descriptors()).toBe(before);
   });
-});
 
-describe('S2/ a lock', () => {
+  test('is nobody’s on a kernel without file locks, where binding goes on without', async () => {
+    const before = descriptors();
+    const release = await take();
+    syscalls().fail(1, constants.errno.ENOSYS, 'flock');
+    (await take())();
+    release();
+    expect(descriptors()).toBe(before);
+  });
+
   test('of this process is said to be', async () => {
     tree.file('/proc/locks', '');
     const release = await take();

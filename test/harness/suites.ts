@@ -275,8 +275,8 @@ const RUN_AND_TELL_REPORTS = `
 
 /** What tests in the guest are told from outside. */
 function passedOn(): Environment {
-  const { VFIO_TEST_RACES = '' } = process.env;
-  return { VFIO_TEST_RACES };
+  const { VFIO_TEST_RACES = '', VFIO_TEST_ALLOCATIONS = '' } = process.env;
+  return { VFIO_TEST_RACES, VFIO_TEST_ALLOCATIONS };
 }
 
 /** build/guest is no package that has binaries: the one to use is named. */

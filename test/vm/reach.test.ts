@@ -12,7 +12,7 @@ const [narrow] = pair;
 const MiB = 2 ** 20;
 
 /** Ten thousand where there is the time for them. Every address below 256 MiB is given out within 156. */
-const rounds = Number(process.env.VFIO_TEST_ALLOCATIONS ?? 200);
+const rounds = Number(process.env.VFIO_TEST_ALLOCATIONS || 200);
 /** A transfer takes edu a tenth of a second. */
 const transfers = 20;
 
