@@ -43,9 +43,9 @@ std::optional<std::uint64_t> place(IovaRange range, std::uint64_t size, const Io
 Error no_room(std::uint64_t size, const IovaWish& wish) {
   std::string message = "no free IOVA range of " + std::to_string(size) + " bytes";
   if (wish.highest < IovaAllocator::kEnd - 1) {
-    const int bits = std::bit_width(wish.highest);
-    message += " is left below 2^" + std::to_string(bits) + ", which is all that a device of " +
-               std::to_string(bits) + " address bits reaches";
+    const std::string bits = std::to_string(std::bit_width(wish.highest));
+    message += " is left below 2^" + bits + ", which is all that a device of " + bits +
+               " address bits reaches";
   }
   return {ErrorCode::kRange, message};
 }
