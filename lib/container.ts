@@ -4,6 +4,7 @@ import {
   checkAddressBits,
   checkOpenOptions,
   Device,
+  type DeviceMemory,
   type OpenDeviceOptions,
   type OwnContainer,
 } from './device.js';
@@ -70,24 +71,6 @@ export let adoptOwner: (
   opened: Opened,
 ) => Promise<Device>;
 
-/** {@link Container.allocDma}, for a device of so many address bits. */
-export let allocFor: (
-  container: Container,
-  addressBits: number,
-  bytes: number,
-  options?: DmaOptions,
-) => DmaBuffer;
-/** {@link Container.allocDmaAsync}, likewise. */
-export let allocAsyncFor: (
-  container: Container,
-  addressBits: number,
-  bytes: number,
-  options?: DmaOptions,
-) => Promise<DmaBuffer>;
-
-/** Whether a buffer is open and the container's own. */
-export let ownsBuffer: (container: Container, buffer: DmaBuffer) => boolean;
-
 /** Descriptors and groups are numbers of the C type int. */
 const maxInt = 2 ** 31 - 1;
 
@@ -102,11 +85,6 @@ export class Container implements AsyncDisposable {
   static {
     adoptOwner = (container, device, opened) =>
       container.#devices.open(() => container.#adopt(device, opened, true));
-    allocFor = (container, addressBits, bytes, options = {}) =>
-      container.#alloc(checkDma(bytes, options, addressBits));
-    allocAsyncFor = async (container, addressBits, bytes, options = {}) =>
-      container.#allocAsync(checkDma(bytes, options, addressBits));
-    ownsBuffer = (container, buffer) => container.#buffers.has(buffer);
   }
 
   readonly #addon: Native;
@@ -273,12 +251,14 @@ export class Container implements AsyncDisposable {
     try {
       const onClosed = (closed: Device) => this.#devices.delete(closed);
       const native = this.#addon;
+      const memory = this.#memoryFor(opened.addressBits);
       const ownContainer = ownsContainer ? this.#asOwn() : undefined;
       return new Device(ours, {
         ...opened,
         native,
         device,
         container: this,
+        memory,
         ownContainer,
         onClosed,
       });
@@ -286,6 +266,16 @@ export class Container implements AsyncDisposable {
       await device.close();
       throw failure;
     }
+  }
+
+  /** What a device of so many address bits may do with the memory of its container. */
+  #memoryFor(addressBits: number): DeviceMemory {
+    return {
+      alloc: (bytes, options = {}) => this.#alloc(checkDma(bytes, options, addressBits)),
+      allocAsync: async (bytes, options = {}) =>
+        this.#allocAsync(checkDma(bytes, options, addressBits)),
+      owns: (buffer) => this.#buffers.has(buffer),
+    };
   }
 
   /** What the device may do whose own container this is. */

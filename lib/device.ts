@@ -2,7 +2,7 @@
 // An open PCI function.
 import { EventEmitter } from 'node:events';
 import { ConfigSpace } from './config-space.js';
-import { allocAsyncFor, allocFor, type Container } from './container.js';
+import type { Container } from './container.js';
 import { armInterrupts, awaitHotReset } from './diagnose.js';
 import type { DmaBuffer, DmaOptions } from './dma.js';
 import { closedError, rangeError, unsupportedError, VfioError } from './errors.js';
@@ -65,7 +65,7 @@ export interface OpenDeviceOptions {
    */
   requestGrace?: number | undefined;
   /**
-   * How many address bits the device drives when it does DMA, from 12 to 64; 64 unless said. Say less for a device
+   * How many address bits the device drives when it does DMA, from 17 to 64; 64 unless said. Say less for a device
    * that drives less, as a kernel driver does by `dma_set_mask()`: it cuts off the bits above and would write to
    * other memory of the program, which no IOMMU can notice. {@link Device.allocDma} then gives only buffers that it
    * reaches. Opening such a device moves nothing that is allocated already.
@@ -126,11 +126,20 @@ export interface OwnContainer {
   close(): Promise<void> | undefined;
 }
 
+/** @internal The memory of a container, as one of its devices reaches it. */
+export interface DeviceMemory {
+  alloc(bytes: number, options?: DmaOptions): DmaBuffer;
+  allocAsync(bytes: number, options?: DmaOptions): Promise<DmaBuffer>;
+  /** Whether a buffer is open and of this container. */
+  owns(buffer: DmaBuffer): boolean;
+}
+
 /** @internal What a device is made of. */
 export interface DeviceParts {
   native: Native;
   device: NativeDevice;
   container: Container;
+  memory: DeviceMemory;
   /** Its container, where that was made for it alone: closed with it. */
   ownContainer: OwnContainer | undefined;
   requestGrace: number | undefined;
@@ -155,9 +164,9 @@ export function checkOpenOptions<T extends OpenDeviceOptions>(
   return checked;
 }
 
-/** A device that reaches less than a page of 4 KiB reaches nothing. */
+/** The library gives out no address below 64 KiB, so that a device of fewer bits would have none. */
 export function checkAddressBits(bits: number): number {
-  return integer('addressBits', bits, 12, 64);
+  return integer('addressBits', bits, 17, 64);
 }
 
 /**
@@ -267,7 +276,7 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
    */
   allocDma(bytes: number, options?: DmaOptions): DmaBuffer {
     this.#mustBeOpen();
-    return allocFor(this.container, this.addressBits, bytes, options);
+    return this.#parts.memory.alloc(bytes, options);
   }
 
   /**
@@ -276,7 +285,7 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
    */
   async allocDmaAsync(bytes: number, options?: DmaOptions): Promise<DmaBuffer> {
     this.#mustBeOpen();
-    const allocate = () => allocAsyncFor(this.container, this.addressBits, bytes, options);
+    const allocate = () => this.#parts.memory.allocAsync(bytes, options);
     return startOpening(allocate, { refusal: () => this.#closedError() }).result;
   }
 
@@ -315,7 +324,8 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
    */
   grant(options: GrantOptions): Grant {
     this.#mustBeOpen();
-    return makeGrant({ device: this, native: this.#native, interrupts: this.#interrupts }, options);
+    const { device: native, memory } = this.#parts;
+    return makeGrant({ device: this, native, interrupts: this.#interrupts, memory }, options);
   }
 
   /**

@@ -17,7 +17,7 @@ export interface DmaOptions {
   /** The IOVA to map at; the library chooses one unless said. */
   iova?: bigint | undefined;
   /**
-   * How many address bits the device that uses the buffer drives, from 12 to 64: the buffer ends at or below 2 to
+   * How many address bits the device that uses the buffer drives, from 17 to 64: the buffer ends at or below 2 to
    * that power. Unless said, {@link Device.allocDma} takes the {@link Device.addressBits} of its device, and
    * {@link Container.allocDma} the smallest of the devices that are open in the container at that moment.
    */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What one thread lends another of a device, as the lender has it.
-import { ownsBuffer } from './container.js';
-import type { Device } from './device.js';
+import type { Device, DeviceMemory } from './device.js';
 import { DmaBuffer, lendBuffer } from './dma.js';
 import { typeError } from './errors.js';
 import { awaitNative, callNative } from './internal/call.js';
@@ -76,6 +75,8 @@ export interface Granter {
   device: Device;
   native: NativeDevice;
   interrupts: InterruptSet | undefined;
+  /** Of its container. */
+  memory: DeviceMemory;
 }
 
 /** @internal Use {@link Device.grant}. */
@@ -87,7 +88,7 @@ export function makeGrant(granter: Granter, given: GrantOptions): Grant {
   const memory = list('memory', checked.memory, DmaBuffer, 'a DmaBuffer');
   const indexes = regions.map((region) => checkRegion(device, region));
   const [interrupts, numbers] = checkVectors(granter, vectors);
-  const buffers = memory.map((buffer) => checkBuffer(device, buffer));
+  const buffers = memory.map((buffer) => checkBuffer(granter, buffer));
   const token = crypto.randomUUID();
   const offer = () => native.grant(token, unique(indexes), interrupts, unique(numbers), buffers);
   const grant = new Grant(ours, token, callNative(offer, device.address));
@@ -114,10 +115,9 @@ function checkVectors(
   return [lent[0]?.native, lent.map(({ index }) => index)];
 }
 
-function checkBuffer(device: Device, buffer: DmaBuffer): NativeDmaBuffer {
+function checkBuffer({ device, memory }: Granter, buffer: DmaBuffer): NativeDmaBuffer {
   const native = lendBuffer(buffer);
-  if (!ownsBuffer(device.container, buffer))
-    throw foreign('A DmaBuffer of another container', device);
+  if (!memory.owns(buffer)) throw foreign('A DmaBuffer of another container', device);
   return native;
 }
 

@@ -301,8 +301,14 @@ export class Interrupt implements AsyncIterable<number> {
         end: () => fail(closedError(this.#set)),
         serves: false,
       };
-      this.#subscribe(subscriber);
+      // First, because the class of a broken signal throws here.
       stopWatching = watchAbort(signal, fail);
+      try {
+        this.#subscribe(subscriber);
+      } catch (failure) {
+        stopWatching();
+        throw failure;
+      }
       if (timeout !== undefined) timer = setTimeout(() => fail(timedOut(timeout)), timeout);
     });
   }

@@ -39,7 +39,10 @@ export const PROMISES: Readonly<Record<string, readonly [goesWrong: string, prom
     'a thread or the process ends with everything open',
     'descriptors, mappings and threads go with it',
   ],
-  F12: ['memory is transferred or cloned', 'a view stays a view; nothing crashes'],
+  F12: [
+    'memory is transferred or cloned',
+    'a view stays a view, also of a thread that ended; nothing crashes',
+  ],
   F13: [
     'memory from elsewhere is to be mapped',
     'no call takes an address, a Buffer or an ArrayBuffer to map',

@@ -24,10 +24,15 @@ std::optional<VfToken> vf_token_from(const Napi::Value& value) {
   return VfToken::parse(value.ToString().Utf8Value());
 }
 
+std::optional<unsigned> address_bits_from(const Napi::Value& value) {
+  if (value.IsUndefined()) return std::nullopt;
+  return index_from(value);
+}
+
 OpenRequest request_from(const Napi::Value& value) {
   const Napi::Object object = value.ToObject();
   return {.address = address_from(object.Get("address")),
-          .address_bits = index_from(object.Get("addressBits")),
+          .address_bits = address_bits_from(object.Get("addressBits")).value_or(64),
           .vf_token = vf_token_from(object.Get("vfToken"))};
 }
 
@@ -66,11 +71,6 @@ std::uint64_t power_of_two_from(const Napi::Value& value, std::uint64_t none) {
     throw Error(ErrorCode::kRange, std::to_string(power) + " is not a power of two");
   }
   return power;
-}
-
-std::optional<unsigned> address_bits_from(const Napi::Value& value) {
-  if (value.IsUndefined()) return std::nullopt;
-  return index_from(value);
 }
 
 void release_groups(OpenContainer& container) noexcept {

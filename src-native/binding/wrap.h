@@ -15,6 +15,14 @@ inline Napi::TypeError wrong_object(Napi::Env env, const char* message) {
   return error;
 }
 
+/// What make_wrapped() passes to a constructor: the address of this. Programs have objects that
+/// hold other addresses, from Node itself.
+inline char maker = 0;
+
+inline bool is_maker(const Napi::Value& value) {
+  return value.IsExternal() && value.As<Napi::External<char>>().Data() == &maker;
+}
+
 /// `T` has a napi_type_tag of its own, `T::kTag`.
 template <typename T>
 class Wrap : public Napi::ObjectWrap<T> {
@@ -30,9 +38,9 @@ class Wrap : public Napi::ObjectWrap<T> {
   }
 
  protected:
-  /// For make_wrapped(), whose argument no program can have.
+  /// For make_wrapped(), whose argument no program has.
   explicit Wrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<T>(info) {
-    if (!info[0].IsExternal()) throw wrong_object(info.Env(), "Illegal constructor");
+    if (!is_maker(info[0])) throw wrong_object(info.Env(), "Illegal constructor");
     if (napi_type_tag_object(info.Env(), info.This(), &T::kTag) != napi_ok) {
       throw Napi::Error::New(info.Env());
     }
@@ -42,7 +50,7 @@ class Wrap : public Napi::ObjectWrap<T> {
 /// A new object of a class that derives from Wrap.
 inline Napi::Object make_wrapped(const Napi::FunctionReference& constructor) {
   const Napi::Env env = constructor.Env();
-  return constructor.New({Napi::External<void>::New(env, nullptr)});
+  return constructor.New({Napi::External<char>::New(env, &maker)});
 }
 
 }  // namespace vfio::binding

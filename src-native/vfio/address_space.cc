@@ -96,19 +96,12 @@ std::uint64_t AddressSpace::map(void* memory, const MapRequest& request) {
   return iova;
 }
 
-/// Aligned to the largest page that the IOMMU could use, if there is such a place.
 std::uint64_t AddressSpace::choose(const MapRequest& request) {
-  const std::uint64_t least = std::max(smallest_page(), request.alignment);
-  IovaWish wish{.alignment = std::max(page_size_for(request.size), least),
-                .boundary = request.boundary,
-                .highest = highest_for(request)};
-  try {
-    return allocator_.allocate(request.size, wish);
-  } catch (const Error&) {
-    if (wish.alignment == least) throw;
-  }
-  wish.alignment = least;
-  return allocator_.allocate(request.size, wish);
+  return allocator_.allocate(request.size,
+                             {.alignment = std::max(smallest_page(), request.alignment),
+                              .preferred = page_size_for(request.size),
+                              .boundary = request.boundary,
+                              .highest = highest_for(request)});
 }
 
 /// The last address that the device of a request reaches.

@@ -30,14 +30,26 @@ IovaRange common(IovaRange left, IovaRange right) {
   return {.first = std::max(left.first, right.first), .last = std::min(left.last, right.last)};
 }
 
-/// The first place for `size` bytes in a free range.
-std::optional<std::uint64_t> place(IovaRange range, std::uint64_t size, const IovaWish& wish) {
+/// The first place for `size` bytes in a range.
+std::optional<std::uint64_t> place(IovaRange range, std::uint64_t size, std::uint64_t alignment,
+                                   std::uint64_t boundary) {
   std::uint64_t iova = range.first;
-  if (!align_up(iova, wish.alignment)) return std::nullopt;
-  const bool crosses = wish.boundary != 0 && (iova ^ (iova + (size - 1))) >= wish.boundary;
-  if (crosses && !align_up(iova, wish.boundary)) return std::nullopt;
+  if (!align_up(iova, alignment)) return std::nullopt;
+  const bool crosses = boundary != 0 && (iova ^ (iova + (size - 1))) >= boundary;
+  if (crosses && !align_up(iova, boundary)) return std::nullopt;
   if (iova > range.last || size - 1 > range.last - iova) return std::nullopt;
   return iova;
+}
+
+/// What is reached below 4 GiB.
+IovaRange low_window(const IovaWish& wish) {
+  return {.first = IovaAllocator::kLowest,
+          .last = std::min(wish.highest, IovaAllocator::kEndOfLow - 1)};
+}
+
+/// All that is reached.
+IovaRange whole_window(const IovaWish& wish) {
+  return {.first = IovaAllocator::kLowest, .last = std::min(wish.highest, IovaAllocator::kEnd - 1)};
 }
 
 Error no_room(std::uint64_t size, const IovaWish& wish) {
@@ -47,6 +59,8 @@ Error no_room(std::uint64_t size, const IovaWish& wish) {
     message += " is left below 2^" + bits + ", which is all that a device of " + bits +
                " address bits reaches";
   }
+  if (wish.alignment > 1) message += ", at a multiple of " + hex(wish.alignment);
+  if (wish.boundary != 0) message += ", within a boundary of " + hex(wish.boundary);
   return {ErrorCode::kRange, message};
 }
 
@@ -54,34 +68,41 @@ Error no_room(std::uint64_t size, const IovaWish& wish) {
 
 std::uint64_t IovaAllocator::allocate(std::uint64_t size, const IovaWish& wish) {
   if (wish.boundary != 0 && size > wish.boundary) throw no_room(size, wish);
-  const IovaRange low{.first = kLowest, .last = std::min(wish.highest, kEndOfLow - 1)};
-  const IovaRange high{.first = kEndOfLow, .last = std::min(wish.highest, kEnd - 1)};
-  for (const IovaRange& window : {low, high}) {
-    const auto iova = allocate_within(window, size, wish);
-    if (!iova) continue;
-    take(*iova, size);
-    cursors_[window.last] = *iova + size;
-    return *iova;
-  }
-  throw no_room(size, wish);
+  const auto iova = choose(size, wish);
+  if (!iova) throw no_room(size, wish);
+  take(*iova, size);
+  const bool is_low = *iova + (size - 1) < kEndOfLow;
+  cursors_[(is_low ? low_window(wish) : whole_window(wish)).last] = *iova + size;
+  return *iova;
 }
 
-std::optional<std::uint64_t> IovaAllocator::allocate_within(IovaRange window, std::uint64_t size,
-                                                            const IovaWish& wish) {
-  if (window.first > window.last) return std::nullopt;
-  // First from the cursor on, which goes round: what was freed most recently comes last.
+std::optional<std::uint64_t> IovaAllocator::choose(std::uint64_t size, const IovaWish& wish) {
+  const IovaRange low = low_window(wish);
+  const IovaRange whole = whole_window(wish);
+  if (const auto iova = search_from_cursor(low, size, wish)) return iova;
+  if (resting_bytes(low) >= kEnoughRest) {
+    if (const auto iova = wake(low, size, wish)) return iova;
+  }
+  if (const auto iova = search_from_cursor(whole, size, wish)) return iova;
+  return wake(whole, size, wish);
+}
+
+/// From where the last search of this window ended, then from its start: what was freed most
+/// recently comes last.
+std::optional<std::uint64_t> IovaAllocator::search_from_cursor(IovaRange window, std::uint64_t size,
+                                                               const IovaWish& wish) const {
   const auto cursor = cursors_.find(window.last);
   if (cursor != cursors_.end()) {
     const auto iova = search({.first = cursor->second, .last = window.last}, size, wish);
     if (iova) return iova;
   }
-  if (const auto iova = search(window, size, wish)) return iova;
-  return wake(window, size, wish);
+  return search(window, size, wish);
 }
 
-/// The first place in a window that is free.
+/// The first free place in a window that has the preferred alignment, else the first.
 std::optional<std::uint64_t> IovaAllocator::search(IovaRange window, std::uint64_t size,
                                                    const IovaWish& wish) const {
+  std::optional<std::uint64_t> first;
   for (const IovaRange& range : ranges_) {
     const IovaRange within = common(range, window);
     if (within.first > within.last) continue;
@@ -90,15 +111,19 @@ std::optional<std::uint64_t> IovaAllocator::search(IovaRange window, std::uint64
     for (; next != free_.end() && next->first <= within.last; ++next) {
       const IovaRange part = common({.first = next->first, .last = next->second}, within);
       if (part.first > part.last) continue;
-      if (const auto iova = place(part, size, wish)) return iova;
+      const std::uint64_t best = std::max(wish.preferred, wish.alignment);
+      if (const auto iova = place(part, size, best, wish.boundary)) return iova;
+      if (!first) first = place(part, size, wish.alignment, wish.boundary);
     }
   }
-  return std::nullopt;
+  return first;
 }
 
 /// Ends the rest of what rested longest, until there is a place.
 std::optional<std::uint64_t> IovaAllocator::wake(IovaRange window, std::uint64_t size,
                                                  const IovaWish& wish) {
+  // A wish that cannot be met would end every rest for nothing.
+  if (!has_room(window, size, wish)) return std::nullopt;
   for (auto entry = resting_.begin(); entry != resting_.end();) {
     if (!overlap(*entry, window)) {
       ++entry;
@@ -110,6 +135,39 @@ std::optional<std::uint64_t> IovaAllocator::wake(IovaRange window, std::uint64_t
     if (const auto iova = search(common(grown, window), size, wish)) return iova;
   }
   return std::nullopt;
+}
+
+/// Whether there is a place if nothing rests.
+bool IovaAllocator::has_room(IovaRange window, std::uint64_t size, const IovaWish& wish) const {
+  const auto fits = [&](std::uint64_t first, std::uint64_t last) {
+    return first <= last &&
+           place({.first = first, .last = last}, size, wish.alignment, wish.boundary);
+  };
+  for (const IovaRange& range : ranges_) {
+    const IovaRange within = common(range, window);
+    if (within.first > within.last) continue;
+    std::uint64_t first = within.first;
+    bool ended = false;
+    for (const auto& [used_first, used_last] : used_) {
+      if (used_last < first) continue;
+      if (used_first > within.last) break;
+      if (used_first > first && fits(first, used_first - 1)) return true;
+      ended = used_last >= within.last;
+      if (ended) break;
+      first = used_last + 1;
+    }
+    if (!ended && fits(first, within.last)) return true;
+  }
+  return false;
+}
+
+std::uint64_t IovaAllocator::resting_bytes(IovaRange window) const {
+  std::uint64_t bytes = 0;
+  for (const IovaRange& entry : resting_) {
+    const IovaRange part = common(entry, window);
+    if (part.first <= part.last) bytes += part.last - part.first + 1;
+  }
+  return bytes;
 }
 
 /// Makes a range free, and gives the whole free range that it is then a part of.
@@ -179,7 +237,9 @@ void IovaAllocator::free(std::uint64_t iova) {
   const IovaRange range{.first = used->first, .last = used->second};
   used_.erase(used);
   // Only upwards, so that the lowest address of a range is also the one that rested longest.
-  if (!resting_.empty() && resting_.back().last + 1 == range.first) {
+  const bool extends =
+      range.first != 0 && !resting_.empty() && resting_.back().last == range.first - 1;
+  if (extends) {
     resting_.back().last = range.last;
     return;
   }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The addon by itself: what lib/ checks before it asks, it refuses too, and nothing has happened.
+import { createServer } from 'node:net';
+import { types } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import {
   AccessFailure,
@@ -148,6 +150,16 @@ describe('an object of another kind', () => {
     buffer.close();
   });
 
+  /** An object of the kind that addons make of addresses; Node has some. */
+  function anExternal(): unknown {
+    const server = createServer().listen(0);
+    const { _handle } = server as never as { _handle: { _externalStream: object } };
+    const external = _handle._externalStream;
+    server.close();
+    expect(types.isExternal(external)).toBe(true);
+    return external;
+  }
+
   /** What can be called on an object: its methods, and the getters of its accessors. */
   function callables(object: AnyObject): [string, (this: unknown) => unknown][] {
     const described = Object.getOwnPropertyDescriptors(Object.getPrototypeOf(object));
@@ -178,6 +190,7 @@ describe('an object of another kind', () => {
     for (const { constructor: Constructor } of objects) {
       expect(() => new Constructor()).toThrow('Illegal constructor');
       expect(() => new Constructor(objects[0])).toThrow('Illegal constructor');
+      expect(() => new Constructor(anExternal())).toThrow('Illegal constructor');
       expect(() => Reflect.construct(Constructor, [], Object)).toThrow();
     }
   });

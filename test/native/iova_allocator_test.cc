@@ -49,18 +49,62 @@ TEST_CASE("F14/ beside a range that ends where addresses do there is no room") {
   CHECK(allocator.allocate(0x1000, {}) == IovaAllocator::kLowest);
 }
 
-TEST_CASE("F14/ addresses below 4 GiB are used first, those that rested too") {
+TEST_CASE("F14/ below 4 GiB an address that rested is used before one above, while enough rests") {
   IovaAllocator allocator;
   allocator.set_ranges({{.first = 0, .last = UINT64_MAX}});
-  const std::uint64_t most = IovaAllocator::kEndOfLow - IovaAllocator::kLowest - 0x3000;
-  CHECK(allocator.allocate(most, {}) == IovaAllocator::kLowest);
-  // A low address that has rested comes before a high one that was never used.
-  for (int round = 0; round < 10; ++round) {
-    const std::uint64_t iova = allocator.allocate(0x1000, {});
+  constexpr std::uint64_t kSize = std::uint64_t{1} << 20;
+  const std::uint64_t kept =
+      IovaAllocator::kEndOfLow - IovaAllocator::kLowest - IovaAllocator::kEnoughRest;
+  CHECK(allocator.allocate(kept, {}) == IovaAllocator::kLowest);
+  // More than there is above 4 GiB would take to notice a device of 32 bits.
+  for (int round = 0; round < 1000; ++round) {
+    const std::uint64_t iova = allocator.allocate(kSize, {});
     CHECK(iova < IovaAllocator::kEndOfLow);
     allocator.free(iova);
   }
-  CHECK(allocator.allocate(0x4000, {}) == IovaAllocator::kEndOfLow);
+}
+
+TEST_CASE("F14/ an address below 4 GiB is not used again at once while there are others above") {
+  IovaAllocator allocator;
+  allocator.set_ranges({{.first = 0, .last = UINT64_MAX}});
+  allocator.allocate(IovaAllocator::kEndOfLow - IovaAllocator::kLowest - 0x10000, {});
+  const std::uint64_t iova = allocator.allocate(0x10000, {});
+  CHECK(iova < IovaAllocator::kEndOfLow);
+  allocator.free(iova);
+  CHECK(allocator.allocate(0x10000, {}) == IovaAllocator::kEndOfLow);
+}
+
+TEST_CASE("F14/ a range at the end of all addresses is not adjacent to one at their start") {
+  IovaAllocator allocator;
+  allocator.set_ranges({{.first = 0, .last = UINT64_MAX}});
+  constexpr std::uint64_t kLast = 0 - std::uint64_t{0x1000};
+  for (const std::uint64_t iova : {kLast, std::uint64_t{0}}) {
+    allocator.reserve(iova, 0x1000);
+    allocator.free(iova);
+  }
+  for (const std::uint64_t iova : {std::uint64_t{0}, kLast}) {
+    CHECK(code_of([&] { allocator.reserve(iova, 0x1000); }) == std::nullopt);
+  }
+}
+
+TEST_CASE("F14/ a wish that cannot be met ends no rest") {
+  constexpr std::uint64_t kFirst = IovaAllocator::kLowest;
+  IovaAllocator allocator;
+  allocator.set_ranges({{.first = kFirst, .last = kFirst + 0x3fff}});
+  for (int i = 0; i < 4; ++i) allocator.allocate(0x1000, {});
+  for (const std::uint64_t page : {3, 1}) allocator.free(kFirst + page * 0x1000);
+  CHECK(code_of([&] { allocator.allocate(0x2000, {}); }) == ErrorCode::kRange);
+  CHECK(code_of([&] { allocator.allocate(0x1000, {.alignment = 0x100000}); }) == ErrorCode::kRange);
+  CHECK(allocator.allocate(0x1000, {}) == kFirst + 0x3000);
+}
+
+TEST_CASE("F14/ a preferred alignment is kept where there is such a place, and else is not") {
+  IovaAllocator allocator;
+  allocator.set_ranges({{.first = 0, .last = 0x3fffff}});
+  const vfio::IovaWish wish{.alignment = 0x1000, .preferred = 0x200000};
+  CHECK(allocator.allocate(0x100000, wish) == 0x200000);
+  CHECK(allocator.allocate(0x100000, wish) == 0x300000);
+  CHECK(allocator.allocate(0x100000, wish) == 0x10000);
 }
 
 TEST_CASE("F14/ a freed address rests until all others have been used") {

@@ -74,7 +74,8 @@ IovaWish IovaModel::draw_wish() {
   constexpr std::array<std::uint64_t, 4> kHighest{
       UINT64_MAX, IovaAllocator::kEndOfLow - 1, (std::uint64_t{1} << 17) - 1,
       IovaAllocator::kEndOfLow + (kPartPages / 4 * kPage) - 1};
-  return {.alignment = kPage << draw_(6),
+  return {.alignment = kPage << draw_(5),
+          .preferred = kPage << draw_(7),
           .boundary = draw_(3) == 0 ? kPage << draw_(6) : 0,
           .highest = kHighest.at(draw_(kHighest.size()))};
 }
@@ -146,39 +147,51 @@ const IovaRange* IovaModel::range_around(Run run) const {
   return nullptr;
 }
 
-bool IovaModel::all_of(Run run, Page state) const {
+bool IovaModel::is_free(Run run, bool resting_too) const {
   for (std::size_t i = 0; i < run.count; ++i) {
-    if (pages_.at(run.page + i) != state) return false;
+    const Page page = pages_.at(run.page + i);
+    if (page == Page::kUsed || (page == Page::kResting && !resting_too)) return false;
   }
   return true;
 }
 
-/// Below 4 GiB first.
+/// Below 4 GiB first, then anywhere, then what rested longest. So little rests here that none below
+/// is used again before one above.
 std::optional<std::size_t> IovaModel::choose(std::size_t count, const IovaWish& wish) {
   if (wish.boundary != 0 && count * kPage > wish.boundary) return std::nullopt;
   const IovaRange low{IovaAllocator::kLowest, std::min(wish.highest, IovaAllocator::kEndOfLow - 1)};
-  const IovaRange high{IovaAllocator::kEndOfLow, std::min(wish.highest, IovaAllocator::kEnd - 1)};
-  for (const IovaRange& window : {low, high}) {
-    const auto page = choose_within(window, count, wish);
-    if (!page) continue;
-    cursors_[window.last] = iova_of(*page) + count * kPage;
-    return page;
+  const IovaRange whole{low.first, std::min(wish.highest, IovaAllocator::kEnd - 1)};
+  auto page = search(low, count, wish);
+  if (!page) page = search(whole, count, wish);
+  if (!page && find(whole, count, wish, true)) {
+    while (!page && wake_oldest(whole)) page = best(whole, count, wish);
   }
-  return std::nullopt;
+  if (!page) return std::nullopt;
+  const std::uint64_t end = iova_of(*page) + count * kPage;
+  cursors_[end <= IovaAllocator::kEndOfLow ? low.last : whole.last] = end;
+  return page;
 }
 
-/// From where the last search of this window ended, from its start, then at the cost of rest.
-std::optional<std::size_t> IovaModel::choose_within(IovaRange window, std::size_t count,
-                                                    const IovaWish& wish) {
-  auto page = find({std::max(window.first, cursors_[window.last]), window.last}, count, wish);
-  if (!page) page = find(window, count, wish);
-  while (!page && wake_oldest(window)) page = find(window, count, wish);
-  return page;
+/// From where the last search of this window ended, then from its start.
+std::optional<std::size_t> IovaModel::search(IovaRange window, std::size_t count,
+                                             const IovaWish& wish) {
+  const std::uint64_t cursor = std::max(window.first, cursors_[window.last]);
+  const auto page = best({cursor, window.last}, count, wish);
+  return page ? page : best(window, count, wish);
+}
+
+/// With the preferred alignment, else without.
+std::optional<std::size_t> IovaModel::best(IovaRange window, std::size_t count,
+                                           const IovaWish& wish) const {
+  IovaWish aligned = wish;
+  aligned.alignment = std::max(wish.alignment, wish.preferred);
+  const auto page = find(window, count, aligned);
+  return page ? page : find(window, count, wish);
 }
 
 /// The lowest free place in a window.
 std::optional<std::size_t> IovaModel::find(IovaRange window, std::size_t count,
-                                           const IovaWish& wish) const {
+                                           const IovaWish& wish, bool resting_too) const {
   for (std::size_t page = 0; page + count <= pages_.size(); ++page) {
     const std::uint64_t iova = iova_of(page);
     const std::uint64_t last = iova + (count * kPage - 1);
@@ -186,7 +199,7 @@ std::optional<std::size_t> IovaModel::find(IovaRange window, std::size_t count,
         iova >= window.first && last <= window.last && last >= iova && iova % wish.alignment == 0;
     const bool crosses = wish.boundary != 0 && iova / wish.boundary != last / wish.boundary;
     if (offered && !crosses && range_around({page, count}) != nullptr &&
-        all_of({page, count}, Page::kFree)) {
+        is_free({page, count}, resting_too)) {
       return page;
     }
   }

@@ -49,11 +49,12 @@ class IovaModel final {
 
   IovaWish draw_wish();
   const IovaRange* range_around(Run run) const;
-  bool all_of(Run run, Page state) const;
+  bool is_free(Run run, bool resting_too) const;
   std::optional<std::size_t> choose(std::size_t count, const IovaWish& wish);
-  std::optional<std::size_t> choose_within(IovaRange window, std::size_t count,
-                                           const IovaWish& wish);
-  std::optional<std::size_t> find(IovaRange window, std::size_t count, const IovaWish& wish) const;
+  std::optional<std::size_t> search(IovaRange window, std::size_t count, const IovaWish& wish);
+  std::optional<std::size_t> best(IovaRange window, std::size_t count, const IovaWish& wish) const;
+  std::optional<std::size_t> find(IovaRange window, std::size_t count, const IovaWish& wish,
+                                  bool resting_too = false) const;
   bool wake_oldest(IovaRange window);
   void wake_pages(Run run);
   void mark(Run run, Page state);

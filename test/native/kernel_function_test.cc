@@ -171,7 +171,7 @@ TEST_CASE("a register that no BAR stands behind tells nothing") {
   FakeKernel kernel;
   const auto space = open_type1();
   const unsigned before = count_syscalls("pread");
-  const auto function = space->open(kAddress, 12, attach_without_limits);
+  const auto function = space->open({.address = kAddress}, 12, attach_without_limits);
   // Of BARs 0, 2, 4 and 5, and whether the device is there.
   CHECK(count_syscalls("pread") == before + 5);
 }
@@ -199,7 +199,7 @@ TEST_CASE("8 bytes of a BAR are one access since a certain Linux") {
 #endif
   const auto reads = [&](const char* release) {
     kernel.release = release;
-    const auto function = open_type1()->open(kAddress, 12, attach_without_limits);
+    const auto function = open_type1()->open({.address = kAddress}, 12, attach_without_limits);
     return code_of([&] { function->read(4, 0, 8); }) == std::nullopt;
   };
   for (const char* release :
@@ -217,7 +217,7 @@ TEST_CASE("a kernel that does not say its name is not opened on") {
   FakeKernel kernel;
   const auto space = open_type1();
   fail_syscall(1, EFAULT, "uname");
-  CHECK(errno_of([&] { space->open(kAddress, 12, attach_without_limits); }) == EFAULT);
+  CHECK(errno_of([&] { space->open({.address = kAddress}, 12, attach_without_limits); }) == EFAULT);
 }
 
 TEST_CASE_FIXTURE(Fixture,

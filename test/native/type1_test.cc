@@ -249,10 +249,12 @@ TEST_CASE("a VF token is a part of the name that a group is asked for a device b
   kernel.vf_tokens["0000:01:00.1"] = token.text();
 
   CHECK(errno_of([&] { space->open({kMate}, 12, attach); }) == EACCES);
-  CHECK(errno_of([&] { space->open({kMate, wrong}, 12, attach); }) == EACCES);
-  CHECK(errno_of([&] { space->open({kFirst, token}, 12, attach); }) == EINVAL);
+  CHECK(errno_of([&] { space->open({.address = kMate, .vf_token = wrong}, 12, attach); }) ==
+        EACCES);
+  CHECK(errno_of([&] { space->open({.address = kFirst, .vf_token = token}, 12, attach); }) ==
+        EINVAL);
   CHECK_FALSE(space->limits().attached);
-  CHECK(space->open({kMate, token}, 12, attach));
+  CHECK(space->open({.address = kMate, .vf_token = token}, 12, attach));
   space->detach(kMate, 12);
 }
 

@@ -206,7 +206,7 @@ describe('DMA memory', () => {
     [[4096, { direction: 'up' }], 'ERR_INVALID_ARG_VALUE'],
     [[4096, { direction: 1 }], 'ERR_INVALID_ARG_TYPE'],
     [[4096, { align: 4096 }], 'ERR_INVALID_ARG_VALUE'],
-    [[4096, { addressBits: 11 }], 'ERR_VFIO_RANGE'],
+    [[4096, { addressBits: 16 }], 'ERR_VFIO_RANGE'],
     [[4096, { addressBits: 65 }], 'ERR_VFIO_RANGE'],
     [[4096, { addressBits: 32n }], 'ERR_INVALID_ARG_TYPE'],
     [[4096, { alignment: 0 }], 'ERR_VFIO_RANGE'],
