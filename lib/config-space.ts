@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Config space: a region with the registers that every PCI function has, and its capability lists.
 import { VfioError } from './errors.js';
+import type { Doorbells } from './internal/doorbells.js';
+import type { Ours } from './internal/ours.js';
 import { integer } from './internal/validate.js';
-import { Region } from './region.js';
+import type { Handle, Native } from './native.js';
+import { Region, type RegionInfo } from './region.js';
 
 /** A capability of a PCI function. */
 export interface Capability {
@@ -30,6 +33,21 @@ const extended = { first: 0x100, last: 0xffc };
  * stop answering (`ERR_VFIO_BUS`), not reach memory that is not mapped for it.
  */
 export class ConfigSpace extends Region {
+  /**
+   * @internal Use {@link Device.config}. Written out, because the bundler's own would pass its arguments on through an
+   * iterator that a program can replace.
+   */
+  constructor(
+    key: Ours,
+    native: Native,
+    handle: Handle,
+    info: RegionInfo,
+    address: string,
+    doorbells: Doorbells,
+  ) {
+    super(key, native, handle, info, address, doorbells);
+  }
+
   /** Vendor ID, 00h. All-ones when the device is gone. */
   get vendorId(): number {
     return this.read16(0x00);

@@ -271,9 +271,9 @@ export class Container implements AsyncDisposable {
   /** What a device of so many address bits may do with the memory of its container. */
   #memoryFor(addressBits: number): DeviceMemory {
     return {
-      alloc: (bytes, options = {}) => this.#alloc(checkDma(bytes, options, addressBits)),
-      allocAsync: async (bytes, options = {}) =>
-        this.#allocAsync(checkDma(bytes, options, addressBits)),
+      check: (bytes, options = {}) => checkDma(bytes, options, addressBits),
+      alloc: (request) => this.#alloc(request),
+      allocAsync: (request) => this.#allocAsync(request),
       owns: (buffer) => this.#buffers.has(buffer),
     };
   }

@@ -25,7 +25,13 @@ import {
   interruptIndex,
   interruptInfo,
 } from './interrupts.js';
-import type { Native, NativeChange, NativeDevice, NativeRegionInfo } from './native.js';
+import type {
+  Native,
+  NativeChange,
+  NativeDevice,
+  NativeDmaRequest,
+  NativeRegionInfo,
+} from './native.js';
 import { Region, type RegionInfo, regionInfo, regionName } from './region.js';
 
 /** What an open device says about itself; it stays readable after close. */
@@ -128,11 +134,15 @@ export interface OwnContainer {
 
 /** @internal The memory of a container, as one of its devices reaches it. */
 export interface DeviceMemory {
-  alloc(bytes: number, options?: DmaOptions): DmaBuffer;
-  allocAsync(bytes: number, options?: DmaOptions): Promise<DmaBuffer>;
+  /** Reads and checks what an allocation asks for. */
+  check(bytes: number, options?: DmaOptions): NativeDmaRequest;
+  alloc(request: NativeDmaRequest): DmaBuffer;
+  allocAsync(request: NativeDmaRequest): Promise<DmaBuffer>;
   /** Whether a buffer is open and of this container. */
   owns(buffer: DmaBuffer): boolean;
 }
+
+type RegionParts = ConstructorParameters<typeof Region>;
 
 /** @internal What a device is made of. */
 export interface DeviceParts {
@@ -211,7 +221,7 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
     this.address = parts.device.address;
     this.container = parts.container;
     this.addressBits = parts.addressBits;
-    this.config = new ConfigSpace(...this.#acquire(configIndex));
+    this.config = this.#makeRegion(ConfigSpace, configIndex);
     this.info = this.#readInfo();
     Device.#watch(new WeakRef(this), parts.device);
     watchForLeak(this, `Device ${this.address}`);
@@ -232,7 +242,7 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
     this.#mustBeOpen();
     let region = index === configIndex ? this.config : this.#regions.get(index);
     if (region === undefined) {
-      region = new Region(...this.#acquire(index));
+      region = this.#makeRegion(Region, index);
       this.#regions.set(index, region);
     }
     return region;
@@ -275,8 +285,10 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
    * ({@link addressBits}).
    */
   allocDma(bytes: number, options?: DmaOptions): DmaBuffer {
+    const { memory } = this.#parts;
+    const request = memory.check(bytes, options);
     this.#mustBeOpen();
-    return this.#parts.memory.alloc(bytes, options);
+    return memory.alloc(request);
   }
 
   /**
@@ -284,8 +296,10 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
    * when the device is closed before the memory is mapped.
    */
   async allocDmaAsync(bytes: number, options?: DmaOptions): Promise<DmaBuffer> {
+    const { memory } = this.#parts;
+    const request = memory.check(bytes, options);
     this.#mustBeOpen();
-    const allocate = () => this.#parts.memory.allocAsync(bytes, options);
+    const allocate = () => memory.allocAsync(request);
     return startOpening(allocate, { refusal: () => this.#closedError() }).result;
   }
 
@@ -325,7 +339,9 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
   grant(options: GrantOptions): Grant {
     this.#mustBeOpen();
     const { device: native, memory } = this.#parts;
-    return makeGrant({ device: this, native, interrupts: this.#interrupts, memory }, options);
+    const mustBeOpen = () => this.#mustBeOpen();
+    const interrupts = this.#interrupts;
+    return makeGrant({ device: this, native, interrupts, memory, mustBeOpen }, options);
   }
 
   /**
@@ -467,11 +483,13 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
     throw new VfioError('ERR_VFIO_BUSY', message, fields);
   }
 
-  #acquire(index: number): ConstructorParameters<typeof Region> {
+  // Without a spread, whose iterator a program can replace: it would get hold of `ours`.
+  #makeRegion<R extends Region>(type: new (...parts: RegionParts) => R, index: number): R {
     const native = callNative(() => this.#native.region(index), this.address);
     if (native === undefined || native.size === 0) throw noRegion(index, this.address);
     const handle = callNative(() => this.#native.acquire(index), this.address);
-    return [ours, this.#parts.native, handle, regionInfo(native), this.address, this.#doorbells];
+    const addon = this.#parts.native;
+    return new type(ours, addon, handle, regionInfo(native), this.address, this.#doorbells);
   }
 
   #readInfo(): DeviceInfo {

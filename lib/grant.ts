@@ -77,6 +77,8 @@ export interface Granter {
   interrupts: InterruptSet | undefined;
   /** Of its container. */
   memory: DeviceMemory;
+  /** Throws once the device is closed. */
+  mustBeOpen(): void;
 }
 
 /** @internal Use {@link Device.grant}. */
@@ -89,6 +91,8 @@ export function makeGrant(granter: Granter, given: GrantOptions): Grant {
   const indexes = regions.map((region) => checkRegion(device, region));
   const [interrupts, numbers] = checkVectors(granter, vectors);
   const buffers = memory.map((buffer) => checkBuffer(granter, buffer));
+  // What the options are read from may have closed it.
+  granter.mustBeOpen();
   const token = crypto.randomUUID();
   const offer = () => native.grant(token, unique(indexes), interrupts, unique(numbers), buffers);
   const grant = new Grant(ours, token, callNative(offer, device.address));

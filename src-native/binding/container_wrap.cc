@@ -138,9 +138,16 @@ Napi::Value open_device(const Napi::CallbackInfo& info) {
         },
         [&environment, service](Napi::Env env, Opened& opened) -> Napi::Value {
           auto object = Napi::Object::New(env);
-          object.Set("container", ContainerWrap::make(environment, std::move(opened.space),
-                                                      std::move(opened.container_service)));
-          object.Set("device", DeviceWrap::make(environment, std::move(opened.function), service));
+          // Defined, since a setter of Object.prototype could keep what was made from everybody.
+          object.DefineProperties(
+              {Napi::PropertyDescriptor::Value(
+                   "container",
+                   ContainerWrap::make(environment, std::move(opened.space),
+                                       std::move(opened.container_service)),
+                   napi_enumerable),
+               Napi::PropertyDescriptor::Value(
+                   "device", DeviceWrap::make(environment, std::move(opened.function), service),
+                   napi_enumerable)});
           return object;
         });
   });

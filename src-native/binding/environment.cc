@@ -92,12 +92,16 @@ Napi::Value Environment::keep_settlers(const Napi::CallbackInfo& info) {
 void Environment::settle(Ticket ticket, const std::function<Napi::Value(Napi::Env)>& value) {
   const Napi::Env env(env_);
   const auto taken = pending_.extract(ticket);
+  // A program's own Promise class may not have called the executor.
+  if (taken.empty()) return;
   const Settlers& settlers = taken.mapped();
   keep_alive_while_pending();
   try {
     settlers.resolve.Call({value(env)});
-  } catch (const Napi::Error&) {
-    throw;  // only an env that is ending
+  } catch (const Napi::Error& error) {
+    if (ending_) throw;
+    // A setter of Object.prototype, for one, on an object that was being filled.
+    settlers.reject.Call({error.Value()});
   } catch (...) {
     settlers.reject.Call({failure_data(env, std::current_exception())});
   }

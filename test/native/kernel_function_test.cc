@@ -203,7 +203,7 @@ TEST_CASE("8 bytes of a BAR are one access since a certain Linux") {
     return code_of([&] { function->read(4, 0, 8); }) == std::nullopt;
   };
   for (const char* release :
-       {"6.1.0-26-amd64", last_without, "5.19", "6", "6.", "", "six.eleven"}) {
+       {"6.1.0-26-amd64", last_without, "5.19", "6", "6.", "", "six.eleven", "7-14.0", "7 14"}) {
     CAPTURE(release);
     CHECK_FALSE(reads(release));
   }

@@ -67,6 +67,55 @@ describe('F12/ memory that was moved to another thread', () => {
     },
   );
 
+  test.concurrent('is there also when garbage was collected before it moved', async () => {
+    await succeeds(`
+      for (let round = 0; round < ${rounds}; round++) {
+        const worker = startWorker(\`
+          const { setFlagsFromString } = await import('node:v8');
+          const { runInNewContext } = await import('node:vm');
+          setFlagsFromString('--expose-gc');
+          const collect = runInNewContext('gc');
+          joinMachine(workerData);
+          const device = await openDevice(address);
+          const buffer = device.allocDma(65536);
+          buffer.u8[0] = 1;
+          for (let turn = 0; turn < 3; turn++) {
+            collect();
+            await sleep(5);
+          }
+          ${move}
+        \`, machine.id);
+        const end = ended(worker);
+        const [memory] = await once(worker, 'message');
+        await end;
+        await until(() => isFree(machine));
+        touch(memory);
+      }
+    `);
+  });
+
+  test.concurrent('is the only memory that stays: what was not moved goes with its worker', async () => {
+    const grown = await succeeds(`
+      const megabytes = () => Number(/VmSize:\\s+(\\d+)/.exec(fs.readFileSync('/proc/self/status', 'utf8'))[1]) / 1024;
+      const workers = async (count) => {
+        for (let round = 0; round < count; round++) {
+          await ended(startWorker(\`
+            joinMachine(workerData);
+            const device = await openDevice(address);
+            for (let i = 0; i < 50; i++) device.allocDma(2 ** 20).u8[0] = 1;
+          \`, machine.id));
+          await until(() => isFree(machine));
+        }
+      };
+      // What V8 and the C library keep of their first threads.
+      await workers(2);
+      const before = megabytes();
+      await workers(5);
+      console.log(megabytes() - before);
+    `);
+    expect(Number(grown)).toBeLessThan(100);
+  });
+
   test.concurrent('is there when the worker that adopted it has ended, and its owner closed it', async () => {
     const stdout = await succeeds(`
       const device = await openDevice(address);

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// Programs that change the language's own classes: each in a process of its own, and none of them crashes or leaves a
+// promise unsettled that the library made.
+import { expect, test } from '@jest/globals';
+import { run } from './support.js';
+
+async function prints(body: string): Promise<string> {
+  const { stdout, ...rest } = await run(body);
+  expect(rest).toEqual({ status: 0, signal: null, stderr: '' });
+  return stdout;
+}
+
+test.concurrent('a Promise class that never calls its executor does not crash', async () => {
+  const stdout = await prints(`
+    const Real = globalThis.Promise;
+    globalThis.Promise = class Promise extends Real {
+      constructor(executor) {
+        super((resolve, reject) => {
+          if (executor.name !== 'executor') executor(resolve, reject);
+        });
+      }
+    };
+    openDevice(address);
+    await sleep(200);
+    console.log('alive');
+    process.exit();
+  `);
+  expect(stdout).toBe('alive');
+});
+
+test.concurrent.each(['device', 'container', 'numRegions', 'ioPorts', 'address'])(
+  'a setter for %s on every object leaves no promise unsettled and nothing open',
+  async (name) => {
+    const stdout = await prints(`
+      const failure = new Error('a setter');
+      Object.defineProperty(Object.prototype, '${name}', {
+        set() { throw failure; }, configurable: true,
+      });
+      const device = await openDevice(address).catch((error) => error);
+      delete Object.prototype['${name}'];
+      await device.close?.();
+      await until(() => isFree(machine));
+      console.log('settled');
+    `);
+    expect(stdout).toBe('settled');
+  },
+);
+
+test.concurrent('an iterator of arrays finds nothing that constructors take', async () => {
+  const stdout = await prints(`
+    const found = new Set();
+    const iterate = Array.prototype[Symbol.iterator];
+    Array.prototype[Symbol.iterator] = function () {
+      for (let i = 0; i < this.length; i++) found.add(this[i]?.description);
+      return iterate.call(this);
+    };
+    const device = await openDevice(address);
+    device.bar(0).batch([{ offset: 0 }]).run();
+    device.allocDma(4096);
+    Array.prototype[Symbol.iterator] = iterate;
+    await device.close();
+    console.log(found.has('vfio'));
+  `);
+  expect(stdout).toBe('false');
+});
+
+test.concurrent('options that close the device while they are read get nothing of it', async () => {
+  const stdout = await prints(`
+    const codes = [];
+    for (const use of [
+      (device) => device.allocDma(4096, { get iova() { device.close(); } }),
+      (device) => device.allocDmaAsync(4096, { get iova() { device.close(); } }),
+      (device) => device.grant({ get memory() { device.close(); return []; } }),
+      (device) => device.enableInterrupts('msix', { get count() { device.close(); } }),
+    ]) {
+      const container = await Container.open();
+      const device = await container.openDevice(address);
+      device.busMaster = true;
+      codes.push(await (async () => use(device))().then(() => 'none', ({ code }) => code));
+      await container.close();
+    }
+    console.log(codes.join());
+  `);
+  expect(stdout).toBe(Array(4).fill('ERR_VFIO_CLOSED').join());
+});
