@@ -45,8 +45,8 @@ export interface Binding extends AsyncDisposable {
   /** What was done, or would be, as lines for a root shell; empty when it was bound already. */
   readonly steps: readonly string[];
   /**
-   * Whether the device was found left over: a process that has ended bound it, or began to, and did not give it back.
-   * `restore()` then does that.
+   * Whether the device was found left over: a process that has ended bound it and did not give it back, or a binding or
+   * a give-back ended halfway, in any process. `restore()` then gives it back.
    */
   readonly leftOver: boolean;
   /**
@@ -119,14 +119,19 @@ function makeBinding(
   return { ...facts, restore, [Symbol.asyncDispose]: restore };
 }
 
-/** What is remembered of a device that a process bound, or began to bind, and that has ended since. */
+/**
+ * What is remembered of a device that was bound, or half bound, and not given back. This thread holds the lock of the
+ * device (but in a dry run), so nobody is at work on it: what is half done stays so, whether or not its process lives.
+ */
 function findLeftOver(sysfs: Sysfs, { device, override }: Standing): Remembered | undefined {
   const remembered = recall(sysfs, device);
-  if (remembered === undefined || isAlive(remembered, sysfs.root)) return undefined;
+  if (remembered === undefined) return undefined;
   const { driver } = device;
-  if (driver === 'vfio-pci') return remembered;
-  const isAsBegun = driver === undefined || driver === remembered.driver;
-  return isAsBegun && override === 'vfio-pci' ? remembered : undefined;
+  if (driver === 'vfio-pci') return isAlive(remembered, sysfs.root) ? undefined : remembered;
+  const isAsBefore = driver === (remembered.driver ?? undefined);
+  const isHalfBound = override === 'vfio-pci' && (driver === undefined || isAsBefore);
+  const isHalfGivenBack = driver === undefined && !isAsBefore;
+  return isHalfBound || isHalfGivenBack ? remembered : undefined;
 }
 
 function beforeOf({ device, override }: Standing): Before {

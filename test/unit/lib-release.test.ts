@@ -150,14 +150,47 @@ describe('S2/ a device that was left over', () => {
     expect(kernel.driver).toBe('vfio-pci');
   });
 
-  test('in the middle of binding is bound, and goes back all the way', async () => {
-    await leaveBound();
+  test.each([
+    ['a process that has ended', byProcess41],
+    ['a thread of this process', () => undefined],
+  ])('in the middle of binding by %s is bound, and goes back all the way', async (_who, by) => {
+    await bindAt(kernel, address, false);
+    by();
     tree.unbind(address);
     const binding = await bindAt(kernel, address, false);
     expect(binding).toMatchObject({ leftOver: true, previousDriver: 'nvme' });
     expect(kernel.driver).toBe('vfio-pci');
+    expect(entries()[address]).toMatchObject({ driver: 'nvme', override: '' });
     await binding.restore();
     expect([kernel.driver, kernel.override]).toEqual(['nvme', '(null)']);
+  });
+
+  describe('by a binding of this process that failed, and could not be undone,', () => {
+    beforeEach(async () => {
+      // The probe, and the bind of the rollback.
+      for (const step of [2, 4]) {
+        kernel.before.set(step, () => {
+          throw Object.assign(new Error(), { errno: -5, syscall: 'write' });
+        });
+      }
+      expect((await rejectionOf(bindAt(kernel, address, false))).message).toContain('undoing it');
+      expect([kernel.driver, kernel.override]).toEqual([undefined, '(null)']);
+    });
+
+    test('goes back to the driver it had before that', async () => {
+      const binding = await bindAt(kernel, address, false);
+      expect(binding).toMatchObject({ leftOver: true, previousDriver: 'nvme' });
+      await binding.restore();
+      expect([kernel.driver, kernel.override]).toEqual(['nvme', '(null)']);
+    });
+
+    test('is remembered through a second failure', async () => {
+      kernel.before.set(6, kernel.before.get(2) as () => void);
+      kernel.before.set(8, kernel.before.get(2) as () => void);
+      await rejectionOf(bindAt(kernel, address, false));
+      expect(kernel.driver).toBeUndefined();
+      expect(await releaseAt(kernel, address, false)).toMatchObject({ driver: 'nvme' });
+    });
   });
 
   test.each([
