@@ -64,9 +64,10 @@ export interface Binding extends AsyncDisposable {
  * how the device stands after that.
  *
  * Refuses before anything is changed, also in a dry run: with `ERR_VFIO_BUSY` a device with a disk in use (mounted,
- * swap space, held by dm, md or a loop device, claimed, or open in a process), one that carries the default route,
- * and one with virtual functions; with `ERR_VFIO_UNSUPPORTED` a bridge, and what is on vfio-pci's denylist; with
- * `ERR_VFIO_NO_IOMMU` a device that no IOMMU isolates. `ERR_VFIO_BUSY` too when it was not its turn within 30 s.
+ * swap space, held by dm, md or a loop device, or claimed), one whose disk, tape or controller a process has open, one
+ * that carries the default route, and one with virtual functions; with `ERR_VFIO_UNSUPPORTED` a bridge, and what is on
+ * vfio-pci's denylist; with `ERR_VFIO_NO_IOMMU` a device that no IOMMU isolates. `ERR_VFIO_BUSY` too when it was not its
+ * turn within 30 s.
  */
 export async function bindDevice(address: string, options: BindOptions = {}): Promise<Binding> {
   const full = parseAddress(address);

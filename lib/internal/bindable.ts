@@ -88,7 +88,7 @@ async function mustCarryNoDiskInUse(address: string, root: string): Promise<void
   const list = uses.map(({ name, use }) => `${name} ${use}`).join(', ');
   const hint =
     'First unmount it, take it out of what holds it, or end the process that has it open.';
-  throw new VfioError('ERR_VFIO_BUSY', `${address} has a disk in use: ${list}`, { address, hint });
+  throw new VfioError('ERR_VFIO_BUSY', `${address} is in use: ${list}`, { address, hint });
 }
 
 /** udev and its helpers open a disk when it appears; they are done within this time. */

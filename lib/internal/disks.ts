@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Whether a device carries a disk that someone uses: taking its driver away would pull it from
+// Whether a device carries a disk, a tape or the like that someone uses: taking its driver away would pull it from
 // under them.
 import { closeSync, constants, openSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -18,11 +18,12 @@ export interface DiskUse {
 /** What uses the disks behind a PCI device. */
 export async function findDiskUses(address: string, root = ''): Promise<DiskUse[]> {
   const disks = disksBehind(address, root);
-  if (disks.length === 0) return [];
+  const nodes = characterDevicesBehind(address, root);
+  if (disks.length === 0 && nodes.length === 0) return [];
   const users = { mounts: readMounts(root), swaps: readSwaps(root), loops: readLoops(root) };
   const parts = disks.flatMap((disk) => partsOf(disk, root));
   const known = parts.flatMap((part) => usesOf(part, users, root));
-  const opened = await findOpeners([...parts, ...genericsBehind(address, root)], root);
+  const opened = await findOpeners([...parts, ...nodes], root);
   const uses = [...known, ...opened];
   return uses.length > 0 ? uses : disks.flatMap((disk) => claimOf(disk, root));
 }
@@ -43,13 +44,26 @@ function disksBehind(address: string, root: string): string[] {
   });
 }
 
-/** Nodes that pass commands on to a disk, past its block device. */
-function genericsBehind(address: string, root: string): Part[] {
-  return ['nvme-generic', 'scsi_generic'].flatMap((kind) => {
+/** Classes of character devices that reach a controller, or what is behind it, also where that is no disk. */
+const characterClasses = [
+  'nvme',
+  'nvme-generic',
+  'scsi_generic',
+  'scsi_tape',
+  'scsi_changer',
+  'bsg',
+];
+
+function characterDevicesBehind(address: string, root: string): Part[] {
+  return characterClasses.flatMap((kind) => {
     const folder = `${root}/sys/class/${kind}`;
     return listNames(folder)
       .filter((name) => isBehind(realPath(`${folder}/${name}`) ?? '', address))
-      .map((name) => ({ name, path: `${folder}/${name}`, kind: 'c' as const }));
+      .map((name) => ({
+        name: kind === 'bsg' ? `bsg/${name}` : name,
+        path: `${folder}/${name}`,
+        kind: 'c' as const,
+      }));
   });
 }
 

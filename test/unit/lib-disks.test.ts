@@ -170,16 +170,27 @@ describe('S2/ a disk that a process has open, without a claim,', () => {
     ]);
   });
 
-  test('is in use through the node that passes commands on', async () => {
-    disk('nvme0n1', '259');
-    // The number of /dev/null, which everybody can open.
-    tree.file(`${below}/nvme/nvme0/ng0n1/dev`, '1:3\n');
-    tree.link('/sys/class/nvme-generic/ng0n1', `${below}/nvme/nvme0/ng0n1`);
-    tree.process(process.pid, 'node', ['/dev/null']);
-    expect(await findDiskUses(address, tree.root)).toEqual([
-      { name: 'ng0n1', use: `is open in this process (${process.pid})`, isOpen: true },
-    ]);
-  });
+  test.each([
+    ['nvme', 'nvme0', `${below}/nvme/nvme0`, 'nvme0'],
+    ['nvme-generic', 'ng0n1', `${below}/nvme/nvme0/ng0n1`, 'ng0n1'],
+    ['scsi_generic', 'sg0', `${below}/host0/0:0:0:0/scsi_generic/sg0`, 'sg0'],
+    ['scsi_tape', 'nst0', `${below}/host0/0:0:0:0/scsi_tape/nst0`, 'nst0'],
+    ['scsi_changer', 'sch0', `${below}/host0/0:0:0:0/scsi_changer/sch0`, 'sch0'],
+    ['bsg', '0:0:0:0', `${below}/host0/0:0:0:0/bsg/0:0:0:0`, 'bsg/0:0:0:0'],
+  ])(
+    'or what is no disk, is in use through a character device of %s',
+    async (kind, name, path, shown) => {
+      // The number of /dev/null, which everybody can open.
+      tree.file(`${path}/dev`, '1:3\n');
+      tree.link(`/sys/class/${kind}/${name}`, path);
+      tree.process(process.pid, 'node', ['/dev/null']);
+      const use = `is open in this process (${process.pid})`;
+      const expected = [{ name: shown, use, isOpen: true }];
+      expect(await findDiskUses(address, tree.root)).toEqual(expected);
+      disk('nvme0n1', '259');
+      expect(await findDiskUses(address, tree.root)).toEqual(expected);
+    },
+  );
 
   test('is looked for only where a node can be: a file system that hangs would hang this too', async () => {
     disk('nvme0n1', '259');

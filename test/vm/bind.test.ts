@@ -204,14 +204,17 @@ describeOn({ backend: 'type1' }, 'binding', () => {
       },
     );
 
-    test.each(['nvme0n1', 'ng0n1'])('while a process has /dev/%s open raw', async (name) => {
-      await nvmeDisk();
-      await using holder = await Holder.of(`/dev/${name}`, constants.O_RDONLY);
-      await expectRefusal(`${name} is open in process ${holder.pid} (node)`);
-      await holder.release();
-      const binding = await bindDevice(nvme.address, { dryRun: true });
-      expect(binding.steps.length).toBe(3);
-    });
+    test.each(['nvme0n1', 'ng0n1', 'nvme0'])(
+      'while a process has /dev/%s open raw',
+      async (name) => {
+        await nvmeDisk();
+        await using holder = await Holder.of(`/dev/${name}`, constants.O_RDONLY);
+        await expectRefusal(`${name} is open in process ${holder.pid} (node)`);
+        await holder.release();
+        const binding = await bindDevice(nvme.address, { dryRun: true });
+        expect(binding.steps.length).toBe(3);
+      },
+    );
 
     test('while a process has a node of another name open', async () => {
       await nvmeDisk();
