@@ -88,7 +88,7 @@ export async function bindAt(sysfs: Sysfs, address: string, dryRun: boolean): Pr
 async function bindNow(sysfs: Sysfs, address: string, dryRun: boolean): Promise<Binding> {
   const now = await standingOf(sysfs, address);
   const left = findLeftOver(sysfs, now);
-  const before = left === undefined ? beforeOf(now) : beforeLeftOver(now, left);
+  const before = beforeOf(now, left);
   const isBound = isVfioDriver(now.device.driver);
   const steps = isBound ? [] : await stepsToBind(sysfs, now);
   const facts = {
@@ -135,14 +135,8 @@ function findLeftOver(sysfs: Sysfs, { device, override }: Standing): Remembered 
   return isHalfBound || isHalfGivenBack ? remembered : undefined;
 }
 
-function beforeOf({ device, override }: Standing): Before {
-  const { driver } = device;
-  // An override for another driver would keep this one from taking its device back.
-  const isInTheWay = driver !== undefined && override !== driver;
-  return { device, driver, override: isInTheWay ? '' : override };
-}
-
-function beforeLeftOver({ device }: Standing, left: Remembered): Before {
+function beforeOf({ device, override }: Standing, left: Remembered | undefined): Before {
+  if (left === undefined) return { device, driver: device.driver, override };
   return { device, driver: left.driver ?? undefined, override: left.override };
 }
 

@@ -14,7 +14,14 @@ import {
   write,
   writeRefusal,
 } from './internal/sysfs.js';
-import { bindStep, mustBeBoundTo, overrideStep, probeStep, unbindStep } from './internal/undo.js';
+import {
+  bindStep,
+  mustBeBoundTo,
+  overrideStep,
+  overrideToLeave,
+  probeStep,
+  unbindStep,
+} from './internal/undo.js';
 import { boolean, options as checkOptions } from './internal/validate.js';
 import { isVfioDriver, parseAddress } from './pci.js';
 
@@ -80,10 +87,11 @@ async function release(
 
 function releaseSteps({ device, override }: Standing, remembered?: Remembered): SysfsWrite[] {
   const { address, driver } = device;
-  const target = remembered?.override ?? '';
+  const isKept = driver !== undefined && !isVfioDriver(driver);
+  const target = remembered === undefined ? '' : overrideToLeave(remembered, !isKept);
   const isTaken = isVfioDriver(driver) || isVfioDriver(override);
   const clear = isTaken && override !== target ? [overrideStep(address, target)] : [];
-  if (driver !== undefined && !isVfioDriver(driver)) return clear;
+  if (isKept) return clear;
   const unbind = driver === undefined ? [] : [unbindStep(device)];
   return [...clear, ...unbind, ...attachSteps(address, remembered)];
 }

@@ -31,7 +31,8 @@ export type Alone = 'driver' | 'driver_override';
 export async function undo(sysfs: Sysfs, before: Before, done: Done): Promise<Alone[]> {
   const now = await standingAgain(sysfs, before.device);
   const isOurs = done.probe && now.device.driver === 'vfio-pci';
-  const overrideAlone = done.override ? await undoOverride(sysfs, before, now, isOurs) : [];
+  const override = overrideToLeave(before, done.unbind);
+  const overrideAlone = done.override ? await undoOverride(sysfs, override, now, isOurs) : [];
   if (isOurs) await write(sysfs, unbindStep(now.device), before.device.address);
   const driverAlone = await undoUnbind(sysfs, before, done);
   return [...overrideAlone, ...driverAlone];
@@ -39,16 +40,25 @@ export async function undo(sysfs: Sysfs, before: Before, done: Done): Promise<Al
 
 async function undoOverride(
   sysfs: Sysfs,
-  before: Before,
+  before: string,
   { device, override }: Standing,
   isOurs: boolean,
 ): Promise<Alone[]> {
-  if (override === before.override) return [];
+  if (override === before) return [];
   // Who bound it to a VFIO driver needs the override that we wrote too.
   const isOthers = override !== 'vfio-pci' || (isVfioDriver(device.driver) && !isOurs);
   if (isOthers) return ['driver_override'];
-  await write(sysfs, overrideStep(device.address, before.override), device.address);
+  await write(sysfs, overrideStep(device.address, before), device.address);
   return [];
+}
+
+/** The override a device had, but for one that would keep its driver from taking it back. */
+export function overrideToLeave(
+  { driver, override }: { driver?: string | null | undefined; override: string },
+  isUnbound: boolean,
+): string {
+  const isInTheWay = isUnbound && typeof driver === 'string' && override !== driver;
+  return isInTheWay ? '' : override;
 }
 
 async function undoUnbind(sysfs: Sysfs, before: Before, done: Done): Promise<Alone[]> {
@@ -93,13 +103,11 @@ export async function mustBeBoundTo(
 }
 
 /** What a shell does to give it back. */
-export function giveBackSteps(
-  { device, driver, override }: Before,
-  now: string | undefined,
-): SysfsWrite[] {
-  const { address } = device;
+export function giveBackSteps(before: Before, now: string | undefined): SysfsWrite[] {
+  const { driver } = before;
+  const { address } = before.device;
   return [
-    overrideStep(address, override),
+    overrideStep(address, overrideToLeave(before, true)),
     ...(now === undefined ? [] : [unbindStep({ address, driver: now })]),
     ...(driver === undefined ? [] : [bindStep(address, driver)]),
   ];

@@ -68,6 +68,12 @@ describe('binding', () => {
     expect([kernel.driver, kernel.override]).toEqual(['nvme', 'nvme']);
   });
 
+  test('takes away an override for another driver, so that its own takes it back', async () => {
+    writeFileSync(kernel.root + override, 'other\n');
+    await (await bindAt(kernel, address, false)).restore();
+    expect([kernel.driver, kernel.override]).toEqual(['nvme', '(null)']);
+  });
+
   test.each(['vfio-pci', 'mlx5_vfio_pci'])(
     'does nothing to a device that %s has',
     async (driver) => {
@@ -164,6 +170,16 @@ describe('F22/ a step of binding that fails', () => {
     const error = await rejectionOf(bindAt(kernel, address, false));
     expect(error).toMatchObject({ code: 'EINVAL', path, hint: expect.stringContaining(path) });
     expect([kernel.driver, kernel.override]).toEqual(['nvme', '(null)']);
+  });
+
+  test.each([
+    ['before it is unbound', 1, 'other'],
+    ['after, without what keeps its driver from it', 2, '(null)'],
+  ])('gives back an override for another driver %s', async (_when, number, left) => {
+    writeFileSync(kernel.root + override, 'other\n');
+    failAt(number, 'EINVAL', -22);
+    await rejectionOf(bindAt(kernel, address, false));
+    expect([kernel.driver, kernel.override]).toEqual(['nvme', left]);
   });
 
   test('when vfio-pci does not take the device is undone', async () => {

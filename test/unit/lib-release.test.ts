@@ -258,6 +258,17 @@ describe('S2/ releasing a device', () => {
     expect([kernel.driver, kernel.override]).toEqual([undefined, 'other']);
   });
 
+  test.each([
+    ['before it was unbound', () => tree.bind(address, 'nvme'), 'other'],
+    ['after, without what keeps its driver from it', () => tree.unbind(address), '(null)'],
+  ])('gives back an override for another driver %s', async (_when, make, left) => {
+    writeFileSync(kernel.root + override, 'other\n');
+    await leaveBound();
+    make();
+    expect(await releaseAt(kernel, address, false)).toMatchObject({ driver: 'nvme' });
+    expect([kernel.driver, kernel.override]).toEqual(['nvme', left]);
+  });
+
   test('lets the kernel choose when nothing is remembered', async () => {
     await leaveBound();
     tree.file(remembered, '{}');
