@@ -4,7 +4,8 @@
 import { VfioError } from './errors.js';
 import { bindSteps, type SysfsWrite, toLines } from './hints.js';
 import { mustBeUnused, mustSuitVfioPci } from './internal/bindable.js';
-import { forget, isAlive, isOwn, type Remembered, recall, remember } from './internal/bindings.js';
+import { forget, isAlive, type Remembered, recall, remember } from './internal/bindings.js';
+import { warn } from './internal/report.js';
 import {
   inTurn,
   look,
@@ -17,6 +18,7 @@ import {
   writeRefusal,
 } from './internal/sysfs.js';
 import {
+  type Alone,
   type Before,
   type Done,
   everything,
@@ -52,7 +54,8 @@ export interface Binding extends AsyncDisposable {
   /**
    * Gives the device back to the driver it had. Close it first: the kernel waits for that. Does nothing when the
    * device was bound already, and not left over: whoever bound it gives it back. Rejects with `ERR_VFIO_BUSY` when
-   * another program has bound it elsewhere since. Restoring twice gives the same promise; after a failure it can be
+   * another program, or another binding of this process, has it now. Warns when another program changed its
+   * driver_override, which then stays as it is. Restoring twice gives the same promise; after a failure it can be
    * tried again.
    */
   restore(): Promise<void>;
@@ -66,8 +69,8 @@ export interface Binding extends AsyncDisposable {
  * Refuses before anything is changed, also in a dry run: with `ERR_VFIO_BUSY` a device with a disk in use (mounted,
  * swap space, held by dm, md or a loop device, or claimed), one whose disk, tape or controller a process has open, one
  * that carries the default route, and one with virtual functions; with `ERR_VFIO_UNSUPPORTED` a bridge, and what is on
- * vfio-pci's denylist; with `ERR_VFIO_NO_IOMMU` a device that no IOMMU isolates. `ERR_VFIO_BUSY` too when it was not its
- * turn within 30 s.
+ * vfio-pci's denylist; with `ERR_VFIO_NO_IOMMU` a device that no IOMMU isolates. `ERR_VFIO_BUSY` too when it was not
+ * its turn within 30 s.
  */
 export async function bindDevice(address: string, options: BindOptions = {}): Promise<Binding> {
   const full = parseAddress(address);
@@ -98,9 +101,9 @@ async function bindNow(sysfs: Sysfs, address: string, dryRun: boolean): Promise<
     leftOver: left !== undefined,
   };
   if (dryRun || (isBound && left === undefined)) return makeBinding(facts, nothing);
-  await remember(sysfs, now.device, before);
+  const id = await remember(sysfs, now.device, before);
   if (!isBound) await takeOver(sysfs, now, before, steps, facts.leftOver);
-  return makeBinding(facts, () => inTurn(sysfs, address, () => restore(sysfs, before)));
+  return makeBinding(facts, () => inTurn(sysfs, address, () => restore(sysfs, before, id)));
 }
 
 async function nothing(): Promise<void> {}
@@ -196,12 +199,14 @@ async function rollBack(
     const alone = isGone ? [] : await undo(sysfs, before, done);
     await forget(sysfs, address);
     if (isGone) return failure;
-    const names = alone.join(' and its ');
-    const left = alone.length === 0 ? '' : `. Another program changed its ${names}: left alone`;
-    return stating(sysfs, address, failure, left);
+    return stating(sysfs, address, failure, alone.length === 0 ? '' : `. ${leftAlone(alone)}`);
   } catch (second) {
     return notUndone(sysfs, before, failure, second as Error);
   }
+}
+
+function leftAlone(what: readonly Alone[]): string {
+  return `Another program changed its ${what.join(' and its ')}: left alone`;
 }
 
 async function notUndone(
@@ -219,26 +224,29 @@ async function notUndone(
   return stating(sysfs, address, new VfioError(code, message, { address, hint }, failure));
 }
 
-async function restore(sysfs: Sysfs, before: Before): Promise<void> {
+async function restore(sysfs: Sysfs, before: Before, id: string): Promise<void> {
   const { address } = before.device;
-  mustBeOurs(sysfs, before, await standingAgain(sysfs, before.device));
-  try {
-    await undo(sysfs, before, everything);
-  } catch (failure) {
+  mustBeOurs(sysfs, before, id, await standingAgain(sysfs, before.device));
+  const alone = await undo(sysfs, before, everything).catch(async (failure: unknown) => {
     throw await stating(sysfs, address, failure);
-  }
+  });
+  if (alone.length > 0) warn(`Giving back ${address}`, { message: leftAlone(alone) });
   await forget(sysfs, address);
 }
 
-/** Throws when the device is in the hands of another program by now. */
-function mustBeOurs(sysfs: Sysfs, before: Before, { device }: Standing): void {
+/** Throws when the device is in the hands of another program, or of another binding, by now. */
+function mustBeOurs(sysfs: Sysfs, before: Before, id: string, { device }: Standing): void {
   const { address, driver } = device;
   if (driver === undefined || driver === before.driver) return;
-  const remembered = recall(sysfs, device);
-  const isOthers =
-    remembered !== undefined && !isOwn(remembered, sysfs.root) && isAlive(remembered, sysfs.root);
+  const other = recall(sysfs, device);
+  const isOthers = other !== undefined && other.id !== id && isAlive(other, sysfs.root);
   if (driver === 'vfio-pci' && !isOthers) return;
-  const who = isOthers ? `process ${remembered.pid}` : 'another program';
-  const message = `${address} is bound to ${driver} now, by ${who}: left alone`;
+  const owner = nameOwner(isOthers ? other.pid : undefined);
+  const message = `${address} is bound to ${driver} now, by ${owner}: left alone`;
   throw new VfioError('ERR_VFIO_BUSY', message, { address });
+}
+
+function nameOwner(pid: number | undefined): string {
+  if (pid === undefined) return 'another program';
+  return pid === process.pid ? `another binding of this process (${pid})` : `process ${pid}`;
 }

@@ -39,7 +39,8 @@ export interface Released {
  * Gives a device back that `bindDevice` left with vfio-pci, for a process that was interrupted: to the driver and the
  * driver_override it had, as /run/vfio/bindings.json remembers. Where nothing is remembered, it clears
  * driver_override and lets the kernel choose a driver. A device that another driver has keeps it, and loses only a
- * driver_override that names a VFIO driver. Needs root. Waits until the device is closed, whichever process has it open.
+ * driver_override that names a VFIO driver. Needs root. Waits until the device is closed, whichever process has it
+ * open.
  */
 export async function releaseDevice(address: string, options: BindOptions = {}): Promise<Released> {
   const full = parseAddress(address);

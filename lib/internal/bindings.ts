@@ -21,6 +21,8 @@ export interface Remembered {
   pid: number;
   /** When that process started, in the kernel's ticks: its number is used again. */
   startTime: number;
+  /** Which of its bindings. */
+  id: string;
 }
 
 /** What is remembered of this device; undefined when that is nothing, or was of another device at its address. */
@@ -31,15 +33,17 @@ export function recall({ root }: Sysfs, device: PciDevice): Remembered | undefin
   return isSame ? entry : undefined;
 }
 
-/** Remembers how a device stands before this process changes it. */
+/** Remembers how a device stands before this process changes it; gives the `id` of that. */
 export async function remember(
   sysfs: Sysfs,
   { address, vendorId, deviceId }: PciDevice,
   before: { driver: string | undefined; override: string },
-): Promise<void> {
+): Promise<string> {
   const { override, driver = null } = before;
-  const entry = { vendorId, deviceId, driver, override, ...thisProcess(sysfs.root) };
+  const id = crypto.randomUUID();
+  const entry = { vendorId, deviceId, driver, override, ...thisProcess(sysfs.root), id };
   await change(sysfs, (all) => ({ ...all, [address]: entry }));
+  return id;
 }
 
 /** The device was given back. */
@@ -51,13 +55,8 @@ export async function forget(sysfs: Sysfs, address: string): Promise<void> {
 /** Whether the process that changed the device is still there. */
 export function isAlive(remembered: Remembered, root: string): boolean {
   const { pid, startTime } = remembered;
-  return isOwn(remembered, root) || startTimeOf(pid, root) === startTime;
-}
-
-/** Whether it is this process. */
-export function isOwn({ pid, startTime }: Remembered, root: string): boolean {
-  const self = thisProcess(root);
-  return pid === self.pid && startTime === self.startTime;
+  const isOwn = pid === process.pid && startTime === thisProcess(root).startTime;
+  return isOwn || startTimeOf(pid, root) === startTime;
 }
 
 function thisProcess(root: string): { pid: number; startTime: number } {

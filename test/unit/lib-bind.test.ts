@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // bindDevice on a fake sysfs, with a stand-in for the kernel that acts on what is written.
 import { rmSync, writeFileSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { type Binding, bindAt, bindDevice } from '../../lib/bind.js';
-import { rejectionOf } from './lib-fake-native.js';
+import { releaseAt } from '../../lib/release.js';
+import { catchWarnings, rejectionOf } from './lib-fake-native.js';
 import { FakeKernel } from './lib-fake-sysfs.js';
 import { FakeTree } from './lib-fake-tree.js';
 
@@ -23,7 +24,10 @@ beforeEach(() => {
   kernel = new FakeKernel(tree, address);
 });
 
-afterEach(() => tree[Symbol.dispose]());
+afterEach(() => {
+  jest.restoreAllMocks();
+  tree[Symbol.dispose]();
+});
 
 /** Makes the write with this number fail. */
 function failAt(number: number, code: string, errno: number): void {
@@ -323,6 +327,35 @@ describe('S2/ restoring', () => {
     tree.bind(address, 'other');
     expect(await rejectionOf(binding.restore())).toMatchObject({ code: 'ERR_VFIO_BUSY' });
     expect(kernel.driver).toBe('other');
+  });
+
+  test('leaves alone an override that someone else wrote, and warns', async () => {
+    tree.unbind(address);
+    const binding = await bindAt(kernel, address, false);
+    writeFileSync(kernel.root + override, 'other\n');
+    const warnings = catchWarnings();
+    await binding.restore();
+    expect([kernel.driver, kernel.override]).toEqual([undefined, 'other']);
+    expect(warnings).toEqual([
+      {
+        code: undefined,
+        message: `Giving back ${address}: Another program changed its driver_override: left alone`,
+      },
+    ]);
+  });
+
+  test('leaves alone a device that the same process released and bound again', async () => {
+    const first = await bindAt(kernel, address, false);
+    await releaseAt(kernel, address, false);
+    const second = await bindAt(kernel, address, false);
+    const error = await rejectionOf(first.restore());
+    expect(error).toMatchObject({ code: 'ERR_VFIO_BUSY' });
+    expect(error.message).toContain(`by another binding of this process (${process.pid}): left`);
+    expect(kernel.driver).toBe('vfio-pci');
+    await second.restore();
+    expect(kernel.driver).toBe('nvme');
+    // What it was to do is done.
+    await first.restore();
   });
 
   test('finds a device that was given back already', async () => {

@@ -50,7 +50,7 @@ function process41(startTime = 1000, state = 'S'): void {
 
 /** The process that bound the device is another one: number 41, which started at 1000. */
 function byProcess41(): void {
-  change({ pid: 41, startTime: 1000 });
+  change({ pid: 41, startTime: 1000, id: 'of process 41' });
 }
 
 /** A process binds the device, and ends. */
@@ -69,7 +69,7 @@ describe('S2/ a binding is remembered', () => {
     const binding = await bindAt(kernel, address, false);
     const entry = {
       ...{ vendorId: 0x1b36, deviceId: 0x0010, driver: 'nvme', override: '' },
-      ...{ pid: process.pid, startTime: 0 },
+      ...{ pid: process.pid, startTime: 0, id: expect.any(String) },
     };
     expect(seen).toEqual({ [address]: entry });
     expect(entries()).toEqual(seen);
