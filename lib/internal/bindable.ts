@@ -53,8 +53,10 @@ function mustHaveNoVirtualFunctions({ address }: PciDevice, root: string): void 
   const path = `${devicePath(address)}/sriov_numvfs`;
   const count = readNumber(root + path) ?? 0;
   if (count === 0) return;
-  const hint = `Take them away first, as root: ${echo('0', path)}`;
-  const message = `${address} has ${count} virtual functions, and vfio-pci takes it only without`;
+  const hint = `Remove all virtual functions first, as root: ${echo('0', path)}`;
+  const them = count === 1 ? 'virtual function' : 'virtual functions';
+  const exist = count === 1 ? 'that exists' : 'they exist';
+  const message = `${address} has ${count} ${them}, and vfio-pci does not take it while ${exist}`;
   throw new VfioError('ERR_VFIO_BUSY', message, { address, hint });
 }
 

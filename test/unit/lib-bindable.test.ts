@@ -65,17 +65,23 @@ describe('S2/ a bridge is refused', () => {
   });
 });
 
-test('S2/ a physical function with virtual functions is refused, until they are taken away', async () => {
-  have({});
-  tree.file(`${device}/sriov_numvfs`, '2\n');
-  expect(await refusal()).toMatchObject({
-    code: 'ERR_VFIO_BUSY',
-    message: expect.stringContaining(`${address} has 2 virtual functions`),
-    hint: expect.stringContaining(`echo 0 > /sys/bus/pci/devices/${address}/sriov_numvfs`),
-  });
-  tree.file(`${device}/sriov_numvfs`, '0\n');
-  await expectTaken();
-});
+test.each([
+  ['1', '1 virtual function, and vfio-pci does not take it while that exists'],
+  ['2', '2 virtual functions, and vfio-pci does not take it while they exist'],
+])(
+  'S2/ a physical function with %s of its own is refused, until they are taken away',
+  async (count, words) => {
+    have({});
+    tree.file(`${device}/sriov_numvfs`, `${count}\n`);
+    expect(await refusal()).toMatchObject({
+      code: 'ERR_VFIO_BUSY',
+      message: expect.stringContaining(`${address} has ${words}\n`),
+      hint: expect.stringContaining(`echo 0 > /sys/bus/pci/devices/${address}/sriov_numvfs`),
+    });
+    tree.file(`${device}/sriov_numvfs`, '0\n');
+    await expectTaken();
+  },
+);
 
 test('S2/ a device that no IOMMU isolates is refused, unless the kernel hands those out', async () => {
   have({ group: undefined });

@@ -76,10 +76,16 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'vfToken: SR-IOV', () => {
       });
     });
 
-    test('the physical function is not bound away from its driver', async () => {
-      await expect(bindDevice(physical)).rejects.toMatchObject({ code: expect.any(String) });
-      await until(() => driverOf(virtualizable) === 'nvme', 'the driver is back');
-    });
+    test.each([{ dryRun: false }, { dryRun: true }])(
+      'the physical function is not bound away from its driver (%j)',
+      async (options) => {
+        await expect(bindDevice(physical, options)).rejects.toMatchObject({
+          code: 'ERR_VFIO_BUSY',
+          message: expect.stringContaining(`${physical} has 2 virtual functions`),
+        });
+        expect(driverOf(virtualizable)).toBe('nvme');
+      },
+    );
   });
 
   describe('with the physical function bound to vfio-pci', () => {
