@@ -18,8 +18,8 @@ export interface OpenNode {
 }
 
 /**
- * The processes that have one of these device nodes open, under whatever name and in whichever mount namespace, as far
- * as this user may look into them.
+ * The processes that have one of these device nodes open, under any name below a folder called `dev` and in any mount
+ * namespace, as far as this user may look into them. A node that somebody made elsewhere is not found.
  */
 export async function findOpenNodes(numbers: readonly string[], root = ''): Promise<OpenNode[]> {
   const open = await findOpen(root, async (target, link) => {
