@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // What devices were bound to before they were bound to vfio-pci, and by which process: remembered in a file below
 // /run, so that a process that was killed leaves a way back. A boot undoes bindings, and clears /run.
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import type { PciDevice } from '../pci.js';
-import { lookFailed, orNothing, readText } from './files.js';
+import { orNothing, readText } from './files.js';
 import { warn } from './report.js';
+import { makeFolder, mustBeTrusted, runFailed } from './run-folder.js';
 import { inTurn, type Sysfs } from './sysfs.js';
 
 const folder = '/run/vfio';
@@ -77,18 +78,26 @@ async function change(sysfs: Sysfs, edit: (all: All) => All): Promise<void> {
   await inTurn(sysfs, 'bindings', async () => {
     const path = sysfs.root + file;
     try {
-      mkdirSync(sysfs.root + folder, { recursive: true, mode: 0o755 });
+      makeFolder(sysfs.root + folder);
       const all = readAll(sysfs.root) ?? setAside(path);
-      writeFileSync(`${path}.new`, `${JSON.stringify(edit(all), undefined, 2)}\n`, { mode: 0o644 });
-      renameSync(`${path}.new`, path);
+      replace(path, `${JSON.stringify(edit(all), undefined, 2)}\n`);
     } catch (failure) {
-      throw lookFailed(failure);
+      throw runFailed(failure);
     }
   });
 }
 
+/** By a file that is not there yet, so that nothing that stands at its name is written through. */
+function replace(path: string, text: string): void {
+  const next = `${path}.new`;
+  orNothing(() => unlinkSync(next));
+  writeFileSync(next, text, { mode: 0o644, flag: 'wx' });
+  renameSync(next, path);
+}
+
 /** What the file says of every device; undefined when it is damaged. */
 function readAll(root: string): All | undefined {
+  mustBeTrusted(root + folder);
   const text = orNothing(() => readFileSync(root + file, 'utf8'));
   if (text === undefined) return {};
   try {

@@ -15,9 +15,10 @@ export function isAbsence(failure: unknown): boolean {
 }
 
 /** The error of a look that failed. */
-export function lookFailed(failure: unknown): unknown {
+export function lookFailed(failure: unknown, hint?: string): unknown {
   const { errno, syscall = '', path = '' } = failure as NodeJS.ErrnoException;
-  return errno === undefined ? failure : errorFromNative({ errno, syscall, request: '', path });
+  if (errno === undefined) return failure;
+  return errorFromNative({ errno, syscall, request: '', path }, { hint });
 }
 
 /** What a look gives; undefined where there is nothing. */

@@ -2,14 +2,14 @@
 // Locks that processes and threads take turns by: flock on a file below /run/lock. Such a lock belongs to one opening
 // of the file, so that the end of the process or of the thread gives it back, and two calls in one process exclude
 // each other too.
-import { closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VfioError } from '../errors.js';
 import { type Holder, nameHolder } from '../hints.js';
 import { loadNative } from '../native.js';
 import { callNative } from './call.js';
-import { lookFailed } from './files.js';
 import { findLocker } from './holders.js';
+import { makeFolder, runFailed } from './run-folder.js';
 
 const folder = '/run/lock/vfio';
 const RETRY_MS = 20;
@@ -52,30 +52,13 @@ function isMine(fd: number): boolean {
 
 function openLock(path: string, root: string): number {
   try {
-    mkdirSync(root + folder, { recursive: true, mode: 0o755 });
-    mustBeTrusted(root + folder);
+    makeFolder(root + folder);
     // Node opens close-on-exec, and closes what a worker leaves open when that ends.
     const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
     return openSync(root + path, flags, 0o600);
   } catch (failure) {
-    throw lookFailed(failure);
+    throw runFailed(failure);
   }
-}
-
-/** Everybody may make folders in /run/lock: one of another user is no place for locks of root's. */
-function mustBeTrusted(path: string): void {
-  const stat = lstatSync(path);
-  const fault = faultOf(stat.isDirectory(), stat.uid, stat.mode);
-  if (fault === undefined) return;
-  const message = `${path}, where the locks for binding are, ${fault}`;
-  const hint = `It has to be a directory that root alone can change. As root: rm -r ${path}`;
-  throw new VfioError('ERR_VFIO_BUSY', message, { path, hint });
-}
-
-function faultOf(isDirectory: boolean, uid: number, mode: number): string | undefined {
-  if (!isDirectory) return 'is not a directory';
-  if (uid !== 0 && uid !== process.geteuid?.()) return `belongs to user ${uid}`;
-  return (mode & 0o022) === 0 ? undefined : 'can be changed by other users';
 }
 
 async function lockerOf(fd: number, root: string): Promise<Holder | undefined> {

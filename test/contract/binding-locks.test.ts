@@ -2,7 +2,7 @@
 // The locks by which processes and threads take turns at binding.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import {
+import fs, {
   chmodSync,
   existsSync,
   mkdirSync,
@@ -14,7 +14,7 @@ import {
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { takeLock } from '../../lib/internal/locks.js';
 import { loadNative } from '../../lib/native.js';
 import { Holder } from '../support/holder.js';
@@ -120,6 +120,16 @@ describe('S2/ a lock', () => {
   });
 });
 
+test('S2/ a lock on a read-only /run says what a systemd unit needs', async () => {
+  const failure = Object.assign(new Error(), { code: 'EROFS', errno: -30, syscall: 'mkdir' });
+  const make = jest.spyOn(fs, 'mkdirSync').mockImplementation(() => {
+    throw failure;
+  });
+  const hint = expect.stringContaining('RuntimeDirectory=vfio lock/vfio');
+  await expect(take()).rejects.toEqual(withCode('EROFS', { hint }));
+  make.mockRestore();
+});
+
 describe('S2/ a folder of locks is refused', () => {
   const path = () => tree.root + folder;
 
@@ -128,7 +138,7 @@ describe('S2/ a folder of locks is refused', () => {
     tree.folder('/run/lock');
     symlinkSync(join(tree.root, 'elsewhere'), path());
     await expect(take()).rejects.toEqual(
-      busy(`${path()}, where the locks for binding are, is not a`),
+      busy(`${path()}, where binding keeps its files, is not a`),
     );
     expect(existsSync(join(tree.root, 'elsewhere/a.lock'))).toBe(false);
   });

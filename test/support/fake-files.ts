@@ -18,6 +18,7 @@ const synchronous = [
   'mkdirSync',
   'writeFileSync',
   'renameSync',
+  'unlinkSync',
 ] as const;
 const asynchronous = ['readFile', 'readdir', 'readlink', 'stat', 'access'] as const;
 

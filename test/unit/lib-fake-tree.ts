@@ -27,7 +27,7 @@ export class FakeTree {
   }
 
   folder(path: string): void {
-    mkdirSync(this.root + path, { recursive: true });
+    mkdirSync(this.root + path, { recursive: true, mode: 0o755 });
   }
 
   /** A link; an absolute target lies below the root too. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What a process leaves behind that was interrupted between binding a device and giving it back, and the ways back.
-import { readFileSync, writeFileSync } from 'node:fs';
+import fs, { chmodSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import promises from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { bindAt } from '../../lib/bind.js';
@@ -109,6 +109,54 @@ describe('S2/ a binding is remembered', () => {
       ]);
     },
   );
+});
+
+describe('S2/ what is remembered', () => {
+  test('on a read-only /run cannot be: nothing is bound, and the error says what a systemd unit needs', async () => {
+    const failure = Object.assign(new Error(), { code: 'EROFS', errno: -30, syscall: 'mkdir' });
+    jest.spyOn(fs, 'mkdirSync').mockImplementation(() => {
+      throw failure;
+    });
+    expect(await rejectionOf(bindAt(kernel, address, false))).toMatchObject({
+      code: 'EROFS',
+      hint: expect.stringContaining('RuntimeDirectory=vfio lock/vfio'),
+    });
+    expect(kernel.writes).toEqual([]);
+  });
+
+  test.each([
+    [
+      'is of another user',
+      () => {
+        const facts = { isDirectory: () => true, uid: 65534, mode: 0o40755 };
+        jest.spyOn(fs, 'lstatSync').mockReturnValue(facts as never);
+      },
+    ],
+    ['can be changed by others', () => chmodSync(`${tree.root}/run/vfio`, 0o777)],
+  ])('is not believed where the folder %s', async (_why, spoil) => {
+    await leaveBound();
+    spoil();
+    const message = `${tree.root}/run/vfio, where binding keeps its files, `;
+    for (const dryRun of [true, false]) {
+      for (const call of [bindAt, releaseAt]) {
+        expect(await rejectionOf(call(kernel, address, dryRun))).toMatchObject({
+          code: 'ERR_VFIO_BUSY',
+          message: expect.stringContaining(message),
+          hint: expect.stringContaining(`rm -r ${tree.root}/run/vfio`),
+        });
+      }
+    }
+    expect(kernel.writes).toEqual([]);
+  });
+
+  test('is written to no file that a link leads to', async () => {
+    tree.file('/victim', 'kept');
+    tree.folder('/run/vfio');
+    symlinkSync(`${tree.root}/victim`, `${tree.root}${remembered}.new`);
+    await bindAt(kernel, address, false);
+    expect(readFileSync(`${tree.root}/victim`, 'utf8')).toBe('kept');
+    expect(Object.keys(entries())).toEqual([address]);
+  });
 });
 
 describe('S2/ a device that was left over', () => {

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// The folders below /run that hold the locks and what is remembered: only root may change them, because root writes to
+// sysfs what they say.
+import { lstatSync, mkdirSync } from 'node:fs';
+import { VfioError } from '../errors.js';
+import { lookFailed, orNothing } from './files.js';
+
+/** Makes a folder of ours where there is none; throws when it is no place for root's files. */
+export function makeFolder(path: string): void {
+  mkdirSync(path, { recursive: true, mode: 0o755 });
+  mustBeTrusted(path);
+}
+
+/** Throws when another user made a folder, or can change what is in it: everybody may make one in /run/lock. */
+export function mustBeTrusted(path: string): void {
+  const fault = faultOf(path);
+  if (fault === undefined) return;
+  const message = `${path}, where binding keeps its files, ${fault}`;
+  const hint = `It has to be a directory that root alone can change. As root: rm -r ${path}`;
+  throw new VfioError('ERR_VFIO_BUSY', message, { path, hint });
+}
+
+function faultOf(path: string): string | undefined {
+  const stat = orNothing(() => lstatSync(path));
+  if (stat === undefined) return undefined;
+  if (!stat.isDirectory()) return 'is not a directory';
+  if (stat.uid !== 0 && stat.uid !== process.geteuid?.()) return `belongs to user ${stat.uid}`;
+  return (stat.mode & 0o022) === 0 ? undefined : 'can be changed by other users';
+}
+
+/** The error of a file below /run that could not be made, opened or written. */
+export function runFailed(failure: unknown): unknown {
+  const isReadOnly = (failure as NodeJS.ErrnoException).code === 'EROFS';
+  return lookFailed(failure, isReadOnly ? readOnly : undefined);
+}
+
+const readOnly = [
+  'Binding writes to /run/lock/vfio and /run/vfio. A systemd unit with ProtectSystem=strict needs:',
+  'RuntimeDirectory=vfio lock/vfio',
+  'RuntimeDirectoryPreserve=yes',
+].join('\n  ');
