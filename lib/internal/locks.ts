@@ -2,12 +2,13 @@
 // Locks that processes and threads take turns by: flock on a file below /run/lock. Such a lock belongs to one opening
 // of the file, so that the end of the process or of the thread gives it back, and two calls in one process exclude
 // each other too.
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VfioError } from '../errors.js';
 import { type Holder, nameHolder } from '../hints.js';
 import { loadNative } from '../native.js';
 import { callNative } from './call.js';
+import { orNothing } from './files.js';
 import { findLocker } from './holders.js';
 import { makeFolder, runFailed } from './run-folder.js';
 
@@ -26,17 +27,31 @@ export async function takeLock(
 ): Promise<Release> {
   const path = `${folder}/${name}.lock`;
   const deadline = performance.now() + limit;
-  const fd = openLock(path, root);
-  try {
-    while (!isMine(fd)) {
-      if (performance.now() > deadline) throw tooLong(path, await lockerOf(fd, root));
-      await sleep(RETRY_MS);
+  for (;;) {
+    const fd = openLock(path, root);
+    let isTaken = false;
+    try {
+      await waitFor(fd, path, root, deadline);
+      isTaken = isStillAt(root + path, fd);
+      if (isTaken) return () => closeSync(fd);
+    } finally {
+      if (!isTaken) closeSync(fd);
     }
-    return () => closeSync(fd);
-  } catch (failure) {
-    closeSync(fd);
-    throw failure;
   }
+}
+
+async function waitFor(fd: number, path: string, root: string, deadline: number): Promise<void> {
+  while (!isMine(fd)) {
+    if (performance.now() > deadline) throw tooLong(path, await lockerOf(fd, root));
+    await sleep(RETRY_MS);
+  }
+}
+
+/** Whoever comes next opens what is at the path: the lock of a file that was removed excludes nobody. */
+function isStillAt(path: string, fd: number): boolean {
+  const there = orNothing(() => lstatSync(path));
+  const { dev, ino } = fstatSync(fd);
+  return there?.dev === dev && there.ino === ino;
 }
 
 function isMine(fd: number): boolean {

@@ -7,6 +7,8 @@ import fs, {
   existsSync,
   mkdirSync,
   readdirSync,
+  readlinkSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -15,6 +17,7 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { orNothing } from '../../lib/internal/files.js';
 import { takeLock } from '../../lib/internal/locks.js';
 import { loadNative } from '../../lib/native.js';
 import { Holder } from '../support/holder.js';
@@ -36,7 +39,10 @@ afterEach(() => {
 });
 
 const take = (name = 'a', limit = SHORT_MS) => takeLock(name, tree.root, limit);
-const descriptors = () => readdirSync('/proc/self/fd').length;
+/** How many are open on files of the tree: jest opens and closes others. */
+const descriptors = () =>
+  readdirSync('/proc/self/fd').filter((fd) => targetOf(fd)?.startsWith(tree.root)).length;
+const targetOf = (fd: string) => orNothing(() => readlinkSync(`/proc/self/fd/${fd}`));
 const busy = (message: string) =>
   withCode('ERR_VFIO_BUSY', { message: expect.stringContaining(message) });
 
@@ -71,6 +77,19 @@ describe('S2/ a lock', () => {
     tree.file('/proc/locks', `${line}\n`);
     await expect(take()).rejects.toEqual(busy(`is locked by this process (${process.pid})`));
     release();
+  });
+
+  test('of a file that was removed is taken again', async () => {
+    const before = descriptors();
+    const first = await take();
+    const waiting = take('a', 10_000);
+    rmSync(`${tree.root}${folder}`, { recursive: true });
+    first();
+    const release = await waiting;
+    await expect(take()).rejects.toEqual(busy('is locked by'));
+    release();
+    (await take())();
+    expect(descriptors()).toBe(before);
   });
 
   /** Takes the lock, says so and keeps it; as a program, and as that of a worker. */
