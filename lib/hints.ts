@@ -156,7 +156,13 @@ export interface SysfsWrite {
 
 /** The line a shell does the write with. */
 export function echo(value: string, path: string): string {
-  return value === '' ? `echo > ${path}` : `echo ${value} > ${path}`;
+  const text = value === '' ? 'echo' : `echo ${quote(value)}`;
+  return `${text} > ${quote(path)}`;
+}
+
+/** A word of a shell: names of drivers may have spaces. */
+function quote(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 /** The lines a shell does these writes with. */

@@ -119,19 +119,21 @@ function setAside(path: string): All {
   return {};
 }
 
-/** Names become parts of paths in sysfs. */
-const driverName = /^[\w-][\w.-]*$/;
-
 function isRemembered(entry: unknown): entry is Remembered {
   if (typeof entry !== 'object' || entry === null) return false;
   const { vendorId, deviceId, driver, override, pid, startTime } = entry as Partial<Remembered>;
   return (
     [vendorId, deviceId, pid, startTime].every(Number.isSafeInteger) &&
-    (driver === null || isName(driver)) &&
-    (override === '' || isName(override))
+    (driver === null || isFileName(driver)) &&
+    isLine(override)
   );
 }
 
-function isName(value: unknown): boolean {
-  return typeof value === 'string' && driverName.test(value);
+/** A driver's name becomes a part of paths in sysfs. Some have spaces. */
+function isFileName(value: unknown): boolean {
+  return isLine(value) && !['', '.', '..'].includes(value) && !value.includes('/');
+}
+
+function isLine(value: unknown): value is string {
+  return typeof value === 'string' && !/[\n\0]/.test(value);
 }

@@ -186,7 +186,9 @@ describe('S2/ a device that was left over', () => {
     ['another device was plugged', () => change({ deviceId: 1 })],
     ['nothing is remembered', () => tree.file(remembered, '{}')],
     ['what is remembered is no driver', () => change({ driver: '../../etc' })],
-    ['what is remembered is no override', () => change({ override: 'a b' })],
+    ['what is remembered is the folder above', () => change({ driver: '..' })],
+    ['what is remembered is two lines', () => change({ driver: 'a\nb' })],
+    ['what is remembered is no override', () => change({ override: 'a\nb' })],
     ['what is remembered is damaged', () => tree.file(remembered, '{')],
   ])('is none when %s', async (_when, make) => {
     await leaveBound();
@@ -296,6 +298,23 @@ describe('S2/ releasing a device', () => {
     expect(await releaseAt(kernel, address, false)).toEqual({ address, driver: 'nvme', steps });
     expect([kernel.driver, kernel.override]).toEqual(['nvme', '(null)']);
     expect(entries()).toEqual({});
+  });
+
+  test('gives it back to a driver whose name has spaces, in lines that a shell takes', async () => {
+    const driver = "SMI's PCIe driver";
+    tree.bind(address, driver);
+    writeFileSync(kernel.root + override, `${driver}\n`);
+    await leaveBound();
+    expect(await releaseAt(kernel, address, false)).toEqual({
+      address,
+      driver,
+      steps: [
+        `echo 'SMI'\\''s PCIe driver' > ${override}`,
+        `echo ${address} > ${unbind('vfio-pci')}`,
+        `echo ${address} > '/sys/bus/pci/drivers/SMI'\\''s PCIe driver/bind'`,
+      ],
+    });
+    expect(kernel.override).toBe(driver);
   });
 
   test('gives it back to no driver when it had none, with the override it had', async () => {
