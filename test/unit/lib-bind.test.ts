@@ -404,5 +404,26 @@ describe('S2/ restoring', () => {
       code: 'ENODEV',
       path: bind('nvme'),
     });
+    // What it was bound to is not forgotten.
+    expect(await releaseAt(kernel, address, false)).toMatchObject({ driver: 'nvme' });
   });
+});
+
+test('a turn ends with what was done in it, also when that failed', async () => {
+  let turns = 0;
+  const taking = Object.assign(kernel, {
+    async lock() {
+      turns++;
+      return () => {
+        turns--;
+      };
+    },
+  });
+  failAt(1, 'EIO', -5);
+  await rejectionOf(bindAt(taking, address, false));
+  expect(turns).toBe(0);
+  const binding = await bindAt(taking, address, false);
+  expect(turns).toBe(0);
+  await binding.restore();
+  expect([turns, kernel.driver]).toEqual([0, 'nvme']);
 });

@@ -192,6 +192,16 @@ describe('S2/ a disk that a process has open, without a claim,', () => {
     },
   );
 
+  test('behind a subsystem of several controllers is in use through its character device', async () => {
+    const subsystem = '/sys/devices/virtual/nvme-subsystem/nvme-subsys0';
+    tree.folder(`${below}/nvme/nvme0`);
+    tree.link(`${subsystem}/nvme0`, `${below}/nvme/nvme0`);
+    tree.file(`${subsystem}/ng0n1/dev`, '1:3\n');
+    tree.link('/sys/class/nvme-generic/ng0n1', `${subsystem}/ng0n1`);
+    tree.process(process.pid, 'node', ['/dev/null']);
+    expect(await findDiskUses(address, tree.root)).toMatchObject([{ name: 'ng0n1' }]);
+  });
+
   test('is looked for only where a node can be: a file system that hangs would hang this too', async () => {
     disk('nvme0n1', '259');
     tree.process(42, 'cat', ['/mnt/nfs/file', 'pipe:[8]', '/dev/null']);
