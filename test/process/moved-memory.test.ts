@@ -5,7 +5,7 @@ import { describe, expect, test } from '@jest/globals';
 import { run } from './support.js';
 
 /** A thousand where there is the time for them. */
-const rounds = Number(process.env.VFIO_TEST_MOVES ?? 5);
+const rounds = Number(process.env.VFIO_TEST_MOVES ?? 3);
 
 /** What V8 maps and unmaps for itself. */
 const NOISE = 100;

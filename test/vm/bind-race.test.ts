@@ -9,7 +9,7 @@ import { testIf } from '../support/skips.js';
 import { describeOn } from '../support/subject.js';
 
 /** How often they race; more of it by `VFIO_TEST_RACES=200`. */
-const rounds = Number(process.env.VFIO_TEST_RACES || 10);
+const rounds = Number(process.env.VFIO_TEST_RACES || 5);
 /** A hang guard: a round takes some seconds in emulation, on a busy machine. */
 const ROUND_LIMIT_MS = 30_000;
 

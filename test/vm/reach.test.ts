@@ -14,7 +14,7 @@ const MiB = 2 ** 20;
 /** Ten thousand where there is the time for them. Every address below 256 MiB is given out within 156. */
 const rounds = Number(process.env.VFIO_TEST_ALLOCATIONS || 200);
 /** A transfer takes edu a tenth of a second. */
-const transfers = 20;
+const transfers = 8;
 
 describeOn({ backend: 'type1', device: 'edu' }, 'the reach of a device', () => {
   useBound(...pair);
