@@ -22,7 +22,7 @@ void check_order(const std::vector<IovaRange>& ranges) {
 
 void allocate(IovaAllocator& allocator, std::uint64_t size, std::uint64_t alignment) {
   accepted([&] {
-    const std::uint64_t iova = allocator.allocate(size, alignment);
+    const std::uint64_t iova = allocator.allocate(size, {.alignment = alignment});
     require(allocator.inside(iova, size), "an IOVA lies in a range");
     require(iova % alignment == 0, "an IOVA is aligned");
     require(iova >= IovaAllocator::kLowest && iova + size <= IovaAllocator::kEnd,
