@@ -6,6 +6,8 @@
 
 #include <napi.h>
 
+#include <utility>
+
 namespace vfio::binding {
 
 /// A TypeError with a code, for what is no object of the class it should be.
@@ -15,13 +17,8 @@ inline Napi::TypeError wrong_object(Napi::Env env, const char* message) {
   return error;
 }
 
-/// What make_wrapped() passes to a constructor: the address of this. Programs have objects that
-/// hold other addresses, from Node itself.
-inline char maker = 0;
-
-inline bool is_maker(const Napi::Value& value) {
-  return value.IsExternal() && value.As<Napi::External<char>>().Data() == &maker;
-}
+/// Whether this thread is in make_wrapped(), and so in no program's `new`.
+inline thread_local bool making = false;
 
 /// `T` has a napi_type_tag of its own, `T::kTag`.
 template <typename T>
@@ -38,9 +35,9 @@ class Wrap : public Napi::ObjectWrap<T> {
   }
 
  protected:
-  /// For make_wrapped(), whose argument no program has.
+  /// For make_wrapped() alone.
   explicit Wrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<T>(info) {
-    if (!is_maker(info[0])) throw wrong_object(info.Env(), "Illegal constructor");
+    if (!std::exchange(making, false)) throw wrong_object(info.Env(), "Illegal constructor");
     if (napi_type_tag_object(info.Env(), info.This(), &T::kTag) != napi_ok) {
       throw Napi::Error::New(info.Env());
     }
@@ -49,8 +46,13 @@ class Wrap : public Napi::ObjectWrap<T> {
 
 /// A new object of a class that derives from Wrap.
 inline Napi::Object make_wrapped(const Napi::FunctionReference& constructor) {
-  const Napi::Env env = constructor.Env();
-  return constructor.New({Napi::External<char>::New(env, &maker)});
+  making = true;
+  try {
+    return constructor.New({});
+  } catch (...) {
+    making = false;
+    throw;
+  }
 }
 
 }  // namespace vfio::binding
