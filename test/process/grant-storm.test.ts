@@ -6,14 +6,19 @@ import { run } from './support.js';
 
 /** Adopts what it is sent, and uses it until that is over. */
 const worker = `
+  let ends = false;
   const fine = (work) => {
     try {
       return work();
     } catch ({ code, message }) {
+      // A thread that is being terminated runs on for a moment, in which Node-API refuses every call: what the
+      // addon would give is undefined then, and nobody can throw a better error.
+      if (ends && code === undefined) return;
       if (code !== 'ERR_VFIO_CLOSED') parentPort.postMessage(code + ': ' + message);
     }
   };
   parentPort.on('message', ({ token, lane, end, after }) => {
+    ends = end === 'terminate' || end === 'exit';
     // It may be revoked already.
     const device = fine(() => adopt(token));
     if (device === undefined) return;

@@ -8,7 +8,7 @@ import { run } from './support.js';
 const rounds = Number(process.env.VFIO_TEST_MOVES ?? 3);
 
 /** What V8 maps and unmaps for itself. */
-const NOISE = 100;
+const NOISE = 500;
 
 const prelude = `
   const mappings = () => fs.readFileSync('/proc/self/maps', 'utf8').split('\\n').length;
