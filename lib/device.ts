@@ -338,10 +338,14 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
    */
   grant(options: GrantOptions): Grant {
     this.#mustBeOpen();
-    const { device: native, memory } = this.#parts;
-    const mustBeOpen = () => this.#mustBeOpen();
-    const interrupts = this.#interrupts;
-    return makeGrant({ device: this, native, interrupts, memory, mustBeOpen }, options);
+    const granter = {
+      device: this,
+      native: this.#native,
+      interrupts: this.#interrupts,
+      memory: this.#parts.memory,
+      mustBeOpen: () => this.#mustBeOpen(),
+    };
+    return makeGrant(granter, options);
   }
 
   /**

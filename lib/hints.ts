@@ -85,7 +85,7 @@ export function hintFor(failure: NativeFailure): string | undefined {
 }
 
 /** Message-signalled interrupts are DMA writes. */
-export const busMasterHint =
+const busMasterHint =
   'Set `device.busMaster = true` first: message-signalled interrupts are DMA writes and would ' +
   'never arrive.';
 
@@ -108,7 +108,7 @@ export function bindAll(devices: readonly PciDevice[]): string {
 }
 
 /** A container has no address space before its first device. */
-export const noDeviceHint =
+const noDeviceHint =
   'Open a device in this container first: its IOMMU decides which IOVAs there are.';
 
 const ownHints: Record<string, string> = {

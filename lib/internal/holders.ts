@@ -40,7 +40,7 @@ interface NodeFacts {
 }
 
 /** `b259:0` or `c242:1`: which device a node is of, whatever its name; undefined for another file. */
-export function nodeNumber(node: NodeFacts): string | undefined {
+function nodeNumber(node: NodeFacts): string | undefined {
   const kind = node.isBlockDevice() ? 'b' : 'c';
   return kind === 'b' || node.isCharacterDevice() ? kind + deviceNumber(node.rdev) : undefined;
 }
