@@ -3,7 +3,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readDevice } from '../../lib/pci.js';
-import type { VmDevice } from '../../vm/devices.js';
+import { nvme, type VmDevice } from '../../vm/devices.js';
 
 /** The kernel driver that has a device. */
 export function driverOf({ address }: VmDevice): string | undefined {
@@ -22,9 +22,19 @@ export function overrideOf(device: VmDevice): string {
 
 /** The node of the NVMe disk, which appears some time after the kernel's driver has the controller. */
 export async function nvmeDisk(): Promise<string> {
-  const name = () => readdirSync('/sys/block').find((disk) => /^nvme\d+n1$/.test(disk));
-  await until(() => name() !== undefined && existsSync(`/dev/${name()}`), 'the NVMe disk is there');
-  return `/dev/${name()}`;
+  await until(() => nvmeDiskName() !== undefined, 'the NVMe disk is there');
+  return `/dev/${nvmeDiskName()}`;
+}
+
+/** Found by the address: the kernel numbers controllers in the order in which they answer. */
+function nvmeDiskName(): string | undefined {
+  const folder = sysfs(nvme, 'nvme');
+  if (!existsSync(folder)) return;
+  const [controller] = readdirSync(folder);
+  const disk = `${controller}n1`;
+  return existsSync(`${folder}/${controller}/${disk}`) && existsSync(`/dev/${disk}`)
+    ? disk
+    : undefined;
 }
 
 /** Waits, for 5 s at most unless said, until something holds. */
