@@ -31,8 +31,8 @@ export default {
   testEnvironment: 'node',
   // Most of them wait for processes of their own; jest would leave one processor out.
   maxWorkers: availableParallelism(),
-  // Seconds on an idle machine are many on one that builds something else.
-  testTimeout: 20_000 * Number(process.env.VFIO_TEST_PATIENCE ?? 1),
+  // Ends what hangs: the longest test takes half a minute, and a busy machine is several times slower.
+  testTimeout: 180_000 * Number(process.env.VFIO_TEST_PATIENCE ?? 1),
   transform: { '\\.ts$': ['@swc/jest', { ...swc, swcrc: false }] },
   moduleNameMapper: {
     '^vfio$': '<rootDir>/lib/index.ts',

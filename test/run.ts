@@ -6,35 +6,20 @@ import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { projectRoot } from '../vm/paths.js';
 import { majors } from './exact/nodes.js';
-import { exactSuite } from './exact/suite.js';
 import type { TestEvent } from './harness/events.js';
 import { isExpectedSkip, parseExpectedSkips } from './harness/expected-skips.js';
 import { instruments } from './harness/instruments.js';
 import { namePattern } from './harness/name-pattern.js';
 import { ProgressLine, print, printFailure, printOther } from './harness/output.js';
 import { type CaseRecord, type FinishedCase, Recorder } from './harness/recorder.js';
+import { type Selection, select } from './harness/selection.js';
 import { sideBySide } from './harness/side-by-side.js';
 import type { Suite } from './harness/suite.js';
-import {
-  nativeSuites,
-  nodeSuite,
-  noIommuSuite,
-  unitSuite,
-  userSuite,
-  type VmKernel,
-  vmSuite,
-  watchedNativeSuite,
-  watchedUnitSuite,
-} from './harness/suites.js';
 import { count, countsLine, exitStatus, groupLines } from './harness/summary.js';
 
-interface Options {
-  suite?: 'unit' | 'vm' | 'vm-user';
-  kernel?: VmKernel;
-  under?: keyof typeof instruments;
-  node?: string[];
-  name?: RegExp;
-  list?: boolean;
+interface Options extends Selection {
+  readonly name?: RegExp;
+  readonly list?: boolean;
 }
 
 const resultsDirectory = join(projectRoot, 'build/results');
@@ -42,24 +27,6 @@ const expectedSkips = parseExpectedSkips(
   readFileSync(join(projectRoot, 'test/expected-skips.txt'), 'utf8'),
 );
 const inCi = Boolean(process.env.CI);
-
-function selectSuites({ suite, kernel, under, node }: Options): Suite[] {
-  if (node !== undefined) return node.map(nodeSuite);
-  const kernels = kernel === undefined ? (['distro', 'lab'] as const) : [kernel];
-  // Not in `npm test`: an ordinary user takes as long as root.
-  if (suite === 'vm-user') return kernels.map(userSuite);
-  if (under !== undefined) {
-    const instrument = instruments[under];
-    return suite === 'vm'
-      ? kernels.map((name) => vmSuite(name, instrument))
-      : [watchedUnitSuite(instrument), watchedNativeSuite(instrument)];
-  }
-  return [
-    ...(suite === 'vm' ? [] : [unitSuite, exactSuite, ...nativeSuites()]),
-    ...(suite === 'unit' ? [] : kernels.map((name) => vmSuite(name))),
-    ...(suite === 'unit' || kernel === 'distro' ? [] : [noIommuSuite]),
-  ];
-}
 
 /** The names of a suite's tests that match, and what kept it from giving all of them. */
 async function namesOf(
@@ -98,11 +65,19 @@ async function hasWork(suite: Suite, pattern: RegExp): Promise<boolean> {
   return names.length > 0 || broken.length > 0;
 }
 
+/** A machine whose QEMU crashes gets one more run, which then counts. */
 async function runSuite(
   suite: Suite,
   pattern: string | undefined,
   line: ProgressLine,
 ): Promise<FinishedCase[]> {
+  const first = await runOnce(suite, pattern, line);
+  if (!first.ending.emulatorCrashed) return first.finish();
+  print(`${suite.name} runs once more: ${first.ending.how}`);
+  return (await runOnce(suite, pattern, line)).finish();
+}
+
+async function runOnce(suite: Suite, pattern: string | undefined, line: ProgressLine) {
   const recorder = new Recorder(suite.name, (name) =>
     inCi && !isExpectedSkip(expectedSkips, suite.name, name)
       ? 'not in test/expected-skips.txt'
@@ -117,9 +92,12 @@ async function runSuite(
     if (one.event === 'console') printOther(`${one.text}\n`);
   };
   const ending = await suite.run(pattern, { event, output: printOther });
-  recorder.finish(ending).forEach(report);
-  writeResults(suite.name, recorder.cases);
-  return recorder.cases;
+  const finish = () => {
+    recorder.finish(ending).forEach(report);
+    writeResults(suite.name, recorder.cases);
+    return recorder.cases;
+  };
+  return { ending, finish };
 }
 
 function writeResults(suite: string, cases: readonly FinishedCase[]): void {
@@ -139,7 +117,7 @@ function summarize(cases: readonly CaseRecord[]): 0 | 1 {
 }
 
 async function main({ name, ...options }: Options): Promise<0 | 1> {
-  const suites = selectSuites(options);
+  const { suites, leftOut } = select(options);
   if (options.list) return list(suites, name ?? /./);
   const line = new ProgressLine();
   // A suite is one process that does one test at a time, or a machine that keeps one processor busy.
@@ -147,6 +125,7 @@ async function main({ name, ...options }: Options): Promise<0 | 1> {
     const wanted = name === undefined || (await hasWork(suite, name));
     return wanted ? runSuite(suite, name?.source, line) : [];
   });
+  if (leftOut !== undefined) print(leftOut);
   return summarize(cases.flat());
 }
 

@@ -103,11 +103,11 @@ export class Run {
     if (typeof ended === 'number' && ended !== 0) {
       return new VmError('ERR_VM_QEMU', `QEMU ended with ${ended}: ${errors}`, log);
     }
-    const why =
-      panic ?? (ended === 0 ? 'it ended by itself' : `QEMU ended with ${ended}: ${errors}`);
-    return this.#started
-      ? new VmError('ERR_VM_DIED', `the guest died before the command ended: ${why}`, log)
-      : new VmError('ERR_VM_BOOT', `the guest did not come up: ${why}`, log);
+    const crashed = ended !== 0;
+    const why = panic ?? (crashed ? `QEMU ended by ${ended}: ${errors}` : 'it ended by itself');
+    if (!this.#started) return new VmError('ERR_VM_BOOT', `the guest did not come up: ${why}`, log);
+    const message = `the guest died before the command ended: ${why}`;
+    return new VmError(crashed ? 'ERR_VM_CRASHED' : 'ERR_VM_DIED', message, log);
   }
 
   #handle(kind: number, data: Buffer): void {

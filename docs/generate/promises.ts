@@ -90,6 +90,7 @@ const PLACES: readonly [where: string, folder: string, end: string][] = [
   ['host', 'test/process', '.test.ts'],
   ['C++, under ASan', 'test/native', '_test.cc'],
   ['VM', 'test/vm', '.test.ts'],
+  ['VM', 'test/hotplug', '.test.ts'],
   ['VM without an IOMMU', 'test/no-iommu', '.test.ts'],
   ['soak', 'test/soak', '.ts'],
 ];

@@ -3,7 +3,7 @@
 // was taken before is cut: registers throw, doorbells reach nobody, arrays read zeros.
 import { randomFill } from 'node:crypto';
 import { promisify } from 'node:util';
-import { afterAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import {
   Container,
   type Device,
@@ -22,7 +22,6 @@ const msix = 2;
 const machine = useMachine({ address, group: 210, bars: [{ size: 0x1000 }], msix: 4 });
 const hardware = machine.device(address);
 
-jest.setTimeout(60_000);
 afterAll(() => expectNothingOpen(machine, address));
 
 /** What can be closed, and what is used until then. */

@@ -64,7 +64,7 @@ describe.each([
 
   test('poll32 ends with the signal, before and while it waits', async () => {
     const abort = new AbortController();
-    const polled = region().poll32(0x24, 1, 1, { signal: abort.signal });
+    const polled = region().poll32(0x24, 1, 1, { timeout: 60_000, signal: abort.signal });
     const reason = new Error('enough');
     setImmediate(() => abort.abort(reason));
     await expect(polled).rejects.toBe(reason);

@@ -3,7 +3,7 @@
 // memory and the turns of the event loop stay bounded, and nothing is lost on the way from one who waits to
 // the next.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { afterAll, afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeEach, expect, test } from '@jest/globals';
 import { type Device, type Interrupt, type InterruptSet, openDevice } from '../../lib/index.js';
 import { useMachine } from '../support/testing.js';
 import { expectNothingOpen, turn, until, withCode } from './support.js';
@@ -14,10 +14,8 @@ const hardware = machine.device(address);
 const index = { intx: 0, msix: 2 };
 
 /** The bench holds the 99th percentile to 50 ms; here it only tells a loop that hangs. */
-const hungMilliseconds = 500;
+const hungMilliseconds = 5000;
 const megabyte = 2 ** 20;
-
-jest.setTimeout(120_000);
 
 let device: Device;
 let set: InterruptSet;

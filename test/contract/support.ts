@@ -20,9 +20,9 @@ export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Waits for what the hardware or another thread does; five seconds are far more than any of it takes. */
+/** Waits for what the hardware or another thread does, in milliseconds as a rule; the limit is for what hangs. */
 export async function until(what: () => boolean): Promise<void> {
-  const deadline = Date.now() + 5000 * patience;
+  const deadline = Date.now() + 60_000 * patience;
   while (!what()) {
     if (Date.now() > deadline) throw new Error(`It did not come to pass: ${what}`);
     await sleep(1);

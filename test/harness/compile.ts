@@ -4,8 +4,12 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { transformFile } from '@swc/core';
+import { build } from 'esbuild';
+import { writeSuiteFiles } from './guest-suite.js';
 
 const SOURCES = ['lib', 'examples', 'vm', 'test'];
+/** Started so often that each is one file: reading 60 takes the emulated processor a second. */
+const PROGRAMS = ['test/support/peer-main'];
 
 /** Makes `output` the compiled copy of the project in `root`. */
 export async function compileForGuest(root: string, output: string): Promise<void> {
@@ -15,6 +19,8 @@ export async function compileForGuest(root: string, output: string): Promise<voi
   removeOthers(output, new Set(sources.map(outputOf)));
   const stale = sources.filter((source) => isOlder(outputOf(source), [source, settings]));
   await Promise.all(stale.map((source) => compile(source, outputOf(source), settings)));
+  await bundlePrograms(output);
+  writeSuiteFiles(output);
   // The files are CommonJS, and `vfio` is the copy beside them.
   const manifest = { name: 'vfio', type: 'commonjs', exports: './lib/index.js' };
   writeFileSync(join(output, 'package.json'), JSON.stringify(manifest));
@@ -29,6 +35,19 @@ async function compile(source: string, output: string, settings: string): Promis
   });
   mkdirSync(dirname(output), { recursive: true });
   writeFileSync(output, code);
+}
+
+async function bundlePrograms(output: string): Promise<void> {
+  await build({
+    entryPoints: PROGRAMS.map((name) => join(output, `${name}.js`)),
+    outdir: output,
+    outbase: output,
+    outExtension: { '.js': '.bundle.js' },
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    logLevel: 'warning',
+  });
 }
 
 /** A test whose source is gone would still be run. */

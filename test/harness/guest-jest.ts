@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-// jest's settings for build/guest/: compiled files, so no transform; one process, since one kernel and
-// its devices are shared by all tests.
+// jest's settings for build/guest/: compiled files, so no transform; one process, since one kernel and its devices are
+// shared by all tests; one test file a machine (guest-suite.ts).
+
+import { type GuestFolder, SUITE_FILE } from './guest-suite.js';
 
 /** Only for what hangs: software emulation on a machine that others use too is slow at times. */
 const TEST_TIMEOUT_MS = 120_000;
-
-/** The folders of tests for the machine, below `test/`: each has a machine of its own. */
-export type GuestFolder = 'vm' | 'no-iommu';
 
 /** The arguments that run the tests of a folder of the compiled copy in `root`. */
 export function guestJestArguments(
@@ -18,13 +17,12 @@ export function guestJestArguments(
   const config = {
     rootDir: root,
     roots: [`<rootDir>/test/${folder}`],
-    testMatch: ['**/*.test.js'],
+    testMatch: [`**/${SUITE_FILE}`],
     testEnvironment: 'node',
     testTimeout: TEST_TIMEOUT_MS,
     transform: {},
     setupFilesAfterEnv: ['<rootDir>/test/support/kernel-log.js'],
     reporters: [`<rootDir>/test/harness/${reporter}.js`],
-    testSequencer: '<rootDir>/test/harness/sequencer.js',
     watchman: false,
   };
   const select = pattern === undefined ? [] : ['--testNamePattern', pattern];

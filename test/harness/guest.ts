@@ -4,8 +4,9 @@
 import { fileURLToPath } from 'node:url';
 import { run } from 'jest';
 import { openChannel } from './events.js';
-import { type GuestFolder, guestJestArguments } from './guest-jest.js';
+import { guestJestArguments } from './guest-jest.js';
 import { openShared } from './guest-shared.js';
+import type { GuestFolder } from './guest-suite.js';
 import { isSuspicious } from './kernel-log.js';
 import { readKernelLog } from './kmsg.js';
 

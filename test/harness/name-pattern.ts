@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The argument of --name, in every command that has one.
+// Patterns for names of tests; the argument of --name, in every command that has one.
 import { InvalidArgumentError } from 'commander';
 
 /** As jest compiles it. */
@@ -10,3 +10,6 @@ export function namePattern(text: string): RegExp {
     throw new InvalidArgumentError((error as Error).message);
   }
 }
+
+/** No name matches: every file is loaded and nothing is run. */
+export const NOTHING = '(?!)';

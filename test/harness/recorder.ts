@@ -32,6 +32,8 @@ export interface Ending {
   readonly how: string;
   /** By a signal, or by a status that tests do not give. */
   readonly crashed: boolean;
+  /** A signal ended QEMU, which is no fault of what ran in it: another run may tell more. */
+  readonly emulatorCrashed?: boolean;
   readonly kernelLog: readonly string[];
 }
 

@@ -4,10 +4,8 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, jest, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { parseReport, requiredNames } from '../../bench/report.js';
-
-jest.setTimeout(120_000);
 
 const root = join(__dirname, '../..');
 

@@ -69,7 +69,8 @@ export function ended(worker) {
  * @param {() => boolean} what
  */
 export async function until(what) {
-  const deadline = Date.now() + 10_000;
+  // For what hangs.
+  const deadline = Date.now() + 60_000;
   while (!what()) {
     if (Date.now() > deadline) throw new Error(`It did not come to pass: ${what}`);
     await sleep(1);

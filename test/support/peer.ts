@@ -22,7 +22,7 @@ export interface PeerOptions {
 /** After its standard streams and the channel to its parent. */
 export const firstDescriptor = 4;
 
-const program = fileURLToPath(new URL('peer-main.js', import.meta.url));
+const program = fileURLToPath(new URL('peer-main.bundle.js', import.meta.url));
 
 export class Peer implements AsyncDisposable {
   readonly #child: ChildProcess;

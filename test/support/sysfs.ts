@@ -37,8 +37,8 @@ function nvmeDiskName(): string | undefined {
     : undefined;
 }
 
-/** Waits, for 5 s at most unless said, until something holds. */
-export async function until(holds: () => boolean, what: string, limit = 5000): Promise<void> {
+/** Waits until something holds; the limit is for what hangs. */
+export async function until(holds: () => boolean, what: string, limit = 30_000): Promise<void> {
   const deadline = Date.now() + limit;
   while (!holds()) {
     if (Date.now() > deadline) throw new Error(`not within ${limit / 1000} s: ${what}`);

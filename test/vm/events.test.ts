@@ -2,13 +2,12 @@
 // What a device tells whoever has it open: that the kernel wants it back, that it reported an error.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { bindDevice, type Device, openDevice } from '../../lib/index.js';
-import { edu, nvme, nvmeDisk as nvmeDrive, rootPort, type VmDevice } from '../../vm/devices.js';
-import { injectError, plug, unplug, untilUnplugged } from '../../vm/host.js';
-import { driverOf, nvmeDisk, sysfs, until, useBound } from '../support/bound.js';
+import { edu, nvme, rootPort, type VmDevice } from '../../vm/devices.js';
+import { injectError } from '../../vm/host.js';
+import { driverOf, sysfs, until, useBound } from '../support/bound.js';
 import { Edu, eduIdentification } from '../support/edu.js';
 import { expectKernelLog } from '../support/kernel-log.js';
 import { describeOn } from '../support/subject.js';
@@ -130,25 +129,6 @@ describeOn({ backend: 'type1' }, 'F3/ a device that is open', () => {
     await restored;
     expect(driverOf(edu)).toBeUndefined();
     expect((await readFile(sysfs(edu, 'driver_override'), 'utf8')).trim()).toBe('(null)');
-  });
-
-  test('is asked for and goes when it is unplugged', async () => {
-    await nvmeDisk();
-    await bindDevice(nvme.address);
-    await using device = await openDevice(nvme.address);
-    device.bar(0).read32(0);
-    const requested = event(device, 'request');
-    await unplug(nvme.id);
-    await requested;
-    expect(device.bar(0).read32(0x08)).toBe(0x0001_0400);
-    await device.close();
-    await untilUnplugged(nvme.id);
-    await until(() => !existsSync(sysfs(nvme, 'vendor')), 'it is gone');
-    await expect(openDevice(nvme.address)).rejects.toMatchObject({ code: 'ENODEV' });
-
-    await plug('nvme', nvme.id, { bus: rootPort.id, serial: 'vfio-nvme-0', drive: nvmeDrive });
-    await until(() => driverOf(nvme) === 'nvme', 'it is back');
-    await nvmeDisk();
   });
 });
 

@@ -1,90 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Calls that the kernel takes long for: it waits a minute for a device that does not answer, here until the power
-// of its slot is back. `npm run soak` waits for all of it.
-import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { type Binding, bindDevice, type Device, openDevice } from '../../lib/index.js';
-import { nvme, rootPort } from '../../vm/devices.js';
-import { nvmeDisk, openDescriptors, until, useBound } from '../support/bound.js';
+// Calls that the kernel takes long for, in ordinary use. hotplug/no-answer.test.ts has a device without power.
+import { expect, test } from '@jest/globals';
+import { openDevice } from '../../lib/index.js';
+import { nvme } from '../../vm/devices.js';
+import { useBound } from '../support/bound.js';
 import { LAG_LIMIT_MS, measureLag } from '../support/lag.js';
-import { Peer } from '../support/peer.js';
-import { removed } from '../support/removal.js';
-import { SlotPower } from '../support/slot-power.js';
-import { untilStuckInKernel } from '../support/stuck.js';
 import { describeOn } from '../support/subject.js';
-
-/** How long there is no power. The kernel looks again after as long as it has waited. */
-const OUTAGE_MS = 1000;
-/** The kernel's own patience is a minute. */
-const PROMPTLY_MS = 30_000;
-
-describeOn({ backend: 'type1', device: 'nvme' }, 'F20/ a device that does not answer', () => {
-  let slot: SlotPower;
-  let binding: Binding;
-
-  beforeEach(async () => {
-    binding = await bindDevice(nvme.address);
-    slot = new SlotPower(rootPort);
-    await slot.off();
-  });
-  afterEach(async () => {
-    await slot.on();
-    // It has forgotten its BARs, and the kernel does not know.
-    await removed.take(nvme);
-    binding = await removed.bringBack(nvme, binding);
-    await binding.restore();
-    await nvmeDisk();
-  });
-
-  /** Opens it while it has no power; that comes back some time after the kernel has begun to wait. */
-  async function openSlowly(signal?: AbortSignal): Promise<Device> {
-    const opening = openDevice(nvme.address, { signal });
-    let settled = false;
-    const settle = () => {
-      settled = true;
-    };
-    opening.then(settle, settle);
-    await untilStuckInKernel(process.pid);
-    await sleep(OUTAGE_MS);
-    expect(settled).toBe(false);
-    await slot.on();
-    return opening;
-  }
-
-  test('is waited for off the event loop', async () => {
-    const { result: device, lag } = await measureLag(() => openSlowly());
-    expect(lag).toBeLessThan(LAG_LIMIT_MS);
-    const closing = await measureLag(() => device.close());
-    expect(closing.lag).toBeLessThan(LAG_LIMIT_MS);
-  });
-
-  test('can be given up at once, and leaves nothing when it answers', async () => {
-    const before = openDescriptors().length;
-    const abort = new AbortController();
-    const opening = openDevice(nvme.address, { signal: abort.signal });
-    await untilStuckInKernel(process.pid);
-    const reason = new Error('not wanted');
-    abort.abort(reason);
-    await expect(opening).rejects.toBe(reason);
-    await untilStuckInKernel(process.pid);
-    await slot.on();
-    await until(() => openDescriptors().length <= before, 'what was opened is closed', PROMPTLY_MS);
-  });
-
-  test('keeps a process that exits no longer than the kernel does', async () => {
-    await using peer = new Peer();
-    // It answers once it has started, which takes some reading of files.
-    await peer.call('freeDma');
-    const opening = peer.call('openDevice', nvme.address);
-    opening.catch(() => {});
-    await untilStuckInKernel(peer.pid, PROMPTLY_MS);
-    await peer.call('exit');
-    await slot.on();
-    const answered = performance.now();
-    expect(await peer.ended).toBe(0);
-    expect(performance.now() - answered).toBeLessThan(PROMPTLY_MS);
-  });
-});
 
 describeOn({ backend: 'type1', device: 'nvme' }, 'F20/ a reset of the kernel', () => {
   useBound(nvme);

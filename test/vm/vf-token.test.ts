@@ -39,21 +39,21 @@ async function bound(address: string): Promise<Binding> {
   return binding;
 }
 
-beforeEach(() => {
-  undo = [];
-  // The kernel's driver would try them, in its own time, and fail for want of queues.
-  writeFileSync(sysfs(virtualizable, 'sriov_drivers_autoprobe'), '0');
-});
-
-afterEach(async () => {
-  for (const step of undo.reverse()) await step();
-  setVirtualFunctions(0);
-  writeFileSync(sysfs(virtualizable, 'sriov_drivers_autoprobe'), '1');
-  expect(hasVirtualFunction()).toBe(false);
-  await until(() => driverOf(virtualizable) === 'nvme', 'the driver is back');
-});
-
 describeOn({ backend: 'type1', device: 'nvme' }, 'vfToken: SR-IOV', () => {
+  beforeEach(() => {
+    undo = [];
+    // The kernel's driver would try them, in its own time, and fail for want of queues.
+    writeFileSync(sysfs(virtualizable, 'sriov_drivers_autoprobe'), '0');
+  });
+
+  afterEach(async () => {
+    for (const step of undo.reverse()) await step();
+    setVirtualFunctions(0);
+    writeFileSync(sysfs(virtualizable, 'sriov_drivers_autoprobe'), '1');
+    expect(hasVirtualFunction()).toBe(false);
+    await until(() => driverOf(virtualizable) === 'nvme', 'the driver is back');
+  });
+
   describe('with the physical function in the hands of its kernel driver', () => {
     beforeEach(() => {
       setVirtualFunctions(2);

@@ -25,13 +25,16 @@ const warned = [
 let binding: Binding;
 let warnings: unknown[][];
 
-beforeEach(() => {
-  warnings = [];
-  jest.spyOn(process, 'emitWarning').mockImplementation((...args: unknown[]) => {
-    warnings.push(args);
+/** Catches the warnings of each test of this group. */
+function useWarnings(): void {
+  beforeEach(() => {
+    warnings = [];
+    jest.spyOn(process, 'emitWarning').mockImplementation((...args: unknown[]) => {
+      warnings.push(args);
+    });
   });
-});
-afterEach(() => void jest.restoreAllMocks());
+  afterEach(() => void jest.restoreAllMocks());
+}
 
 function requestOf(device: Device): Promise<unknown> {
   return once(device, 'request', { signal: AbortSignal.timeout(REQUEST_LIMIT_MS) });
@@ -44,6 +47,8 @@ async function codesOf(promises: Promise<unknown>[]): Promise<(string | undefine
 }
 
 describeOn({ backend: 'type1', device: 'nvme' }, 'F3/ an NVMe controller', () => {
+  useWarnings();
+
   beforeEach(async () => {
     binding = await bindDevice(nvme.address);
   });
@@ -163,6 +168,8 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'F3/ an NVMe controller', () =>
 });
 
 describeOn({ backend: 'type1', device: 'edu' }, 'F3/ an edu', () => {
+  useWarnings();
+
   beforeEach(async () => {
     binding = await bindDevice(edu.address);
   });

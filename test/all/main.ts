@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+// npm run test:all: `npm test`, then what takes longer, side by side.
+import { availableParallelism } from 'node:os';
+import { Command } from 'commander';
+import { clearProgress, progress } from '../../vm/progress.js';
+import { print } from '../harness/output.js';
+import { sideBySide } from '../harness/side-by-side.js';
+import { type Job, jobsHere } from './jobs.js';
+import { type Finished, runJob } from './run-job.js';
+
+const everyday: Job = { name: 'npm test', command: ['test'], seconds: 240, suites: ['unit'] };
+
+const running = new Set<string>();
+
+async function run(job: Job): Promise<Finished> {
+  running.add(job.name);
+  tellRunning();
+  const finished = await runJob(job);
+  running.delete(job.name);
+  clearProgress();
+  const { seconds, output, failure } = finished;
+  print(`\n== ${job.name}: npm run -s ${job.command.join(' ')}`);
+  if (output.trim() !== '') print(output.trim());
+  const how = failure === undefined ? 'passed' : `FAILED: ${failure}`;
+  print(`== ${job.name}: ${how}, ${seconds.toFixed(0)} s`);
+  tellRunning();
+  return finished;
+}
+
+function tellRunning(): void {
+  if (running.size > 0) progress(`running: ${[...running].join(', ')}`);
+}
+
+async function main(rest: boolean): Promise<0 | 1> {
+  // It keeps all processors busy by itself.
+  const first = rest ? [] : [await run(everyday)];
+  const others = await sideBySide(jobsHere(), availableParallelism(), run);
+  const failed = [...first, ...others].filter(({ failure }) => failure !== undefined);
+  const names = failed.map(({ job }) => job.name).join('; ');
+  print(failed.length === 0 ? '\nall passed' : `\nFAILED: ${names}`);
+  return failed.length === 0 ? 0 : 1;
+}
+
+await new Command('test:all')
+  .description('Runs everything there is to test: npm test, then what takes longer.')
+  .option('--rest', 'only what npm test leaves out')
+  .action(async ({ rest = false }: { rest?: boolean }) => {
+    process.exitCode = await main(rest);
+  })
+  .parseAsync();

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+// One job of `npm run test:all`, from its start to its end.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { undoOnExit } from '../../vm/cleanup.js';
+import { projectRoot } from '../../vm/paths.js';
+import { killGroup } from '../harness/child.js';
+import type { Job } from './jobs.js';
+
+/** For what hangs. */
+const LIMIT_MS = 40 * 60_000;
+
+export interface Finished {
+  readonly job: Job;
+  readonly seconds: number;
+  /** What it printed. */
+  readonly output: string;
+  /** Why it failed, if it did. */
+  readonly failure?: string;
+}
+
+export async function runJob(job: Job): Promise<Finished> {
+  const started = performance.now();
+  for (const suite of job.suites) rmSync(results(suite), { force: true });
+  const { output, ending } = await runCommand(job);
+  const failure = ending ?? missing(job);
+  const seconds = (performance.now() - started) / 1000;
+  return { job, seconds, output, ...(failure === undefined ? {} : { failure }) };
+}
+
+async function runCommand({ command }: Job): Promise<{ output: string; ending?: string }> {
+  const child = spawn('npm', ['run', '-s', ...command], {
+    cwd: projectRoot,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  const done = undoOnExit(() => killGroup(child));
+  let timedOut = false;
+  const timer = setTimeout(() => {
+    timedOut = true;
+    killGroup(child);
+  }, LIMIT_MS);
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+  }
+  const [status, signal] = await once(child, 'close');
+  clearTimeout(timer);
+  done();
+  if (status === 0) return { output };
+  const ending = timedOut ? 'it ran for 40 minutes' : `it ended with ${status ?? signal}`;
+  return { output, ending };
+}
+
+/** A suite that was left out has not passed. */
+function missing({ suites }: Job): string | undefined {
+  const suite = suites.find((name) => !passed(name));
+  return suite && `nothing passed in ${results(suite)}`;
+}
+
+function passed(suite: string): boolean {
+  try {
+    return readFileSync(results(suite), 'utf8').includes('"status":"passed"');
+  } catch {
+    return false;
+  }
+}
+
+function results(suite: string): string {
+  return join(projectRoot, 'build/results', `${suite}.jsonl`);
+}

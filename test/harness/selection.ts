@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+// Which suites a command runs (CONTRIBUTING.md).
+import { hasLabKernel } from '../../vm/lab-kernel.js';
+import { exactSuite } from '../exact/suite.js';
+import {
+  nativeSuites,
+  nodeSuite,
+  unitSuite,
+  watchedNativeSuite,
+  watchedUnitSuite,
+} from './host-suites.js';
+import { instruments } from './instruments.js';
+import type { Suite } from './suite.js';
+import {
+  hotplugSuite,
+  noIommuSuite,
+  perKernelSuite,
+  userSuite,
+  type VmKernel,
+  vmSuite,
+} from './vm-suites.js';
+
+export interface Selection {
+  readonly suite?: 'unit' | 'vm' | 'vm-user';
+  readonly kernel?: VmKernel;
+  readonly under?: keyof typeof instruments;
+  readonly node?: readonly string[];
+}
+
+export interface Selected {
+  readonly suites: readonly Suite[];
+  /** What is missing here, and how to get it: one line. */
+  readonly leftOut?: string;
+}
+
+const NO_LAB_KERNEL =
+  'left out: what only the lab kernel shows, and a machine without an IOMMU. There is no lab kernel: ' +
+  '"npm run vm:kernel" builds it (about 11 CPU minutes)';
+
+export function select({ suite, kernel, under, node }: Selection): Selected {
+  if (node !== undefined) return { suites: node.map(nodeSuite) };
+  if (suite === undefined && kernel === undefined && under === undefined) return everyday();
+  const hostSuites = suite === 'vm' || suite === 'vm-user' ? [] : onHost(under);
+  if (suite === 'unit' || (under !== undefined && suite === undefined)) {
+    return { suites: hostSuites };
+  }
+  const kernels = kernel === undefined ? kernelsHere() : [kernel];
+  const machines = kernels.flatMap((name) => inMachine(name, suite, under));
+  const suites = [...hostSuites, ...machines];
+  return kernels.includes('lab') || kernel !== undefined
+    ? { suites }
+    : { suites, leftOut: NO_LAB_KERNEL };
+}
+
+/** `npm test`: every promise once, and on a second kernel what depends on the kernel. */
+function everyday(): Selected {
+  const host = onHost();
+  if (!hasLabKernel()) {
+    return { suites: [...host, ...inMachine('distro')], leftOut: NO_LAB_KERNEL };
+  }
+  return { suites: [...host, ...inMachine('lab'), perKernelSuite('distro')] };
+}
+
+function onHost(under?: keyof typeof instruments): Suite[] {
+  if (under === undefined) return [unitSuite, exactSuite, ...nativeSuites()];
+  return [watchedUnitSuite(instruments[under]), watchedNativeSuite(instruments[under])];
+}
+
+function inMachine(
+  kernel: VmKernel,
+  suite?: Selection['suite'],
+  under?: keyof typeof instruments,
+): Suite[] {
+  if (suite === 'vm-user') return [userSuite(kernel)];
+  const instrument = under && instruments[under];
+  const watched = [vmSuite(kernel, instrument), hotplugSuite(kernel, instrument)];
+  return kernel === 'lab' && under === undefined ? [...watched, noIommuSuite] : watched;
+}
+
+/** A kernel is never built by the way. */
+function kernelsHere(): VmKernel[] {
+  return hasLabKernel() ? ['distro', 'lab'] : ['distro'];
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+// The suites that run in the test machine, each in one of its own.
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { VmError } from '../../vm/errors.js';
+import { runInVm } from '../../vm/machine.js';
+import { projectRoot } from '../../vm/paths.js';
+import { describeEnd, type Environment, runJest, SUITE_LIMIT_SECONDS } from './child.js';
+import { compileForGuest } from './compile.js';
+import { parseEvent } from './events.js';
+import { guestJestArguments } from './guest-jest.js';
+import type { GuestFolder } from './guest-suite.js';
+import type { Instrument } from './instruments.js';
+import { NOTHING } from './name-pattern.js';
+import type { Ending } from './recorder.js';
+import type { Listener, Suite } from './suite.js';
+import { allBut, onlyOf, readTestList } from './test-list.js';
+
+export type VmKernel = 'distro' | 'lab';
+
+const guestRoot = join(projectRoot, 'build/guest');
+
+/** The device tests on one kernel. */
+export function vmSuite(kernel: VmKernel, instrument?: Instrument): Suite {
+  return guestSuite(`vm-${kernel}`, 110, { kernel, folder: 'vm', main: 'guest.js', instrument });
+}
+
+/** Of the device tests, those whose outcome depends on the kernel. */
+export function perKernelSuite(kernel: VmKernel): Suite {
+  const list = readTestList('per-kernel.txt');
+  return { ...narrowed(vmSuite(kernel), (pattern) => onlyOf(list, pattern)), seconds: 60 };
+}
+
+/** What can end QEMU: slots that lose their power, devices that are unplugged at work. */
+export function hotplugSuite(kernel: VmKernel, instrument?: Instrument): Suite {
+  const run = { kernel, folder: 'hotplug', main: 'guest.js', instrument } as const;
+  return guestSuite(`vm-hotplug-${kernel}`, 40, run);
+}
+
+/** The device tests by an ordinary user, without those that only root can do. */
+export function userSuite(kernel: VmKernel): Suite {
+  const run = { kernel, folder: 'vm', main: 'guest-user.js' } as const;
+  const list = readTestList('root-only.txt');
+  return narrowed(guestSuite(`vm-user-${kernel}`, 90, run), (pattern) => allBut(list, pattern));
+}
+
+/** In a machine without an IOMMU, on the kernel that can hand out devices all the same. */
+export const noIommuSuite = guestSuite('vm-no-iommu', 20, {
+  kernel: 'lab',
+  folder: 'no-iommu',
+  main: 'guest.js',
+  iommu: false,
+});
+
+interface GuestRun {
+  readonly kernel: VmKernel;
+  readonly folder: GuestFolder;
+  readonly main: 'guest.js' | 'guest-user.js';
+  readonly iommu?: boolean;
+  readonly instrument?: Instrument | undefined;
+}
+
+function guestSuite(name: string, seconds: number, run: GuestRun): Suite {
+  const { instrument, folder } = run;
+  return {
+    name: instrument === undefined ? name : `${name}-${instrument.name}`,
+    seconds: seconds * (instrument?.patience ?? 1),
+    list: (listener) => listGuest(folder, listener),
+    run: (pattern, listener) => runGuest(run, pattern, listener),
+  };
+}
+
+/** Some of a suite's tests: `select` gives the pattern for those of them that match another. */
+function narrowed(suite: Suite, select: (pattern?: string) => string): Suite {
+  const wanted = new RegExp(select());
+  return {
+    ...suite,
+    list: ({ event, output }) =>
+      suite.list({
+        event: (one) => {
+          if (one.event !== 'listed' || wanted.test(one.name)) event(one);
+        },
+        output,
+      }),
+    run: (pattern, listener) => suite.run(select(pattern), listener),
+  };
+}
+
+let compiled: Promise<void> | undefined;
+
+/** All machines look at the same files. */
+function guestFiles(): Promise<void> {
+  compiled ??= compileForGuest(projectRoot, guestRoot);
+  return compiled;
+}
+
+async function listGuest(folder: GuestFolder, listener: Listener): Promise<Ending> {
+  await guestFiles();
+  return runJest(guestJestArguments(guestRoot, folder, 'list-reporter', NOTHING), listener);
+}
+
+async function runGuest(
+  { kernel, folder, main, iommu = true, instrument }: GuestRun,
+  pattern: string | undefined,
+  { event, output }: Listener,
+): Promise<Ending> {
+  await guestFiles();
+  const printed = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      output(chunk.toString());
+      done();
+    },
+  });
+  const program = join(guestRoot, 'test/harness', main);
+  try {
+    const { status, signal, kernelLog } = await runInVm({
+      kernel,
+      iommu,
+      ...guestProgram([program, folder, ...(pattern === undefined ? [] : [pattern])], instrument),
+      time: SUITE_LIMIT_SECONDS * (instrument?.patience ?? 1),
+      stdout: printed,
+      stderr: printed,
+      onResult: (line) => event(parseEvent(line)),
+    });
+    return { ...describeEnd(status, signal), kernelLog: kernelLog.split('\n') };
+  } catch (error) {
+    if (!(error instanceof VmError)) throw error;
+    return {
+      how: error.message,
+      crashed: true,
+      emulatorCrashed: error.code === 'ERR_VM_CRASHED',
+      kernelLog: error.kernelLog.split('\n'),
+    };
+  }
+}
+
+/** Where programs in the guest report; its own `/tmp`, which everybody may write to. */
+const GUEST_REPORTS = '/tmp/reports';
+
+/** Runs node, and tells what was reported. */
+const RUN_AND_TELL_REPORTS = `
+  mkdir -m 1777 ${GUEST_REPORTS}
+  LD_PRELOAD=$WATCH node "$@"
+  status=$?
+  node ${join(guestRoot, 'test/harness/guest-reports.js')} ${GUEST_REPORTS} || exit
+  exit $status`;
+
+/** What tests in the guest are told from outside. */
+function passedOn(): Environment {
+  const { VFIO_TEST_RACES = '', VFIO_TEST_ALLOCATIONS = '' } = process.env;
+  return { VFIO_TEST_RACES, VFIO_TEST_ALLOCATIONS };
+}
+
+/** build/guest is no package that has binaries: the one to use is named. */
+function guestProgram(args: readonly string[], instrument: Instrument | undefined) {
+  if (instrument === undefined) {
+    const env = { ...passedOn(), VFIO_BINARY: join(projectRoot, 'build/Release/vfio.node') };
+    return { command: ['node', ...args], env };
+  }
+  const { LD_PRELOAD: WATCH = '', ...settings } = instrument.environment(GUEST_REPORTS);
+  return {
+    command: ['sh', '-c', RUN_AND_TELL_REPORTS, 'sh', ...args],
+    env: {
+      ...passedOn(),
+      ...settings,
+      WATCH,
+      VFIO_BINARY: join(instrument.build, 'Debug/vfio.node'),
+    },
+  };
+}
