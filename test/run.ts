@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: MIT
 // npm test, npm run test:unit, npm run test:vm: runs suites and reports them (CONTRIBUTING.md).
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import { Command, Option } from 'commander';
-import { projectRoot } from '../vm/paths.js';
 import { majors } from './exact/nodes.js';
-import type { TestEvent } from './harness/events.js';
-import { isExpectedSkip, parseExpectedSkips } from './harness/expected-skips.js';
+import { isExpectedSkip } from './harness/expected-skips.js';
 import { instruments } from './harness/instruments.js';
 import { namePattern } from './harness/name-pattern.js';
-import { ProgressLine, print, printFailure, printOther } from './harness/output.js';
-import { type CaseRecord, type FinishedCase, Recorder } from './harness/recorder.js';
+import { ProgressLine, print, printOther } from './harness/output.js';
+import type { CaseRecord } from './harness/recorder.js';
+import { expectedSkips, runSuite } from './harness/run-suite.js';
 import { type Selection, select } from './harness/selection.js';
 import { sideBySide } from './harness/side-by-side.js';
 import type { Suite } from './harness/suite.js';
@@ -21,12 +18,6 @@ interface Options extends Selection {
   readonly name?: RegExp;
   readonly list?: boolean;
 }
-
-const resultsDirectory = join(projectRoot, 'build/results');
-const expectedSkips = parseExpectedSkips(
-  readFileSync(join(projectRoot, 'test/expected-skips.txt'), 'utf8'),
-);
-const inCi = Boolean(process.env.CI);
 
 /** The names of a suite's tests that match, and what kept it from giving all of them. */
 async function namesOf(
@@ -63,47 +54,6 @@ async function list(suites: readonly Suite[], pattern: RegExp): Promise<0 | 1> {
 async function hasWork(suite: Suite, pattern: RegExp): Promise<boolean> {
   const { names, broken } = await namesOf(suite, pattern);
   return names.length > 0 || broken.length > 0;
-}
-
-/** A machine whose QEMU crashes gets one more run, which then counts. */
-async function runSuite(
-  suite: Suite,
-  pattern: string | undefined,
-  line: ProgressLine,
-): Promise<FinishedCase[]> {
-  const first = await runOnce(suite, pattern, line);
-  if (!first.ending.emulatorCrashed) return first.finish();
-  print(`${suite.name} runs once more: ${first.ending.how}`);
-  return (await runOnce(suite, pattern, line)).finish();
-}
-
-async function runOnce(suite: Suite, pattern: string | undefined, line: ProgressLine) {
-  const recorder = new Recorder(suite.name, (name) =>
-    inCi && !isExpectedSkip(expectedSkips, suite.name, name)
-      ? 'not in test/expected-skips.txt'
-      : undefined,
-  );
-  const report = (finished: FinishedCase | undefined) => {
-    if (finished?.status === 'failed') printFailure(finished);
-  };
-  const event = (one: TestEvent) => {
-    line.update(suite.name, one);
-    report(recorder.handle(one));
-    if (one.event === 'console') printOther(`${one.text}\n`);
-  };
-  const ending = await suite.run(pattern, { event, output: printOther });
-  const finish = () => {
-    recorder.finish(ending).forEach(report);
-    writeResults(suite.name, recorder.cases);
-    return recorder.cases;
-  };
-  return { ending, finish };
-}
-
-function writeResults(suite: string, cases: readonly FinishedCase[]): void {
-  const lines = cases.map(({ kernelLog: _, ...record }) => `${JSON.stringify(record)}\n`);
-  mkdirSync(resultsDirectory, { recursive: true });
-  writeFileSync(join(resultsDirectory, `${suite}.jsonl`), lines.join(''));
 }
 
 function summarize(cases: readonly CaseRecord[]): 0 | 1 {

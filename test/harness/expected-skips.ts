@@ -3,7 +3,7 @@
 // see.
 import { glob } from './glob.js';
 
-interface ExpectedSkip {
+export interface ExpectedSkip {
   readonly suite: RegExp;
   readonly name: RegExp;
 }

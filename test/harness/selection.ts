@@ -14,7 +14,7 @@ import type { Suite } from './suite.js';
 import {
   hotplugSuite,
   noIommuSuite,
-  perKernelSuite,
+  perKernelSuites,
   userSuite,
   type VmKernel,
   vmSuite,
@@ -58,7 +58,7 @@ function everyday(): Selected {
   if (!hasLabKernel()) {
     return { suites: [...host, ...inMachine('distro')], leftOut: NO_LAB_KERNEL };
   }
-  return { suites: [...host, ...inMachine('lab'), perKernelSuite('distro')] };
+  return { suites: [...host, ...inMachine('lab'), ...perKernelSuites('distro')] };
 }
 
 function onHost(under?: keyof typeof instruments): Suite[] {

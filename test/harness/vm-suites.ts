@@ -25,16 +25,20 @@ export function vmSuite(kernel: VmKernel, instrument?: Instrument): Suite {
   return guestSuite(`vm-${kernel}`, 110, { kernel, folder: 'vm', main: 'guest.js', instrument });
 }
 
-/** Of the device tests, those whose outcome depends on the kernel. */
-export function perKernelSuite(kernel: VmKernel): Suite {
-  const list = readTestList('per-kernel.txt');
-  return { ...narrowed(vmSuite(kernel), (pattern) => onlyOf(list, pattern)), seconds: 60 };
-}
-
 /** What can end QEMU: slots that lose their power, devices that are unplugged at work. */
 export function hotplugSuite(kernel: VmKernel, instrument?: Instrument): Suite {
   const run = { kernel, folder: 'hotplug', main: 'guest.js', instrument } as const;
   return guestSuite(`vm-hotplug-${kernel}`, 40, run);
+}
+
+/** Of both, the tests whose outcome depends on the kernel. */
+export function perKernelSuites(kernel: VmKernel): Suite[] {
+  const list = readTestList('per-kernel.txt');
+  const select = (pattern?: string) => onlyOf(list, pattern);
+  return [
+    { ...narrowed(vmSuite(kernel), select), seconds: 40 },
+    { ...narrowed(hotplugSuite(kernel), select), seconds: 15 },
+  ];
 }
 
 /** The device tests by an ordinary user, without those that only root can do. */

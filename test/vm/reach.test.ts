@@ -34,8 +34,9 @@ describeOn({ backend: 'type1', device: 'edu' }, 'the reach of a device', () => {
       if (round % Math.ceil(rounds / transfers) !== 0) continue;
       await hardware.store(buffer.iova, 64);
       expect(buffer.u8.subarray(0, 65).every((byte, i) => byte === (i < 64 ? 0xee : 0))).toBe(true);
-      expect(pool.u8.indexOf(0xee)).toBe(-1);
     }
+    // What was written there stays: the emulated processor takes a second to look.
+    expect(pool.u8.indexOf(0xee)).toBe(-1);
   });
 
   test('is exceeded where nobody said it, and then the device writes to other memory of the program', async () => {

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { projectRoot } from '../../vm/paths.js';
+import type { Ending } from '../harness/recorder.js';
+import { runSuite } from '../harness/run-suite.js';
+import type { Listener, Suite } from '../harness/suite.js';
+
+const orderly: Ending = { how: 'its process ended with status 0', crashed: false, kernelLog: [] };
+const crashed: Ending = {
+  how: 'QEMU ended by SIGSEGV',
+  crashed: true,
+  emulatorCrashed: true,
+  kernelLog: [],
+};
+const id = { file: 'a.test.ts', name: 'a test', backend: '', device: '' };
+const name = 'run-suite-test';
+let printed: string[];
+
+beforeEach(() => {
+  printed = [];
+  jest.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    printed.push(String(text));
+    return true;
+  });
+});
+afterEach(() => {
+  jest.restoreAllMocks();
+  rmSync(join(projectRoot, `build/results/${name}.jsonl`), { force: true });
+});
+
+/** A suite that ends in these ways, one run after the other; in the last, its test ends. */
+function suiteThatEnds(...endings: Ending[]): Suite {
+  return {
+    name,
+    seconds: 1,
+    list: async () => orderly,
+    async run(_pattern: string | undefined, { event }: Listener) {
+      const ending = endings.shift() as Ending;
+      event({ event: 'start', ...id, uptime: 0 });
+      if (ending === orderly) {
+        event({ event: 'case', ...id, status: 'passed', reason: '', ms: 1 });
+        event({ event: 'end' });
+      }
+      return ending;
+    },
+  };
+}
+
+const run = (suite: Suite) => runSuite(suite, undefined, { update() {} });
+
+test('a machine whose QEMU crashes runs once more, and that run counts', async () => {
+  const cases = await run(suiteThatEnds(crashed, orderly));
+  expect(cases).toMatchObject([{ name: 'a test', status: 'passed' }]);
+  expect(printed.join('')).toBe(`${name} runs once more: QEMU ended by SIGSEGV\n`);
+});
+
+test('a machine whose QEMU crashes twice has failed', async () => {
+  const cases = await run(suiteThatEnds(crashed, crashed, orderly));
+  expect(cases).toMatchObject([{ name: 'a test', status: 'failed' }]);
+  expect(printed.join('')).toContain('started and never finished: QEMU ended by SIGSEGV');
+});
+
+test('a machine that dies in another way has failed at once', async () => {
+  const died = { how: 'the guest died', crashed: true, kernelLog: [] };
+  expect(await run(suiteThatEnds(died, orderly))).toMatchObject([{ status: 'failed' }]);
+});
