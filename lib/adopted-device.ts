@@ -24,6 +24,17 @@ export interface AdoptedDeviceEvents {
 const configIndex = 7;
 
 /**
+ * Weak: the addon holds this callback, which must not keep a forgotten device alive. Its parts may be in use all the
+ * same.
+ */
+let watch: (
+  device: WeakRef<AdoptedDevice>,
+  native: NativeAdoption,
+  vectors: ReadonlyMap<number, Interrupt>,
+  memory: readonly DmaBuffer[],
+) => void;
+
+/**
  * What was granted of a device, in the thread that adopted it ({@link adopt}). Its regions,
  * interrupts and buffers are used as the granting thread uses its own: during a reset accesses
  * throw `ERR_VFIO_BUSY`, when the device is gone `ERR_VFIO_LOST`. Once the grant was revoked they
@@ -33,6 +44,16 @@ const configIndex = 7;
  * It owns nothing of the device. Closing it, or the end of the thread, gives everything back.
  */
 export class AdoptedDevice extends EventEmitter<AdoptedDeviceEvents> implements Disposable {
+  static {
+    watch = (device, native, vectors, memory) => {
+      native.onRevoked(() => {
+        endParts(vectors, memory);
+        const alive = device.deref();
+        if (alive !== undefined) alive.#end();
+      });
+    };
+  }
+
   /** The device's full PCI address, `0000:01:00.0`. */
   readonly address: string;
   /**
@@ -57,7 +78,7 @@ export class AdoptedDevice extends EventEmitter<AdoptedDeviceEvents> implements 
     this.memory = Object.freeze(
       native.memory.map((buffer) => new DmaBuffer(ours, buffer, () => {})),
     );
-    AdoptedDevice.#watch(new WeakRef(this), native, this.#vectors, this.memory);
+    watch(new WeakRef(this), native, this.#vectors, this.memory);
     watchForLeak(this, `AdoptedDevice ${this.address}`);
   }
 
@@ -112,21 +133,6 @@ export class AdoptedDevice extends EventEmitter<AdoptedDeviceEvents> implements 
     if (this.#closed) throw closedError(`AdoptedDevice ${this.address}`, this.address);
     if (part !== undefined) return part;
     throw unsupportedError(`No ${name} of ${this.address} was granted`, this.address);
-  }
-
-  // Static, and weak: the addon holds this callback, which must not keep a forgotten device alive. Its parts
-  // may be in use all the same.
-  static #watch(
-    device: WeakRef<AdoptedDevice>,
-    native: NativeAdoption,
-    vectors: ReadonlyMap<number, Interrupt>,
-    memory: readonly DmaBuffer[],
-  ): void {
-    native.onRevoked(() => {
-      endParts(vectors, memory);
-      const alive = device.deref();
-      if (alive !== undefined) alive.#end();
-    });
   }
 
   #end(): void {

@@ -101,12 +101,7 @@ export class Container implements AsyncDisposable {
    * package, `EBADF` when nothing is open under that number, `ENOTTY` or `EINVAL` when it is something else.
    */
   static async open(options: DescriptorOptions = {}): Promise<Container> {
-    const descriptor = checkDescriptor('Container.open', options);
-    const addon = loadNative();
-    const native = await awaitOpen(() => addon.openContainer(descriptor), {});
-    const container = new Container(ours, addon, native);
-    watchForLeak(container, 'Container');
-    return container;
+    return openContainer(checkDescriptor('Container.open', options));
   }
 
   /** @internal Use {@link Container.open}. */
@@ -309,6 +304,14 @@ export class Container implements AsyncDisposable {
   #own(native: NativeDmaBuffer): DmaBuffer {
     return new DmaBuffer(ours, native, (closed) => this.#buffers.delete(closed));
   }
+}
+
+async function openContainer(descriptor: number | undefined): Promise<Container> {
+  const addon = loadNative();
+  const native = await awaitOpen(() => addon.openContainer(descriptor), {});
+  const container = new Container(ours, addon, native);
+  watchForLeak(container, 'Container');
+  return container;
 }
 
 function checkDescriptor(where: string, given: DescriptorOptions): number | undefined {

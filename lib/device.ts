@@ -179,6 +179,9 @@ export function checkAddressBits(bits: number): number {
   return integer('addressBits', bits, 17, 64);
 }
 
+/** Weak: the addon holds these callbacks, which must not keep a forgotten device alive. */
+let watch: (device: WeakRef<Device>, native: NativeDevice) => void;
+
 /**
  * A device: one PCI function, opened (`VFIO_GROUP_GET_DEVICE_FD`). Obtained from
  * {@link openDevice}, {@link Container.openDevice} and {@link Group.openDevice}; closed with its container
@@ -189,6 +192,20 @@ export function checkAddressBits(bits: number): number {
  * `ERR_VFIO_BUSY`.
  */
 export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposable {
+  static {
+    watch = (device, native) => {
+      native.onHotReset((over) => {
+        const alive = device.deref();
+        if (alive !== undefined) alive.#takenAlong(over);
+      });
+      native.onChange((change) => {
+        const alive = device.deref();
+        if (alive !== undefined) alive.#changed(change);
+        else if (change.requested) closeForgotten(native);
+      });
+    };
+  }
+
   /** Its full PCI address, `0000:01:00.0`. */
   readonly address: string;
   readonly info: DeviceInfo;
@@ -223,7 +240,7 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
     this.addressBits = parts.addressBits;
     this.config = this.#makeRegion(ConfigSpace, configIndex);
     this.info = this.#readInfo();
-    Device.#watch(new WeakRef(this), parts.device);
+    watch(new WeakRef(this), parts.device);
     watchForLeak(this, `Device ${this.address}`);
   }
 
@@ -515,19 +532,6 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
       .map((index) => callNative(() => this.#native.region(index), this.address))
       .filter((region) => region !== undefined && region.size > 0)
       .map((region) => regionInfo(region as NativeRegionInfo));
-  }
-
-  // Static, and weak: the addon holds these callbacks, which must not keep a forgotten device alive.
-  static #watch(device: WeakRef<Device>, native: NativeDevice): void {
-    native.onHotReset((over) => {
-      const alive = device.deref();
-      if (alive !== undefined) alive.#takenAlong(over);
-    });
-    native.onChange((change) => {
-      const alive = device.deref();
-      if (alive !== undefined) alive.#changed(change);
-      else if (change.requested) closeForgotten(native);
-    });
   }
 
   #changed({ lost, requested, fault }: NativeChange): void {

@@ -67,10 +67,6 @@ interface ErrorFields {
  * next. `message` ends with the hint on a line of its own.
  */
 export class VfioError extends Error {
-  static {
-    VfioError.prototype.name = 'VfioError';
-  }
-
   /**
    * The errno's name of a failed system call (`'EBUSY'`), else one of the library's
    * (`'ERR_VFIO_…'`).
@@ -101,6 +97,8 @@ export class VfioError extends Error {
     }
   }
 }
+
+VfioError.prototype.name = 'VfioError';
 
 /** The same error, with a message that goes on. */
 export function continued(failure: VfioError, text: string): VfioError {

@@ -46,6 +46,8 @@ export const compileTypeScript = {
   },
 };
 
+// esbuild renames a class that names itself in its own body (`_Device`), and that is the name people see. None does:
+// what needs a class's private members from outside is assigned in its static block.
 function bundle() {
   // Not there yet when this file is loaded.
   const { buildSync } = /** @type {typeof import('esbuild')} */ (

@@ -2,7 +2,7 @@
 // Loading the package: it can be imported everywhere, in both ways, and says what is missing when it is used.
 import { accessSync, constants } from 'node:fs';
 import { expect, test } from '@jest/globals';
-import { runSource } from './support.js';
+import { everythingOpen, run, runSource } from './support.js';
 
 const ended = { status: 0, signal: null, stderr: '' };
 /** Without the developer binary. */
@@ -31,6 +31,34 @@ test.concurrent('import and require give the same package', async () => {
   const [exported, same] = stdout.split('\n');
   expect(exported?.split(',')).toEqual(expect.arrayContaining(names.split(',')));
   expect(same).toBe('true');
+});
+
+test.concurrent('an error that nobody catches, and every object, print under the name of their class', async () => {
+  const source = `${everythingOpen}
+    const { inspect } = await import('node:util');
+    const region = device.bar(0);
+    const batch = region.batch([{ offset: 0, width: 32 }]);
+    const grant = device.grant({ regions: [region], vectors: [set.vector(1)] });
+    const adopter = startWorker(\`
+      const device = adopt(workerData);
+      const { inspect } = await import('node:util');
+      parentPort.postMessage([device.constructor.name, inspect(device, { depth: 0 })]);
+    \`, grant.token);
+    const [adopted] = await once(adopter, 'message');
+    const objects = [container, group, device, region, device.config, region.doorbell(0), batch];
+    objects.push(set, set.vector(0), buffer, grant);
+    const prints = objects.map((object) => [object.constructor.name, inspect(object, { depth: 0 })]);
+    console.log(JSON.stringify([...prints, adopted]));
+    await container.openDevice('0000:09:00.0');
+  `;
+  const { stdout, stderr, status } = await run(source);
+  const prints: [string, string][] = JSON.parse(stdout);
+  const classes =
+    'Container Group Device Region ConfigSpace Doorbell Batch InterruptSet Interrupt DmaBuffer Grant AdoptedDevice';
+  expect(prints.map(([name]) => name).join(' ')).toBe(classes);
+  expect(prints.map(([, text]) => text.split(' ')[0]).join(' ')).toBe(classes);
+  expect(stderr).toMatch(/^VfioError: /m);
+  expect(status).toBe(1);
 });
 
 test.concurrent('nothing native is loaded before something is opened', async () => {
