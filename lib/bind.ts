@@ -5,6 +5,7 @@ import { VfioError } from './errors.js';
 import { bindSteps, type SysfsWrite, toLines } from './hints.js';
 import { mustBeUnused, mustSuitVfioPci } from './internal/bindable.js';
 import { forget, isAlive, type Remembered, recall, remember } from './internal/bindings.js';
+import { mustBeLinux } from './internal/platform.js';
 import { warn } from './internal/report.js';
 import {
   inTurn,
@@ -70,12 +71,14 @@ export interface Binding extends AsyncDisposable {
  * swap space, held by dm, md or a loop device, or claimed), one whose disk, tape or controller a process has open, one
  * that carries the default route, and one with virtual functions; with `ERR_VFIO_UNSUPPORTED` a bridge, and what is on
  * vfio-pci's denylist; with `ERR_VFIO_NO_IOMMU` a device that no IOMMU isolates. `ERR_VFIO_BUSY` too when it was not
- * its turn within 30 s.
+ * its turn within 30 s, and `ERR_VFIO_PLATFORM` on other systems than Linux.
  */
 export async function bindDevice(address: string, options: BindOptions = {}): Promise<Binding> {
   const full = parseAddress(address);
   const { dryRun = false } = checkOptions('bindDevice', options, ['dryRun']);
-  return bindAt(machine, full, boolean('dryRun', dryRun));
+  boolean('dryRun', dryRun);
+  mustBeLinux();
+  return bindAt(machine, full, dryRun);
 }
 
 /** {@link bindDevice} on any sysfs. */

@@ -37,7 +37,7 @@ export type VfioErrorCode =
   | 'ERR_VFIO_TIMEOUT'
   /** A handle was used in a thread that does not own it. */
   | 'ERR_VFIO_WRONG_THREAD'
-  /** No native code for this platform. */
+  /** The system is not Linux, or the native code could not be loaded. */
   | 'ERR_VFIO_PLATFORM'
   /** This process uses another copy of the package already. */
   | 'ERR_VFIO_DUPLICATE'

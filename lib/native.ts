@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The addon's exact shape, and the one place that loads it. Native code throws and rejects with
 // plain data (NativeFailure); lib/errors.ts makes errors of it. Nothing else imports the addon.
-import { createRequire } from 'node:module';
-import { dirname, resolve } from 'node:path';
-import { errorFromNative, isNativeFailure, VfioError } from './errors.js';
-import { hintFor } from './hints.js';
+import { requireAddon } from './internal/addon.js';
 import { keepBusErrors } from './internal/bus-errors.js';
+import { loadFailure } from './internal/load-failures.js';
+import { mustBeLinux, mustBeNode } from './internal/platform.js';
 
 /** What native code throws: a failed system call, or a failure of the library's own. */
 export type NativeFailure =
@@ -262,43 +261,11 @@ export function loadNative(): Native {
 }
 
 function load(): Native {
-  if (process.platform !== 'linux') {
-    throw platformError(`VFIO is a part of Linux; this is ${process.platform}`, 'Run it on Linux.');
-  }
-  mustBeNode(process.versions);
-  const require = createRequire(import.meta.url);
   try {
-    const { VFIO_BINARY } = process.env;
-    if (VFIO_BINARY !== undefined) return require(resolve(VFIO_BINARY)) as Native;
-    const root = dirname(require.resolve('vfio/package.json'));
-    return require('node-gyp-build')(root) as Native;
+    mustBeLinux();
+    mustBeNode();
+    return requireAddon() as Native;
   } catch (cause) {
-    if (isNativeFailure(cause)) throw errorFromNative(cause, { hint: hintFor(cause) });
-    const hint =
-      'In a clone of the repository run `npm run build`; elsewhere install the package again.';
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw platformError(`No native code of vfio could be loaded: ${reason}`, hint, cause);
+    throw loadFailure(cause);
   }
-}
-
-/** Runtimes that load addons made for Node, and then do not have all that this one calls. */
-const imitators = [
-  ['bun', 'Bun', 'it has no uv_poll_init, and panics when a device is opened'],
-  ['deno', 'Deno', 'it crashes (SIGSEGV) at the first interrupt of a device'],
-] as const;
-
-function mustBeNode(versions: NodeJS.ProcessVersions): void {
-  for (const [key, name, reason] of imitators) {
-    const version = versions[key];
-    if (version === undefined) continue;
-    const hint = 'Run it with Node.js 20.19 or later.';
-    throw platformError(
-      `The native code of vfio needs Node.js; this is ${name} ${version}: ${reason}`,
-      hint,
-    );
-  }
-}
-
-function platformError(message: string, hint: string, cause?: unknown): VfioError {
-  return new VfioError('ERR_VFIO_PLATFORM', message, { hint }, cause);
 }

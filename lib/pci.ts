@@ -2,6 +2,7 @@
 // PCI addresses, and what sysfs says about devices and IOMMU groups. Opens no device.
 import { typeError } from './errors.js';
 import { exists, listNames, readLinkName, readNumber, readStart } from './internal/files.js';
+import { mustBeLinux } from './internal/platform.js';
 import { integer, options, show } from './internal/validate.js';
 
 /** What sysfs says about a PCI function. */
@@ -53,10 +54,12 @@ export function parseAddress(value: unknown): string {
 
 /**
  * The PCI functions of this machine, in the order of their addresses. Rejects with the errno of a file of sysfs
- * that could not be read (`EMFILE` …).
+ * that could not be read (`EMFILE` …), with `ERR_VFIO_PLATFORM` on other systems than Linux.
  */
 export async function listDevices(filter: DeviceFilter = {}): Promise<PciDevice[]> {
-  return scanDevices(checkFilter(filter));
+  const checked = checkFilter(filter);
+  mustBeLinux();
+  return scanDevices(checked);
 }
 
 function checkFilter(filter: DeviceFilter): DeviceFilter {

@@ -3,6 +3,7 @@
 import type { BindOptions } from './bind.js';
 import { type SysfsWrite, toLines } from './hints.js';
 import { forget, type Remembered, recall } from './internal/bindings.js';
+import { mustBeLinux } from './internal/platform.js';
 import {
   inTurn,
   look,
@@ -40,12 +41,14 @@ export interface Released {
  * driver_override it had, as /run/vfio/bindings.json remembers. Where nothing is remembered, it clears
  * driver_override and lets the kernel choose a driver. A device that another driver has keeps it, and loses only a
  * driver_override that names a VFIO driver. Needs root. Waits until the device is closed, whichever process has it
- * open.
+ * open. Rejects with `ERR_VFIO_PLATFORM` on other systems than Linux.
  */
 export async function releaseDevice(address: string, options: BindOptions = {}): Promise<Released> {
   const full = parseAddress(address);
   const { dryRun = false } = checkOptions('releaseDevice', options, ['dryRun']);
-  return releaseAt(machine, full, boolean('dryRun', dryRun));
+  boolean('dryRun', dryRun);
+  mustBeLinux();
+  return releaseAt(machine, full, dryRun);
 }
 
 /** {@link releaseDevice} on any sysfs. */

@@ -5,6 +5,7 @@ import { readdirSync, readFileSync, readlinkSync, realpathSync, statSync } from 
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { errorFromNative } from '../errors.js';
+import { deniedError, isDenied } from './permissions.js';
 
 /** How the kernel says that something is not there, not of that kind, or not for this user to see. */
 const absences = ['ENOENT', 'ENOTDIR', 'ENODEV', 'ENXIO', 'ESRCH', 'EINVAL', 'EACCES', 'EPERM'];
@@ -16,6 +17,7 @@ export function isAbsence(failure: unknown): boolean {
 
 /** The error of a look that failed. */
 export function lookFailed(failure: unknown, hint?: string): unknown {
+  if (isDenied(failure)) return deniedError(failure);
   const { errno, syscall = '', path = '' } = failure as NodeJS.ErrnoException;
   if (errno === undefined) return failure;
   return errorFromNative({ errno, syscall, request: '', path }, { hint });

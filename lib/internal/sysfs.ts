@@ -7,6 +7,7 @@ import { echo, noSuchDevice, type SysfsWrite } from '../hints.js';
 import { devicePath, type PciDevice, readDevice } from '../pci.js';
 import { isAbsence, lookFailed } from './files.js';
 import { type Release, takeLock } from './locks.js';
+import { deniedError, isDenied } from './permissions.js';
 
 /** Where sysfs is, how a file of it is written, and how processes take turns at that. */
 export interface Sysfs {
@@ -114,6 +115,7 @@ function isReadOnly(failure: unknown): boolean {
 }
 
 function writeFailed(failure: unknown, step: SysfsWrite, address: string): unknown {
+  if (isDenied(failure)) return deniedError(failure);
   const { errno = 0, syscall = 'write' } = failure as NodeJS.ErrnoException;
   const hint = hintForWrite(errnoName(errno), step);
   return errorFromNative({ errno, syscall, request: '', path: step.path }, { address, hint });

@@ -13,6 +13,7 @@ import { findHolders } from '../../lib/internal/holders.js';
 import { readMemlock } from '../../lib/internal/memlock.js';
 import { ours } from '../../lib/internal/ours.js';
 import { warn } from '../../lib/internal/report.js';
+import { write } from '../../lib/internal/sysfs.js';
 import { integer, show } from '../../lib/internal/validate.js';
 import { Region, regionInfo } from '../../lib/region.js';
 import { catchWarnings, FakeDevice, FakeNative, thrownBy } from './lib-fake-native.js';
@@ -54,6 +55,27 @@ describe('a look at a file', () => {
       undefined,
       undefined,
     ]);
+  });
+});
+
+test("what Node's permission model refuses is no answer, and says which flags allow it", async () => {
+  const refused = (permission: string, resource: string) =>
+    Object.assign(new Error('restricted'), { code: 'ERR_ACCESS_DENIED', permission, resource });
+  const read = refused('FileSystemRead', '/sys/a');
+  const written = refused('FileSystemWrite', '/sys/b');
+  expect(isAbsence(read)).toBe(false);
+  expect(lookFailed(read)).toMatchObject({
+    code: 'ERR_VFIO_PLATFORM',
+    message: expect.stringContaining('does not let vfio read /sys/a\n'),
+    hint: expect.stringContaining('--allow-fs-read'),
+    cause: read,
+  });
+  const sysfs = { root: '', write: () => Promise.reject(written) };
+  await expect(write(sysfs, { path: '/sys/b', value: '1' }, '0000:01:00.0')).rejects.toMatchObject({
+    code: 'ERR_VFIO_PLATFORM',
+    message: expect.stringContaining('does not let vfio write to /sys/b\n'),
+    hint: expect.stringContaining('--allow-fs-write=/sys'),
+    cause: written,
   });
 });
 

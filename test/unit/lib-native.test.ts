@@ -31,13 +31,6 @@ describe('the addon', () => {
     else process.env.VFIO_BINARY = VFIO_BINARY;
   });
 
-  test('that cannot be loaded says what to do', () => {
-    const error = thrownBy(loadNative);
-    expect(error).toMatchObject({ code: 'ERR_VFIO_PLATFORM', cause: expect.anything() });
-    expect(error.message).toContain('/nowhere/vfio.node');
-    expect(error.hint).toContain('npm run build');
-  });
-
   test('that refuses to be loaded is an error with its reason', () => {
     process.env.VFIO_BINARY = addon(
       'throw { code: "ERR_VFIO_DUPLICATE", message: "a second copy" }',
@@ -53,7 +46,7 @@ describe('the addon', () => {
     process.env.VFIO_BINARY = addon('throw new Error("built for another system")');
     expect(thrownBy(loadNative)).toMatchObject({
       code: 'ERR_VFIO_PLATFORM',
-      message: expect.stringMatching(/could be loaded: built for another system/),
+      message: expect.stringMatching(/was not loaded: built for another system/),
       cause: expect.objectContaining({ message: 'built for another system' }),
     });
   });
