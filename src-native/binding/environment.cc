@@ -11,10 +11,21 @@ namespace vfio::binding {
 
 namespace {
 
+/// Not any more once the env is ending. Every call that may run JavaScript says so; this is a cheap
+/// one.
+bool runs_javascript(napi_env env) {
+  napi_value global = nullptr;
+  bool same = false;
+  return napi_get_global(env, &global) == napi_ok &&
+         napi_strict_equals(env, global, global, &same) == napi_ok;
+}
+
 /// Runs `body` as a callback of the event loop: handles are freed after it and microtasks run.
+/// False when the env is ending, and `body` did not run.
 template <typename Body>
-void in_callback_scope(napi_env env, Body&& body) {
+bool in_callback_scope(napi_env env, Body&& body) {
   const Napi::HandleScope handles(env);
+  if (!runs_javascript(env)) return false;
   try {
     const Napi::AsyncContext context(env, "vfio");
     const Napi::CallbackScope scope(env, context);
@@ -23,6 +34,7 @@ void in_callback_scope(napi_env env, Body&& body) {
     // Only an env that is ending refuses a scope or a promise's settling, and then nobody is
     // waiting.
   }
+  return true;
 }
 
 }  // namespace
@@ -126,9 +138,12 @@ void Environment::deliver() {
     const std::lock_guard lock(mailbox_->mutex_);
     deliveries.swap(mailbox_->deliveries_);
   }
-  for (const Mailbox::Delivery& delivery : deliveries) {
-    in_callback_scope(env_, [&] { delivery(*this); });
+  std::vector<Mailbox::Delivery> undelivered;
+  for (Mailbox::Delivery& delivery : deliveries) {
+    const bool delivered = in_callback_scope(env_, [&] { delivery(*this); });
+    if (!delivered) undelivered.push_back(std::move(delivery));
   }
+  drop_elsewhere(std::move(undelivered));
 }
 
 void Environment::on_end(napi_async_cleanup_hook_handle /*handle*/, void* self) {
@@ -158,11 +173,9 @@ Napi::Value Environment::await(const std::function<void(std::function<void()> re
 void Environment::end() {
   ending_ = true;
   uv_async_t* wake = nullptr;
-  std::vector<Mailbox::Delivery> undelivered;
   {
     const std::lock_guard lock(mailbox_->mutex_);
     wake = std::exchange(mailbox_->wake_, nullptr);
-    undelivered.swap(mailbox_->deliveries_);
   }
   for (const auto& adoption : std::exchange(adoptions, {})) adoption->close();
   // Memory stays mapped until the last device that may write to it has been quieted.
@@ -172,7 +185,7 @@ void Environment::end() {
   held.reset();
   for (const auto& container : std::exchange(containers, {})) abandon(container);
   for (Poll* poll : std::exchange(polls_, {})) poll->close();
-  drop_elsewhere(std::move(undelivered));
+  deliver();  // to nobody, so that it drops what came last
 
   pending_.clear();
   promise_class_.Reset();

@@ -99,6 +99,7 @@ class Environment final {
 
   static void on_wake(uv_async_t* handle);
   static void on_end(napi_async_cleanup_hook_handle handle, void* self);
+  /// Drops on another thread what an env that is ending does not hear of any more.
   void deliver();
   void end();
   void handle_closed();
