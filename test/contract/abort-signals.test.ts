@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Who takes a signal takes a genuine AbortSignal, and uses nothing of it that a program could have put there.
+import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import {
   Container,
@@ -19,6 +20,7 @@ const machine = useMachine(
   { address, group: groupId, bars: [{ size: 0x1000 }], msix: 1 },
   { address: mate, group: groupId },
 );
+const hardware = machine.device(address);
 
 let container: Container;
 let group: Group;
@@ -104,6 +106,16 @@ describe.each(Object.entries(takers))('%s', (_, take) => {
       await expect(taken).rejects.toBe(reason);
     });
     await expect(take(signal)).rejects.toThrow('mine');
+  });
+
+  test('leaves nothing on a signal that did not abort', async () => {
+    const signal = genuine();
+    const taken = take(signal);
+    hardware.raise(2, 0);
+    hardware.poke(0, 0, 1);
+    await taken;
+    hardware.poke(0, 0, 0);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
   test('is not ended by an event that only has the name', async () => {

@@ -194,6 +194,22 @@ describe('F20/ a buffer that is mapped on another thread', () => {
     expectNothingOpen(machine, address);
   });
 
+  test('is refused although the device of its closing container has not closed yet', async () => {
+    const { closing: device } = machine.device(address);
+    device.hold();
+    machine.mapping.hold();
+    try {
+      const allocating = container.allocDmaAsync(page);
+      machine.mapping.awaitArrival();
+      container.close();
+      machine.mapping.release();
+      await expect(allocating).rejects.toEqual(withCode('ERR_VFIO_CLOSED'));
+    } finally {
+      device.release();
+    }
+    await container.close();
+  });
+
   /** Closes the device while the memory is being mapped, and gives what becomes of that. */
   async function closedMeanwhile(allocate: () => Promise<DmaBuffer>, from: Device): Promise<void> {
     machine.mapping.hold();

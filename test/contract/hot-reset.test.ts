@@ -183,6 +183,23 @@ describe('F2/ during a hot reset', () => {
     expect(mateHardware.peek(0, 16)).toBe(0);
   });
 
+  test('a doorbell of a neighbour that has heard of it refuses its stores', async () => {
+    hardware.resetting.release();
+    await resetting;
+    const doorbell = neighbour.bar(0).doorbell(16);
+    hardware.resetting.hold();
+    resetting = device.hotReset();
+    await until(() => {
+      try {
+        doorbell.write(9);
+        return false;
+      } catch (error) {
+        expect(error).toEqual(busy);
+        return true;
+      }
+    });
+  });
+
   test('a neighbour can close meanwhile, and the rest goes on', async () => {
     const closing = neighbour.close();
     expect(() => neighbour.bar(0)).toThrow(withCode('ERR_VFIO_CLOSED'));

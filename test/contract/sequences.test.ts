@@ -162,6 +162,15 @@ describe.each([
     expect(hardware.peek(bar, 0x60)).toBe(4);
   });
 
+  test('an array that passes the end is refused whole', () => {
+    hardware.poke(bar, size - 4, 9);
+    const array = new Uint32Array([1, 2]);
+    expect(() => region().readArray(size - 4, array)).toThrow(withCode('ERR_VFIO_RANGE'));
+    expect([...array]).toEqual([1, 2]);
+    expect(() => region().writeArray(size - 4, array)).toThrow(withCode('ERR_VFIO_RANGE'));
+    expect(hardware.peek(bar, size - 4)).toBe(9);
+  });
+
   test('64 bits in halves, in either order', () => {
     region().write64LowFirst(0x50, 0x1122334455667788n);
     expect(region().read64HighFirst(0x50)).toBe(0x1122334455667788n);

@@ -4,11 +4,15 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <memory>
 #include <optional>
+#include <thread>
 #include <utility>
 
+#include "stage.h"
 #include "support.h"
 #include "sys/errors.h"
 
@@ -30,7 +34,7 @@ class Groups final : public AddressSpaceBackend {
             .page_sizes = 0x1000,
             .mappings_available = {}};
   }
-  void map(std::uint64_t, void*, std::uint64_t, Direction) override {}
+  void map(std::uint64_t, void*, std::uint64_t, Direction) override { mapping.pass(); }
   void unmap(std::uint64_t, std::uint64_t) override {}
   std::optional<int> group_of(const Address&) override { return kFirst; }
   std::unique_ptr<FunctionBackend> open(const OpenRequest&, std::optional<int>,
@@ -47,6 +51,8 @@ class Groups final : public AddressSpaceBackend {
     if (group == kNarrow) throw sys::SysError(EIO, "ioctl", "VFIO_GROUP_UNSET_CONTAINER");
   }
   sys::UniqueFd group_descriptor(int) override { return {}; }
+
+  Stage mapping;
 
  private:
   bool attached_ = false;
@@ -100,4 +106,30 @@ TEST_CASE("what is not mapped is not unmapped, and a mapping is by its start") {
   CHECK(unmapping(0x2000) == ErrorCode::kRange);
   CHECK_FALSE(unmapping(0x1000));
   CHECK(unmapping(0x1000) == ErrorCode::kRange);
+}
+
+TEST_CASE("a mapping ends after the first device has all of them, not while it gets them") {
+  auto backend = std::make_unique<Groups>();
+  Stage& mapping = backend->mapping;
+  AddressSpace space(std::move(backend));
+  space.hold_group(kFirst, {});
+  char memory = 0;
+  space.map(&memory, {.size = 0x1000, .iova = 0x1000});
+  space.release_group(kFirst);
+
+  mapping.hold();
+  std::thread attaching([&] { space.hold_group(kFirst, {}); });
+  CHECK(mapping.await_arrival());
+  std::atomic<bool> unmapped{false};
+  std::thread unmapping([&] {
+    space.unmap(0x1000);
+    unmapped = true;
+  });
+  // Long enough for one that does not wait.
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  CHECK_FALSE(unmapped);
+  mapping.release();
+  attaching.join();
+  unmapping.join();
+  CHECK(unmapped);
 }

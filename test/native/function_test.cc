@@ -5,7 +5,10 @@
 #include <doctest/doctest.h>
 
 #include <cerrno>
+#include <chrono>
+#include <functional>
 #include <memory>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -180,4 +183,32 @@ TEST_CASE_FIXTURE(Fixture, "disarming goes on past a step that fails, and says s
   device.lose();
   CHECK(errno_of([&] { function->disarm(VFIO_PCI_INTX_IRQ_INDEX); }) == EIO);
   CHECK(device.armed_eventfds() == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "INTx that cannot be let through is not left armed") {
+  device.lose();
+  CHECK(errno_of([&] { arm(VFIO_PCI_INTX_IRQ_INDEX, 1); }) == EIO);
+  CHECK(device.armed_eventfds() == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "an access that is under way is waited for") {
+  device.reading.hold();
+  std::thread reader([&] { function->read(1, 0, 4); });
+  CHECK(device.reading.await_arrival());
+  std::function<void()> end;
+  SUBCASE("by a reset") {
+    function->begin_reset();
+    end = [&] { function->reset(); };
+  }
+  SUBCASE("by the release") {
+    end = [&] { function->release(); };
+  }
+  std::thread ending(end);
+  // Long enough for one that does not wait.
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  CHECK(device.resets() == 0);
+  CHECK(device.open_functions() == 1);
+  device.reading.release();
+  reader.join();
+  ending.join();
 }

@@ -13,6 +13,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
@@ -148,6 +149,57 @@ TEST_CASE("F2/ a bus error leaves errno alone") {
   errno = EXDEV;
   CHECK_FALSE(guarded_load(switched_off().at<std::uint32_t>(0), value));
   CHECK(errno == EXDEV);
+}
+
+TEST_CASE("F2/ errno is as it was whatever the handler that was there before does to it") {
+  CHECK(exited_with(run_child([] {
+                      set_info_handler([](int, siginfo_t*, void*) {
+                        switched_off().set_on(true);
+                        errno = EIO;
+                      });
+                      install_bus_error_handler();
+                      const Page& page = switched_off();
+                      errno = EXDEV;
+                      fault(page);
+                      ::_exit(errno == EXDEV ? 46 : 1);
+                    }),
+                    46));
+}
+
+TEST_CASE("F2/ a bus error is handled on the stack that a thread has for its signals") {
+  static std::array<std::uint8_t, 1 << 16> stack;
+  CHECK(exited_with(run_child([] {
+                      const stack_t own{
+                          .ss_sp = stack.data(), .ss_flags = 0, .ss_size = stack.size()};
+                      ::sigaltstack(&own, nullptr);
+                      set_info_handler([](int, siginfo_t*, void*) {
+                        stack_t current;
+                        ::sigaltstack(nullptr, &current);
+                        ::_exit((current.ss_flags & SS_ONSTACK) != 0 ? 47 : 1);
+                      });
+                      install_bus_error_handler();
+                      fault(switched_off());
+                    }),
+                    47));
+}
+
+TEST_CASE("F2/ a system call that the signal interrupts goes on") {
+  CHECK(exited_with(run_child([] {
+                      set_handler(SIG_IGN);
+                      install_bus_error_handler();
+                      std::array<int, 2> ends{};
+                      if (::pipe(ends.data()) != 0) ::_exit(1);
+                      const pid_t reader = ::getpid();
+                      if (::fork() == 0) {
+                        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+                        ::kill(reader, SIGBUS);
+                        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+                        ::_exit(static_cast<int>(::write(ends[1], "x", 1)));
+                      }
+                      char byte = 0;
+                      ::_exit(::read(ends[0], &byte, 1) == 1 ? 48 : 1);
+                    }),
+                    48));
 }
 
 TEST_CASE("F2/ threads meet bus errors while the device comes and goes") {

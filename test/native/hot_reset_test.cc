@@ -12,6 +12,8 @@
 
 #include "memory_backend.h"
 #include "support.h"
+#include "sys/file.h"
+#include "uapi/vfio.h"
 
 using namespace vfio;
 using namespace vfio::testing;
@@ -101,6 +103,35 @@ TEST_CASE_FIXTURE(Fixture, "both are reset, and the mate hears when it begins an
   CHECK(device.resets() == 1);
   CHECK(mates_device.resets() == 1);
   CHECK_FALSE(mate->bus_master());
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "what the mate gave up before one that does not come about is disarmed") {
+  const auto mate = open(kMate);
+  std::vector<sys::UniqueFd> eventfds;
+  eventfds.push_back(sys::make_eventfd());
+  mate->arm(VFIO_PCI_INTX_IRQ_INDEX, eventfds);
+  {
+    const HotReset reset(asked);
+    mate->disarm(VFIO_PCI_INTX_IRQ_INDEX);
+    CHECK(mates_device.armed_eventfds() == 1);
+  }
+  CHECK(mates_device.armed_eventfds() == 0);
+  mate->arm(VFIO_PCI_INTX_IRQ_INDEX, eventfds);
+  { const HotReset reset(asked); }
+  CHECK(mates_device.armed_eventfds() == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "whoever hears that it is over can open the mate again") {
+  const auto mate = open(kMate);
+  std::optional<ErrorCode> opening = ErrorCode::kBusy;
+  mate->watch_hot_resets([&](bool over) {
+    if (!over) return;
+    mate->release();
+    opening = code_of([&] { open(kMate); });
+  });
+  HotReset(asked).run();
+  CHECK_FALSE(opening);
 }
 
 TEST_CASE_FIXTURE(Fixture, "one that the kernel refuses leaves both live") {

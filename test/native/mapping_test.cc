@@ -201,6 +201,20 @@ TEST_CASE("a tombstone is writable zeros that hold nothing") {
   Mapping().tombstone();
 }
 
+TEST_CASE("the pages of another mapping move to this place, and leave nothing to unmap at theirs") {
+  const UniqueFd file = make_file(page_size());
+  const std::uint8_t byte = 42;
+  REQUIRE(::pwrite(file.get(), &byte, 1, 0) == 1);
+  Mapping place = Mapping::of_memory(page_size(), page_size());
+  const std::uint8_t* const before = place.data();
+  reset_syscalls();
+  place.replace_with(Mapping::of_file(file.get(), 0, page_size(), PROT_READ, "test"));
+  CHECK(place.data() == before);
+  CHECK(place.data()[0] == 42);
+  // Another thread may have mapped something there by now.
+  CHECK(count_syscalls("munmap") == 0);
+}
+
 TEST_CASE("a region of part of a page is mapped and tombstoned with all of it") {
   const UniqueFd file = make_file(page_size());
   Mapping mapping = Mapping::of_file(file.get(), 0, 0x100, PROT_READ | PROT_WRITE, "test");

@@ -304,10 +304,12 @@ void MemoryDevice::check_access(std::uint32_t region, std::uint64_t offset, unsi
 }
 
 std::uint64_t MemoryDevice::read(std::uint32_t region, std::uint64_t offset, unsigned width) const {
+  const bool config = region == VFIO_PCI_CONFIG_REGION_INDEX;
+  if (const int error = config ? 0 : reading.pass()) refuse(error, "pread");
   const std::lock_guard lock(mutex_);
   check_access(region, offset, width);
   std::uint64_t value = 0;
-  if (region == VFIO_PCI_CONFIG_REGION_INDEX) {
+  if (config) {
     std::memcpy(&value, &config_[offset], width);
   } else {
     get(bar(region), offset, width, value);

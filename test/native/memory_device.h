@@ -92,6 +92,7 @@ class MemoryDevice final {
   unsigned resets() const;
 
   Stage opening;
+  mutable Stage reading;  // of a region, but for configuration space
   Stage resetting;
   Stage closing;
 

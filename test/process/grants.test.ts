@@ -318,6 +318,32 @@ test.concurrent('INTx goes on in the thread that has it, however the one before 
   expect(await runOpened(source)).toMatchObject({ ...ended, stdout });
 });
 
+test.concurrent('INTx that a worker left masked reaches an owner that never waited for it', async () => {
+  const source = `
+    set.close();
+    const owner = device.enableInterrupts('intx').vector(0);
+    const grant = device.grant({ vectors: [owner] });
+    const worker = startWorker(\`
+      const device = adopt(workerData);
+      parentPort.postMessage(device.vector(0).waitSync());
+      device.close();
+    \`, grant.token);
+    const message = once(worker, 'message');
+    const raise = () => {
+      hardware.raise(0, 0);
+      hardware.lowerIntx();
+    };
+    raise();
+    console.log('worker', (await message)[0]);
+    await ended(worker);
+    const waiting = owner.once({ timeout: 5000 });
+    raise();
+    console.log('owner', await waiting);
+    await closeAll();
+  `;
+  expect(await runOpened(source)).toMatchObject({ ...ended, stdout: 'worker 1\nowner 1' });
+});
+
 test.concurrent('F11/ a worker that never comes back to its event loop is refused, and let go of at its end', async () => {
   const source = `
     const seen = new Int32Array(new SharedArrayBuffer(4));
@@ -408,6 +434,32 @@ test.concurrent('a token is used once, in one of many threads', async () => {
     await closeAll();
   `;
   expect(await runOpened(source)).toMatchObject({ ...ended, stdout: '1 7' });
+});
+
+test.concurrent('an adoption that fails halfway keeps no handle, and the offer stands', async () => {
+  const source = `
+    const grant = device.grant({ regions: [device.bar(0), device.bar(1)] });
+    const handles = [];
+    const takeAll = () => { for (;;) handles.push(spare.acquire(0)); };
+    codeOf(takeAll);
+    spare.release(handles.pop());
+    const worker = startWorker(\`${codeOf}
+      parentPort.postMessage(codeOf(() => adopt(workerData)));
+      await once(parentPort, 'message');
+      parentPort.postMessage(codeOf(() => adopt(workerData)));
+    \`, grant.token);
+    console.log((await once(worker, 'message'))[0]);
+    const before = handles.length;
+    codeOf(takeAll);
+    console.log(handles.length - before);
+    for (const handle of handles) spare.release(handle);
+    worker.postMessage('again');
+    console.log((await once(worker, 'message'))[0]);
+    await ended(worker);
+    await closeAll();
+  `;
+  const stdout = 'ERR_VFIO_UNSUPPORTED\n1\nnone';
+  expect(await runOpened(source)).toMatchObject({ ...ended, stdout });
 });
 
 test.concurrent('an offer outlives the worker that it was meant for', async () => {

@@ -165,6 +165,45 @@ test.concurrent.each([
   },
 );
 
+test.concurrent('F11/ the memory of a worker that ended stays mapped until its device is quiet', async () => {
+  const source = `
+    hardware.closing.hold();
+    const worker = startWorker(\`
+      joinMachine(workerData);
+      const device = await openDevice(address);
+      device.busMaster = true;
+      device.allocDma(4096);
+    \`, machine.id);
+    await ended(worker);
+    console.log(machine.mappings(1).length);
+    hardware.closing.release();
+    await until(() => isFree(machine));
+  `;
+  expect(await run(source)).toMatchObject({ ...ended, stdout: '1' });
+});
+
+test.concurrent('F11/ a worker that ends does not wait for the close of what it never heard of', async () => {
+  const source = `
+    const flag = new Int32Array(new SharedArrayBuffer(4));
+    hardware.closing.hold();
+    const worker = startWorker(\`
+      joinMachine(workerData.id);
+      openDevice(address);
+      Atomics.wait(workerData.flag, 0, 0);
+      process.exit();
+    \`, { id: machine.id, flag });
+    const end = ended(worker).then(() => 'ended');
+    await until(() => hardware.counts().functions === 1);
+    await sleep(50); // until what it opened waits for its loop
+    Atomics.store(flag, 0, 1);
+    Atomics.notify(flag, 0);
+    console.log(await Promise.race([end, sleep(10_000, 'waits', { ref: false })]));
+    hardware.closing.release();
+    await until(() => isFree(machine));
+  `;
+  expect(await run(source)).toMatchObject({ ...ended, stdout: 'ended' });
+});
+
 test.concurrent('F2/ a BAR stops and starts to answer while a worker reads it, and nobody crashes', async () => {
   const source = `
     const flag = new Int32Array(new SharedArrayBuffer(4));

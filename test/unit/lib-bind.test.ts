@@ -298,11 +298,14 @@ describe('S2/ a race', () => {
     expect([kernel.driver, kernel.override]).toEqual(['nvme', '(null)']);
   });
 
-  test('with another device at the address is noticed', async () => {
-    kernel.before.set(2, () => tree.pci(address, { vendor: '0xdead', group: 12 }));
-    const error = await rejectionOf(bindAt(kernel, address, false));
-    expect(error.message).toContain('Another device');
-  });
+  test.each([{ vendor: '0xdead' }, { device: '0xdead' }])(
+    'with another device at the address is noticed: %j',
+    async (facts) => {
+      kernel.before.set(2, () => tree.pci(address, { ...facts, group: 12 }));
+      const error = await rejectionOf(bindAt(kernel, address, false));
+      expect(error.message).toContain('Another device');
+    },
+  );
 });
 
 describe('S2/ a driver link that leads elsewhere', () => {
