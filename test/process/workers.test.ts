@@ -73,7 +73,7 @@ test(`F11/ a worker can be terminated at any moment, ${terminations} times`, asy
         worker.on('error', (error) => console.error(error));
         // From its very start to well into its work.
         if (turn % 10 > 0) await once(worker, 'message');
-        await sleep((turn % 10 - 1) * 3 + number / 2);
+        await sleep(Math.max(0, (turn % 10 - 1) * 3 + number / 2));
         await worker.terminate();
         await until(() => many.device(address).counts().functions === 0);
       }
