@@ -6,7 +6,7 @@ import { DmaBuffer } from './dma.js';
 import { closedError, unsupportedError } from './errors.js';
 import { callNative } from './internal/call.js';
 import { Doorbells } from './internal/doorbells.js';
-import { stopWatching, watchForLeak } from './internal/leaks.js';
+import { dropOwner, keepOwner, stopWatching, watchForLeak } from './internal/leaks.js';
 import { mustBeOurs, type Ours, ours } from './internal/ours.js';
 import { callUser } from './internal/report.js';
 import { expected, integer } from './internal/validate.js';
@@ -23,16 +23,8 @@ export interface AdoptedDeviceEvents {
 
 const configIndex = 7;
 
-/**
- * Weak: the addon holds this callback, which must not keep a forgotten device alive. Its parts may be in use all the
- * same.
- */
-let watch: (
-  device: WeakRef<AdoptedDevice>,
-  native: NativeAdoption,
-  vectors: ReadonlyMap<number, Interrupt>,
-  memory: readonly DmaBuffer[],
-) => void;
+/** Weak: the addon holds this callback, which must not keep a forgotten device alive. */
+let watch: (device: WeakRef<AdoptedDevice>, native: NativeAdoption) => void;
 
 /**
  * What was granted of a device, in the thread that adopted it ({@link adopt}). Its regions,
@@ -45,9 +37,8 @@ let watch: (
  */
 export class AdoptedDevice extends EventEmitter<AdoptedDeviceEvents> implements Disposable {
   static {
-    watch = (device, native, vectors, memory) => {
+    watch = (device, native) => {
       native.onRevoked(() => {
-        endParts(vectors, memory);
         const alive = device.deref();
         if (alive !== undefined) alive.#end();
       });
@@ -76,9 +67,12 @@ export class AdoptedDevice extends EventEmitter<AdoptedDeviceEvents> implements 
     this.#regions = regionsOf(addon, native);
     this.#vectors = vectorsOf(native);
     this.memory = Object.freeze(
-      native.memory.map((buffer) => new DmaBuffer(ours, buffer, () => {})),
+      native.memory.map((buffer) => new DmaBuffer(ours, buffer, dropOwner)),
     );
-    watch(new WeakRef(this), native, this.#vectors, this.memory);
+    for (const parts of [this.#regions.values(), this.#vectors.values(), this.memory]) {
+      for (const part of parts) keepOwner(part, this);
+    }
+    watch(new WeakRef(this), native);
     watchForLeak(this, `AdoptedDevice ${this.address}`);
   }
 
@@ -139,7 +133,8 @@ export class AdoptedDevice extends EventEmitter<AdoptedDeviceEvents> implements 
     if (this.#closed) return;
     this.#closed = true;
     stopWatching(this);
-    endParts(this.#vectors, this.memory);
+    for (const vector of this.#vectors.values()) endVector(vector);
+    for (const buffer of this.memory) buffer.close();
     callUser(() => this.emit('close'));
   }
 }
@@ -161,11 +156,6 @@ export function adopt(token: string): AdoptedDevice {
     addon,
     callNative(() => addon.adopt(token)),
   );
-}
-
-function endParts(vectors: ReadonlyMap<number, Interrupt>, memory: readonly DmaBuffer[]): void {
-  for (const vector of vectors.values()) endVector(vector);
-  for (const buffer of memory) buffer.close();
 }
 
 function regionsOf(addon: Native, { address, regions }: NativeAdoption): Map<number, Region> {

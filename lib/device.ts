@@ -12,7 +12,7 @@ import { checkSignal } from './internal/abort.js';
 import { awaitNative, callNative } from './internal/call.js';
 import { inOrder } from './internal/closing.js';
 import { Doorbells } from './internal/doorbells.js';
-import { stopWatching, watchForLeak } from './internal/leaks.js';
+import { keepOwner, stopWatching, watchForLeak } from './internal/leaks.js';
 import { startOpening } from './internal/opening.js';
 import { mustBeOurs, type Ours, ours } from './internal/ours.js';
 import { callUser, warn } from './internal/report.js';
@@ -510,7 +510,10 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
     if (native === undefined || native.size === 0) throw noRegion(index, this.address);
     const handle = callNative(() => this.#native.acquire(index), this.address);
     const addon = this.#parts.native;
-    return new type(ours, addon, handle, regionInfo(native), this.address, this.#doorbells);
+    const info = regionInfo(native);
+    const region = new type(ours, addon, handle, info, this.address, this.#doorbells);
+    keepOwner(region, this);
+    return region;
   }
 
   #readInfo(): DeviceInfo {
@@ -563,7 +566,7 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
   }
 }
 
-/** Nobody has the Device any more, though perhaps a Region of it: the kernel would wait for ever. */
+/** Nobody has the Device or a part of it any more: the kernel would wait for ever. */
 function closeForgotten(native: NativeDevice): void {
   warnOfRequest(native.address, 'It was garbage collected without close().');
   closeInBackground(native.address, () => native.close());

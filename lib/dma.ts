@@ -3,6 +3,7 @@
 import { types } from 'node:util';
 import { closedError, rangeError, typeError } from './errors.js';
 import { callNative } from './internal/call.js';
+import { keepOwner } from './internal/leaks.js';
 import { mustBeOurs, type Ours } from './internal/ours.js';
 import { expected, integer, show } from './internal/validate.js';
 import type { NativeDmaBuffer } from './native.js';
@@ -62,6 +63,7 @@ export class DmaBuffer implements Disposable {
   readonly #baseHigh: number;
   /** The offsets that have an address lie below: none after close. */
   #limit: number;
+  /** Keeps the container while the buffer is open. */
   #onClose: ((buffer: DmaBuffer) => void) | undefined;
   #buffer: ArrayBuffer | undefined;
   #u8: Uint8Array<ArrayBuffer> | undefined;
@@ -84,7 +86,10 @@ export class DmaBuffer implements Disposable {
   /** The memory. Made at the first use; the same object every time. */
   get buffer(): ArrayBuffer {
     this.#mustBeOpen();
-    this.#buffer ??= this.#native.arrayBuffer();
+    if (this.#buffer === undefined) {
+      this.#buffer = this.#native.arrayBuffer();
+      keepOwner(this.#buffer, this);
+    }
     return this.#buffer;
   }
 

@@ -4,6 +4,7 @@ import type { Device, DeviceMemory } from './device.js';
 import { DmaBuffer, lendBuffer } from './dma.js';
 import { typeError } from './errors.js';
 import { awaitNative, callNative } from './internal/call.js';
+import { dropOwner, keepOwner } from './internal/leaks.js';
 import { mustBeOurs, type Ours, ours } from './internal/ours.js';
 import { expected, items, options } from './internal/validate.js';
 import { changedHands, Interrupt, lendVector } from './interrupt.js';
@@ -61,6 +62,7 @@ export class Grant implements AsyncDisposable {
    * gives the same promise.
    */
   revoke(): Promise<void> {
+    dropOwner(this);
     this.#revoked ??= awaitNative(() => this.#native.revoke());
     return this.#revoked;
   }
@@ -97,6 +99,7 @@ export function makeGrant(granter: Granter, given: GrantOptions): Grant {
   const offer = () => native.grant(token, unique(indexes), interrupts, unique(numbers), buffers);
   const grant = new Grant(ours, token, callNative(offer, device.address));
   for (const vector of vectors) changedHands(vector);
+  keepOwner(grant, device);
   return grant;
 }
 

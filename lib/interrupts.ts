@@ -2,6 +2,7 @@
 // The armed interrupt vectors of a device, as one thing to close.
 import { closedError } from './errors.js';
 import { callNative } from './internal/call.js';
+import { keepOwner } from './internal/leaks.js';
 import { mustBeOurs, type Ours, ours } from './internal/ours.js';
 import { integer } from './internal/validate.js';
 import { endVector, Interrupt } from './interrupt.js';
@@ -59,6 +60,7 @@ export class InterruptSet implements Disposable {
   readonly #native: NativeInterrupts;
   readonly #name: string;
   readonly #vectors: Interrupt[] = [];
+  /** Keeps the device while the set is open. */
   #onClose: (() => void) | undefined;
 
   /** @internal Use {@link Device.enableInterrupts}. */
@@ -76,7 +78,9 @@ export class InterruptSet implements Disposable {
     this.#name = `InterruptSet ${type} of ${owner}`;
     this.#onClose = onClose;
     for (let index = 0; index < native.count; index++) {
-      this.#vectors.push(new Interrupt(ours, native, index, type === 'intx', this.#name));
+      const vector = new Interrupt(ours, native, index, type === 'intx', this.#name);
+      keepOwner(vector, this);
+      this.#vectors.push(vector);
     }
   }
 

@@ -2,13 +2,15 @@
 // A forgotten object stays open until the environment ends: garbage collection never closes or
 // unmaps, it only tells. https://github.com/nodejs/node/pull/58536 has the why.
 
+/** A thread that ends within this time gives everything back anyway: nothing was forgotten. */
+const DELAY_MS = 100;
+
 const registry = new FinalizationRegistry<string>((name) => {
-  process.emitWarning(`${name} was garbage collected without close()`, {
-    type: 'VfioWarning',
-    code: 'VFIO_LEAK',
-    detail: 'It stays open and mapped until this thread ends: close it, or use `await using`.',
-  });
+  setTimeout(() => warnOf(name), DELAY_MS).unref();
 });
+
+/** From a part to its owner. An entry keeps the owner alive exactly as long as the part is. */
+const owners = new WeakMap<object, object>();
 
 /** From now on a warning names this object if it is collected. */
 export function watchForLeak(object: object, name: string): void {
@@ -18,4 +20,22 @@ export function watchForLeak(object: object, name: string): void {
 /** It was closed. */
 export function stopWatching(object: object): void {
   registry.unregister(object);
+}
+
+/** While the program has the part, its owner is in use too, and no warning names it. */
+export function keepOwner(part: object, owner: object): void {
+  owners.set(part, owner);
+}
+
+/** The part was closed: having it is no use of its owner any more. */
+export function dropOwner(part: object): void {
+  owners.delete(part);
+}
+
+function warnOf(name: string): void {
+  process.emitWarning(`${name} was garbage collected without close()`, {
+    type: 'VfioWarning',
+    code: 'VFIO_LEAK',
+    detail: 'It stays open and mapped until this thread ends: close it, or use `await using`.',
+  });
 }

@@ -49,12 +49,12 @@ Napi::Value DmaWrap::byte_length(const Napi::CallbackInfo& info) {
 
 Napi::Value DmaWrap::array_buffer(const Napi::CallbackInfo& info) {
   return across(info.Env(), [&]() -> Napi::Value {
-    if (array_buffer_.IsEmpty()) {
-      const Napi::ArrayBuffer made(
-          info.Env(), external_array_buffer(info.Env(), memory_->data(), memory_->size(), memory_));
-      array_buffer_ = Napi::Reference<Napi::ArrayBuffer>::New(made, 1);
-    }
-    return array_buffer_.Value();
+    const Napi::ArrayBuffer known = array_buffer_.Value();
+    if (!known.IsEmpty()) return known;
+    const Napi::ArrayBuffer made(
+        info.Env(), external_array_buffer(info.Env(), memory_->data(), memory_->size(), memory_));
+    array_buffer_ = Napi::Reference<Napi::ArrayBuffer>::New(made, 0);
+    return made;
   });
 }
 

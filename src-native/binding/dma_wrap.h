@@ -38,6 +38,8 @@ class DmaWrap final : public Wrap<DmaWrap> {
   std::weak_ptr<DmaBuffer> buffer_;
   std::shared_ptr<sys::Mapping> memory_;
   std::uint64_t iova_ = 0;
+  /// Weak: lib/ keeps this object alive as long as the ArrayBuffer, so the other way round would
+  /// keep both for ever.
   Napi::Reference<Napi::ArrayBuffer> array_buffer_;
   Loans loans_;
 };

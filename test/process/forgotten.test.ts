@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Garbage collection closes nothing and unmaps nothing: what was forgotten is named in a warning and stays as
-// it is until the thread ends. What was closed goes away, memory with the last view of it.
-import { expect, test } from '@jest/globals';
+// Garbage collection closes nothing and unmaps nothing: what was forgotten, and every part of it, is named in a
+// warning and stays as it is until the thread ends. What was closed goes away, memory with the last view of it.
+import { describe, expect, test } from '@jest/globals';
 import { run } from './support.js';
 
 const ended = { status: 0, signal: null, stderr: '' };
@@ -17,7 +17,8 @@ const collecting = `
       // What a WeakRef gave lives until the end of the turn.
       await sleep(1);
       gc();
-      await sleep(1);
+      // The warning comes a tenth of a second later.
+      await sleep(4);
       done = what();
     }
   };
@@ -44,6 +45,169 @@ test.concurrent('F17/ a forgotten device is named, and stays open with its conta
     '{"containers":1,"groups":1,"functions":1,"eventfds":0} 7',
   ].join('\n');
   expect(await runCollecting(source)).toMatchObject({ ...ended, stdout });
+});
+
+/** Calls `say` with the warnings while `part` is there, and those once it is not: the objects that they name. */
+const keeping = (part: string, owners: number, say: string) => `${collecting}
+  let part = await (async () => { ${part} })();
+  const named = () => warnings.map((text) => text.split(' ').slice(2, -5).join(' ')).sort();
+  await collect(() => false);
+  const whileHeld = named();
+  part = undefined;
+  await collect(() => warnings.length >= ${owners});
+  ${say}(JSON.stringify([whileHeld, named()]));
+`;
+
+const inContainer = 'const container = await Container.open();';
+const deviceInContainer = `${inContainer} const device = await container.openDevice(address);`;
+const ofContainer: [name: string, part: string, owners: string[]][] = [
+  ['a device', `${deviceInContainer} return device;`, ['Container', 'Device 0000:01:00.0']],
+  ['a region', `${deviceInContainer} return device.bar(0);`, ['Container', 'Device 0000:01:00.0']],
+  [
+    'a buffer',
+    `${deviceInContainer} return container.allocDma(4096);`,
+    ['Container', 'Device 0000:01:00.0'],
+  ],
+  ['a group', `${inContainer} return container.openGroup(1);`, ['Container', 'Group 1']],
+  [
+    'a device of a group',
+    `${inContainer} return (await container.openGroup(1)).openDevice(address);`,
+    ['Container', 'Device 0000:01:00.0', 'Group 1'],
+  ],
+];
+
+test.concurrent.each(ofContainer)(
+  'F17/ who has %s of a container has forgotten nothing',
+  async (_, part, owners) => {
+    const { stdout, ...rest } = await run(
+      keeping(part, owners.length, 'console.log'),
+      '--expose-gc',
+    );
+    expect(rest).toEqual(ended);
+    expect(JSON.parse(stdout)).toEqual([[], owners]);
+  },
+);
+
+/** Each of a device of its own, so that one program does for all. */
+const ofDevice: Record<string, string> = {
+  'a region': 'device.bar(0)',
+  'config space': 'device.config',
+  'a doorbell': 'device.bar(0).doorbell(0)',
+  'a batch': 'device.bar(0).batch([{ offset: 0 }])',
+  'an interrupt set': "device.enableInterrupts('msix')",
+  'a vector': "device.enableInterrupts('msix').vector(0)",
+  'a buffer': 'device.allocDma(4096)',
+  'an array over a buffer': 'device.allocDma(4096).u32',
+  'a grant': 'device.grant({ regions: [device.bar(0)] })',
+  'the container': 'device.container',
+};
+const ofAdopted: Record<string, string> = {
+  'a region': 'device.bar(0)',
+  'config space': 'device.config',
+  'a vector': 'device.vector(1)',
+  'a buffer': 'device.memory[0]',
+  'an array over a buffer': 'device.memory[0].u32',
+  'the list of buffers': 'device.memory',
+};
+
+/** The address of the device of a table's part number `index`. */
+const addressOf = (index: number) => `0000:1${index.toString(16)}:00.0`;
+
+const useDevices = (count: number) => `
+  const many = Array.from({ length: ${count} }, (_, i) => '0000:1' + i.toString(16) + ':00.0');
+  useMachine(...many.map((address, i) => ({ address, group: i + 1, bars: [{ size: 4096 }], msix: 2 })));
+`;
+
+/** Opens a device for each part of the table, and gives the parts. */
+const partsOf = (table: Record<string, string>, open: string) =>
+  `return [${Object.values(table)
+    .map((part, i) => `await (async (i) => { ${open}; return ${part}; })(${i})`)
+    .join()}];`;
+
+type Warnings = [whileHeld: string[], dropped: string[]];
+
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let promise: Promise<T> | undefined;
+  return () => {
+    promise ??= work();
+    return promise;
+  };
+}
+
+const partsOfDevices = once(async (): Promise<Warnings> => {
+  const count = Object.keys(ofDevice).length;
+  const open = 'const device = await openDevice(many[i]); device.busMaster = true';
+  const body = keeping(partsOf(ofDevice, open), count, 'console.log');
+  const { stdout } = await run(`${useDevices(count)}${body}`, '--expose-gc');
+  return JSON.parse(stdout);
+});
+
+const partsOfAdopted = once(async (): Promise<Warnings> => {
+  const count = Object.keys(ofAdopted).length;
+  const parts = partsOf(ofAdopted, 'const device = adopt(workerData[i])');
+  const body = keeping(parts, count, 'parentPort.postMessage');
+  const source = `${useDevices(count)}
+    const devices = await Promise.all(many.map((address) => openDevice(address)));
+    const grants = devices.map((device) => {
+      device.busMaster = true;
+      const vectors = [device.enableInterrupts('msix', { count: 2 }).vector(1)];
+      const regions = [device.bar(0), device.config];
+      return device.grant({ regions, vectors, memory: [device.allocDma(4096)] });
+    });
+    const worker = startWorker(${JSON.stringify(body)}, grants.map(({ token }) => token));
+    console.log((await once(worker, 'message'))[0]);
+    for (const device of devices) await device.close();
+  `;
+  const { stdout } = await run(source, '--expose-gc');
+  return JSON.parse(stdout);
+});
+
+describe.each([
+  ['a device', 'Device', ofDevice, partsOfDevices],
+  ['an adopted device', 'AdoptedDevice', ofAdopted, partsOfAdopted],
+] as const)('F17/ of %s', (_, owner, table, warningsOf) => {
+  test.each(Object.keys(table).map((part, index) => [part, `${owner} ${addressOf(index)}`]))(
+    'who has %s has not forgotten it',
+    async (_part, name) => {
+      const [whileHeld, dropped] = await warningsOf();
+      expect(whileHeld).not.toContain(name);
+      expect(dropped).toContain(name);
+    },
+  );
+});
+
+test.concurrent('F17/ a part that was closed is no use of its owner', async () => {
+  const source = `
+    const closed = [];
+    await (async () => {
+      const device = await openDevice(address);
+      device.busMaster = true;
+      const set = device.enableInterrupts('msix');
+      const vector = set.vector(0);
+      const buffer = device.allocDma(4096);
+      const { u8 } = buffer;
+      const grant = device.grant({ regions: [device.bar(0)] });
+      set.close();
+      buffer.close();
+      await grant.revoke();
+      closed.push(set, vector, buffer, u8, grant);
+    })();
+    await collect(() => warnings.length > 0);
+    console.log(closed.length, warnings.length);
+  `;
+  expect(await runCollecting(source)).toMatchObject({ ...ended, stdout: '5 1' });
+});
+
+test.concurrent('F17/ a thread that ends has forgotten nothing', async () => {
+  const source = `
+    const ref = await (async () => new WeakRef(await openDevice(address)))();
+    process.on('exit', () => console.log(warnings.length));
+    while (ref.deref() !== undefined) {
+      await new Promise(setImmediate);
+      gc();
+    }
+  `;
+  expect(await runCollecting(source)).toMatchObject({ ...ended, stdout: '0' });
 });
 
 test.concurrent('F17/ a forgotten group is named, and stays held', async () => {

@@ -577,17 +577,18 @@ test.concurrent.each([
   expect(await runOpened(source)).toMatchObject({ ...ended, stdout: 'ends' });
 });
 
-test.concurrent('the parts of a forgotten device end with the grant too', async () => {
+test.concurrent('a part alone is in use, and ends with the grant', async () => {
   const source = `
     const grant = device.grant(parts());
     const worker = startWorker(\`
       process.removeAllListeners('warning');
-      const warned = once(process, 'warning');
+      let warnings = 0;
+      process.on('warning', () => { warnings++; });
       const vector = (() => adopt(workerData).vector(1))();
       const iterating = (async () => { for await (const _ of vector); return 'ended'; })();
       await sleep(1);
-      for (let i = 0; i < 20; i++) { gc(); await sleep(1); }
-      parentPort.postMessage((await warned)[0].message);
+      for (let i = 0; i < 40; i++) { gc(); await sleep(4); }
+      parentPort.postMessage(warnings);
       parentPort.postMessage(await iterating);
     \`, grant.token);
     const messages = [];
@@ -598,9 +599,8 @@ test.concurrent('the parts of a forgotten device end with the grant too', async 
     console.log(messages.join('\\n'));
     await closeAll();
   `;
-  const stdout = 'AdoptedDevice 0000:01:00.0 was garbage collected without close()\nended';
   const result = await run(`${opened}${source}`, '--expose-gc');
-  expect(result).toMatchObject({ ...ended, stdout });
+  expect(result).toMatchObject({ ...ended, stdout: '0\nended' });
 });
 
 test.concurrent('a worker grants too, and its end is a revocation', async () => {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
@@ -7,6 +8,7 @@ import { Container } from '../../lib/container.js';
 import type { Device } from '../../lib/device.js';
 import type { DmaBuffer } from '../../lib/dma.js';
 import { ours } from '../../lib/internal/ours.js';
+import type { Interrupt } from '../../lib/interrupt.js';
 import { catchWarnings, FakeAdoption, FakeDevice, FakeNative, settle } from './lib-fake-native.js';
 
 setFlagsFromString('--expose-gc');
@@ -27,7 +29,7 @@ afterEach(() => {
 /** Collects garbage until something is so, or long enough. */
 async function collectUntil(done: () => boolean): Promise<void> {
   for (let turn = 0; turn < 100 && !done(); turn++) {
-    await settle();
+    await sleep(4);
     collectGarbage();
   }
   expect(done()).toBe(true);
@@ -80,11 +82,20 @@ test('a device that was closed is not', async () => {
   expect(warningsOf('0000:02:00.0')).toEqual([]);
 });
 
-test('an adopted device that was forgotten is named, and its parts end with the grant', async () => {
+/** Only the parts of an adopted device are left in the program. */
+function partsOf(adoption: FakeAdoption): { buffer: DmaBuffer; vector: Interrupt } {
+  const adopted = new AdoptedDevice(ours, native, adoption);
+  return { buffer: adopted.memory[0] as DmaBuffer, vector: adopted.vector(3) };
+}
+
+test('an adopted device is in use with any part of it, which ends with the grant', async () => {
   const adoption = new FakeAdoption(new FakeDevice('0000:03:00.0', native.log));
-  const buffer = new AdoptedDevice(ours, native, adoption).memory[0] as DmaBuffer;
-  await collectUntil(() => warningsOf('0000:03:00.0').length > 0);
-  expect(buffer.closed).toBe(false);
+  const { buffer, vector } = partsOf(adoption);
+  const other = new FakeAdoption(new FakeDevice('0000:05:00.0', native.log));
+  partsOf(other);
+  await collectUntil(() => warningsOf('0000:05:00.0').length > 0);
+  expect(warningsOf('0000:03:00.0')).toEqual([]);
   adoption.revoke();
   expect(buffer.closed).toBe(true);
+  expect(() => vector.waitSync()).toThrow(expect.objectContaining({ code: 'ERR_VFIO_CLOSED' }));
 });
