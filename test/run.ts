@@ -2,6 +2,7 @@
 // npm test, npm run test:unit, npm run test:vm: runs suites and reports them (CONTRIBUTING.md).
 import { availableParallelism } from 'node:os';
 import { Command, Option } from 'commander';
+import { kernelNames } from '../vm/kernels.js';
 import { majors } from './exact/nodes.js';
 import { isExpectedSkip } from './harness/expected-skips.js';
 import { instruments } from './harness/instruments.js';
@@ -82,7 +83,7 @@ async function main({ name, ...options }: Options): Promise<0 | 1> {
 await new Command('run')
   .description('Runs the tests: on the host, and in the test machine on each of its kernels.')
   .addOption(new Option('--suite <name>', 'only these tests').choices(['unit', 'vm', 'vm-user']))
-  .addOption(new Option('--kernel <name>', 'only on this kernel').choices(['distro', 'lab']))
+  .addOption(new Option('--kernel <name>', 'only on this kernel').choices(kernelNames))
   .addOption(
     new Option('--under <instrument>', 'watched by it: on the host, or with --suite vm').choices(
       Object.keys(instruments),

@@ -80,6 +80,12 @@ export function ofDistribution(sources: readonly AptSource[], codename: string):
   return [...named, ...releases(sources.filter(isDebian), ALIASES)];
 }
 
+/** Debian's newer packages for a release, from the mirrors that the host has the release itself from. */
+export function backportsOf(sources: readonly AptSource[], codename: string): AptSource[] {
+  const mirrors = ofDistribution(sources, codename).filter(hasRelease);
+  return mirrors.map((mirror) => ({ ...mirror, suites: [`${codename}-backports`] }));
+}
+
 /** Whether a source has a release itself, not only updates of it. */
 export function hasRelease({ suites }: AptSource): boolean {
   return suites.some((suite) => !/[-/]/.test(suite));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The distribution's own kernel, from its package.
+// The distribution's own kernels, from their packages: that of the release, and the newer one of Debian's backports.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { distribution, hostSources, PrivateApt } from './apt.js';
-import { ofDistribution } from './apt-sources.js';
+import { type AptSource, backportsOf, ofDistribution } from './apt-sources.js';
 import { cached, hash, withScratch } from './cache.js';
 import { VmError } from './errors.js';
 import type { Kernel } from './kernel.js';
@@ -12,7 +12,7 @@ import { progress } from './progress.js';
 import { unpackKernel } from './vmlinux.js';
 
 /** The package that always depends on the current kernel. */
-const META_PACKAGES: Readonly<Record<string, string>> = {
+const META_PACKAGES: { debian: string } & Readonly<Record<string, string>> = {
   debian: 'linux-image-amd64',
   ubuntu: 'linux-image-generic',
 };
@@ -20,8 +20,8 @@ const META_PACKAGES: Readonly<Record<string, string>> = {
 /** Counts the ways {@link save} has laid out what it keeps. */
 const LAYOUT = '1';
 
-/** Fetched at first use, then kept: remove the folder from the cache to get a newer one. */
-export async function distroKernel(): Promise<Kernel> {
+/** The kernel of the release. Fetched at first use, then kept: remove the folder from the cache to get a newer one. */
+export function distroKernel(): Promise<Kernel> {
   const { id, codename } = distribution('the distro kernel');
   const meta = META_PACKAGES[id];
   if (meta === undefined) {
@@ -30,9 +30,31 @@ export async function distroKernel(): Promise<Kernel> {
       `the distro kernel is known for Debian and Ubuntu, not for "${id}"; use --kernel lab or a path`,
     );
   }
+  return packagedKernel(`${id}-${codename}`, meta, () => ofDistribution(hostSources(), codename));
+}
+
+/** The newer kernel that Debian offers for its release, fetched and kept in the same way. */
+export function backportsKernel(): Promise<Kernel> {
+  const { id, codename } = distribution('the distro-backports kernel');
+  if (id !== 'debian') {
+    throw new VmError(
+      'ERR_VM_MISSING',
+      `only Debian has a distro-backports kernel, not "${id}"; use --kernel distro, lab or a path`,
+    );
+  }
+  return packagedKernel(`${id}-${codename}-backports`, META_PACKAGES.debian, () =>
+    backportsOf(hostSources(), codename),
+  );
+}
+
+async function packagedKernel(
+  release: string,
+  meta: string,
+  sources: () => AptSource[],
+): Promise<Kernel> {
   const key = hash(meta, LAYOUT, ...WANTED_MODULES);
-  const directory = await cached(`distro-kernel/${id}-${codename}-${key}`, (output) =>
-    fetchKernel(meta, codename, output),
+  const directory = await cached(`distro-kernel/${release}-${key}`, (output) =>
+    fetchKernel(meta, sources(), output),
   );
   const modules = join(directory, 'modules');
   return {
@@ -44,10 +66,14 @@ export async function distroKernel(): Promise<Kernel> {
   };
 }
 
-async function fetchKernel(meta: string, codename: string, output: string): Promise<void> {
+async function fetchKernel(
+  meta: string,
+  sources: readonly AptSource[],
+  output: string,
+): Promise<void> {
   await withScratch(async (scratch) => {
     progress(`fetching the lists of packages`);
-    const apt = await PrivateApt.open(scratch, ofDistribution(hostSources(), codename));
+    const apt = await PrivateApt.open(scratch, sources);
     const packages = await kernelPackages(apt, meta);
     const unpacked: string[] = [];
     for (const name of packages) {

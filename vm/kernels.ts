@@ -2,26 +2,39 @@
 // Which kernel to boot.
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { distroKernel } from './distro-kernel.js';
+import { backportsKernel, distroKernel } from './distro-kernel.js';
 import { VmError } from './errors.js';
 import type { Kernel } from './kernel.js';
 import { findLabKernel, hasLabKernel } from './lab-kernel.js';
 
+/** The kernels that have a name; any other goes by the path of its image. */
+export const kernelNames = ['distro', 'distro-backports', 'lab'] as const;
+export type VmKernel = (typeof kernelNames)[number];
+
+const finders: Readonly<Record<VmKernel, () => Kernel | Promise<Kernel>>> = {
+  distro: distroKernel,
+  'distro-backports': backportsKernel,
+  lab: () => ({ image: findLabKernel(), modules: [], hotplug: 'pcie' }),
+};
+
 /** What to boot when nobody says: the lab kernel, or the one that is there without a build. */
-export function defaultKernel(): 'lab' | 'distro' {
+export function defaultKernel(): VmKernel {
   return hasLabKernel() ? 'lab' : 'distro';
 }
 
-/** `lab`, `distro`, or the path of an image. */
+/** One of {@link kernelNames}, or the path of an image. */
 export async function findKernel(name: string): Promise<Kernel> {
-  if (name === 'lab') return { image: findLabKernel(), modules: [], hotplug: 'pcie' };
-  if (name === 'distro') return distroKernel();
+  if (isKernelName(name)) return finders[name]();
   const image = resolve(name);
   if (!existsSync(image)) {
     throw new VmError(
       'ERR_VM_MISSING',
-      `no kernel image at ${image} (--kernel takes distro, lab or a path)`,
+      `no kernel image at ${image} (--kernel takes ${kernelNames.join(', ')} or a path)`,
     );
   }
   return { image, modules: [], hotplug: 'acpi' };
+}
+
+function isKernelName(name: string): name is VmKernel {
+  return (kernelNames as readonly string[]).includes(name);
 }

@@ -11,7 +11,7 @@ import { Run } from './run.js';
 import { withRunFiles } from './run-files.js';
 
 export interface VmOptions {
-  /** `lab`, `distro`, or the path of a kernel image with everything built in. */
+  /** `lab`, `distro`, `distro-backports`, or the path of a kernel image with everything built in. */
   readonly kernel: string;
   /** The program and its arguments; looked up on the guest's PATH, which begins with this Node's. */
   readonly command: readonly string[];

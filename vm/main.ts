@@ -3,7 +3,7 @@
 import { constants } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
 import { VmError } from './errors.js';
-import { defaultKernel } from './kernels.js';
+import { defaultKernel, kernelNames } from './kernels.js';
 import { runInVm } from './machine.js';
 import { clearProgress } from './progress.js';
 import { splitArguments } from './split-arguments.js';
@@ -68,7 +68,7 @@ await new Command('npm run vm --')
   .description('Boots the test machine, runs a command in it and ends with its status.')
   .usage('[options] -- COMMAND...')
   .argument('<command...>')
-  .option('--kernel <kernel>', 'distro, lab or the path of an image', defaultKernel())
+  .option('--kernel <kernel>', `${kernelNames.join(', ')} or the path of an image`, defaultKernel())
   .option(
     '--qemu <arguments>',
     "more arguments for QEMU, as '-device pci-testdev'",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Which suites a command runs (CONTRIBUTING.md).
+import type { VmKernel } from '../../vm/kernels.js';
 import { hasLabKernel } from '../../vm/lab-kernel.js';
 import { exactSuite } from '../exact/suite.js';
 import {
@@ -11,14 +12,7 @@ import {
 } from './host-suites.js';
 import { instruments } from './instruments.js';
 import type { Suite } from './suite.js';
-import {
-  hotplugSuite,
-  noIommuSuite,
-  perKernelSuites,
-  userSuite,
-  type VmKernel,
-  vmSuite,
-} from './vm-suites.js';
+import { hotplugSuite, noIommuSuite, perKernelSuites, userSuite, vmSuite } from './vm-suites.js';
 
 export interface Selection {
   readonly suite?: 'unit' | 'vm' | 'vm-user';

@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { VmError } from '../../vm/errors.js';
+import type { VmKernel } from '../../vm/kernels.js';
 import { runInVm } from '../../vm/machine.js';
 import { projectRoot } from '../../vm/paths.js';
 import { describeEnd, type Environment, runJest, SUITE_LIMIT_SECONDS } from './child.js';
@@ -15,8 +16,6 @@ import { NOTHING } from './name-pattern.js';
 import type { Ending } from './recorder.js';
 import type { Listener, Suite } from './suite.js';
 import { allBut, onlyOf, readTestList } from './test-list.js';
-
-export type VmKernel = 'distro' | 'lab';
 
 const guestRoot = join(projectRoot, 'build/guest');
 

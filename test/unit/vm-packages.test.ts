@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { expect, test } from '@jest/globals';
 import {
+  backportsOf,
   formatSources,
   hasRelease,
   ofDistribution,
@@ -97,6 +98,21 @@ test('an alias counts only where no source names the release itself', () => {
 deb http://deb.debian.org/debian stable main`);
   const used = ofDistribution(sources, 'bookworm');
   expect(used.map(({ suites }) => suites[0])).toEqual(['bookworm']);
+});
+
+test('the backports of a release come from where the release itself comes from', () => {
+  const sources =
+    parseSourceLines(`deb [signed-by=/k.gpg] http://mirror.example/debian bookworm main contrib
+deb http://security.example bookworm-security main
+deb http://other.example/node nodistro main`);
+  expect(backportsOf(sources, 'bookworm')).toEqual([
+    {
+      uris: ['http://mirror.example/debian'],
+      suites: ['bookworm-backports'],
+      components: ['main'],
+      fields: { 'signed-by': '/k.gpg' },
+    },
+  ]);
 });
 
 test('sources survive being written and read again', () => {
