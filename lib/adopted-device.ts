@@ -6,7 +6,13 @@ import { DmaBuffer } from './dma.js';
 import { closedError, unsupportedError } from './errors.js';
 import { callNative } from './internal/call.js';
 import { Doorbells } from './internal/doorbells.js';
-import { dropOwner, keepOwner, stopWatching, watchForLeak } from './internal/leaks.js';
+import {
+  dropOwner,
+  keepOwner,
+  keepWhileHeard,
+  stopWatching,
+  watchForLeak,
+} from './internal/leaks.js';
 import { mustBeOurs, type Ours, ours } from './internal/ours.js';
 import { callUser } from './internal/report.js';
 import { expected, integer } from './internal/validate.js';
@@ -74,6 +80,7 @@ export class AdoptedDevice extends EventEmitter<AdoptedDeviceEvents> implements 
     }
     watch(new WeakRef(this), native);
     watchForLeak(this, `AdoptedDevice ${this.address}`);
+    keepWhileHeard(this);
   }
 
   /** Whether the grant is over, as far as this thread has heard. */

@@ -12,7 +12,7 @@ import { checkSignal } from './internal/abort.js';
 import { awaitNative, callNative } from './internal/call.js';
 import { inOrder } from './internal/closing.js';
 import { Doorbells } from './internal/doorbells.js';
-import { keepOwner, stopWatching, watchForLeak } from './internal/leaks.js';
+import { keepOwner, keepWhileHeard, stopWatching, watchForLeak } from './internal/leaks.js';
 import { startOpening } from './internal/opening.js';
 import { mustBeOurs, type Ours, ours } from './internal/ours.js';
 import { callUser, warn } from './internal/report.js';
@@ -179,6 +179,9 @@ export function checkAddressBits(bits: number): number {
   return integer('addressBits', bits, 17, 64);
 }
 
+/** Calls back when the device is closed. Unlike a listener of the program, this does not keep it in use. */
+export let whenClosed: (device: Device, then: () => void) => void;
+
 /** Weak: the addon holds these callbacks, which must not keep a forgotten device alive. */
 let watch: (device: WeakRef<Device>, native: NativeDevice) => void;
 
@@ -193,6 +196,7 @@ let watch: (device: WeakRef<Device>, native: NativeDevice) => void;
  */
 export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposable {
   static {
+    whenClosed = (device, then) => void device.#whenClosed.push(then);
     watch = (device, native) => {
       native.onHotReset((over) => {
         const alive = device.deref();
@@ -219,6 +223,7 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
   readonly #native: NativeDevice;
   readonly #regions = new Map<number, Region>();
   readonly #doorbells: Doorbells;
+  readonly #whenClosed: (() => void)[] = [];
   #interrupts: InterruptSet | undefined;
   #requested = false;
   #grace: NodeJS.Timeout | undefined;
@@ -242,6 +247,7 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
     this.info = this.#readInfo();
     watch(new WeakRef(this), parts.device);
     watchForLeak(this, `Device ${this.address}`);
+    keepWhileHeard(this);
   }
 
   /** Whether {@link close} was called, by whomever. */
@@ -445,6 +451,7 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
       () => this.#endInterrupts(),
       () => awaitNative(() => this.#native.close(), this.address),
       () => this.#parts.onClosed(this),
+      ...this.#whenClosed,
       () => this.#parts.ownContainer?.close(),
       () => callUser(() => this.emit('close')),
     );

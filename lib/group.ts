@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // An IOMMU group.
 import type { Container } from './container.js';
-import { checkOpenOptions, type Device, type OpenDeviceOptions } from './device.js';
+import { checkOpenOptions, type Device, type OpenDeviceOptions, whenClosed } from './device.js';
 import { closedError, rangeError } from './errors.js';
 import { awaitNative, callNative } from './internal/call.js';
 import { Children } from './internal/children.js';
@@ -78,7 +78,7 @@ export class Group implements AsyncDisposable {
     this.#mustContain(full);
     const open = () => this.container.openDevice(full, checked);
     const device = await this.#devices.open(open, checked.signal);
-    device.once('close', () => this.#devices.delete(device));
+    whenClosed(device, () => this.#devices.delete(device));
     return device;
   }
 

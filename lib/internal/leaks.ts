@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A forgotten object stays open until the environment ends: garbage collection never closes or
 // unmaps, it only tells. https://github.com/nodejs/node/pull/58536 has the why.
+import type { EventEmitter } from 'node:events';
 
 /** A thread that ends within this time gives everything back anyway: nothing was forgotten. */
 const DELAY_MS = 100;
@@ -12,14 +13,37 @@ const registry = new FinalizationRegistry<string>((name) => {
 /** From a part to its owner. An entry keeps the owner alive exactly as long as the part is. */
 const owners = new WeakMap<object, object>();
 
+/** Those that are open. */
+const watched = new WeakSet<object>();
+
+/** Those that are open and that the program listens to. */
+const heard = new Set<object>();
+
 /** From now on a warning names this object if it is collected. */
 export function watchForLeak(object: object, name: string): void {
+  watched.add(object);
   registry.register(object, name, object);
 }
 
 /** It was closed. */
 export function stopWatching(object: object): void {
+  watched.delete(object);
+  heard.delete(object);
   registry.unregister(object);
+}
+
+/**
+ * While the program listens to an open object, the object is in use and no warning names it. A function that awaits its
+ * next event may be all that refers to it, and nothing refers to that function but the listener.
+ */
+export function keepWhileHeard(emitter: EventEmitter): void {
+  const ownNames: (string | symbol)[] = ['newListener', 'removeListener'];
+  emitter.on('removeListener', () => {
+    if (emitter.eventNames().every((name) => ownNames.includes(name))) heard.delete(emitter);
+  });
+  emitter.on('newListener', () => {
+    if (watched.has(emitter)) heard.add(emitter);
+  });
 }
 
 /** While the program has the part, its owner is in use too, and no warning names it. */

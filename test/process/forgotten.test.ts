@@ -5,6 +5,7 @@ import { describe, expect, test } from '@jest/globals';
 import { run } from './support.js';
 
 const ended = { status: 0, signal: null, stderr: '' };
+const address = '0000:01:00.0';
 
 /** Collects garbage until something has come to pass. */
 const collecting = `
@@ -237,6 +238,34 @@ test.concurrent('F17/ a forgotten device with listeners goes on to be served', a
     process.exit(0);
   `;
   expect(await runCollecting(source)).toMatchObject({ ...ended, stdout: '1' });
+});
+
+test.concurrent('F17/ a device is in use while a function awaits its next event, and only until then', async () => {
+  const source = `
+    // Waiting for an event does not.
+    const alive = setInterval(() => {}, 1000);
+    const closed = (async () => {
+      const device = await openDevice(address);
+      await once(device, 'fault');
+      await once(device, 'request');
+      console.log(device.address);
+      await device.close();
+    })();
+    await collect(() => warnings.length > 0);
+    hardware.notify({ fault: true });
+    await collect(() => warnings.length > 0);
+    hardware.notify({ requested: true });
+    await closed;
+    clearInterval(alive);
+    await (async () => {
+      const device = await openDevice(address);
+      const listener = () => {};
+      device.on('lost', listener).off('lost', listener);
+    })();
+    await collect(() => warnings.length > 0);
+    console.log(warnings.length);
+  `;
+  expect(await runCollecting(source)).toMatchObject({ ...ended, stdout: `${address}\n1` });
 });
 
 test.concurrent('F17/ a forgotten device is closed when the kernel wants it back, with a warning', async () => {
