@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Doorbells: stores that JavaScript makes itself where that is proved, and what they do when the device takes
 // none. That each is one store of 32 bits: test/exact.
+import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Device, type Doorbell, openDevice } from '../../lib/index.js';
 import { storesAreExact } from '../../lib/internal/doorbells.js';
@@ -168,6 +169,19 @@ describe('F2/ when the device takes no doorbell', () => {
         return true;
       }
     });
+  });
+
+  test('a device that is lost during its reset says so after it', async () => {
+    const doorbell = device.bar(0).doorbell(0x1000);
+    hardware.resetting.hold();
+    const reset = device.reset();
+    hardware.resetting.awaitArrival();
+    const lost = once(device, 'lost');
+    hardware.notify({ lost: true });
+    await lost;
+    hardware.resetting.release();
+    await reset;
+    expect(() => doorbell.write(3)).toThrow(withCode('ERR_VFIO_LOST'));
   });
 
   test('a closed one says so, and its register is out of reach', async () => {

@@ -171,6 +171,8 @@ TEST_CASE_FIXTURE(Fixture, "a window is of a region that can be read and written
   const Window window = function->window(0);
   CHECK(window.end - window.begin == 0x4000);
   CHECK((function->window(0).base == window.base));
+  CHECK(function->doorbell(0, 0x3ffc).address != nullptr);
+  CHECK(function->doorbell(0, 0x4000).address == nullptr);
   for (const std::uint32_t region : {1U, 2U, 3U, 6U, 8U, 99U}) {
     CAPTURE(region);
     CHECK(function->window(region).end == 0);

@@ -295,6 +295,26 @@ TEST_CASE("F2/ a handler for one signal gets one signal") {
   CHECK(*calls == 1);
 }
 
+TEST_CASE("F2/ a handler for one signal that is set again gets one signal more") {
+  static int calls = 0;
+  static Page& page = *new Page;
+  CHECK(exited_with(run_child([] {
+                      for (int i = 0; i < 2; ++i) {
+                        page.set_on(false);
+                        set_info_handler(
+                            [](int, siginfo_t*, void*) {
+                              ++calls;
+                              page.set_on(true);
+                            },
+                            static_cast<int>(SA_RESETHAND));
+                        install_bus_error_handler();
+                        fault(page);
+                      }
+                      ::_exit(calls == 2 ? 49 : 1);
+                    }),
+                    49));
+}
+
 TEST_CASE("F2/ SIGBUS is taken back from whoever replaced us, and he keeps the rest") {
   CHECK(exited_with(run_child([] {
                       install_bus_error_handler();

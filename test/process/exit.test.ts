@@ -24,6 +24,10 @@ describe('a process ends by itself', () => {
     ['with a wait that does not keep it', 'set.vector(0).unref().once();'],
     ['when the last listener left', 'const f = () => {}; set.vector(0).on(f).off(f);'],
     ['when what was waited for came', 'set.vector(0).trigger(); await set.vector(0).once();'],
+    [
+      'when what was waited for came in time',
+      'set.vector(0).trigger(); await set.vector(0).once({ timeout: 60_000 });',
+    ],
     ['when a wait timed out', 'await set.vector(0).once({ timeout: 1 }).catch(() => {});'],
     [
       'when an iteration was left',

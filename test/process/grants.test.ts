@@ -324,10 +324,13 @@ test.concurrent('INTx that a worker left masked reaches an owner that never wait
     const owner = device.enableInterrupts('intx').vector(0);
     const grant = device.grant({ vectors: [owner] });
     const worker = startWorker(\`
-      const device = adopt(workerData);
-      parentPort.postMessage(device.vector(0).waitSync());
-      device.close();
+      adopt(workerData).vector(0).on((count) => {
+        parentPort.postMessage(count);
+        return new Promise(() => {}); // never done
+      });
+      parentPort.postMessage('listens');
     \`, grant.token);
+    await once(worker, 'message');
     const message = once(worker, 'message');
     const raise = () => {
       hardware.raise(0, 0);
@@ -335,10 +338,11 @@ test.concurrent('INTx that a worker left masked reaches an owner that never wait
     };
     raise();
     console.log('worker', (await message)[0]);
-    await ended(worker);
+    await grant.revoke();
     const waiting = owner.once({ timeout: 5000 });
     raise();
     console.log('owner', await waiting);
+    await worker.terminate();
     await closeAll();
   `;
   expect(await runOpened(source)).toMatchObject({ ...ended, stdout: 'worker 1\nowner 1' });

@@ -111,6 +111,33 @@ describe('S2/ a binding is remembered', () => {
   );
 });
 
+test('S2/ a device is changed in its turn, and what is remembered in the turn of that', async () => {
+  const turns: string[] = [];
+  const outOfTurn: string[] = [];
+  const check = (turn: string, path: string) => turns.includes(turn) || outOfTurn.push(path);
+  const write = kernel.write.bind(kernel);
+  const rename = fs.renameSync;
+  jest.spyOn(fs, 'renameSync').mockImplementation((from, to) => {
+    check('bindings', `${to}`);
+    rename(from, to);
+  });
+  const taking = Object.assign(kernel, {
+    async lock(name: string) {
+      turns.push(name);
+      return () => void turns.splice(turns.indexOf(name), 1);
+    },
+    async write(path: string, value: string) {
+      check(address, path);
+      await write(path, value);
+    },
+  });
+  await (await bindAt(taking, address, false)).restore();
+  await bindAt(taking, address, false);
+  await releaseAt(taking, address, false);
+  expect(kernel.writes).toHaveLength(12);
+  expect(outOfTurn).toEqual([]);
+});
+
 describe('S2/ what is remembered', () => {
   test('on a read-only /run cannot be: nothing is bound, and the error says what a systemd unit needs', async () => {
     const failure = Object.assign(new Error(), { code: 'EROFS', errno: -30, syscall: 'mkdir' });
