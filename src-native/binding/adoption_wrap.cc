@@ -43,7 +43,14 @@ Napi::Array memory_data(Environment& environment, const Grant::Contents& content
 Napi::Value adopt(const Napi::CallbackInfo& info) {
   return across(info.Env(), [&]() -> Napi::Value {
     auto& environment = Environment::of(info.Env());
-    return AdoptionWrap::make(environment, Adoption::open(environment, info[0].ToString()));
+    const auto adoption = Adoption::open(environment, info[0].ToString());
+    try {
+      return AdoptionWrap::make(environment, adoption);
+    } catch (...) {
+      // A setter of Object.prototype, for one. Nobody else could close it.
+      adoption->close();
+      throw;
+    }
   });
 }
 

@@ -466,6 +466,28 @@ test.concurrent('an adoption that fails halfway keeps no handle, and the offer s
   expect(await runOpened(source)).toMatchObject({ ...ended, stdout });
 });
 
+test.concurrent('an adoption whose object cannot be made is over, and gives everything back', async () => {
+  const source = `
+    const before = freeHandles();
+    const grant = device.grant(parts());
+    const worker = startWorker(\`
+      const set = () => { throw new Error('of a setter'); };
+      Object.defineProperty(Object.prototype, 'address', { set, configurable: true });
+      let message;
+      try { adopt(workerData); } catch (error) { message = error.message; }
+      delete Object.prototype.address;
+      parentPort.postMessage(message);
+      await once(parentPort, 'message');
+    \`, grant.token);
+    console.log((await once(worker, 'message'))[0], freeHandles() - before);
+    set.vector(1).on(() => {}).unref();
+    worker.postMessage('end');
+    await ended(worker);
+    await closeAll();
+  `;
+  expect(await runOpened(source)).toMatchObject({ ...ended, stdout: 'of a setter 0' });
+});
+
 test.concurrent('an offer outlives the worker that it was meant for', async () => {
   const source = `
     const grant = device.grant(parts());
