@@ -17,7 +17,7 @@ export interface VmOptions {
   readonly command: readonly string[];
   /** Added to the few variables every command gets: PATH, HOME, LANG and the `VFIO_VM_*` ones. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Default: the checkout, which has the same path in the guest. */
+  /** It has the same path in the guest, with all that is in it. Default: the checkout. */
   readonly cwd?: string;
   /** Run as this uid and gid, without capabilities. Default: root. */
   readonly user?: number;

@@ -2,6 +2,7 @@
 // npm run vm: runs a command in the test machine.
 import { constants } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
+import { callersFolder } from './caller.js';
 import { VmError } from './errors.js';
 import { defaultKernel, kernelNames } from './kernels.js';
 import { runInVm } from './machine.js';
@@ -36,6 +37,7 @@ async function run(command: string[], { qemu, ...options }: Options): Promise<nu
   const result = await runInVm({
     ...options,
     command,
+    cwd: callersFolder(),
     qemuArguments: qemu,
     stdout: process.stdout,
     stderr: process.stderr,

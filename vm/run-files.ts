@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { treesToShow } from './caller.js';
 import { cpio, cpioFile } from './cpio.js';
 import { VmError } from './errors.js';
 import { modulesImage, nodeImage } from './images.js';
@@ -64,6 +65,7 @@ async function buildInitrd(kernel: Kernel, options: VmOptions, images: string[])
   const binds = project.directories.map(
     (name) => [`/${PROJECT_IN_INITRD}/${name}`, join(projectRoot, name)] as const,
   );
+  const { cwd = projectRoot } = options;
   const job = encodeJob({
     images,
     binds: [
@@ -73,11 +75,11 @@ async function buildInitrd(kernel: Kernel, options: VmOptions, images: string[])
         : []),
       ...binds,
     ],
-    trees: [projectRoot],
+    trees: treesToShow([projectRoot, cwd]),
     prepare: options.prepare ?? [],
     command: options.command,
     env: environment(options),
-    cwd: options.cwd ?? projectRoot,
+    cwd,
     user: options.user ?? 0,
   });
   return cpio([

@@ -101,12 +101,19 @@ static void mount_image(const char* serial) {
   mount_or_die(device, target, "ext4", MS_RDONLY | MS_NOATIME, "noload");
 }
 
-// Makes a host path visible where the tmpfs on /tmp or /run hides it.
+// Whether a path is there and is the host's. Below /run the guest's own stays: the host's has the
+// host's bindings and locks.
+static int is_shown(const char* path, const char* target) {
+  if (strcmp(path, "/tmp") == 0 || strcmp(path, "/dev/shm") == 0) return 0;
+  return access(target, F_OK) == 0;
+}
+
+// Makes a host path visible where a tmpfs hides it.
 static void show_tree(const char* path) {
   char source[PATH_SIZE], target[PATH_SIZE];
   snprintf(source, sizeof source, "/host%s", path);
   snprintf(target, sizeof target, ROOT "%s", path);
-  if (access(target, F_OK) == 0) return;
+  if (is_shown(path, target)) return;
   make_directories(target);
   // Under a name of ours: the overlay's options cannot hold every path.
   mkdir("/tree", 0755);
