@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 // npm run vm:kernel: builds the lab kernel from Debian's package of the kernel's sources.
 import { existsSync, readFileSync, renameSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { distribution, hostSources, PrivateApt } from './apt.js';
 import type { AptSource } from './apt-sources.js';
 import { hasRelease, ofDistribution } from './apt-sources.js';
 import { cached, withScratch } from './cache.js';
+import { compileKernel } from './compile-kernel.js';
 import { VmError } from './errors.js';
 import { labCacheName, labConfigPath, labSource } from './lab-kernel.js';
-import { clearProgress, progress } from './progress.js';
+import { clearProgress, progress, sayEachMinute } from './progress.js';
 import { runProgram } from './run-program.js';
 
 /** Debian's own address, for hosts whose mirror is of another distribution or lacks the release. */
@@ -74,27 +74,20 @@ function lostSettings(wanted: string, config: string): string[] {
   return wanted.split('\n').filter((line) => line.endsWith('=y') && !lines.has(line));
 }
 
-async function compile(source: string, output: string): Promise<void> {
-  let files = 0;
-  const onLine = () => progress(`compiling the kernel: ${++files} steps of about 2,000`);
-  const jobs = `-j${availableParallelism()}`;
-  await runProgram('make', ['-C', source, `O=${output}`, jobs, 'bzImage'], { onLine });
-}
-
 function buildKernel(): Promise<string> {
   return cached(labCacheName(), (image) =>
     withScratch(async (scratch) => {
       const source = await unpackSource(scratch);
       const output = join(scratch, 'build');
       await configure(source, output);
-      await compile(source, output);
+      await compileKernel(source, output);
       renameSync(join(output, 'arch/x86/boot/bzImage'), image);
     }),
   );
 }
 
 try {
-  const image = await buildKernel();
+  const image = await sayEachMinute(buildKernel);
   clearProgress();
   process.stdout.write(`${image}\n`);
 } catch (error) {

@@ -14,7 +14,9 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { undoOnExit } from './cleanup.js';
+import { withLock } from './lock.js';
 import { cacheDirectory } from './paths.js';
+import { say } from './progress.js';
 
 const DAY_MS = 86_400_000;
 
@@ -43,21 +45,30 @@ export async function withScratch<T>(use: (directory: string) => Promise<T>): Pr
 
 /**
  * The file or directory `name` of the cache folder. Where it is missing, `make` is given a path to
- * create it at.
+ * create it at, unless another run makes it just now: then that is waited for.
  */
 export async function cached(name: string, make: (path: string) => Promise<void>): Promise<string> {
   const path = join(cacheDirectory(), name);
   if (existsSync(path)) return path;
-  await withScratch(async (scratch) => {
-    const made = join(scratch, 'made');
-    await make(made);
-    mkdirSync(dirname(path), { recursive: true });
-    publish(made, path);
-  });
+  const lock = `${path}.lock`;
+  await withLock(
+    lock,
+    () => say(`waiting for another run, which makes ${name}`),
+    async () => {
+      if (existsSync(path)) return;
+      await withScratch(async (scratch) => {
+        const made = join(scratch, 'made');
+        await make(made);
+        publish(made, path);
+      });
+      // Whoever waited for it finds what was made.
+      rmSync(lock, { force: true });
+    },
+  );
   return path;
 }
 
-/** Another run may have made the same meanwhile: as good as ours. */
+/** Where there is no flock, another run may have made the same meanwhile: as good as ours. */
 function publish(made: string, path: string): void {
   try {
     renameSync(made, path);
