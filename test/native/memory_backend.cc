@@ -255,9 +255,11 @@ class MemoryAddressSpace final : public AddressSpaceBackend {
   }
 
   bool overlaps(std::uint64_t iova, std::uint64_t size) const {
-    return std::any_of(mappings_.begin(), mappings_.end(), [&](const auto& entry) {
-      return iova < entry.first + entry.second.size && entry.first < iova + size;
-    });
+    // They overlap nobody, so that no other than the last to begin before the end reaches in.
+    auto next = mappings_.lower_bound(iova + size);
+    if (next == mappings_.begin()) return false;
+    --next;
+    return iova < next->first + next->second.size;
   }
 
   Machine& machine_;

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <ctime>
 #include <thread>
 
 #include "support.h"
@@ -304,6 +305,45 @@ TEST_CASE_FIXTURE(Fixture, "mappings are refused as type1 refuses them") {
   CHECK(unmap(0x10000, 0x2000) == 0);
   machine.mapping.fail_next(ENOMEM);
   CHECK(map(0x10000, 0x1000) == ENOMEM);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a mapping overlaps whatever it shares a byte with, and no neighbour") {
+  auto memory = sys::Mapping::of_memory(0x1000, 0x1000);
+  const auto map = [&](std::uint64_t iova, std::uint64_t size) {
+    return errno_of([&] { space->map(iova, memory.data(), size, Direction::kBoth); });
+  };
+  REQUIRE(map(0x20000, 0x3000) == 0);
+  REQUIRE(map(0x30000, 0x1000) == 0);
+  CHECK(map(0x20000, 0x1000) == EEXIST);
+  CHECK(map(0x22000, 0x2000) == EEXIST);
+  CHECK(map(0x1f000, 0x2000) == EEXIST);
+  CHECK(map(0x1f000, 0x9000) == EEXIST);
+  CHECK(map(0x23000, 0xe000) == EEXIST);
+  CHECK(map(0x10000, 0x30000) == EEXIST);
+  CHECK(map(0x1f000, 0x1000) == 0);
+  CHECK(map(0x23000, 0xd000) == 0);
+  CHECK(map(0x31000, 0x1000) == 0);
+  CHECK(errno_of([&] { space->unmap(0x21000, 0x1000); }) == EINVAL);
+  CHECK(errno_of([&] { space->unmap(0x1e000, 0x1000); }) == ENOENT);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a mapping costs about the same beside thirty thousand others") {
+  constexpr std::uint64_t kStep = 0x2000;
+  constexpr unsigned kTimed = 500;
+  auto page = sys::Mapping::of_memory(0x1000, 0x1000);
+  std::uint64_t next = 0x100000000;
+  const auto map = [&](unsigned count) {
+    const std::clock_t start = std::clock();
+    for (unsigned i = 0; i < count; ++i, next += kStep) {
+      space->map(next, page.data(), page.size(), Direction::kBoth);
+    }
+    return std::clock() - start;
+  };
+  map(kTimed);
+  const std::clock_t few = map(kTimed);
+  map(30'000);
+  // A list is thirty times as slow by then.
+  CHECK(map(kTimed) < 10 * few + CLOCKS_PER_SEC / 1000);
 }
 
 TEST_CASE("a group belongs to one container, and its mappings end with the last of it") {
