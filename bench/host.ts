@@ -35,10 +35,10 @@ export const full: HostEffort = {
 
 export const quick: HostEffort = {
   access: { rounds: 15, nanoseconds: 30_000, warmUp: 1e7 },
-  signals: { rounds: 2, signals: 60 },
-  storm: { rounds: 2, signals: 50_000 },
+  signals: { rounds: 4, signals: 150 },
+  storm: { rounds: 4, signals: 50_000 },
   maps: 10,
-  starts: 2,
+  starts: 5,
   seconds: 4,
 };
 

@@ -6,18 +6,18 @@ import { bench } from './native.js';
 /** What the expression may name, beside `i`, the number of the turn. */
 export type Scope = Readonly<Record<string, unknown>>;
 
-/** Evaluates an expression that often and gives how long it took, in nanoseconds. */
+/** Evaluates an expression that often and gives the processor time it took, in nanoseconds. */
 export function loopOf(expression: string, scope: Scope): (turns: number) => number {
   // What is assigned to `last` leaves the loop, so that it is not dropped as unused.
   return make(
     `return function loop(turns) {
-      const { now, ${Object.keys(scope).join(', ')} } = scope;
+      const { time, ${Object.keys(scope).join(', ')} } = scope;
       let last;
-      const start = now();
+      const start = time();
       for (let i = 0; i < turns; i++) last = ${expression};
-      const time = now() - start;
+      const taken = time() - start;
       sink = last;
-      return time;
+      return taken;
     };`,
     scope,
   );
@@ -30,15 +30,15 @@ export function awaitingLoopOf(
 ): (turns: number) => Promise<number> {
   return make(
     `return async function loop(turns) {
-      const { now, ${Object.keys(scope).join(', ')} } = scope;
-      const start = now();
+      const { time, ${Object.keys(scope).join(', ')} } = scope;
+      const start = time();
       for (let i = 0; i < turns; i++) await ${expression};
-      return now() - start;
+      return time() - start;
     };`,
     scope,
   );
 }
 
 function make<T>(source: string, scope: Scope): T {
-  return new Function('scope', 'sink', source)({ ...scope, now: bench.now }) as T;
+  return new Function('scope', 'sink', source)({ ...scope, time: bench.processorTime }) as T;
 }

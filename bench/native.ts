@@ -27,7 +27,6 @@ export interface BenchNative {
   doorbell(address: number, turns: number): number;
   field(address: number, turns: number): number;
   readingThread(count: number, gap: number, readerCpu: number, raiserCpu: number): number;
-  absorbingThread(count: number, readerCpu: number, raiserCpu: number): number;
   /** A VFIO container with that group, or -1. */
   openContainer(group: number): number;
   /** -1 as the container: without the ioctl. Gives -1 when the kernel refused. */
@@ -37,7 +36,8 @@ export interface BenchNative {
   // Signals: one series at a time in the process.
   raiseSeries(eventfd: number, count: number, gap: number, cpu: number): void;
   raiseStorm(eventfd: number, count: number, cpu: number): void;
-  endRaising(): void;
+  /** Gives the processor time of the thread that signalled. */
+  endRaising(): number;
   /** How many signals of the series have arrived with this one. */
   arrived(): number;
   latency(index: number): number;
@@ -45,6 +45,8 @@ export interface BenchNative {
   /** Binds this thread to a processor; 0 when that is not allowed. */
   pin(cpu: number): number;
   now(): number;
+  /** Of this thread. */
+  processorTime(): number;
 }
 
 const path = join(projectRoot, 'build/Release/bench/vfio_bench.node');

@@ -1,38 +1,36 @@
 // SPDX-License-Identifier: MIT
-// What `import 'vfio'` adds to the start of a process, in fresh ones.
-import { spawnSync } from 'node:child_process';
+// What `import 'vfio'` costs a process beside its own start, in fresh ones. In processor time of all their threads, user
+// and system: how long it takes says most about what else the machine does.
+import { execFileSync } from 'node:child_process';
 import { projectRoot } from '../../vm/paths.js';
 import { Samples } from '../distribution.js';
-import { bench } from '../native.js';
 import type { Result } from '../report.js';
 import { resultOf } from '../results.js';
 
-/** Each round starts Node twice: with and without. */
+const program = `
+  const start = process.cpuUsage();
+  import('vfio').then(() => console.log(JSON.stringify({ start, imported: process.cpuUsage(start) })));
+`;
+
+/** Each round starts Node once, which has the twin as well: so both have the same luck with the processor. */
 export function importTime(rounds: number): Result[] {
   const added = new Samples();
   const bare = new Samples();
   for (let round = -1; round < rounds; round++) {
-    const without = startNode('0');
-    const time = startNode("import('vfio')") - without;
+    const { start, imported } = startNode();
     if (round < 0) continue; // the first reads files from disk
-    added.record(time);
-    bare.record(without);
+    added.record(milliseconds(imported));
+    bare.record(milliseconds(start));
   }
-  const head = {
-    name: 'import',
-    what: 'node -e "import(\'vfio\')", less the twin',
-    unit: 'ms',
-  } as const;
-  return [resultOf(head, added, { what: 'node -e 0', samples: bare })];
+  const head = { name: 'import', what: "import('vfio')", unit: 'ms' } as const;
+  return [resultOf(head, added, { what: 'the start of Node before it', samples: bare })];
 }
 
-/** In milliseconds. */
-function startNode(program: string): number {
-  const start = bench.now();
-  const { status } = spawnSync(process.execPath, ['-e', program], {
-    cwd: projectRoot,
-    stdio: 'ignore',
-  });
-  if (status !== 0) throw new Error(`node -e ${program} ended with ${status}`);
-  return (bench.now() - start) / 1e6;
+function startNode(): Record<'start' | 'imported', NodeJS.CpuUsage> {
+  const args = ['-e', program];
+  return JSON.parse(execFileSync(process.execPath, args, { cwd: projectRoot, encoding: 'utf8' }));
+}
+
+function milliseconds({ user, system }: NodeJS.CpuUsage): number {
+  return (user + system) / 1000;
 }

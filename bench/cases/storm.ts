@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Signals as fast as the kernel takes them: how many a second a listener absorbs, whether any is lost, and what
-// the event loop notices of it; against a C++ thread in read().
+// Signals as fast as the kernel takes them: what they cost the thread that listens, whether any is lost, and what
+// the event loop notices of it. The twin is the thread that raises them: who listens has to keep up with it. How
+// long a storm takes would say most about the kernel's write(), and about who else has the processors.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Interrupt, openDevice } from 'vfio';
 import { Samples } from '../distribution.js';
 import { address, hardware, memoryMachine } from '../memory-machine.js';
@@ -17,58 +19,66 @@ export interface StormEffort {
   readonly signals: number;
 }
 
+/** What a storm took: of both threads' processor time, and in all, in nanoseconds. */
+interface Storm {
+  readonly listening: number;
+  readonly raising: number;
+  readonly duration: number;
+  readonly callbacks: number;
+}
+
 /** A storm that is not over by then has lost some. */
 const LOST_MS = 60_000;
 const RESOLUTION_MS = 10;
+/** How long the idle loop is watched in each round. */
+const IDLE_MS = 10 * RESOLUTION_MS;
 const NANOSECONDS_A_MS = 1e6;
 const MIB = 2 ** 20;
 
-/** Storms, in turns with the twin's. */
+/** Storms, and between them an idle loop. */
 export async function storm(
   { rounds, signals }: StormEffort,
-  { ours, others }: Processors,
+  { others }: Processors,
 ): Promise<Result[]> {
   memoryMachine();
   await using device = await openDevice(address);
   const vector = openInterrupt(device);
   const source = { eventfd: hardware(address).eventfd(0), cpu: others };
-  const idle = new Samples();
-  await observe(idle, () => new Promise((resolve) => setTimeout(resolve, 20 * RESOLUTION_MS)));
-  const delay = new Samples();
-  const samples = { ours: new Samples(), twin: new Samples() };
+  const samples = { listening: new Samples(), raising: new Samples() };
+  const delay = { storm: new Samples(), idle: new Samples() };
   await absorb(vector, source, signals / 10);
   const before = process.memoryUsage.rss();
   let callbacks = 0;
+  let duration = 0;
   for (let round = 0; round < rounds; round++) {
-    samples.twin.record(bench.absorbingThread(signals, ours, others) / signals);
-    const absorbed = await observe(delay, () => absorb(vector, source, signals));
-    samples.ours.record(absorbed.time / signals);
+    await observe(delay.idle, () => sleep(IDLE_MS));
+    const absorbed = await observe(delay.storm, () => absorb(vector, source, signals));
+    samples.listening.record(absorbed.listening / signals);
+    samples.raising.record(absorbed.raising / signals);
     callbacks += absorbed.callbacks;
+    duration += absorbed.duration;
   }
   const facts = {
     signals: rounds * signals,
     lost: 0,
     callbacks,
+    nanosecondsBetweenSignals: duration / (rounds * signals),
     grownMiB: (process.memoryUsage.rss() - before) / MIB,
   };
   return [
     resultOf(
       { name: 'irq.storm', what: 'interrupt.on(listener), a signal', unit: 'ns', facts },
-      samples.ours,
-      { what: 'C++ thread in read()', samples: samples.twin },
+      samples.listening,
+      { what: 'C++ thread that raises it', samples: samples.raising },
     ),
-    lagResult(delay, idle),
+    lagResult(delay.storm, delay.idle),
   ];
 }
 
 /** Resolves when all have been counted: the sum is exact, or a signal was lost. */
-function absorb(
-  vector: Interrupt,
-  { eventfd, cpu }: Source,
-  signals: number,
-): Promise<{ time: number; callbacks: number }> {
+function absorb(vector: Interrupt, { eventfd, cpu }: Source, signals: number): Promise<Storm> {
   return new Promise((resolve, reject) => {
-    const start = bench.now();
+    const start = { listening: bench.processorTime(), duration: bench.now() };
     let left = signals;
     let callbacks = 0;
     const lost = setTimeout(() => {
@@ -79,12 +89,13 @@ function absorb(
       callbacks++;
       left -= raised;
       if (left > 0) return;
-      const time = bench.now() - start;
+      const listening = bench.processorTime() - start.listening;
+      const duration = bench.now() - start.duration;
       clearTimeout(lost);
       vector.off(listener);
-      bench.endRaising();
+      const raising = bench.endRaising();
       if (left < 0) reject(new Error(`${-left} signals came that nobody raised`));
-      else resolve({ time, callbacks });
+      else resolve({ listening, raising, duration, callbacks });
     };
     vector.on(listener);
     bench.raiseStorm(eventfd, signals, cpu);

@@ -36,7 +36,7 @@ double open_container(std::int32_t group) {
 }
 
 double map_dma(std::int32_t container, std::uint64_t bytes) {
-  const double start = now();
+  const double start = processor_time();
   void* reserved = ::mmap(nullptr, bytes + kHugePage, PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   const auto memory = (reinterpret_cast<std::uintptr_t>(reserved) + kHugePage - 1) & -kHugePage;
@@ -45,16 +45,16 @@ double map_dma(std::int32_t container, std::uint64_t bytes) {
       .argsz = sizeof map, .flags = 3, .vaddr = memory, .iova = kIova, .size = bytes};
   mapped = {container, reserved, bytes};
   if (container >= 0 && ::ioctl(container, vfio::VFIO_IOMMU_MAP_DMA, &map) != 0) return -1;
-  return now() - start;
+  return processor_time() - start;
 }
 
 double unmap_dma() {
-  const double start = now();
+  const double start = processor_time();
   vfio::vfio_iommu_type1_dma_unmap unmap{
       .argsz = sizeof unmap, .flags = 0, .iova = kIova, .size = mapped.size};
   if (mapped.container >= 0) ::ioctl(mapped.container, vfio::VFIO_IOMMU_UNMAP_DMA, &unmap);
   ::munmap(mapped.reserved, mapped.size + kHugePage);
-  return now() - start;
+  return processor_time() - start;
 }
 
 }  // namespace bench

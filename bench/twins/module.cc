@@ -73,7 +73,6 @@ napi_value init(napi_env env, napi_value exports) {
   define(env, exports, "doorbell", call<doorbell>);
   define(env, exports, "field", call<field>);
   define(env, exports, "readingThread", call<reading_thread>);
-  define(env, exports, "absorbingThread", call<absorbing_thread>);
   define(env, exports, "openContainer", call<open_container>);
   define(env, exports, "mapDma", call<map_dma>);
   define(env, exports, "unmapDma", call<unmap_dma>);
@@ -84,6 +83,7 @@ napi_value init(napi_env env, napi_value exports) {
   define(env, exports, "latency", call<latency>);
   define(env, exports, "pin", call<pin>);
   define(env, exports, "now", call<now>);
+  define(env, exports, "processorTime", call<processor_time>);
   return exports;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A thread in read() on an eventfd: one signal after the other, and a storm of them.
+// A thread in read() on an eventfd that gets one signal after the other.
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -12,14 +12,12 @@ namespace bench {
 
 namespace {
 
-/// Reads until `count` signals have come; `each` is called after each read.
-template <typename Each>
-void read_all(int eventfd, std::uint32_t cpu, std::uint64_t count, Each each) {
+void read_all(int eventfd, std::uint32_t cpu, std::uint64_t count) {
   pin(cpu);
   std::uint64_t raised = 0;
   for (std::uint64_t seen = 0; seen < count; seen += raised) {
     if (::read(eventfd, &raised, sizeof raised) != sizeof raised) return;
-    each();
+    arrived();
   }
 }
 
@@ -29,20 +27,8 @@ double reading_thread(std::uint32_t count, std::uint32_t gap, std::uint32_t read
                       std::uint32_t raiser_cpu) {
   const int fd = eventfd(0, EFD_CLOEXEC);
   const double start = now();
-  std::thread reader([=] { read_all(fd, reader_cpu, count, arrived); });
+  std::thread reader([=] { read_all(fd, reader_cpu, count); });
   raise_series(fd, count, gap, raiser_cpu);
-  reader.join();
-  const double time = now() - start;
-  end_raising();
-  ::close(fd);
-  return time;
-}
-
-double absorbing_thread(std::uint64_t count, std::uint32_t reader_cpu, std::uint32_t raiser_cpu) {
-  const int fd = eventfd(0, EFD_CLOEXEC);
-  const double start = now();
-  std::thread reader([=] { read_all(fd, reader_cpu, count, [] {}); });
-  raise_storm(fd, count, raiser_cpu);
   reader.join();
   const double time = now() - start;
   end_raising();

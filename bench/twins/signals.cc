@@ -22,6 +22,7 @@ struct Series {
   std::atomic<std::uint32_t> arrived{0};
   std::atomic<bool> ended{false};
   std::vector<double> latencies;
+  double raisers_time = 0;  // of the processor
   std::thread raiser;
 };
 
@@ -43,6 +44,7 @@ void start(std::uint32_t cpu, Body body) {
   series().raiser = std::thread([cpu, body] {
     pin(cpu);
     body();
+    series().raisers_time = processor_time();
   });
 }
 
@@ -85,7 +87,7 @@ double raise_storm(std::int32_t eventfd, std::uint64_t count, std::uint32_t cpu)
 double end_raising() {
   series().ended = true;
   if (series().raiser.joinable()) series().raiser.join();
-  return 0;
+  return series().raisers_time;
 }
 
 double pin(std::uint32_t cpu) {

@@ -19,7 +19,7 @@ double latency(std::uint32_t index);
 /// Starts a thread on `cpu` that signals `eventfd` `count` times, as fast as the kernel takes it.
 double raise_storm(std::int32_t eventfd, std::uint64_t count, std::uint32_t cpu);
 
-/// Ends the thread's series early; waits for it.
+/// Ends the thread's series early; waits for it. Gives the processor time the thread had.
 double end_raising();
 
 /// Binds the calling thread to a processor; 0 when that is not allowed.

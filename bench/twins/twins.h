@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the benchmarks compare with: the shortest C++ that makes the same accesses or system calls.
-// Each gives how long it took, in nanoseconds. Registers are given as addresses.
+// Each gives how long it took, in nanoseconds: of the thread's processor time, unless it waits for
+// another thread. Registers are given as addresses.
 #pragma once
 
 #include <cstdint>
@@ -8,11 +9,16 @@
 
 namespace bench {
 
-inline double now() {
+inline double clock_time(clockid_t clock) {
   timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
+  clock_gettime(clock, &time);
   return static_cast<double>(time.tv_sec) * 1e9 + static_cast<double>(time.tv_nsec);
 }
+
+inline double now() { return clock_time(CLOCK_MONOTONIC); }
+
+/// What this thread has had of its processor: whoever else runs there does not count.
+inline double processor_time() { return clock_time(CLOCK_THREAD_CPUTIME_ID); }
 
 /// A register (or other memory) of a type. The address comes from JavaScript.
 template <typename Value>
@@ -31,8 +37,6 @@ double field(std::uintptr_t address, std::uint64_t turns);
 /// A thread in read() on an eventfd that gets `count` signals; for latencies, see signals.h.
 double reading_thread(std::uint32_t count, std::uint32_t gap, std::uint32_t reader_cpu,
                       std::uint32_t raiser_cpu);
-/// The same under a storm.
-double absorbing_thread(std::uint64_t count, std::uint32_t reader_cpu, std::uint32_t raiser_cpu);
 
 /// A VFIO container that has a group: what the next two take, or -1 for none.
 double open_container(std::int32_t group);

@@ -23,6 +23,9 @@ test('a quick run writes a report with every name that has to be there', () => {
     for (const chart of ['access-cost', 'interrupt-latency']) {
       expect(readFileSync(join(directory, `${chart}.svg`), 'utf8')).toMatch(/^<svg /);
     }
+    // A time would say how busy the machine is.
+    const targets = report.results.flatMap(({ target }) => target?.text.split(', ') ?? []);
+    expect(targets.filter((text) => !/^(p\d\d )?≤ [\d.]+×$/.test(text))).toEqual([]);
     // The compiler has not taken the twins' loops away.
     const gone = report.results.filter(({ unit, twin }) => unit === 'ns' && twin.p50 < 0.05);
     expect(gone).toEqual([]);
