@@ -130,9 +130,13 @@ function wantedBy(cause: unknown): { platform: string; libc: string } {
   return { platform: `${said('platform')}-${said('arch')}`, libc: `${said('libc')}` };
 }
 
-/** Whether the C library of this process is musl. */
+/** Whether the C library of this process is musl, as far as it can be found out. */
 function isMusl(): boolean {
-  return readText('/proc/self/maps')?.includes('/ld-musl-') ?? false;
+  try {
+    return readText('/proc/self/maps')?.includes('/ld-musl-') ?? false;
+  } catch {
+    return false;
+  }
 }
 
 function codeOf(cause: unknown): unknown {

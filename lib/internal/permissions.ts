@@ -5,7 +5,7 @@ import { platformError } from './platform.js';
 
 /** Whether Node itself refused a file, before the kernel was asked. */
 export function isDenied(failure: unknown): boolean {
-  return (failure as NodeJS.ErrnoException).code === 'ERR_ACCESS_DENIED';
+  return (failure as NodeJS.ErrnoException | undefined)?.code === 'ERR_ACCESS_DENIED';
 }
 
 /** Whether Node would refuse to read a file: some of what it refuses looks as if it were not there. */

@@ -295,6 +295,14 @@ describe('files may not be read, by the permission model', () => {
     );
   });
 
+  test.concurrent('those of /proc, which does not hide why a binary is refused', async () => {
+    const { app, vfio } = install('build/Release/other.node');
+    const failure = await failureOf(join(vfio, 'dist/vfio.js'), {
+      flags: flags(app, '/etc/alpine-release'),
+    });
+    expect(failure.message).toContain('other.node was not loaded: ');
+  });
+
   test.concurrent('those of sysfs', async () => {
     const { app, vfio } = install(build);
     expectWords(
