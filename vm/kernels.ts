@@ -2,6 +2,7 @@
 // Which kernel to boot.
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { callersFolder } from './caller.js';
 import { backportsKernel, distroKernel } from './distro-kernel.js';
 import { VmError } from './errors.js';
 import type { Kernel } from './kernel.js';
@@ -25,7 +26,7 @@ export function defaultKernel(): VmKernel {
 /** One of {@link kernelNames}, or the path of an image. */
 export async function findKernel(name: string): Promise<Kernel> {
   if (isKernelName(name)) return finders[name]();
-  const image = resolve(name);
+  const image = resolve(callersFolder(), name);
   if (!existsSync(image)) {
     throw new VmError(
       'ERR_VM_MISSING',
