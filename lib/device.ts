@@ -196,7 +196,10 @@ let watch: (device: WeakRef<Device>, native: NativeDevice) => void;
  */
 export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposable {
   static {
-    whenClosed = (device, then) => void device.#whenClosed.push(then);
+    whenClosed = (device, then) => {
+      if (device.#whenClosed === undefined) then();
+      else device.#whenClosed.push(then);
+    };
     watch = (device, native) => {
       native.onHotReset((over) => {
         const alive = device.deref();
@@ -223,7 +226,8 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
   readonly #native: NativeDevice;
   readonly #regions = new Map<number, Region>();
   readonly #doorbells: Doorbells;
-  readonly #whenClosed: (() => void)[] = [];
+  /** Undefined once they have been called. */
+  #whenClosed: (() => void)[] | undefined = [];
   #interrupts: InterruptSet | undefined;
   #requested = false;
   #grace: NodeJS.Timeout | undefined;
@@ -451,10 +455,16 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
       () => this.#endInterrupts(),
       () => awaitNative(() => this.#native.close(), this.address),
       () => this.#parts.onClosed(this),
-      ...this.#whenClosed,
+      () => this.#tellClosed(),
       () => this.#parts.ownContainer?.close(),
       () => callUser(() => this.emit('close')),
     );
+  }
+
+  #tellClosed(): void {
+    const waiting = this.#whenClosed ?? [];
+    this.#whenClosed = undefined;
+    for (let i = 0; i < waiting.length; i++) waiting[i]?.();
   }
 
   /** `begin` is refused at once while another reset is in flight, which is the one to let writes through again. */

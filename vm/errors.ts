@@ -12,7 +12,7 @@ export type VmErrorCode =
   | 'ERR_VM_GUEST'
   /** The guest's kernel panicked, or the guest ended, before the command did. */
   | 'ERR_VM_DIED'
-  /** A signal ended QEMU, before the command ended and by no doing of ours. */
+  /** A signal that we did not send ended QEMU before the command ended. */
   | 'ERR_VM_CRASHED'
   /** The time limit was reached; the guest was killed. */
   | 'ERR_VM_TIME';

@@ -5,7 +5,7 @@ import { chooseAccelerator } from './accelerator.js';
 import { VmError } from './errors.js';
 import type { Kernel } from './kernel.js';
 import { findKernel } from './kernels.js';
-import { clearProgress, progress } from './progress.js';
+import { clearProgress, say } from './progress.js';
 import { type Accelerator, startQemu } from './qemu.js';
 import { Run } from './run.js';
 import { withRunFiles } from './run-files.js';
@@ -75,7 +75,7 @@ export async function runInVm(options: VmOptions): Promise<VmResult> {
     } catch (error) {
       const worthAnother = error instanceof VmError && error.code === 'ERR_VM_BOOT';
       if (!worthAnother || attempt === BOOT_ATTEMPTS) throw error;
-      progress(`${error.message}; trying again`);
+      say(`${error.message}; trying again`);
     }
   }
 }

@@ -13,6 +13,9 @@ const registry = new FinalizationRegistry<string>((name) => {
 /** From a part to its owner. An entry keeps the owner alive exactly as long as the part is. */
 const owners = new WeakMap<object, object>();
 
+/** What an emitter tells about its own listeners. */
+const OWN_EVENTS: readonly (string | symbol)[] = ['newListener', 'removeListener'];
+
 /** Those that are open. */
 const watched = new WeakSet<object>();
 
@@ -33,17 +36,23 @@ export function stopWatching(object: object): void {
 }
 
 /**
- * While the program listens to an open object, the object is in use and no warning names it. A function that awaits its
- * next event may be all that refers to it, and nothing refers to that function but the listener.
+ * While the program listens to an open object, the object is in use and no warning names it. A function that awaits an
+ * event may hold the only reference to the object, and the object's listeners the only one to that function.
  */
 export function keepWhileHeard(emitter: EventEmitter): void {
-  const ownNames: (string | symbol)[] = ['newListener', 'removeListener'];
-  emitter.on('removeListener', () => {
-    if (emitter.eventNames().every((name) => ownNames.includes(name))) heard.delete(emitter);
-  });
-  emitter.on('newListener', () => {
-    if (watched.has(emitter)) heard.add(emitter);
-  });
+  const isHeard = () => emitter.eventNames().some((name) => !OWN_EVENTS.includes(name));
+  const listen = () => {
+    emitter.on('removeListener', (name) => {
+      if (!isHeard()) heard.delete(emitter);
+      // removeAllListeners() removes these two as well.
+      if (name === 'newListener') queueMicrotask(listen);
+    });
+    emitter.on('newListener', () => {
+      if (watched.has(emitter)) heard.add(emitter);
+    });
+    if (watched.has(emitter) && isHeard()) heard.add(emitter);
+  };
+  listen();
 }
 
 /** While the program has the part, its owner is in use too, and no warning names it. */

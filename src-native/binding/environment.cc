@@ -11,8 +11,8 @@ namespace vfio::binding {
 
 namespace {
 
-/// Not any more once the env is ending. Every call that may run JavaScript says so; this is a cheap
-/// one.
+/// Whether the env still runs JavaScript: one that is ending does not. Every call of Node-API that
+/// may run JavaScript says so; this one is cheap.
 bool runs_javascript(napi_env env) {
   napi_value global = nullptr;
   bool same = false;
@@ -21,20 +21,22 @@ bool runs_javascript(napi_env env) {
 }
 
 /// Runs `body` as a callback of the event loop: handles are freed after it and microtasks run.
-/// False when the env is ending, and `body` did not run.
+/// False when `body` did not run, since the env is ending.
 template <typename Body>
 bool in_callback_scope(napi_env env, Body&& body) {
   const Napi::HandleScope handles(env);
   if (!runs_javascript(env)) return false;
+  bool ran = false;
   try {
     const Napi::AsyncContext context(env, "vfio");
     const Napi::CallbackScope scope(env, context);
+    ran = true;
     body();
   } catch (const Napi::Error&) {
     // Only an env that is ending refuses a scope or a promise's settling, and then nobody is
     // waiting.
   }
-  return true;
+  return ran;
 }
 
 }  // namespace
@@ -45,6 +47,11 @@ bool Mailbox::post(Delivery delivery) {
   deliveries_.push_back(std::move(delivery));
   uv_async_send(wake_);
   return true;
+}
+
+std::vector<Mailbox::Delivery> Mailbox::take() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(deliveries_, {});
 }
 
 namespace {
@@ -133,13 +140,8 @@ void Environment::on_wake(uv_async_t* handle) {
 }
 
 void Environment::deliver() {
-  std::vector<Mailbox::Delivery> deliveries;
-  {
-    const std::lock_guard lock(mailbox_->mutex_);
-    deliveries.swap(mailbox_->deliveries_);
-  }
   std::vector<Mailbox::Delivery> undelivered;
-  for (Mailbox::Delivery& delivery : deliveries) {
+  for (Mailbox::Delivery& delivery : mailbox_->take()) {
     const bool delivered = in_callback_scope(env_, [&] { delivery(*this); });
     if (!delivered) undelivered.push_back(std::move(delivery));
   }
@@ -185,7 +187,7 @@ void Environment::end() {
   held.reset();
   for (const auto& container : std::exchange(containers, {})) abandon(container);
   for (Poll* poll : std::exchange(polls_, {})) poll->close();
-  deliver();  // to nobody, so that it drops what came last
+  drop_elsewhere(mailbox_->take());
 
   pending_.clear();
   promise_class_.Reset();

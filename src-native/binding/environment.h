@@ -43,6 +43,9 @@ class Mailbox final {
 
  private:
   friend class Environment;
+  /// Those that are there, which then are the caller's.
+  std::vector<Delivery> take();
+
   std::mutex mutex_;
   uv_async_t* wake_ = nullptr;  // null once the env has ended
   std::vector<Delivery> deliveries_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What `npm run test:all` adds to `npm test`: each job is a command of its own, here in short where it can take
-// minutes.
+// What `npm run test:all` adds to `npm test`. Each job is a command of its own; those that can go on for as long as one
+// likes are short here.
 import { hasLabKernel } from '../../vm/lab-kernel.js';
 
 export interface Job {
@@ -9,6 +9,7 @@ export interface Job {
   readonly command: readonly string[];
   /** About how long it takes on two quiet processors; only the order in which jobs begin depends on it. */
   readonly seconds: number;
+  readonly env?: Readonly<Record<string, string>>;
   /** The suites it runs: of each, a test has to have passed. */
   readonly suites: readonly string[];
 }
@@ -19,7 +20,21 @@ const TSAN = 'F2/|F11/|[Gg]rant|adopt|another thread';
 /** Where lines of Node differ: JIT, threads, their ends, finalizers. */
 const NODE_LINES = 'F1/|F11/|F12/|F16/|F17/';
 
+/** `npm test` has a few of each. */
+const MORE_ROUNDS = {
+  VFIO_TEST_GRANTS: '1000',
+  VFIO_TEST_TERMINATIONS: '200',
+  VFIO_TEST_INTERRUPTS: '10000000',
+};
+
 const jobs: readonly Job[] = [
+  {
+    name: 'more rounds',
+    command: ['test:unit', '--', '--name', 'F10/ .* by a listener|F11/ .* (grants|at any moment)'],
+    env: MORE_ROUNDS,
+    seconds: 120,
+    suites: ['unit'],
+  },
   {
     name: 'the kernel of the distribution, whole',
     command: ['test:vm', '--', '--kernel', 'distro'],

@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: MIT
-// npm run test:all: `npm test`, then what takes longer, side by side.
+// npm run test:all: `npm test`, then what takes longer, side by side. What takes hours, or needs another processor, has
+// commands of its own (CONTRIBUTING.md).
 import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
+import { hasLabKernel } from '../../vm/lab-kernel.js';
 import { clearProgress, progress } from '../../vm/progress.js';
 import { print } from '../harness/output.js';
+import { NO_LAB_KERNEL } from '../harness/selection.js';
 import { sideBySide } from '../harness/side-by-side.js';
 import { type Job, jobsHere } from './jobs.js';
 import { type Finished, runJob } from './run-job.js';
 
 const everyday: Job = { name: 'npm test', command: ['test'], seconds: 240, suites: ['unit'] };
 
+/** Each job keeps a processor busy, many of them more. */
+const LANES = Math.min(2, availableParallelism());
+
 const running = new Set<string>();
 
 async function run(job: Job): Promise<Finished> {
   running.add(job.name);
+  print(`-- ${job.name}: begins`);
   tellRunning();
   const finished = await runJob(job);
   running.delete(job.name);
@@ -34,15 +41,16 @@ function tellRunning(): void {
 async function main(rest: boolean): Promise<0 | 1> {
   // It keeps all processors busy by itself.
   const first = rest ? [] : [await run(everyday)];
-  const others = await sideBySide(jobsHere(), availableParallelism(), run);
+  const others = await sideBySide(jobsHere(), LANES, run);
   const failed = [...first, ...others].filter(({ failure }) => failure !== undefined);
+  if (!hasLabKernel()) print(NO_LAB_KERNEL);
   const names = failed.map(({ job }) => job.name).join('; ');
   print(failed.length === 0 ? '\nall passed' : `\nFAILED: ${names}`);
   return failed.length === 0 ? 0 : 1;
 }
 
 await new Command('test:all')
-  .description('Runs everything there is to test: npm test, then what takes longer.')
+  .description('Runs npm test, then what takes longer.')
   .option('--rest', 'only what npm test leaves out')
   .action(async ({ rest = false }: { rest?: boolean }) => {
     process.exitCode = await main(rest);

@@ -4,13 +4,15 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { undoOnExit } from '../../vm/cleanup.js';
 import { projectRoot } from '../../vm/paths.js';
-import { killGroup } from '../harness/child.js';
+import { signalGroup } from '../harness/child.js';
 import type { Job } from './jobs.js';
 
 /** For what hangs. */
 const LIMIT_MS = 40 * 60_000;
+const GRACE_MS = 10_000;
 
 export interface Finished {
   readonly job: Job;
@@ -30,17 +32,21 @@ export async function runJob(job: Job): Promise<Finished> {
   return { job, seconds, output, ...(failure === undefined ? {} : { failure }) };
 }
 
-async function runCommand({ command }: Job): Promise<{ output: string; ending?: string }> {
+async function runCommand({ command, env }: Job): Promise<{ output: string; ending?: string }> {
   const child = spawn('npm', ['run', '-s', ...command], {
     cwd: projectRoot,
+    env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
-  const done = undoOnExit(() => killGroup(child));
+  // What it started in groups of their own, it ends itself when it is asked to.
+  const done = undoOnExit(() => signalGroup(child, 'SIGTERM'));
   let timedOut = false;
-  const timer = setTimeout(() => {
+  const timer = setTimeout(async () => {
     timedOut = true;
-    killGroup(child);
+    signalGroup(child, 'SIGTERM');
+    await sleep(GRACE_MS);
+    signalGroup(child, 'SIGKILL');
   }, LIMIT_MS);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {

@@ -13,7 +13,7 @@ const machine = useMachine({ address, group: 100, msix: 2 });
 const hardware = machine.device(address);
 const index = { intx: 0, msix: 2 };
 
-/** The bench holds the 99th percentile to 50 ms; here it only tells a loop that hangs. */
+/** The bench has a bound for it; here it only tells a loop that hangs. */
 const hungMilliseconds = 5000;
 const megabyte = 2 ** 20;
 
@@ -37,8 +37,11 @@ async function storm(times: number): Promise<number> {
   return times;
 }
 
-test('F10/ ten million are counted by a listener, while the loop turns and memory stays', async () => {
-  const times = 10_000_000;
+/** Ten million where there is the time for them. */
+const many = Number(process.env.VFIO_TEST_INTERRUPTS ?? 2_000_000);
+
+test(`F10/ ${many} are counted by a listener, while the loop turns and memory stays`, async () => {
+  const times = many;
   let sum = 0;
   let calls = 0;
   vector.on((count) => {

@@ -12,7 +12,7 @@ import type { Ending } from './recorder.js';
 import type { Listener } from './suite.js';
 
 /** Far more than any suite takes: ends what hangs where no test's own time-out can. */
-export const SUITE_LIMIT_SECONDS = 900;
+export const SUITE_LIMIT_SECONDS = 3600;
 
 const STDOUT = 1;
 const CHANNEL = 3;
@@ -86,6 +86,11 @@ export function describeEnd(status: number | null, signal: string | null): Endin
 
 /** Ends a detached child and what it started. */
 export function killGroup(child: ChildProcess): void {
+  signalGroup(child, 'SIGKILL');
+}
+
+/** Signals a detached child and what it started, while it runs. */
+export function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-  process.kill(-child.pid, 'SIGKILL');
+  process.kill(-child.pid, signal);
 }

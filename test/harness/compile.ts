@@ -1,29 +1,57 @@
 // SPDX-License-Identifier: MIT
 // Compiles the project for the test machine, to CommonJS in build/guest/: jest needs a transform for
 // anything else, and the guest is too slow for one. Only what changed is compiled again.
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { transformFile } from '@swc/core';
 import { build } from 'esbuild';
-import { writeSuiteFiles } from './guest-suite.js';
+import { withLock } from '../../vm/lock.js';
+import { suiteFiles } from './guest-suite.js';
 
 const SOURCES = ['lib', 'examples', 'vm', 'test'];
 /** Started so often that each is one file: reading 60 takes the emulated processor a second. */
 const PROGRAMS = ['test/support/peer-main'];
 
-/** Makes `output` the compiled copy of the project in `root`. */
-export async function compileForGuest(root: string, output: string): Promise<void> {
+/** Makes `output` the compiled copy of the project in `root`. Another run may have a machine that reads it. */
+export function compileForGuest(root: string, output: string): Promise<void> {
+  return withLock(
+    `${output}.lock`,
+    () => {},
+    () => compileChanged(root, output),
+  );
+}
+
+async function compileChanged(root: string, output: string): Promise<void> {
   const settings = join(root, 'test/swc.json');
   const sources = SOURCES.flatMap((directory) => filesBelow(join(root, directory), '.ts'));
   const outputOf = (source: string) => join(output, relative(root, source)).replace(/\.ts$/, '.js');
-  removeOthers(output, new Set(sources.map(outputOf)));
+  const suites = suiteFiles(root, output);
+  const bundles = PROGRAMS.map((name) => join(output, `${name}.bundle.js`));
+  removeOthers(output, new Set([...sources.map(outputOf), ...suites.keys(), ...bundles]));
   const stale = sources.filter((source) => isOlder(outputOf(source), [source, settings]));
   await Promise.all(stale.map((source) => compile(source, outputOf(source), settings)));
-  await bundlePrograms(output);
-  writeSuiteFiles(output);
+  for (const [path, text] of [...suites, ...(await bundlePrograms(output))]) {
+    writeIfNew(path, text);
+  }
   // The files are CommonJS, and `vfio` is the copy beside them.
   const manifest = { name: 'vfio', type: 'commonjs', exports: './lib/index.js' };
-  writeFileSync(join(output, 'package.json'), JSON.stringify(manifest));
+  writeIfNew(join(output, 'package.json'), JSON.stringify(manifest));
+}
+
+/** A reader sees the old file or the new one, whole. */
+function writeIfNew(path: string, text: string): void {
+  if (existsSync(path) && readFileSync(path, 'utf8') === text) return;
+  writeFileSync(`${path}.new`, text);
+  renameSync(`${path}.new`, path);
 }
 
 async function compile(source: string, output: string, settings: string): Promise<void> {
@@ -37,8 +65,8 @@ async function compile(source: string, output: string, settings: string): Promis
   writeFileSync(output, code);
 }
 
-async function bundlePrograms(output: string): Promise<void> {
-  await build({
+async function bundlePrograms(output: string): Promise<[path: string, text: string][]> {
+  const { outputFiles } = await build({
     entryPoints: PROGRAMS.map((name) => join(output, `${name}.js`)),
     outdir: output,
     outbase: output,
@@ -47,7 +75,9 @@ async function bundlePrograms(output: string): Promise<void> {
     platform: 'node',
     format: 'cjs',
     logLevel: 'warning',
+    write: false,
   });
+  return outputFiles.map(({ path, text }) => [path, text]);
 }
 
 /** A test whose source is gone would still be run. */

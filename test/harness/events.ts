@@ -3,7 +3,7 @@
 // process or over the results channel of the test machine. Written at once, so that a crash loses nothing.
 import { openSync, writeSync } from 'node:fs';
 
-/** Names one test: its file (as in the repository) and its full name. */
+/** Names one test: the file that jest ran (in the machine, the one that loads all) and its full name. */
 export interface TestId {
   readonly file: string;
   readonly name: string;

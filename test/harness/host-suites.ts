@@ -74,11 +74,11 @@ function runUnit(
   );
 }
 
-/** The C++ tests of those developer builds that have been made (npm run build:debug, build:asan). */
+/** The C++ tests, where a developer build has been made: the watched one (npm run build:asan), else build:debug. */
 export function nativeSuites(): Suite[] {
   const debug = nativeSuite('native', join(projectRoot, 'build/debug'));
-  const builds = [debug, watchedNativeSuite(instruments.asan)];
-  return builds.filter(({ build }) => existsSync(join(build, 'vfio_native_tests')));
+  const builds = [watchedNativeSuite(instruments.asan), debug];
+  return builds.filter(({ build }) => existsSync(join(build, 'vfio_native_tests'))).slice(0, 1);
 }
 
 interface NativeSuite extends Suite {

@@ -32,7 +32,7 @@ export interface Ending {
   readonly how: string;
   /** By a signal, or by a status that tests do not give. */
   readonly crashed: boolean;
-  /** A signal ended QEMU, which is no fault of what ran in it: another run may tell more. */
+  /** A signal ended QEMU itself, and not the kernel or a program in it. */
   readonly emulatorCrashed?: boolean;
   readonly kernelLog: readonly string[];
 }

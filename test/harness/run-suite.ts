@@ -15,7 +15,7 @@ export const expectedSkips = parseExpectedSkips(
 const resultsDirectory = join(projectRoot, 'build/results');
 const inCi = Boolean(process.env.CI);
 
-/** A machine whose QEMU crashes gets one more run, which then counts. */
+/** A machine whose QEMU crashes gets one more run. That counts: whatever failed before may have been QEMU's doing. */
 export async function runSuite(
   suite: Suite,
   pattern: string | undefined,
@@ -23,7 +23,7 @@ export async function runSuite(
 ): Promise<FinishedCase[]> {
   const first = await runOnce(suite, pattern, line);
   if (!first.ending.emulatorCrashed) return first.finish();
-  print(`${suite.name} runs once more: ${first.ending.how}`);
+  print(`${suite.name} runs once more, and only that run counts: ${first.ending.how}`);
   return (await runOnce(suite, pattern, line)).finish();
 }
 

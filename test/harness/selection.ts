@@ -27,9 +27,8 @@ export interface Selected {
   readonly leftOut?: string;
 }
 
-const NO_LAB_KERNEL =
-  'left out: what only the lab kernel shows, and a machine without an IOMMU. There is no lab kernel: ' +
-  '"npm run vm:kernel" builds it (about 11 CPU minutes)';
+export const NO_LAB_KERNEL =
+  'There is no lab kernel: its tests were left out. "npm run vm:kernel" builds it (11 CPU minutes).';
 
 export function select({ suite, kernel, under, node }: Selection): Selected {
   if (node !== undefined) return { suites: node.map(nodeSuite) };
@@ -71,7 +70,7 @@ function inMachine(
   return kernel === 'lab' && under === undefined ? [...watched, noIommuSuite] : watched;
 }
 
-/** A kernel is never built by the way. */
+/** No test builds a kernel. */
 function kernelsHere(): VmKernel[] {
   return hasLabKernel() ? ['distro', 'lab'] : ['distro'];
 }

@@ -3,15 +3,17 @@
 
 /**
  * Does `work` on every item, `limit` of them at a time, and gives the results in the order of the items.
- * What takes longest begins first: left to the end, all would wait for it alone.
+ * What takes longest begins first: left to the end, all would wait for it alone. What is to be last begins after all.
  */
-export async function sideBySide<T extends { readonly seconds: number }, R>(
-  items: readonly T[],
-  limit: number,
-  work: (item: T) => Promise<R>,
-): Promise<R[]> {
+export async function sideBySide<
+  T extends { readonly seconds: number; readonly last?: boolean },
+  R,
+>(items: readonly T[], limit: number, work: (item: T) => Promise<R>): Promise<R[]> {
   const results = new Map<T, R>();
-  const queue = items.toSorted((left, right) => right.seconds - left.seconds);
+  const queue = items.toSorted(
+    ({ last: a = false, ...left }, { last: b = false, ...right }) =>
+      Number(a) - Number(b) || right.seconds - left.seconds,
+  );
   const lane = async () => {
     for (let item = queue.shift(); item !== undefined; item = queue.shift()) {
       results.set(item, await work(item));

@@ -15,6 +15,8 @@ export interface Suite {
   readonly name: string;
   /** About how long all of it takes; only the order in which suites begin hangs on it. */
   readonly seconds: number;
+  /** It begins when no other is left to begin. */
+  readonly last?: boolean;
   /** Sends a `listed` event for each test, without running any. */
   list(listener: Listener): Promise<Ending>;
   /** Runs the tests whose full name matches `pattern`, all by default. */

@@ -27,7 +27,7 @@ export function vmSuite(kernel: VmKernel, instrument?: Instrument): Suite {
 /** What can end QEMU: slots that lose their power, devices that are unplugged at work. */
 export function hotplugSuite(kernel: VmKernel, instrument?: Instrument): Suite {
   const run = { kernel, folder: 'hotplug', main: 'guest.js', instrument } as const;
-  return guestSuite(`vm-hotplug-${kernel}`, 40, run);
+  return { ...guestSuite(`vm-hotplug-${kernel}`, 40, run), last: true };
 }
 
 /** Of both, the tests whose outcome depends on the kernel. */

@@ -14,12 +14,12 @@ const collecting = `
   process.on('warning', ({ name, code, message }) => warnings.push([name, code, message].join(' ')));
   const collect = async (what) => {
     let done = false;
-    for (let i = 0; i < 50 && !done; i++) {
+    for (let i = 0; i < 15 && !done; i++) {
       // What a WeakRef gave lives until the end of the turn.
       await sleep(1);
       gc();
       // The warning comes a tenth of a second later.
-      await sleep(4);
+      await sleep(20);
       done = what();
     }
   };
@@ -246,6 +246,8 @@ test.concurrent('F17/ a device is in use while a function awaits its next event,
     const alive = setInterval(() => {}, 1000);
     const closed = (async () => {
       const device = await openDevice(address);
+      device.removeAllListeners();
+      await sleep(0);
       await once(device, 'fault');
       await once(device, 'request');
       console.log(device.address);

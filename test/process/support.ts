@@ -13,7 +13,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const LIMIT_CPU_SECONDS = 200 * patience;
 /** Ends what waits for ever. */
 const LIMIT_MS = 400_000 * patience;
-const limited = ['sh', '-c', `ulimit -t ${LIMIT_CPU_SECONDS} && exec "$@"`, 'sh'];
+const limited = ['sh', '-c', `ulimit -St ${LIMIT_CPU_SECONDS} && exec "$@"`, 'sh'];
 /** What programs run in: valgrind, perhaps. */
 const wrapper = (process.env.VFIO_TEST_WRAPPER ?? '').split(' ').filter((word) => word !== '');
 jest.setTimeout(2 * LIMIT_MS);

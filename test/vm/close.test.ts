@@ -307,14 +307,12 @@ describeOn({ backend: 'type1' }, 'F17/ closing', () => {
       await (await openDevice(edu.address)).close();
     });
 
-    test('for a process that is killed while its device writes to memory, four times', async () => {
-      // They take a while to start: the next ones do so while one is at work.
+    test('for a process that is killed while its device writes to memory, twice', async () => {
+      // They take a while to start: the second does so while the first is at work.
       const peers = [new Peer(), new Peer()];
-      for (let round = 0; round < 4; round++) {
-        const peer = peers.shift() as Peer;
+      for (const [round, peer] of peers.entries()) {
         await peer.call('openDevice', edu.address);
         await peer.call('startDma');
-        if (round < 2) peers.push(new Peer());
         await sleep(round * 30);
         await peer.kill('SIGKILL');
         await using device = await openDevice(edu.address);

@@ -13,7 +13,7 @@ import { testIf } from '../support/skips.js';
 import { describeOn } from '../support/subject.js';
 
 /** `npm run soak` does hundreds. */
-const KILLS = 3;
+const KILLS = 2;
 const MiB = 2 ** 20;
 
 /** The OOM killer says what memory there is, and from where it was called. */
