@@ -2,7 +2,7 @@
 // The suites that run on the host: jest, and the C++ tests of developer builds.
 import { type ExecFileException, execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { release } from 'node:os';
+import { availableParallelism, release } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { projectRoot } from '../../vm/paths.js';
@@ -22,6 +22,16 @@ export const unitSuite: Suite = {
   seconds: 70,
   list: (listener) => runUnit('list-reporter', NOTHING, listener),
   run: (pattern, listener) => runUnit('reporter', pattern, listener),
+};
+
+/** The same beside a machine, which keeps one processor busy. */
+export const unitSuiteBesideMachine: Suite = {
+  ...unitSuite,
+  seconds: 170,
+  run: (pattern, listener) =>
+    runUnit('reporter', pattern, listener, [
+      `--maxWorkers=${Math.max(1, availableParallelism() - 1)}`,
+    ]),
 };
 
 /** The same on another line of Node, which is installed into the cache folder. */

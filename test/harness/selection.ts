@@ -7,6 +7,7 @@ import {
   nativeSuites,
   nodeSuite,
   unitSuite,
+  unitSuiteBesideMachine,
   watchedNativeSuite,
   watchedUnitSuite,
 } from './host-suites.js';
@@ -47,7 +48,7 @@ export function select({ suite, kernel, under, node }: Selection): Selected {
 
 /** `npm test`: every promise once, and on a second kernel what depends on the kernel. */
 function everyday(): Selected {
-  const host = onHost();
+  const host = [unitSuiteBesideMachine, exactSuite, ...nativeSuites()];
   if (!hasLabKernel()) {
     return { suites: [...host, ...inMachine('distro')], leftOut: NO_LAB_KERNEL };
   }

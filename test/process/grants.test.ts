@@ -621,10 +621,11 @@ test.concurrent('a part alone is in use, and ends with the grant', async () => {
       parentPort.postMessage(await iterating);
     \`, grant.token);
     const messages = [];
+    const over = ended(worker);
     worker.on('message', (message) => messages.push(message));
     await once(worker, 'message');
     await grant.revoke();
-    await ended(worker);
+    await over;
     console.log(messages.join('\\n'));
     await closeAll();
   `;
