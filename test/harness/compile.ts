@@ -37,14 +37,15 @@ async function compileChanged(root: string, output: string): Promise<void> {
   const suites = suiteFiles(root, output);
   const bundles = PROGRAMS.map((name) => join(output, `${name}.bundle.js`));
   removeOthers(output, new Set([...sources.map(outputOf), ...suites.keys(), ...bundles]));
+  // The files are CommonJS, which bundling has to know, and `vfio` is the copy beside them.
+  const manifest = { name: 'vfio', type: 'commonjs', exports: './lib/index.js' };
+  mkdirSync(output, { recursive: true });
+  writeIfNew(join(output, 'package.json'), JSON.stringify(manifest));
   const stale = sources.filter((source) => isOlder(outputOf(source), [source, settings]));
   await Promise.all(stale.map((source) => compile(source, outputOf(source), settings)));
   for (const [path, text] of [...suites, ...(await bundlePrograms(output))]) {
     writeIfNew(path, text);
   }
-  // The files are CommonJS, and `vfio` is the copy beside them.
-  const manifest = { name: 'vfio', type: 'commonjs', exports: './lib/index.js' };
-  writeIfNew(join(output, 'package.json'), JSON.stringify(manifest));
 }
 
 /** A reader sees the old file or the new one, whole. */
