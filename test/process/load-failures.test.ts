@@ -252,6 +252,13 @@ describe('addons are not allowed', () => {
     );
   });
 
+  test.concurrent('by --no-addons, whatever the permission model allows', async () => {
+    const { vfio } = install(build);
+    const flags = [...restricted, '--allow-fs-read=*', '--allow-addons', '--no-addons'];
+    const { message } = await failureOf(join(vfio, 'dist/vfio.js'), { flags });
+    expect(message).toContain('Node was started with --no-addons');
+  });
+
   test.concurrent('by the permission model', async () => {
     const { vfio } = install(build);
     expectWords(

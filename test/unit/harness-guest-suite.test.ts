@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { projectRoot } from '../../vm/paths.js';
@@ -12,6 +13,17 @@ test('the file of a machine loads the test files of its folder, the machine firs
     /^require\('\.\/machine\.test\.js'\);\nrequire\('\.\/bind-race\.test\.js'\);\n/,
   );
   expect(files.get('/copy/test/no-iommu/suite.js')).toBe("require('./open.test.js');\n");
+});
+
+test('what is no test file is not loaded', () => {
+  const root = mkdtempSync(join(tmpdir(), 'vfio-guest-suite-'));
+  for (const name of guestFolders) mkdirSync(join(root, 'test', name), { recursive: true });
+  for (const name of ['open.test.ts', 'support.ts', 'suite.js']) {
+    writeFileSync(join(root, 'test/vm', name), '');
+  }
+  const texts = [...suiteFiles(root, '/copy').values()];
+  rmSync(root, { recursive: true });
+  expect(texts).toEqual(["require('./open.test.js');\n", '', '']);
 });
 
 test('test files come by name, whatever order they are found in', () => {

@@ -58,6 +58,17 @@ test('a machine whose QEMU crashes runs once more, and that run counts', async (
   );
 });
 
+test('both runs have the tests that were asked for, and no others', async () => {
+  const patterns: (string | undefined)[] = [];
+  const { run: runSome, ...suite } = suiteThatEnds(crashed, orderly);
+  const noting = (pattern: string | undefined, listener: Listener) => {
+    patterns.push(pattern);
+    return runSome(pattern, listener);
+  };
+  await runSuite({ ...suite, run: noting }, 'a test', { update() {} });
+  expect(patterns).toEqual(['a test', 'a test']);
+});
+
 test('a machine whose QEMU crashes twice has failed', async () => {
   const cases = await run(suiteThatEnds(crashed, crashed, orderly));
   expect(cases).toMatchObject([{ name: 'a test', status: 'failed' }]);

@@ -19,6 +19,13 @@ describe('sideBySide', () => {
     expect(results).toEqual(['SHORT', 'LONG', 'MIDDLE']);
   });
 
+  it('begins with what is to be last after all others, however long it takes', async () => {
+    const begun: string[] = [];
+    const last = { name: 'last', seconds: 99, last: true };
+    await sideBySide([last, ...items], 1, async ({ name }) => begun.push(name));
+    expect(begun).toEqual(['long', 'middle', 'short', 'last']);
+  });
+
   it('does as many at a time as it may', async () => {
     let [running, most] = [0, 0];
     await sideBySide(items, 2, async () => {

@@ -7,6 +7,7 @@ import { AdoptedDevice } from '../../lib/adopted-device.js';
 import { Container } from '../../lib/container.js';
 import type { Device } from '../../lib/device.js';
 import type { DmaBuffer } from '../../lib/dma.js';
+import type { Group } from '../../lib/group.js';
 import { ours } from '../../lib/internal/ours.js';
 import type { Interrupt } from '../../lib/interrupt.js';
 import { catchWarnings, FakeAdoption, FakeDevice, FakeNative, settle } from './lib-fake-native.js';
@@ -50,6 +51,12 @@ async function closeDevice(address: string): Promise<WeakRef<object>> {
   return new WeakRef(device);
 }
 
+async function closeDeviceOf(group: Group, address: string): Promise<WeakRef<object>> {
+  const device = await group.openDevice(address);
+  await device.close();
+  return new WeakRef(device);
+}
+
 function warningsOf(address: string) {
   return warnings.filter(({ message }) => message.includes(address));
 }
@@ -80,6 +87,15 @@ test('a device that was closed is not', async () => {
   await collectUntil(() => device.deref() === undefined);
   await settle();
   expect(warningsOf('0000:02:00.0')).toEqual([]);
+});
+
+test('a device that was closed is not kept by the group that opened it', async () => {
+  const container = new Container(ours, native, native.container);
+  const group = await container.openGroup(12);
+  const device = await closeDeviceOf(group, '0000:01:00.0');
+  await collectUntil(() => device.deref() === undefined);
+  expect(group.closed).toBe(false);
+  await container.close();
 });
 
 /** Only the parts of an adopted device are left in the program. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -32,6 +32,14 @@ describe('the folder that the command starts in', () => {
           `^the command cannot start in the folder you are in: ENOENT.*'${gone}'`,
         ),
       }),
+    );
+  });
+
+  test('is named when nobody can enter it', () => {
+    const file = join(folder, 'file');
+    writeFileSync(file, '');
+    expect(() => callersFolder({ INIT_CWD: file })).toThrow(
+      `EACCES: permission denied, access '${file}'`,
     );
   });
 });
