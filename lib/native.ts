@@ -254,8 +254,9 @@ let loaded: Native | undefined;
 /** The addon, loaded at the first call, so that importing the package works on every system. */
 export function loadNative(): Native {
   if (loaded === undefined) {
-    loaded = load();
-    keepBusErrors(loaded);
+    const native = load();
+    keepBusErrors(native);
+    loaded = native;
   }
   return loaded;
 }

@@ -2,7 +2,7 @@
 // From the package to its addon, step by step: load-failures.ts has the words for each step that can fail.
 import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
-import { bundled, noBinary, noFinder, notLoaded } from './load-failures.js';
+import { bundled, noBinary, noFinder, notLoaded, notOurs } from './load-failures.js';
 
 /** node-gyp-build, as far as it is used. */
 interface Finder {
@@ -14,11 +14,22 @@ interface Finder {
 export function requireAddon(): unknown {
   const { VFIO_BINARY: named } = process.env;
   const file = named ? resolve(named) : findBinary();
+  const loaded = requireFile(file);
+  if (!isAddon(loaded)) throw notOurs(file);
+  return loaded;
+}
+
+function requireFile(file: string): unknown {
   try {
     return createRequire(file)(file);
   } catch (cause) {
     throw notLoaded(file, cause);
   }
+}
+
+/** Node loads scripts and the addons of others as well. */
+function isAddon(loaded: unknown): boolean {
+  return typeof (loaded as { openContainer?: unknown } | null)?.openContainer === 'function';
 }
 
 function findBinary(): string {
@@ -27,7 +38,8 @@ function findBinary(): string {
   const root = findRoot(own);
   const finder = requireFinder(root);
   try {
-    return finder.path(root);
+    // It may have been told a relative one.
+    return resolve(finder.path(root));
   } catch (cause) {
     throw noBinary(process.env.VFIO_PREBUILD || root, cause);
   }

@@ -41,15 +41,18 @@ export function stopWatching(object: object): void {
  */
 export function keepWhileHeard(emitter: EventEmitter): void {
   const isHeard = () => emitter.eventNames().some((name) => !OWN_EVENTS.includes(name));
+  const added = (name: string | symbol) => {
+    if (watched.has(emitter) && !OWN_EVENTS.includes(name)) heard.add(emitter);
+  };
+  const removed = (name: string | symbol, listener: unknown) => {
+    if (!isHeard()) heard.delete(emitter);
+    // By removeAllListeners(), perhaps with the other one.
+    if (name === 'newListener' && listener === added) queueMicrotask(listen);
+  };
   const listen = () => {
-    emitter.on('removeListener', (name) => {
-      if (!isHeard()) heard.delete(emitter);
-      // removeAllListeners() removes these two as well.
-      if (name === 'newListener') queueMicrotask(listen);
-    });
-    emitter.on('newListener', () => {
-      if (watched.has(emitter)) heard.add(emitter);
-    });
+    if (!emitter.listeners('removeListener').includes(removed))
+      emitter.on('removeListener', removed);
+    if (!emitter.listeners('newListener').includes(added)) emitter.on('newListener', added);
     if (watched.has(emitter) && isHeard()) heard.add(emitter);
   };
   listen();

@@ -73,6 +73,13 @@ export function notLoaded(file: string, cause: unknown): unknown {
   );
 }
 
+/** What was loaded is something else. */
+export function notOurs(file: string): VfioError {
+  return platformError(`${file} is not the native code of vfio`, nameAnother);
+}
+
+const nameAnother = 'Unset VFIO_BINARY, or name the vfio.node of a checkout.';
+
 const ownBuild =
   'run `npm run build` in a checkout of its repository on this platform, and set VFIO_BINARY to the ' +
   'build/Release/vfio.node that it makes.';
@@ -112,8 +119,10 @@ function addonsDisabled(cause: unknown): VfioError {
 }
 
 function notThere(file: string, cause: unknown): VfioError {
-  const message = `VFIO_BINARY names ${file}, and there is no such file`;
-  return platformError(message, 'Unset VFIO_BINARY, or name the vfio.node of a checkout.', cause);
+  if (!process.env.VFIO_BINARY) {
+    return platformError(`${file} is a link to a file that does not exist`, again, cause);
+  }
+  return platformError(`VFIO_BINARY names ${file}, and there is no such file`, nameAnother, cause);
 }
 
 /** The binaries that the package came with, as `linux-x64/vfio.glibc.node`. */

@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Each way in which the native code cannot be loaded says what failed and what to do. The package is installed in
 // folders of its own, as far as each way has it.
-import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -178,6 +186,27 @@ test.concurrent('VFIO_PREBUILD names a folder without a binary', async () => {
     await failureOf(join(vfio, 'dist/vfio.js'), { env: { VFIO_PREBUILD: app } }),
     `There is no native code of vfio in ${app}, neither in build/Release nor in prebuilds`,
     ['unset it'],
+  );
+});
+
+test.concurrent('VFIO_BINARY names a file that is something else', async () => {
+  const { app, vfio } = install(build);
+  write(join(app, 'other.js'), 'module.exports = null');
+  expectWords(
+    await failureOf(join(vfio, 'dist/vfio.js'), { env: { VFIO_BINARY: join(app, 'other.js') } }),
+    `${app}/other.js is not the native code of vfio`,
+    ['Unset VFIO_BINARY'],
+  );
+});
+
+test.concurrent('the native code of the package is a link to nothing', async () => {
+  const { vfio } = install();
+  mkdirSync(dirname(join(vfio, build)), { recursive: true });
+  symlinkSync('nowhere', join(vfio, build));
+  expectWords(
+    await failureOf(join(vfio, 'dist/vfio.js')),
+    `${vfio}/${build} is a link to a file that does not exist`,
+    ['install vfio again'],
   );
 });
 
