@@ -11,7 +11,7 @@ import {
 import { awaitOpen, mapMemory, mapMemoryAsync } from './diagnose.js';
 import { DmaBuffer, type DmaOptions } from './dma.js';
 import { closedError, rangeError } from './errors.js';
-import { Group } from './group.js';
+import { Group, type GroupParts } from './group.js';
 import { awaitNative, callNative } from './internal/call.js';
 import { Children } from './internal/children.js';
 import { inOrder } from './internal/closing.js';
@@ -156,14 +156,7 @@ export class Container implements AsyncDisposable {
    * for {@link info}, {@link allocDma}, the close of a buffer or {@link Device.hotReset}.
    */
   async openDevice(address: string, options: OpenDeviceOptions = {}): Promise<Device> {
-    const full = parseAddress(address);
-    const { signal, requestGrace, ...asked } = checkOpenOptions('openDevice', options);
-    const { addressBits = 64, vfToken } = asked;
-    this.#mustBeOpen();
-    const request = { address: full, addressBits, vfToken };
-    const open = () => awaitOpen(() => this.#native.openDevice(request), request);
-    const opened = { requestGrace, addressBits };
-    return this.#devices.open(async () => this.#adopt(await open(), opened, false), signal);
+    return this.#open(parseAddress(address), checkOpenOptions('openDevice', options));
   }
 
   /**
@@ -222,11 +215,27 @@ export class Container implements AsyncDisposable {
     return this.close();
   }
 
+  /** `onClosed` is called once the device is closed: no listener, which would keep it in use. */
+  async #open(
+    address: string,
+    { signal, requestGrace, addressBits = 64, vfToken }: OpenDeviceOptions,
+    onClosed?: (device: Device) => void,
+  ): Promise<Device> {
+    this.#mustBeOpen();
+    const request = { address, addressBits, vfToken };
+    const open = () => awaitOpen(() => this.#native.openDevice(request), request);
+    const opened = { requestGrace, addressBits };
+    const adopt = async () => this.#adopt(await open(), opened, false, onClosed);
+    return this.#devices.open(adopt, signal);
+  }
+
   async #holdGroup(id: number, descriptor: number | undefined): Promise<Group> {
     const native = this.#native;
     await awaitOpen(() => native.holdGroup(id, descriptor), { group: id });
+    const openDevice: GroupParts['openDevice'] = (address, asked, closed) =>
+      this.#open(address, asked, closed);
     const onClosed = (group: Group) => this.#groups.delete(group);
-    return new Group(ours, { id, container: this, native, onClosed });
+    return new Group(ours, { id, container: this, native, openDevice, onClosed });
   }
 
   #alloc(request: NativeDmaRequest): DmaBuffer {
@@ -242,9 +251,17 @@ export class Container implements AsyncDisposable {
     return this.#buffers.open(async () => this.#own(await mapMemoryAsync(map, request[0])));
   }
 
-  async #adopt(device: NativeDevice, opened: Opened, ownsContainer: boolean): Promise<Device> {
+  async #adopt(
+    device: NativeDevice,
+    opened: Opened,
+    ownsContainer: boolean,
+    alsoOnClosed?: (device: Device) => void,
+  ): Promise<Device> {
     try {
-      const onClosed = (closed: Device) => this.#devices.delete(closed);
+      const onClosed = (closed: Device) => {
+        this.#devices.delete(closed);
+        alsoOnClosed?.(closed);
+      };
       const native = this.#addon;
       const memory = this.#memoryFor(opened.addressBits);
       const ownContainer = ownsContainer ? this.#asOwn() : undefined;

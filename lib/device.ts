@@ -179,9 +179,6 @@ export function checkAddressBits(bits: number): number {
   return integer('addressBits', bits, 17, 64);
 }
 
-/** Calls back when the device is closed. Unlike a listener of the program, this does not keep it in use. */
-export let whenClosed: (device: Device, then: () => void) => void;
-
 /** Weak: the addon holds these callbacks, which must not keep a forgotten device alive. */
 let watch: (device: WeakRef<Device>, native: NativeDevice) => void;
 
@@ -196,10 +193,6 @@ let watch: (device: WeakRef<Device>, native: NativeDevice) => void;
  */
 export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposable {
   static {
-    whenClosed = (device, then) => {
-      if (device.#whenClosed === undefined) then();
-      else device.#whenClosed.push(then);
-    };
     watch = (device, native) => {
       native.onHotReset((over) => {
         const alive = device.deref();
@@ -226,8 +219,6 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
   readonly #native: NativeDevice;
   readonly #regions = new Map<number, Region>();
   readonly #doorbells: Doorbells;
-  /** Undefined once they have been called. */
-  #whenClosed: (() => void)[] | undefined = [];
   #interrupts: InterruptSet | undefined;
   #requested = false;
   #grace: NodeJS.Timeout | undefined;
@@ -455,16 +446,9 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
       () => this.#endInterrupts(),
       () => awaitNative(() => this.#native.close(), this.address),
       () => this.#parts.onClosed(this),
-      () => this.#tellClosed(),
       () => this.#parts.ownContainer?.close(),
       () => callUser(() => this.emit('close')),
     );
-  }
-
-  #tellClosed(): void {
-    const waiting = this.#whenClosed ?? [];
-    this.#whenClosed = undefined;
-    for (let i = 0; i < waiting.length; i++) waiting[i]?.();
   }
 
   /** `begin` is refused at once while another reset is in flight, which is the one to let writes through again. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // An IOMMU group.
 import type { Container } from './container.js';
-import { checkOpenOptions, type Device, type OpenDeviceOptions, whenClosed } from './device.js';
+import { checkOpenOptions, type Device, type OpenDeviceOptions } from './device.js';
 import { closedError, rangeError } from './errors.js';
 import { awaitNative, callNative } from './internal/call.js';
 import { Children } from './internal/children.js';
@@ -16,6 +16,12 @@ export interface GroupParts {
   id: number;
   container: Container;
   native: NativeContainer;
+  /** Opens a device in the container; calls back once that is closed. */
+  openDevice: (
+    address: string,
+    checked: OpenDeviceOptions,
+    onClosed: (device: Device) => void,
+  ) => Promise<Device>;
   /** Called once it is closed. */
   onClosed: (group: Group) => void;
 }
@@ -76,10 +82,9 @@ export class Group implements AsyncDisposable {
     const checked = checkOpenOptions('openDevice', options);
     if (this.#closed) throw closedError(`Group ${this.id}`);
     this.#mustContain(full);
-    const open = () => this.container.openDevice(full, checked);
-    const device = await this.#devices.open(open, checked.signal);
-    whenClosed(device, () => this.#devices.delete(device));
-    return device;
+    const onClosed = (device: Device) => this.#devices.delete(device);
+    const open = () => this.#parts.openDevice(full, checked, onClosed);
+    return this.#devices.open(open, checked.signal);
   }
 
   /** Closes the devices opened through it, then the group. Closing twice gives the same promise. */
