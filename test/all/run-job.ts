@@ -3,11 +3,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { undoOnExit } from '../../vm/cleanup.js';
 import { projectRoot } from '../../vm/paths.js';
 import { signalGroup } from '../harness/child.js';
+import { resultsOf } from '../harness/suite.js';
 import type { Job } from './jobs.js';
 
 /** For what hangs. */
@@ -25,7 +25,7 @@ export interface Finished {
 
 export async function runJob(job: Job): Promise<Finished> {
   const started = performance.now();
-  for (const suite of job.suites) rmSync(results(suite), { force: true });
+  for (const suite of job.suites) rmSync(resultsOf(suite), { force: true });
   const { output, ending } = await runCommand(job);
   const failure = ending ?? missing(job);
   const seconds = (performance.now() - started) / 1000;
@@ -65,17 +65,13 @@ async function runCommand({ command, env }: Job): Promise<{ output: string; endi
 /** A suite that was left out has not passed. */
 function missing({ suites }: Job): string | undefined {
   const suite = suites.find((name) => !passed(name));
-  return suite && `nothing passed in ${results(suite)}`;
+  return suite && `nothing passed in ${resultsOf(suite)}`;
 }
 
 function passed(suite: string): boolean {
   try {
-    return readFileSync(results(suite), 'utf8').includes('"status":"passed"');
+    return readFileSync(resultsOf(suite), 'utf8').includes('"status":"passed"');
   } catch {
     return false;
   }
-}
-
-function results(suite: string): string {
-  return join(projectRoot, 'build/results', `${suite}.jsonl`);
 }

@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: MIT
 // Runs a suite, reports its failures as they come, and writes its results.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { projectRoot } from '../../vm/paths.js';
 import type { TestEvent } from './events.js';
 import { isExpectedSkip, parseExpectedSkips } from './expected-skips.js';
 import { type ProgressLine, print, printFailure, printOther } from './output.js';
 import { type FinishedCase, Recorder } from './recorder.js';
-import type { Suite } from './suite.js';
+import { resultsOf, type Suite } from './suite.js';
 
 export const expectedSkips = parseExpectedSkips(
   readFileSync(join(projectRoot, 'test/expected-skips.txt'), 'utf8'),
 );
-const resultsDirectory = join(projectRoot, 'build/results');
 const inCi = Boolean(process.env.CI);
 
 /** A machine whose QEMU crashes gets one more run. That counts: whatever failed before may have been QEMU's doing. */
@@ -56,6 +55,7 @@ async function runOnce(
 
 function writeResults(suite: string, cases: readonly FinishedCase[]): void {
   const lines = cases.map(({ kernelLog: _, ...record }) => `${JSON.stringify(record)}\n`);
-  mkdirSync(resultsDirectory, { recursive: true });
-  writeFileSync(join(resultsDirectory, `${suite}.jsonl`), lines.join(''));
+  const path = resultsOf(suite);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, lines.join(''));
 }

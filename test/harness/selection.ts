@@ -40,10 +40,10 @@ export function select({ suite, kernel, under, node }: Selection): Selected {
   }
   const kernels = kernel === undefined ? kernelsHere() : [kernel];
   const machines = kernels.flatMap((name) => inMachine(name, suite, under));
-  const suites = [...hostSuites, ...machines];
-  return kernels.includes('lab') || kernel !== undefined
-    ? { suites }
-    : { suites, leftOut: NO_LAB_KERNEL };
+  const selected = { suites: [...hostSuites, ...machines] };
+  return kernel !== undefined || hasLabKernel()
+    ? selected
+    : { ...selected, leftOut: NO_LAB_KERNEL };
 }
 
 /** `npm test`: every promise once, and on a second kernel what depends on the kernel. */

@@ -10,9 +10,9 @@ export async function sideBySide<
   R,
 >(items: readonly T[], limit: number, work: (item: T) => Promise<R>): Promise<R[]> {
   const results = new Map<T, R>();
+  const isLast = ({ last = false }: T) => Number(last);
   const queue = items.toSorted(
-    ({ last: a = false, ...left }, { last: b = false, ...right }) =>
-      Number(a) - Number(b) || right.seconds - left.seconds,
+    (left, right) => isLast(left) - isLast(right) || right.seconds - left.seconds,
   );
   const lane = async () => {
     for (let item = queue.shift(); item !== undefined; item = queue.shift()) {

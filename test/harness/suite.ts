@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A suite: a set of tests that run in one process on one kernel.
+import { join } from 'node:path';
+import { projectRoot } from '../../vm/paths.js';
 import type { Send } from './events.js';
 import type { Ending } from './recorder.js';
 
@@ -21,4 +23,9 @@ export interface Suite {
   list(listener: Listener): Promise<Ending>;
   /** Runs the tests whose full name matches `pattern`, all by default. */
   run(pattern: string | undefined, listener: Listener): Promise<Ending>;
+}
+
+/** The file that a suite's results are written to, a line each. */
+export function resultsOf(suite: string): string {
+  return join(projectRoot, 'build/results', `${suite}.jsonl`);
 }

@@ -284,25 +284,11 @@ test.concurrent('what is raised after a revocation waits for the owner', async (
   expect(await runOpened(source)).toMatchObject({ ...ended, stdout });
 });
 
-test.concurrent('INTx goes on in the thread that has it, however the one before left it', async () => {
-  const source = `
-    set.close();
-    const intx = device.enableInterrupts('intx');
-    const owner = intx.vector(0);
-    const raise = () => {
-      hardware.raise(0, 0);
-      hardware.lowerIntx();
-    };
-    const heard = async (wait) => {
-      raise();
-      return wait;
-    };
-    console.log('owner', await heard(owner.once({ timeout: 5000 })));
-    // Masked, since nobody waited again.
+/** Lends the INTx of `owner` to a worker that hears one interrupt and never unmasks the line. */
+const lendAndLeaveMasked = `
     const grant = device.grant({ vectors: [owner] });
     const worker = startWorker(\`
-      const vector = adopt(workerData).vector(0);
-      vector.on((count) => {
+      adopt(workerData).vector(0).on((count) => {
         parentPort.postMessage(count);
         return new Promise(() => {}); // never done
       });
@@ -313,6 +299,28 @@ test.concurrent('INTx goes on in the thread that has it, however the one before 
     raise();
     console.log('worker', (await message)[0]);
     await grant.revoke();
+`;
+
+const raiseIntx = `
+    const raise = () => {
+      hardware.raise(0, 0);
+      hardware.lowerIntx();
+    };
+`;
+
+test.concurrent('INTx goes on in the thread that has it, however the one before left it', async () => {
+  const source = `
+    set.close();
+    const intx = device.enableInterrupts('intx');
+    const owner = intx.vector(0);
+    ${raiseIntx}
+    const heard = async (wait) => {
+      raise();
+      return wait;
+    };
+    console.log('owner', await heard(owner.once({ timeout: 5000 })));
+    // Masked, since nobody waited again.
+    ${lendAndLeaveMasked}
     console.log('owner', await heard(owner.once({ timeout: 5000 })));
     await worker.terminate();
     await closeAll();
@@ -325,23 +333,8 @@ test.concurrent('INTx that a worker left masked reaches an owner that never wait
   const source = `
     set.close();
     const owner = device.enableInterrupts('intx').vector(0);
-    const grant = device.grant({ vectors: [owner] });
-    const worker = startWorker(\`
-      adopt(workerData).vector(0).on((count) => {
-        parentPort.postMessage(count);
-        return new Promise(() => {}); // never done
-      });
-      parentPort.postMessage('listens');
-    \`, grant.token);
-    await once(worker, 'message');
-    const message = once(worker, 'message');
-    const raise = () => {
-      hardware.raise(0, 0);
-      hardware.lowerIntx();
-    };
-    raise();
-    console.log('worker', (await message)[0]);
-    await grant.revoke();
+    ${raiseIntx}
+    ${lendAndLeaveMasked}
     const waiting = owner.once({ timeout: 5000 });
     raise();
     console.log('owner', await waiting);
