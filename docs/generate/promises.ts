@@ -5,85 +5,121 @@ import { join } from 'node:path';
 import { projectRoot } from '../../vm/paths.js';
 import type { Generator } from './generators.js';
 
-/** What is promised when this goes wrong, by id: F for faults, S for threats. */
+/** What goes wrong and what the library promises then, by id: F for faults, S for threats. */
 export const PROMISES: Readonly<Record<string, readonly [goesWrong: string, promise: string]>> = {
-  F1: ['memory is looked at after close', 'it reads zeros, our members throw; never a crash'],
+  F1: [
+    'your program reads memory after it was closed',
+    'views read zeros and methods throw; nothing crashes',
+  ],
   F2: [
     'a BAR does not answer: memory decode off, D3, reset',
-    '`ERR_VFIO_BUS` or `ERR_VFIO_BUSY`, and it heals by itself; a doorbell loses what is written',
+    'the access throws `ERR_VFIO_BUS` or `ERR_VFIO_BUSY`, and works again when the device does; writes to a doorbell are lost',
   ],
   F3: [
     'the kernel wants the device back: unplug, unbind',
-    'event `request` within a second; it closes by itself after a grace time',
+    'the device emits `request` within a second, and the library closes it after a grace period, or at once without a listener',
   ],
-  F4: ['the device is gone', 'event `lost`, then `ERR_VFIO_LOST` from everything'],
-  F5: ['the device or its link reports an error (AER)', 'event `fault`'],
+  F4: [
+    'the device is gone',
+    'the device emits `lost`; after that, every call throws `ERR_VFIO_LOST`',
+  ],
+  F5: ['the device or its link reports an error (AER)', 'the device emits `fault`'],
   F6: [
-    'the process is killed in the middle of DMA',
-    'no byte is written after its death; the next start needs no operator',
+    'the process is killed during DMA',
+    'the device writes no byte after the process has ended; the next start needs no manual repair',
   ],
   F7: [
     'an NVMe controller fails or hangs',
-    'bounded: every promise settles, a reset brings it back',
+    'every promise of the example driver settles within a time limit, and a reset recovers the controller',
   ],
   F8: [
-    'a device reaches for memory that is not mapped',
-    'the IOMMU stops it; an unannounced fault fails a test',
+    'a device accesses memory that is not mapped',
+    'the IOMMU blocks the access; in our tests, an unexpected IOMMU fault fails the test',
   ],
   F9: [
-    'INTx is not acknowledged',
-    'masked until the handler has settled; nothing else stands still',
+    'a driver does not acknowledge INTx',
+    'INTx stays masked until the handler has settled; the rest of the program keeps running',
   ],
-  F10: ['a storm of interrupts', 'one callback a turn with the count; none lost'],
+  F10: [
+    'a device raises a storm of interrupts',
+    'the listener is called once per turn of the event loop, with the count; no interrupt is lost',
+  ],
   F11: [
     'a thread or the process ends with everything open',
-    'descriptors, mappings and threads go with it',
+    'its descriptors, mappings and threads are released',
   ],
   F12: [
-    'memory is transferred or cloned',
-    'a view stays a view, also of a thread that ended; nothing crashes',
+    'an ArrayBuffer of DMA memory is transferred or cloned',
+    'it stays valid, even after its thread has ended; nothing crashes',
   ],
   F13: [
-    'memory from elsewhere is to be mapped',
-    'no call takes an address, a Buffer or an ArrayBuffer to map',
+    'a program tries to map memory that the library did not allocate',
+    'no call accepts an address, a Buffer or an ArrayBuffer to map',
   ],
   F14: [
-    'IOVAs overlap, wrap, leave the ranges, run out',
-    'refused before the kernel is asked; nothing changes',
+    'IOVAs overlap, wrap around, lie outside the valid ranges, or run out',
+    'the library refuses the request before it calls the kernel; nothing changes',
   ],
   F15: [
-    'memory, its limit, or mappings run out',
-    'the error names limit, needed and locked; all of it is undone',
+    'memory, the memlock limit, or mappings run out',
+    'the error says how much is needed, locked and allowed; the allocation is undone completely',
   ],
-  F16: ['a child process is started', 'it inherits no descriptor, no register and no DMA memory'],
-  F17: ['closing in any order, twice, never', 'nothing leaks; the group opens again at once'],
-  F18: ['offsets and widths that do not fit', 'a RangeError before anything is accessed'],
-  F19: ['numbers past 32, 53 or 64 bits', 'exact or refused, never cut'],
-  F20: ['the kernel takes a minute', 'the event loop goes on; an open can be abandoned'],
-  F21: ['kernel data that lies', 'bounded, checked, `ERR_VFIO_PROTOCOL`'],
-  F22: ['any system call fails', 'its errno as an error; nothing leaks, nothing is half done'],
-  S1: ['a PCI address from outside', 'one strict pattern, in TypeScript and in C++'],
+  F16: [
+    'the program starts a child process',
+    'the child inherits no descriptor, no register and no DMA memory',
+  ],
+  F17: [
+    'a program closes objects in any order, twice, or never',
+    'nothing leaks; the group can be opened again at once',
+  ],
+  F18: [
+    'an offset or width does not fit the region',
+    'the call throws a RangeError before it accesses anything',
+  ],
+  F19: ['a number exceeds 32, 53 or 64 bits', 'it is used exactly or refused, never truncated'],
+  F20: [
+    'a kernel call takes a minute',
+    'the event loop keeps running; a pending open can be abandoned',
+  ],
+  F21: [
+    'data from the kernel or the device is malformed',
+    'it is bounds-checked; the call throws `ERR_VFIO_PROTOCOL`',
+  ],
+  F22: [
+    'any system call fails',
+    'the call throws an error with its errno; nothing leaks, and nothing stays half done',
+  ],
+  S1: [
+    'a PCI address comes from untrusted input',
+    'one strict pattern checks it, in TypeScript and in C++',
+  ],
   S2: [
-    'binding races with others',
-    'processes take turns; verified after, undone on failure; what is in use is refused; an interruption leaves a way back',
+    'programs bind the same device at the same time',
+    'processes take turns; each binding is verified, and undone if it fails; a device in use is refused; an interrupted binding can be undone later',
   ],
   S3: [
-    'a program without root',
-    'a node and a memory limit are all it takes: the VM tests pass so, too (`--suite vm-user`)',
+    'a program runs without root',
+    'it needs only the group node and a memlock limit; the VM tests pass this way too (`--suite vm-user`)',
   ],
-  S4: ['a device without an IOMMU', 'refused'],
+  S4: ['no IOMMU isolates the device', 'the library refuses to open it'],
   S5: [
-    'a group with a device in other hands',
-    'refused, naming it; neighbours are never unbound in silence',
+    'another device of the group is bound to a kernel driver',
+    'the open is refused, and the error names that device; the library never unbinds other devices on its own',
   ],
-  S6: ['writes to config space', 'what the kernel keeps to itself stays as it is'],
-  S7: ['a user namespace', 'no way around the limit on locked memory'],
-  S8: ['root is given up after opening', 'all works on; descriptors can be passed in'],
-  S9: ['the device writes nonsense', 'read once, checked, never followed'],
-  S10: ['the supply chain', 'one dependency, no install script'],
+  S6: ['a program writes to config space', 'the fields that the kernel protects do not change'],
+  S7: ['a program runs in a user namespace', 'it cannot get around the limit on locked memory'],
+  S8: [
+    'a program gives up root after opening its devices',
+    'everything keeps working; a parent process can also pass in descriptors',
+  ],
+  S9: [
+    'the device writes nonsense to memory',
+    'the example driver reads each value once and checks it before use',
+  ],
+  S10: ['the supply chain is attacked', 'the package has one dependency and no install script'],
 };
 
-/** Where tests are, and what their names stand behind. */
+/** Where the tests are, and how their file names end. */
 const PLACES: readonly [where: string, folder: string, end: string][] = [
   ['host', 'test/unit', '.test.ts'],
   ['host', 'test/contract', '.test.ts'],
