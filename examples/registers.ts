@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Shows: registers by name, of an NVMe controller: fields, text, read-modify-write, arrays.
-// Needs: an NVMe controller behind an IOMMU that nobody uses, and the rights to bind it (root).
+// Shows: an NVMe controller's registers by name: fields, text, read-modify-write, arrays.
+// Needs: an unused NVMe controller behind an IOMMU, and the right to bind it (root).
 // Run:   node dist/examples/registers.js [ADDRESS]     or, in the test machine: npm run example:registers
-// Prints the size of its queues, its version and configuration as text, and that it is disabled.
+// Prints the size of its queues, its version and configuration as text, and whether it is disabled.
 import { bindDevice, bindRegisters, defineRegisters, listDevices, openDevice } from 'vfio';
 
-// As the specification prints them (NVM Express Base Specification 2.0, 3.1.3); a misspelt name of a
-// register or field, and a write of what is read-only, are compile errors from here on.
+// The map follows the NVM Express Base Specification 2.0, 3.1.3. From here on, a misspelt register or
+// field name is a compile error, and so is a write to a read-only register.
 const NVME = defineRegisters({
   CAP: {
     at: 0x00,
@@ -26,14 +26,14 @@ const NVME = defineRegisters({
 const address = process.argv[2] ?? (await listDevices({ classCode: 0x010802 }))[0]?.address;
 if (address === undefined) throw new Error('There is no NVMe controller on this machine');
 await using _binding = await bindDevice(address);
-await using device = await openDevice(address, { addressBits: 64 }); // as NVMe's pointers have
+await using device = await openDevice(address, { addressBits: 64 }); // NVMe pointers have 64 bits
 const regs = bindRegisters(device.bar(0), NVME);
 
 const { MQES, TO } = regs.CAP.get(); // one read of 64 bits
 console.log(`queues of ${MQES + 1} entries, ready within ${TO * 500} ms`);
 console.log(regs.VS.describe()); // VS 0x00010400 MJR=1 MNR=4 TER=0
 
-regs.CC.set({ EN: 0, SHN: 0 }); // one read, one write: all other bits as they were
+regs.CC.set({ EN: 0, SHN: 0 }); // one read, one write; all other bits keep their values
 await device.bar(0).poll32(regs.CSTS.offset, NVME.CSTS.mask('RDY'), 0, { timeout: TO * 500 });
 console.log(regs.CC.describe(), regs.CSTS.RDY === 0 ? 'disabled' : 'still enabled');
 console.log(`the tail doorbell of queue 3 is at 0x${regs.SQTDBL.at(3).offset.toString(16)}`);
