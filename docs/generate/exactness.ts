@@ -29,7 +29,7 @@ export const exactness: Generator = {
 
 function engines({ engines: recorded }: Expectations): string {
   const names = Object.entries(recorded).map(([v8, node]) => `${node} (V8 ${v8})`);
-  return `Recorded on x86-64 with Node ${names.join(', ')}; \`${EXACT}\`: what was meant, in all of them.`;
+  return `Recorded on x86-64 with Node ${names.join(', ')}. \`${EXACT}\` means: exactly what was meant, in all of them.`;
 }
 
 function plainTable(expectations: Expectations): string {
@@ -77,7 +77,7 @@ function hasAny(v8: string, tiers: readonly Tier[]): boolean {
 
 function ours(): string {
   const names = OUR_CASES.map(({ name }) => `\`${name}\``).join(', ');
-  return `This package, in the same engines and tiers: exact in each of its cases, or the build had failed (${names}).`;
+  return `This package was exact in the same engines and tiers, in each of these cases (otherwise the build fails): ${names}.`;
 }
 
 /** As code in a cell of a table. */
