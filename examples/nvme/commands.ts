@@ -20,7 +20,7 @@ export const NvmOpcode = {
   READ: 0x02,
 } as const;
 
-/** Identify: which structure, CDW10 bits 7:0. */
+/** Identify: which structure to return, CDW10 bits 7:0. */
 export const Cns = {
   NAMESPACE: 0x00,
   CONTROLLER: 0x01,
@@ -35,7 +35,7 @@ export const FeatureId = {
 export const SQE_DWORDS = 16;
 export const CQE_DWORDS = 4;
 
-/** What a command carries beside its identifier and its data. */
+/** A command without its identifier and its data pointer. */
 export interface Command {
   readonly opcode: number;
   readonly nsid?: number;
@@ -46,8 +46,8 @@ export interface Command {
 
 /**
  * Writes one entry at dword `at` of a submission queue. No command of this driver uses the other
- * dwords (2 to 5: reserved and metadata; 13 to 15), which stay zero from when the ring was made.
- * With no fused command and PRPs as data pointer, CDW0 is the opcode and the command identifier.
+ * dwords (2 to 5: reserved and metadata; 13 to 15), so they keep the zeros of the new ring. CDW0 is
+ * the opcode and the command identifier, because commands are not fused and use PRPs.
  */
 export function putCommand(
   sq: Uint32Array,
@@ -71,14 +71,14 @@ export function putCommand(
   sq[at + 12] = cdw12;
 }
 
-/** Identify (5.17); the data is {@link IDENTIFY_BYTES} long. */
+/** Identify (5.17). Its data is {@link IDENTIFY_BYTES} long. */
 export function identify(cns: number, nsid = 0): Command {
   return { opcode: AdminOpcode.IDENTIFY, nsid, cdw10: cns };
 }
 
 export const IDENTIFY_BYTES = 4096;
 
-/** Set Features, Number of Queues (5.27.1.5): counts are 0's based, in the answer too. */
+/** Set Features, Number of Queues (5.27.1.5): counts are 0's based, also in the result. */
 export function setNumberOfQueues(submission: number, completion: number): Command {
   const cdw11 = (submission - 1) | ((completion - 1) << 16);
   return { opcode: AdminOpcode.SET_FEATURES, cdw10: FeatureId.NUMBER_OF_QUEUES, cdw11 };
@@ -90,7 +90,7 @@ export function createCompletionQueue(qid: number, entries: number, vector: numb
   return { opcode: AdminOpcode.CREATE_IO_CQ, cdw10, cdw11: 0b11 | (vector << 16) };
 }
 
-/** Create I/O Submission Queue (5.5): contiguous, completing to the queue of the same number. */
+/** Create I/O Submission Queue (5.5): contiguous; it completes to the queue with the same number. */
 export function createSubmissionQueue(qid: number, entries: number): Command {
   const cdw10 = qid | ((entries - 1) << 16);
   return { opcode: AdminOpcode.CREATE_IO_SQ, cdw10, cdw11: 0b1 | (qid << 16) };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// An NVMe controller over PCIe: bringing it up, its queues, and taking it down in order.
+// An NVMe controller over PCIe: starts it, makes its queues, and shuts it down in order.
 import type { Device, Grant, InterruptSet, InterruptType } from 'vfio';
 import {
   Cns,
@@ -31,38 +31,38 @@ import { ABORTED_BY_HOST, type Status, SUCCESS } from './status.js';
 import { Watchdog } from './watchdog.js';
 
 export interface ControllerOptions {
-  /** How the controller announces completions. Default: the first it has of MSI-X, MSI and INTx. */
+  /** How the controller announces completions. Default: the first of MSI-X, MSI and INTx that it has. */
   readonly interrupts?: InterruptType;
-  /** Slots of the I/O queue; 64 of them fill one page. The controller may have fewer. */
+  /** Slots of the I/O queue. 64 slots fill one page. The controller may allow fewer. */
   readonly queueEntries?: number;
-  /** The longest read or write that is one command. The controller may allow less (MDTS). */
+  /** The longest read or write in one command, in bytes. The controller may allow less (MDTS). */
   readonly maxTransferBytes?: number;
-  /** How many queue pairs there can be beside its own, for other threads: {@link Controller.lendQueue}. */
+  /** How many more queue pairs other threads can drive: {@link Controller.lendQueue}. */
   readonly lentQueues?: number;
-  /** Milliseconds after which a command without an answer means that the controller failed. */
+  /** If a command does not complete within this time, the controller has failed. In milliseconds. */
   readonly commandTimeout?: number;
 }
 
-/** NLB counts up to 65,536 blocks, of 512 bytes at least. */
+/** NLB counts up to 65,536 blocks of at least 512 bytes. */
 const MAX_TRANSFER_BYTES = 0x10000 * 512;
-/** For controllers that do not report RTD3E. */
+/** The time limit, in milliseconds, for controllers that do not report RTD3E. */
 const SHUTDOWN_TIMEOUT = 10_000;
 
-/** A queue pair in the hands of another thread. */
+/** A queue pair that is lent to another thread. */
 export interface QueueLoan {
-  /** For {@link borrowQueue} there. */
+  /** The argument of {@link borrowQueue} in the other thread. */
   readonly offer: QueueOffer;
-  /** Takes the queue back, waits until the other thread has let go, and deletes it. */
+  /** Revokes the queue, waits until the other thread has released it, and deletes it. */
   end(): Promise<void>;
 }
 
-/** The first queues are the controller's: admin and I/O, and so are their vectors. */
+/** The controller itself uses the first two queues, admin and I/O, and their vectors. */
 const OWN_QUEUES = 2;
 
 type State = 'starting' | 'live' | 'resetting' | 'failed' | 'closing';
 
 /**
- * Owns the rings, so it is declared after its device and closed before it:
+ * It owns the rings, so declare it after its device. Then it closes before the device:
  *
  *     await using device = await openDevice(address, { addressBits: 64 });
  *     await using controller = await Controller.open(device);
@@ -105,7 +105,7 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
     );
   }
 
-  /** Resets and enables the controller and makes one I/O queue pair. */
+  /** Resets and enables the controller, and makes one I/O queue pair. */
   static async open(device: Device, options: ControllerOptions = {}): Promise<Controller> {
     const controller = new Controller(device, options);
     try {
@@ -122,19 +122,19 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
     return this.#identity;
   }
 
-  /** The active namespaces, ascending. The objects stay the same over a reset. */
+  /** The active namespaces, in ascending order. The objects stay the same after a reset. */
   get namespaces(): readonly Namespace[] {
     return this.#namespaces;
   }
 
-  /** The namespace with this identifier; the first active one without. */
+  /** The namespace with this identifier, or the first active one if you give no identifier. */
   namespace(nsid?: number): Namespace {
     const found = this.#namespaces.find((each) => nsid === undefined || each.nsid === nsid);
     if (found === undefined) throw new RangeError(`There is no active namespace ${nsid ?? ''}`);
     return found;
   }
 
-  /** How many interrupts have arrived, as the eventfds counted them. */
+  /** How many interrupts have arrived, counted by the eventfds. */
   get interrupts(): number {
     return this.#interrupts;
   }
@@ -153,26 +153,26 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
     return new NvmeError(code, `${what}: ${message}`, { cause: this.#failure });
   }
 
-  /** Sends an admin command, its data at the start of `data`; gives dword 0 of the completion. */
+  /** Sends an admin command, with its data at the start of `data`. Returns dword 0 of the completion. */
   async admin(command: Command, data?: DeviceMemory): Promise<number> {
     while (this.#adminQueue.room === 0) await this.#adminQueue.roomAgain();
     return this.#send(this.#adminQueue, command, data);
   }
 
-  /** The same on the I/O queue, for what {@link Namespace} has no method for. */
+  /** The same on the I/O queue, for commands that {@link Namespace} has no method for. */
   async command(command: Command, data?: DeviceMemory): Promise<number> {
     while (this.io.queue.room === 0) await this.io.queue.roomAgain();
     return this.#send(this.io.queue, command, data);
   }
 
   /**
-   * Makes queue pair `id`, from 2 on, for another thread to drive, with memory for its data. It ends when
-   * the controller is reset, shut down or closed. It needs a vector of its own.
+   * Makes queue pair `id` (2 or higher), with memory for its data, for another thread to drive. The loan ends
+   * when the controller is reset, shut down or closed. The queue pair needs its own vector.
    */
   async lendQueue(id: number, dataBytes: number): Promise<QueueLoan> {
     const { queue, listBytes, maxTransferBytes } = this.io;
     const vector = this.#vectors?.vector(id);
-    if (vector === undefined || id < OWN_QUEUES) throw new RangeError(`Queue ${id} is not to lend`);
+    if (vector === undefined || id < OWN_QUEUES) throw new RangeError(`Queue ${id} cannot be lent`);
     const { entries } = queue;
     const [sq, cq, lists, data] = this.#queues.lendMemory(id, entries, listBytes, dataBytes);
     await this.admin(createCompletionQueue(id, entries, id), cq);
@@ -193,7 +193,7 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
     return { offer, end: () => this.#endLoan(id, grant) };
   }
 
-  /** Identify, as a copy of the data. */
+  /** Sends Identify, and returns a copy of its data. */
   async identify(cns: number, nsid = 0): Promise<Uint8Array> {
     using page = this.device.allocDma(IDENTIFY_BYTES);
     await this.admin(identify(cns, nsid), page);
@@ -215,8 +215,8 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
   }
 
   /**
-   * Waits for the commands in flight, deletes the queues and shuts the controller down, so that its
-   * caches are on the medium. It takes no commands afterwards; {@link close} is still needed.
+   * Waits for the commands in flight, deletes the queues and shuts the controller down, so that it
+   * writes its caches to the medium. After that it accepts no commands. You must still call {@link close}.
    */
   async shutdown(): Promise<void> {
     const { queue } = this.io;
@@ -229,7 +229,7 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
     await shutdown(this.registers, rtd3e > 0 ? rtd3e : SHUTDOWN_TIMEOUT);
   }
 
-  /** Shuts the controller down, stops it, then frees what it could reach. */
+  /** Shuts the controller down, stops it, and then frees the memory that it could reach. */
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
@@ -240,14 +240,14 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    // A reset that is under way would go on with memory that is gone.
+    // Wait for a pending reset: it would continue with memory that is freed.
     await this.#starting?.catch(() => {});
     try {
       if (this.#state === 'live') await this.shutdown();
       this.#state = 'closing';
       await this.#stop();
     } catch (error) {
-      // Who used the controller was told of this failure already.
+      // Pending commands have already reported this failure to the caller.
       if (this.#failure === undefined) throw error;
     } finally {
       this.#watchdog.close();
@@ -256,7 +256,7 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
     }
   }
 
-  /** The order of 3.5.1; its step 1, the PCI registers, is the library's and `busMaster`. */
+  /** Follows 3.5.1. The library and `busMaster` do step 1, the PCI registers. */
   async #start(): Promise<void> {
     await this.#stop();
     this.device.busMaster = true;
@@ -268,7 +268,7 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
     this.#state = 'live';
   }
 
-  /** Disables the controller; only then have the commands in flight ended for certain. */
+  /** Disables the controller. Only after that have the commands in flight certainly ended. */
   #stop(): Promise<void> {
     this.#stopping ??= this.#disable().finally(() => {
       this.#stopping = undefined;
@@ -280,12 +280,12 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
     try {
       await disable(this.registers);
     } finally {
-      // Should it not have stopped: without bus master it reaches no memory.
+      // In case it did not stop: without bus master it cannot reach memory.
       quietly(() => {
         this.device.busMaster = false;
       });
       this.#queues.end();
-      // The queues are gone; who drives one is told.
+      // The queues are gone. Revoking the grants tells the threads that drive them.
       for (const grant of this.#loans.values()) grant.revoke();
       this.#loans.clear();
     }
@@ -293,7 +293,7 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
 
   async #endLoan(id: number, grant: Grant): Promise<void> {
     await grant.revoke();
-    // Unless a reset was faster, or somebody else ends it.
+    // A reset, or another call, may have ended this loan already.
     if (this.#loans.get(id) !== grant) return;
     this.#loans.delete(id);
     await this.#deleteQueue(id);
@@ -304,9 +304,9 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
     await this.admin(deleteCompletionQueue(id));
   }
 
-  /** Vector 0 is the admin queue's (fixed by the specification), the next the I/O queue's, if there is one. */
+  /** The admin queue uses vector 0 (the specification says so), the I/O queue vector 1 if there is one. */
   #listen(): void {
-    // A reset of the device closes them, a controller level reset does not.
+    // A reset of the device closes the vectors. A controller level reset does not.
     if (this.#vectors?.closed === false) return;
     const queues = OWN_QUEUES + this.#options.lentQueues;
     this.#vectors = armVectors(this.device, this.#interruptType, queues);
@@ -324,7 +324,7 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
     return admin;
   }
 
-  /** With data of no more than one page: PRP1 alone says where it is. */
+  /** The data must fit in one page: only PRP1 points to it. */
   #send(queue: QueuePair, command: Command, data: DeviceMemory | undefined): Promise<number> {
     const pointer = emptyDataPointer();
     pointer.prp1Low = data?.low(0) ?? 0;
@@ -338,7 +338,7 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
     });
   }
 
-  /** The commands in flight end when the controller has stopped: until then it has their memory. */
+  /** The commands in flight end only when the controller has stopped: until then it owns their memory. */
   #failed(failure: NvmeError): void {
     if (this.#failure !== undefined) return;
     this.#failure = failure;
@@ -363,7 +363,7 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
     return namespaces;
   }
 
-  /** Steps 7 to 10 of 3.5.1: how many queues, then the completion queue before its submitter. */
+  /** Steps 7 to 10 of 3.5.1: sets the number of queues, then makes the completion queue and its submission queue. */
   async #createIoQueue(): Promise<void> {
     const pairs = 1 + this.#options.lentQueues;
     await this.admin(setNumberOfQueues(pairs, pairs));
@@ -381,13 +381,13 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
   }
 }
 
-/** Waits until a queue has no command in flight; the watchdog sees to it that this ends. */
+/** Waits until a queue has no command in flight. The watchdog limits this wait. */
 async function drain(queue: QueuePair): Promise<void> {
   queue.ring();
   while (queue.inFlight > 0) await queue.roomAgain();
 }
 
-/** For cleaning up after a failure, which is what the caller is told of. */
+/** Ignores errors of a clean-up step: the caller gets the failure that came before it. */
 function quietly(step: () => void): void {
   try {
     step();

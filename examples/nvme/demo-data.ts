@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The demo's data: 64 MiB that look random and that a seed makes again.
+// The data of the demo: 64 MiB that look random. The same seed always makes the same data.
 import { createCipheriv, createHash } from 'node:crypto';
 
 export const DEMO_BYTES = 64 * 2 ** 20;
-/** The data is made, compared and reported in pieces of this size. */
+/** The demo makes, compares and reports the data in pieces of this size. */
 export const PIECE_BYTES = 4 * 2 ** 20;
 
 /** The pieces of the data for a seed, in order: the key stream of AES-128 in counter mode. */
@@ -28,7 +28,7 @@ export function isZero(data: Uint8Array): boolean {
   return true;
 }
 
-/** Where `data` first differs from what the seed makes; undefined when it does not. */
+/** The first position where `data` differs from the data of the seed, or undefined. */
 export function firstDifference(seed: number, data: Uint8Array): number | undefined {
   let at = 0;
   for (const expected of seededPieces(seed)) {

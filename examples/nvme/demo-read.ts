@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Shows: the second half of `npm run demo`: reads the 64 MiB back into zeroed memory and compares.
-// Needs: what demo-write.js wrote with the same seed, and root.
+// Shows: the second half of `npm run demo`: reads the 64 MiB back into zeroed memory and compares them.
+// Needs: the data that demo-write.js wrote with the same seed, and root.
 // Run:   node dist/examples/nvme/demo-read.js --address ADDRESS [--seed N]
-// Prints `read BYTES bytes sha256=HEX`; ends with 1, naming the place, when a byte differs.
+// Prints `read BYTES bytes sha256=HEX`. If a byte differs, prints its position and ends with 1.
 import { firstDifference, isZero, sha256 } from './demo-data.js';
 import { runStep, timePieces } from './demo-step.js';
 
@@ -14,7 +14,7 @@ await runStep('read', async (namespace, memory, seed) => {
   const at = firstDifference(seed, memory.u8);
   if (at !== undefined) {
     const where = `byte ${at} (LBA ${Math.floor(at / namespace.blockBytes)})`;
-    console.error(`demo: what was read differs from what seed ${seed} makes, first at ${where}`);
+    console.error(`demo: the data read differs from the data of seed ${seed}, first at ${where}`);
     process.exitCode = 1;
   }
   return { sha256: sha256(memory.u8), seconds };

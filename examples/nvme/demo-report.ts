@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the demo's two processes tell, and how it is printed. In the test machine the host listens
-// and prints one summary of both; elsewhere each prints its own.
+// What the two processes of the demo report, and how it is printed. In the test machine, the host
+// prints one summary of both. On other machines, each process prints its own.
 import { appendFileSync } from 'node:fs';
 
 /** What one of the processes did. */
@@ -8,7 +8,7 @@ export interface DemoStep {
   readonly step: 'write' | 'read';
   readonly bytes: number;
   readonly sha256: string;
-  /** Of the transfer alone, with the flush of a write. */
+  /** The time of the transfer alone. It includes the flush after a write. */
   readonly seconds: number;
   readonly interrupts: number;
   readonly kernel: string;
@@ -16,17 +16,17 @@ export interface DemoStep {
   readonly group: number | undefined;
 }
 
-/** How far a process has come, for a terminal. */
+/** The progress of a process, for a terminal. */
 export interface DemoProgress {
   readonly doing: string;
   readonly done: number;
   readonly total: number;
 }
 
-/** The environment variable that names the file the host listens to. */
+/** The file that the host reads; an environment variable names it. */
 const LISTENER = process.env.VFIO_VM_RESULTS;
 
-/** Whether this runs in the test machine, whose disk is there to be overwritten. */
+/** Whether this runs in the test machine, whose disk may be overwritten. */
 export const inTestMachine = LISTENER !== undefined;
 
 export function report(step: DemoStep): void {
@@ -38,12 +38,12 @@ export function reportProgress(progress: DemoProgress): void {
   if (LISTENER !== undefined) appendFileSync(LISTENER, `${JSON.stringify(progress)}\n`);
 }
 
-/** Whether both processes reported, and what was read is not what was written. */
+/** Whether both processes reported, and the data read differs from the data written. */
 export function differ([written, read]: readonly DemoStep[]): boolean {
   return written !== undefined && read !== undefined && written.sha256 !== read.sha256;
 }
 
-/** The lines that follow what the processes printed themselves. */
+/** The lines after the output of the processes themselves. */
 export function summary(steps: readonly DemoStep[]): string[] {
   const interrupts = steps.reduce((sum, step) => sum + step.interrupts, 0);
   const last = steps.at(-1);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What both processes of the demo do around their transfer.
+// What both processes of the demo share: opening the controller, and reporting the transfer.
 import { readlinkSync } from 'node:fs';
 import { release } from 'node:os';
 import { basename } from 'node:path';
@@ -11,7 +11,7 @@ import { type DemoStep, inTestMachine, report, reportProgress } from './demo-rep
 import type { Namespace } from './namespace.js';
 import { identityTable } from './table.js';
 
-/** One process's part: it moves 64 MiB between `memory` and the namespace, starting at LBA 0. */
+/** The work of one process: it moves 64 MiB between `memory` and the namespace, starting at LBA 0. */
 export type Transfer = (
   namespace: Namespace,
   memory: DmaBuffer,
@@ -20,7 +20,7 @@ export type Transfer = (
 
 const NVME_CLASS = 0x010802;
 
-/** Opens the controller with 64 MiB of zeroed memory, lets `transfer` work, and reports. */
+/** Opens the controller, allocates 64 MiB of zeroed memory, runs `transfer`, and reports the result. */
 export async function runStep(step: DemoStep['step'], transfer: Transfer): Promise<void> {
   const { values } = parseArgs({
     options: { seed: { type: 'string', default: '1' }, address: { type: 'string' } },
@@ -28,7 +28,7 @@ export async function runStep(step: DemoStep['step'], transfer: Transfer): Promi
   const address = values.address ?? (await testController());
 
   await using _binding = await bindDevice(address);
-  await using device = await openDevice(address, { addressBits: 64 }); // as NVMe's pointers have
+  await using device = await openDevice(address, { addressBits: 64 }); // NVMe pointers have 64 bits
   await using controller = await Controller.open(device);
   using memory = device.allocDma(DEMO_BYTES);
   if (step === 'write') console.log(identityTable(controller));
@@ -43,7 +43,7 @@ export async function runStep(step: DemoStep['step'], transfer: Transfer): Promi
   });
 }
 
-/** The test machine's controller. Anywhere else nobody's disk is overwritten unasked. */
+/** The controller of the test machine. On any other machine, the user must name the disk to overwrite. */
 export async function testController(): Promise<string> {
   if (!inTestMachine) {
     throw new Error(
@@ -56,7 +56,7 @@ export async function testController(): Promise<string> {
   return controller.address;
 }
 
-/** Calls `move` for each piece of the data and says how far it is; gives the seconds it took. */
+/** Calls `move` for each piece of the data and reports progress. Returns the seconds it took. */
 export async function timePieces(
   doing: string,
   move: (offset: number, bytes: number) => Promise<void>,
@@ -69,7 +69,7 @@ export async function timePieces(
   return (performance.now() - start) / 1000;
 }
 
-/** Read from sysfs while the device is open: what really drives it. */
+/** The driver and group that sysfs shows while the device is open. */
 function hostOf(device: Device): Pick<DemoStep, 'kernel' | 'driver' | 'group'> {
   const path = `/sys/bus/pci/devices/${device.address}`;
   return {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Shows: the first half of `npm run demo`: 64 MiB from a seed, written to the start of a namespace.
-// Needs: an NVMe controller whose content may be lost, behind an IOMMU, and root.
+// Shows: the first half of `npm run demo`: writes 64 MiB, made from a seed, to the start of a namespace.
+// Needs: an NVMe controller behind an IOMMU whose data may be lost, and root.
 // Run:   node dist/examples/nvme/demo-write.js --address ADDRESS [--seed N]
 // Prints the controller's identity and `wrote BYTES bytes sha256=HEX`.
 import { DEMO_BYTES, seededPieces, sha256 } from './demo-data.js';
@@ -19,7 +19,7 @@ await runStep('write', async (namespace, memory, seed) => {
   await timePieces('writing', (offset, bytes) =>
     namespace.write(offset / namespace.blockBytes, memory, offset, bytes),
   );
-  // Without it the data may still be in a cache of the controller.
+  // Without a flush, the data may still be in a cache of the controller.
   await namespace.flush();
   return { sha256: hash, seconds: (performance.now() - start) / 1000 };
 });

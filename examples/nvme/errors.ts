@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the driver throws.
+// The errors that the driver throws.
 import { doNotRetry, type Status, statusName } from './status.js';
 
 export type NvmeErrorCode =

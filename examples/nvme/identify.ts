@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What Identify answers (NVMe Base Specification 2.0, 5.17.2; NVM Command Set 1.0, 4.1.5).
-// These functions take a copy of the data: the device could change the original as they read it.
+// Parses the data that Identify returns (NVMe Base Specification 2.0, 5.17.2; NVM Command Set 1.0, 4.1.5).
+// Pass a copy of the data to these functions: the device could change the original while they read it.
 
 export interface ControllerIdentity {
   /** PCI Vendor ID. */
@@ -15,22 +15,22 @@ export interface ControllerIdentity {
   readonly fr: string;
   /** IEEE OUI Identifier. */
   readonly ieee: number;
-  /** Maximum Data Transfer Size: 2 ^ mdts pages of CAP.MPSMIN; 0 is no limit. */
+  /** Maximum Data Transfer Size: 2 ^ mdts pages of CAP.MPSMIN; 0 means no limit. */
   readonly mdts: number;
   /** Controller ID. */
   readonly cntlid: number;
   /** Version, as the register VS. */
   readonly ver: number;
-  /** RTD3 Entry Latency in microseconds: how long a shutdown may take; 0 is not reported. */
+  /** RTD3 Entry Latency in microseconds: how long a shutdown may take; 0 means not reported. */
   readonly rtd3e: number;
   /** Number of Namespaces. */
   readonly nn: number;
-  /** Volatile Write Cache: bit 0 set when there is one. */
+  /** Volatile Write Cache: bit 0 is set if there is one. */
   readonly vwc: number;
   /** Required (bits 3:0) and maximum submission queue entry size, powers of two. */
   readonly sqes: number;
   readonly cqes: number;
-  /** Total NVM Capacity in bytes; 0 is not reported. */
+  /** Total NVM Capacity in bytes; 0 means not reported. */
   readonly tnvmcap: bigint;
   /** NVM Subsystem NVMe Qualified Name. */
   readonly subnqn: string;
@@ -73,7 +73,7 @@ export function parseController(data: Uint8Array): ControllerIdentity {
 export function parseNamespace(nsid: number, data: Uint8Array): NamespaceIdentity {
   const view = viewOf(data);
   const flbas = view.getUint8(26);
-  // Bits 6:5 are the upper bits of the format's index; they are zero where there are 16 or fewer.
+  // Bits 6:5 are the upper bits of the format index. They are zero if there are 16 formats or fewer.
   const format = (flbas & 0xf) | ((flbas >> 1) & 0x30);
   const lbaf = 128 + 4 * format;
   const lbads = view.getUint8(lbaf + 2);
@@ -87,7 +87,7 @@ export function parseNamespace(nsid: number, data: Uint8Array): NamespaceIdentit
   };
 }
 
-/** The active namespace list: ascending identifiers, ended by a zero. */
+/** The active namespace list: ascending identifiers, and a zero at the end. */
 export function parseNamespaceList(data: Uint8Array): number[] {
   const view = viewOf(data);
   const ids: number[] = [];
@@ -99,14 +99,14 @@ export function parseNamespaceList(data: Uint8Array): number[] {
   return ids;
 }
 
-/** A value of VS or VER as people write it: `1.4`, `1.2.1`. */
+/** A value of VS or VER in the usual notation: `1.4`, `1.2.1`. */
 export function versionText(version: number): string {
   const tertiary = version & 0xff;
   const text = `${version >>> 16}.${(version >>> 8) & 0xff}`;
   return tertiary === 0 ? text : `${text}.${tertiary}`;
 }
 
-/** Strings are ASCII, padded with spaces (or zeros: SUBNQN); what is not printable becomes a dot. */
+/** Strings are ASCII, padded with spaces (SUBNQN: zeros). An unprintable character becomes a dot. */
 function ascii(data: Uint8Array, from: number, to: number): string {
   const text = String.fromCharCode(...data.subarray(from, to));
   return text.replace(/[\0 ]+$/, '').replace(/[^\x20-\x7e]/g, '.');

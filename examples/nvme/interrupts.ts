@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-// How the controller announces completions: which type of interrupt, and how many vectors of it.
+// Chooses how the controller announces completions: the type of interrupt, and the number of vectors.
 import { type Device, type InterruptSet, type InterruptType, VfioError } from 'vfio';
 import { NvmeError } from './errors.js';
 
-/** The best first: messages carry the vector, INTx is one line for all. */
+/** The best type first: a message names its vector, but INTx is one line for all queues. */
 const TYPES: readonly InterruptType[] = ['msix', 'msi', 'intx'];
 
 type Interrupting = Pick<Device, 'address' | 'interruptInfo' | 'enableInterrupts'>;
 
-/** Arms a vector for each queue, or one for all; of the best type where none is wanted. */
+/** Arms a vector for each queue, or one for all. Uses the best type unless `wanted` names one. */
 export function armVectors(device: Interrupting, wanted?: InterruptType, queues = 2): InterruptSet {
   const countOf = (type: InterruptType) => device.interruptInfo(type).count;
   const type = wanted ?? TYPES.find((each) => countOf(each) > 0);
@@ -20,7 +20,7 @@ export function armVectors(device: Interrupting, wanted?: InterruptType, queues 
   try {
     return device.enableInterrupts(type, { count: Math.min(queues, countOf(type)) });
   } catch (error) {
-    // The device has them, the host has not: MSI without interrupt remapping gets one.
+    // The device has enough vectors but the host does not: MSI without interrupt remapping gets one.
     if (!(error instanceof VfioError && error.code === 'ERR_VFIO_UNSUPPORTED')) throw error;
     return device.enableInterrupts(type, { count: 1 });
   }

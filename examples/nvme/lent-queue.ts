@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// An I/O queue pair that another thread drives. The controller's thread makes it, because that takes admin
-// commands, and grants its parts; the other one submits and completes.
+// An I/O queue pair that another thread drives. The controller's thread creates the queue pair with admin
+// commands and grants its parts. The other thread submits commands and handles completions.
 import { type AdoptedDevice, adopt, type DmaBuffer, VfioError } from 'vfio';
 import { NvmeStatusError } from './errors.js';
 import type { NamespaceIdentity } from './identify.js';
@@ -8,9 +8,9 @@ import { Namespace } from './namespace.js';
 import { QueuePair } from './queue.js';
 import { doorbells } from './registers.js';
 
-/** What the other thread is sent (`postMessage`, `workerData`). */
+/** The message to the other thread (`postMessage`, `workerData`). */
 export interface QueueOffer {
-  /** Of a grant of BAR 0, the queue's vector, and its memory: both rings, PRP lists, data. */
+  /** Token of a grant with BAR 0, the queue's vector, and its memory: both rings, PRP lists, data. */
   readonly token: string;
   readonly id: number;
   readonly entries: number;
@@ -22,16 +22,16 @@ export interface QueueOffer {
   readonly identity: NamespaceIdentity;
 }
 
-/** A lent queue in the thread that drives it. */
+/** A borrowed queue, in the thread that drives it. */
 export interface BorrowedQueue {
-  /** Its `close` says that the queue was taken back; closing it gives the queue back. */
+  /** It emits `close` when the owner revokes the queue. Close it to give the queue back. */
   readonly device: AdoptedDevice;
   readonly namespace: Namespace;
-  /** What reads and writes use. */
+  /** The memory for reads and writes. */
   readonly data: DmaBuffer;
 }
 
-/** In that thread. */
+/** Call this in the thread that drives the queue. */
 export function borrowQueue(offer: QueueOffer): BorrowedQueue {
   const device = adopt(offer.token);
   const [sq, cq, lists, data] = device.memory as [DmaBuffer, DmaBuffer, DmaBuffer, DmaBuffer];
@@ -54,7 +54,7 @@ export function borrowQueue(offer: QueueOffer): BorrowedQueue {
   return { device, namespace: new Namespace(owner, offer.identity), data };
 }
 
-/** Between the revocation and this thread's hearing of it the doorbells throw; `close` is about to follow. */
+/** After a revocation the doorbells throw at once; this thread's `close` event follows a little later. */
 function pollUnlessTakenBack(queue: QueuePair): void {
   try {
     while (queue.poll() === queue.entries);

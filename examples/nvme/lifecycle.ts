@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Disabling, enabling and shutting down a controller through CC and CSTS
+// Disables, enables and shuts down a controller through its registers CC and CSTS
 // (NVMe Base Specification 2.0, 3.5.1, 3.6.1, 3.7.2).
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CQE_DWORDS, SQE_DWORDS } from './commands.js';
@@ -17,14 +17,14 @@ import {
   SHST_COMPLETE,
 } from './registers.js';
 
-/** A register that reads all ones is not there any more. */
+/** If a register reads all ones, the device is gone. */
 const GONE = 0xffff_ffff;
 
-/** A controller level reset: CC.EN to 0, then CSTS.RDY is 0 once the controller touches nothing. */
+/** A controller level reset: clears CC.EN, and waits until CSTS.RDY is 0. Then the controller accesses no memory. */
 export async function disable(registers: Registers): Promise<void> {
   const cc = Number(registers.read('CC'));
   if (field(cc, CC.EN) === 1) {
-    // EN may not be cleared before a previous enabling has finished (3.1.3.5), or has failed.
+    // EN must not be cleared before a previous enable has finished (3.1.3.5) or failed.
     const settled = (csts: number) => field(csts, CSTS.RDY) === 1 || field(csts, CSTS.CFS) === 1;
     await waitFor(registers, settled, readyTimeout(registers), 'become ready');
     registers.write('CC', (cc & ~1) >>> 0);
@@ -33,7 +33,7 @@ export async function disable(registers: Registers): Promise<void> {
   await waitFor(registers, stopped, readyTimeout(registers), 'stop');
 }
 
-/** Steps 3 to 5 of 3.5.1: admin queues, settings, CC.EN. The controller must be disabled. */
+/** Steps 3 to 5 of 3.5.1: sets the admin queues, the settings and CC.EN. The controller must be disabled. */
 export async function enable(registers: Registers, admin: QueuePair): Promise<void> {
   requireSupport(registers);
   const size = admin.entries - 1;
@@ -55,7 +55,7 @@ function ready(csts: number): boolean {
   return field(csts, CSTS.RDY) === 1;
 }
 
-/** A normal shutdown: caches reach the medium (3.6.1). `limit` in milliseconds. */
+/** A normal shutdown: the controller writes its caches to the medium (3.6.1). `limit` is in milliseconds. */
 export async function shutdown(registers: Registers, limit: number): Promise<void> {
   const cc = Number(registers.read('CC'));
   const others = cc & ~compose([CC.SHN, 3]);
@@ -67,7 +67,7 @@ export async function shutdown(registers: Registers, limit: number): Promise<voi
   await waitFor(registers, finished, limit, 'shut down');
 }
 
-/** CAP.TO, which counts in halves of a second. */
+/** CAP.TO in milliseconds; the register counts in units of 500 ms. */
 function readyTimeout(registers: Registers): number {
   return Math.max(1, registers.get('CAP', CAP.TO)) * 500;
 }

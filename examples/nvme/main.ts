@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Shows: an NVMe controller driven from TypeScript: reset, enable, identify, and with --write I/O.
-// Needs: an NVMe controller behind an IOMMU that nothing uses, and the rights to bind it (root).
+// Shows: an NVMe controller driven from TypeScript: reset, enable, identify, and I/O with --write.
+// Needs: an unused NVMe controller behind an IOMMU, and the right to bind it (root).
 // Run:   node dist/examples/nvme/main.js [ADDRESS] [--write]     or: npm run example:nvme
-// Prints the identity of the controller and its namespaces, and how what was written compared.
+// Prints the identity of the controller and its namespaces, and whether it read back what it wrote.
 import { randomFillSync } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { bindDevice, listDevices, openDevice } from 'vfio';
@@ -20,16 +20,16 @@ const { values, positionals } = parseArgs({
 const address = positionals[0] ?? (await listDevices({ classCode: NVME_CLASS }))[0]?.address;
 if (address === undefined) throw new Error('There is no NVMe controller on this machine');
 
-// Closed in the opposite order: the controller is shut down while its device is still open.
+// These close in the opposite order, so the controller shuts down while its device is still open.
 await using _binding = await bindDevice(address);
-await using device = await openDevice(address, { addressBits: 64 }); // as NVMe's pointers have
+await using device = await openDevice(address, { addressBits: 64 }); // NVMe pointers have 64 bits
 await using controller = await Controller.open(device);
 
 console.log(identityTable(controller));
 if (values.write) await tryScratchArea(controller.namespace());
 console.log(`${controller.interrupts} interrupts`);
 
-/** Writes the last MiB of a namespace, reads it back, and restores what was there. */
+/** Writes the last MiB of a namespace, reads it back, and restores the previous data. */
 async function tryScratchArea(namespace: Namespace): Promise<void> {
   const lba = Number(namespace.identity.nsze) - SCRATCH_BYTES / namespace.blockBytes;
   using before = device.allocDma(SCRATCH_BYTES);

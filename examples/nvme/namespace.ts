@@ -7,33 +7,33 @@ import { type DeviceMemory, describe, emptyDataPointer } from './prp.js';
 import type { Done, QueuePair } from './queue.js';
 import { type Status, SUCCESS } from './status.js';
 
-/** The I/O queue pair with what its commands need. */
+/** An I/O queue pair, and the memory and limits for its commands. */
 export interface IoPath {
   readonly queue: QueuePair;
-  /** PRP lists: each command identifier has `listBytes` of its own here. */
+  /** Memory for PRP lists: each command identifier has its own `listBytes` here. */
   readonly lists: DeviceMemory;
   readonly listBytes: number;
-  /** A power of two, and no more blocks than NLB can say. */
+  /** A power of two, and no more blocks than NLB can express. */
   readonly maxTransferBytes: number;
 }
 
-/** What a namespace asks of its controller. */
+/** What a namespace needs from its controller. */
 export interface NamespaceOwner {
-  /** Throws while the controller takes no commands. */
+  /** Throws while the controller does not accept commands. */
   readonly io: IoPath;
-  /** The error for a command that ended with this status. */
+  /** Makes the error for a command that ended with this status. */
   errorOf(what: string, status: Status): NvmeError;
 }
 
 /**
- * Two ways to the same commands. `submitRead` and its like put one command into the queue and call
- * back, allocating nothing; `ring` then tells the controller. `read` and its like give a promise
- * and split what is too long for one command.
+ * The same commands exist in two forms. `submitRead`, `submitWrite` and `submitFlush` put one command
+ * into the queue, call back when it ends, and allocate nothing; call `ring` to tell the controller.
+ * `read`, `write` and `flush` return a promise, and split transfers that are too long for one command.
  *
- * The memory of a command belongs to the controller until the command has ended.
+ * The controller owns the memory of a command until the command has ended.
  */
 export class Namespace {
-  /** As the controller reported it when it was last started. */
+  /** As the controller reported it at its last start. */
   identity: NamespaceIdentity;
   readonly #owner: NamespaceOwner;
   readonly #pointer = emptyDataPointer();
@@ -47,7 +47,7 @@ export class Namespace {
     return this.identity.nsid;
   }
 
-  /** Bytes of a logical block. */
+  /** The size of a logical block in bytes. */
   get blockBytes(): number {
     return this.identity.blockBytes;
   }
@@ -56,7 +56,7 @@ export class Namespace {
     return this.identity.nsze * BigInt(this.identity.blockBytes);
   }
 
-  /** The longest read or write that is one command. */
+  /** The longest read or write that fits in one command, in bytes. */
   get maxTransferBytes(): number {
     return this.#owner.io.maxTransferBytes;
   }
@@ -66,7 +66,7 @@ export class Namespace {
     return this.#owner.io.queue.room;
   }
 
-  /** Reads `bytes` from block `lba` on into `memory` at `offset`: one command. */
+  /** Reads `bytes`, starting at block `lba`, into `memory` at `offset`, with one command. */
   submitRead(lba: number, memory: DeviceMemory, offset: number, bytes: number, done: Done): void {
     this.#check(lba, memory, offset, bytes);
     this.#submit(NvmOpcode.READ, lba, memory, offset, bytes, done);
@@ -77,7 +77,7 @@ export class Namespace {
     this.#submit(NvmOpcode.WRITE, lba, memory, offset, bytes, done);
   }
 
-  /** Puts what was written before on the medium. */
+  /** Makes the controller write its cached data to the medium. */
   submitFlush(done: Done): void {
     this.#pointer.prp1Low = 0;
     this.#pointer.prp1High = 0;
@@ -86,7 +86,7 @@ export class Namespace {
     this.#owner.io.queue.submit(NvmOpcode.FLUSH, this.nsid, this.#pointer, 0, 0, 0, done);
   }
 
-  /** Tells the controller of the submitted commands. */
+  /** Tells the controller about the submitted commands. */
   ring(): void {
     this.#owner.io.queue.ring();
   }
@@ -142,7 +142,7 @@ export class Namespace {
       }
       this.ring();
     } finally {
-      // Also when a part failed: until the others have ended, the memory is the controller's.
+      // Wait even if one part failed: the controller owns the memory until the other parts have ended.
       await commands.settled();
     }
     if (commands.status === SUCCESS) return;
@@ -151,8 +151,8 @@ export class Namespace {
   }
 
   /**
-   * Waits for a completion. What was submitted is announced first, or there would be none. The
-   * caller looks again: another may have taken the slot by the time it runs.
+   * Waits for a completion. It rings first, because without that the controller completes nothing. The
+   * caller must check again: another command may have taken the free slot before the caller runs.
    */
   #someRoom(): Promise<void> {
     this.ring();
@@ -161,7 +161,7 @@ export class Namespace {
 
   #check(lba: number, memory: DeviceMemory, offset: number, bytes: number): void {
     const { blockBytes, metadataBytes } = this.identity;
-    // LBADS below 9 is reserved; it would let NLB pass its 16 bits.
+    // LBADS below 9 is reserved. With it, NLB could exceed its 16 bits.
     if (metadataBytes !== 0 || blockBytes < 512) {
       const format = `blocks of ${blockBytes} bytes with ${metadataBytes} of metadata`;
       throw new NvmeError('ERR_NVME_UNSUPPORTED', `Namespace ${this.nsid} has ${format}`);
@@ -172,10 +172,10 @@ export class Namespace {
     if (bytes <= 0 || bytes % blockBytes !== 0) {
       throw new RangeError(`Expected a multiple of ${blockBytes} bytes but received ${bytes}`);
     }
-    // PRPs address dwords (4.1.1).
+    // PRPs are dword addresses (4.1.1).
     if (offset < 0 || offset % 4 !== 0 || offset + bytes > memory.byteLength) {
       throw new RangeError(
-        `${bytes} bytes at ${offset} are not in the memory, or not aligned to 4`,
+        `${bytes} bytes at ${offset} lie outside the memory, or are not aligned to 4`,
       );
     }
   }
@@ -200,7 +200,7 @@ export class Namespace {
   }
 }
 
-/** The commands of one promise: how many are in flight, and the first error among them. */
+/** The commands of one promise: the number in flight, and the first error among them. */
 class Commands {
   count = 0;
   status: Status = SUCCESS;
@@ -211,7 +211,7 @@ class Commands {
     if (--this.count === 0) this.#resolve?.();
   };
 
-  /** Resolves when none is in flight. */
+  /** Resolves when no command is in flight. */
   settled(): Promise<void> {
     return new Promise((resolve) => {
       this.#resolve = resolve;

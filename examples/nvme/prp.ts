@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: MIT
-// Physical Region Pages: how a command says where its data is (NVMe Base Specification 2.0, 4.1.1).
-// An entry is the 64-bit address of a page; only the first may point into the middle of its page.
+// Physical Region Pages: how a command tells the controller where its data is (NVMe Base Specification 2.0, 4.1.1).
+// An entry is the 64-bit address of a page. Only the first entry may point into the middle of its page.
 
 /** The driver uses 4 KiB pages (CC.MPS = 0), the size every controller on PCs supports. */
 export const PAGE_BYTES = 4096;
 const ENTRIES_PER_PAGE = PAGE_BYTES / 8;
 
-/** Memory the device reaches; a `DmaBuffer` of the library is one. */
+/** Memory that the device reaches, such as a `DmaBuffer` of the library. */
 export interface DeviceMemory {
   readonly byteLength: number;
   readonly u32: Uint32Array;
   /** The low 32 bits of the address the device uses for the byte at `offset`. */
   low(offset: number): number;
-  /** The high 32 bits of it. */
+  /** The high 32 bits of that address. */
   high(offset: number): number;
 }
 
-/** A command's DPTR field. One object is filled again and again, to allocate nothing per command. */
+/** The DPTR field of a command. The driver reuses one object, so that it allocates nothing per command. */
 export interface DataPointer {
   prp1Low: number;
   prp1High: number;
@@ -28,18 +28,18 @@ export function emptyDataPointer(): DataPointer {
   return { prp1Low: 0, prp1High: 0, prp2Low: 0, prp2High: 0 };
 }
 
-/** How many list pages a transfer of up to `bytes` needs, wherever in a page it starts. */
+/** How many list pages a transfer of up to `bytes` needs, if it can start anywhere in a page. */
 export function listPagesFor(bytes: number): number {
-  // The entries beside the one in PRP1, when the data starts in the middle of a page.
+  // The number of entries besides PRP1, if the data starts in the middle of a page.
   const entries = Math.ceil(bytes / PAGE_BYTES);
   if (entries <= 1) return 0;
-  // Each list page but the last gives its last slot to the pointer to the next page.
+  // The last slot of each list page, except in the last page, points to the next list page.
   return Math.ceil((entries - 1) / (ENTRIES_PER_PAGE - 1));
 }
 
 /**
- * Describes `bytes` of `data` from `offset`. Up to two pages fit in PRP1 and PRP2; for more, PRP2
- * points to a list, written to the pages of `list` from `listOffset` on.
+ * Describes `bytes` of `data`, starting at `offset`. Up to two pages fit in PRP1 and PRP2. For more
+ * pages, PRP2 points to a list, which is written to `list`, starting at `listOffset`.
  */
 export function describe(
   pointer: DataPointer,
@@ -77,7 +77,7 @@ function writeList(
   for (let page = from; page < end; page += PAGE_BYTES) {
     const lastSlot = (at + 8) % PAGE_BYTES === 0;
     if (lastSlot && page + PAGE_BYTES < end) {
-      // More entries than this page has room for: its last slot points to the next list page.
+      // There are more entries than fit in this page, so its last slot points to the next list page.
       putAddress(list, at, list, at + 8);
       at += 8;
     }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-// A queue pair: a ring of commands to the controller, a ring of completions back
-// (NVMe Base Specification 2.0, 3.3). Nothing is allocated per command.
+// A queue pair: a ring of commands to the controller, and a ring of completions from the controller
+// (NVMe Base Specification 2.0, 3.3). It allocates nothing per command.
 import type { Doorbell } from 'vfio';
 import { type Command, CQE_DWORDS, putCommand, SQE_DWORDS } from './commands.js';
 import type { DataPointer, DeviceMemory } from './prp.js';
 import { ABORTED_BY_HOST, type Status } from './status.js';
 
-/** Called once per command: its status and dword 0 of its completion. It must not throw. */
+/** Called once per command, with its status and dword 0 of its completion. It must not throw. */
 export type Done = (status: Status, result: number) => void;
 
-/** How a queue pair tells the controller of a new tail or head. */
+/** The doorbells that tell the controller about a new tail or head. */
 export interface Doorbells {
   readonly tail: Pick<Doorbell, 'write'>;
   readonly head: Pick<Doorbell, 'write'>;
@@ -17,7 +17,7 @@ export interface Doorbells {
 
 export interface QueueOptions {
   readonly id: number;
-  /** Slots of either ring. One always stays empty: a full ring would look like an empty one. */
+  /** Slots of each ring. One slot always stays empty, because a full ring would look like an empty one. */
   readonly entries: number;
   readonly sq: DeviceMemory;
   readonly cq: DeviceMemory;
@@ -25,9 +25,9 @@ export interface QueueOptions {
 }
 
 /**
- * One submission queue and the completion queue it completes to, of the same size. There are fewer
- * command identifiers than slots, so neither ring can overflow and the head that completions
- * report (SQHD) need not be followed.
+ * A submission queue and its completion queue, of the same size. There are fewer command identifiers
+ * than slots, so neither ring can overflow. For the same reason the driver does not need the head that
+ * completions report (SQHD).
  */
 export class QueuePair {
   readonly id: number;
@@ -35,7 +35,7 @@ export class QueuePair {
   /** The memory of the rings. */
   readonly sq: DeviceMemory;
   readonly cq: DeviceMemory;
-  /** Completions that named no command in flight. They were ignored. */
+  /** Completions that named a command which is not in flight. The driver ignored them. */
   unknown = 0;
 
   readonly #sq: Uint32Array;
@@ -44,7 +44,7 @@ export class QueuePair {
   readonly #done: (Done | undefined)[];
   /** For each command in flight, the tick of {@link age} at which it was submitted. */
   readonly #started: Uint32Array;
-  /** Free command identifiers, oldest first: a late completion should not meet a new owner. */
+  /** Free command identifiers, oldest first, so that a late completion rarely meets a new command. */
   readonly #free: Uint16Array;
   #freeHead = 0;
   #freeCount: number;
@@ -53,7 +53,7 @@ export class QueuePair {
   #announcedTail = 0;
   #head = 0;
   #announcedHead = 0;
-  /** What the phase bit of a new completion is; the controller flips it at each turn (3.3.3.2.1). */
+  /** The phase bit of a new completion. The controller flips it each time the ring wraps (3.3.3.2.1). */
   #phase = 1;
   #waiting: (() => void)[] = [];
 
@@ -65,7 +65,7 @@ export class QueuePair {
     this.#sq = sq.u32.subarray(0, entries * SQE_DWORDS);
     this.#cq = cq.u32.subarray(0, entries * CQE_DWORDS);
     this.#sq.fill(0);
-    // All phase bits zero: nothing has been completed.
+    // All phase bits are zero: there are no completions yet.
     this.#cq.fill(0);
     this.#doorbells = doorbells;
     const commands = entries - 1;
@@ -84,14 +84,14 @@ export class QueuePair {
     return this.#done.length - this.#freeCount;
   }
 
-  /** The identifier that the next {@link submit} is going to use. */
+  /** The identifier that the next {@link submit} will use. */
   get nextCid(): number {
     return this.#free[this.#freeHead] as number;
   }
 
   /**
-   * Puts a command into the next slot. The controller sees it after {@link ring}, one doorbell for
-   * any number of commands. There must be {@link room}.
+   * Puts a command into the next slot. The controller sees it after {@link ring}: one doorbell write is
+   * enough for any number of commands. There must be {@link room}.
    */
   submit(
     opcode: number,
@@ -113,30 +113,30 @@ export class QueuePair {
     this.#tail = next(this.#tail, this.entries);
   }
 
-  /** The same for a command as an object; for what is not sent a million times a second. */
+  /** The same for a command object. It is slower, so use it for commands that are sent rarely. */
   submitCommand(command: Command, data: DataPointer, done: Done): void {
     const { opcode, nsid = 0, cdw10 = 0, cdw11 = 0, cdw12 = 0 } = command;
     this.submit(opcode, nsid, data, cdw10, cdw11, cdw12, done);
   }
 
-  /** Tells the controller of the commands submitted since the last time. */
+  /** Tells the controller about the commands submitted since the last call. */
   ring(): void {
-    // Writing the same value twice is an error of its own (Invalid Doorbell Write Value, 5.2).
+    // Writing the same value twice is an error (Invalid Doorbell Write Value, 5.2).
     if (this.#tail === this.#announcedTail) return;
     this.#announcedTail = this.#tail;
     this.#doorbells.tail.write(this.#tail);
   }
 
   /**
-   * Takes the completions that have arrived and calls back for each; returns how many there were.
-   * Takes at most a ring's worth, so that a controller cannot keep the event loop to itself.
+   * Handles the completions that have arrived: calls back for each, and returns their number. It
+   * handles at most one full ring, so that a controller cannot block the event loop.
    */
   poll(): number {
     let taken = 0;
     while (taken < this.entries) {
       const at = this.#head * CQE_DWORDS;
-      // The device writes this entry. One atomic load takes phase, status and identifier together;
-      // dword 0 is read only after the phase said that the entry is complete.
+      // The device writes this entry. One atomic load reads phase, status and identifier together.
+      // Dword 0 is read only after the phase shows that the entry is complete.
       const dword3 = Atomics.load(this.#cq, at + 3);
       if (((dword3 >>> 16) & 1) !== this.#phase) break;
       const result = this.#cq[at] as number;
@@ -158,12 +158,12 @@ export class QueuePair {
     this.#wake();
   }
 
-  /** Resolves when there may be room again, or the queue was aborted: check both. */
+  /** Resolves when there may be room again, or when the queue was aborted. Check for both. */
   roomAgain(): Promise<void> {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Advances the queue's clock; true when a command has been in flight for `limit` ticks. */
+  /** Advances the clock of the queue. Returns whether a command has been in flight for more than `limit` ticks. */
   age(limit: number): boolean {
     this.#now++;
     for (let cid = 0; cid < this.#done.length; cid++) {
@@ -174,14 +174,14 @@ export class QueuePair {
   }
 
   #finish(cid: number, status: Status, result: number): void {
-    // The identifier comes from the device: it may be out of range, or of no command in flight.
+    // The identifier comes from the device. It may be out of range, or name a command not in flight.
     const done = this.#done[cid];
     if (done === undefined) {
       this.unknown++;
       return;
     }
     this.#done[cid] = undefined;
-    // Wrapped by hand: a division would cost more than everything else here.
+    // Wrap without a division: a division would cost more than everything else here.
     let free = this.#freeHead + this.#freeCount++;
     if (free >= this.#free.length) free -= this.#free.length;
     this.#free[free] = cid;

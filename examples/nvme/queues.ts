@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The queue pairs of a controller and the memory that it reaches for them.
+// The queue pairs of a controller, and their memory.
 import type { Device, DmaBuffer } from 'vfio';
 import { CQE_DWORDS, SQE_DWORDS } from './commands.js';
 import type { IoPath } from './namespace.js';
@@ -10,13 +10,13 @@ import { CAP, doorbells, type Registers } from './registers.js';
 const ADMIN_QUEUE_ENTRIES = 32;
 const IO_QUEUE_ID = 1;
 
-/** The admin queue pair and one for I/O. Each start of the controller makes them anew. */
+/** The admin queue pair and one I/O queue pair. Each start of the controller makes new ones. */
 export class Queues {
   admin: QueuePair | undefined;
   io: IoPath | undefined;
   readonly #device: Device;
   readonly #registers: Registers;
-  /** By use; kept when the queues are made again, and unmapped at the end. */
+  /** Memory by its use. It is reused when the queues are made again, and unmapped at the end. */
   readonly #memory = new Map<string, DmaBuffer>();
 
   constructor(device: Device, registers: Registers) {
@@ -38,7 +38,7 @@ export class Queues {
     return this.io;
   }
 
-  /** Memory of a queue pair that another thread drives: both rings, PRP lists, data. */
+  /** The memory of a queue pair that another thread drives: both rings, PRP lists, data. */
   lendMemory(
     id: number,
     entries: number,
@@ -53,19 +53,19 @@ export class Queues {
     ];
   }
 
-  /** Takes what has been completed. */
+  /** Handles the completions of all queues. */
   poll(): void {
     const more = this.#all().filter((queue) => queue.poll() === queue.entries);
-    // A whole ring at once: others get their turn before the rest.
+    // A queue had a full ring of completions. Let other work run before handling more.
     if (more.length > 0) setImmediate(() => this.poll());
   }
 
-  /** The queue that has had a command in flight for `ticks` calls of this. */
+  /** A queue that has had a command in flight for more than `ticks` calls of this method. */
   overdue(ticks: number): QueuePair | undefined {
     return this.#all().find((queue) => queue.age(ticks));
   }
 
-  /** Ends the commands in flight and forgets the queues; the controller must have stopped. */
+  /** Ends the commands in flight and drops the queues. The controller must have stopped. */
   end(): void {
     const ended = this.#all();
     this.admin = undefined;
@@ -73,7 +73,7 @@ export class Queues {
     for (const queue of ended) queue.abortAll();
   }
 
-  /** Frees the memory; the controller must have stopped. */
+  /** Frees the memory. The controller must have stopped. */
   close(): void {
     for (const memory of this.#memory.values()) memory.close();
   }
@@ -96,7 +96,7 @@ export class Queues {
     });
   }
 
-  /** The memory for a use, allocated the first time. */
+  /** The memory for a use. The first call allocates it. */
   #dma(use: string, bytes: number): DmaBuffer {
     let memory = this.#memory.get(use);
     if (memory === undefined) {

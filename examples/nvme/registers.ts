@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The controller's registers, as NVM Express Base Specification 2.0, 3.1.3 prints them.
+// The controller's registers, named as in the NVM Express Base Specification 2.0, 3.1.3.
 
-/** One register: where it is, how wide, and the specification's long name. */
+/** One register: its offset, its width, and its long name in the specification. */
 export interface Register {
   readonly at: number;
   readonly bits: 32 | 64;
@@ -31,11 +31,11 @@ export const CAP = {
   MQES: [15, 0],
   /** Contiguous Queues Required. */
   CQR: [16, 16],
-  /** Timeout: the worst case of CSTS.RDY changing, in units of 500 ms. */
+  /** Timeout: the longest time until CSTS.RDY changes, in units of 500 ms. */
   TO: [31, 24],
   /** Doorbell Stride: 2 ^ (2 + DSTRD) bytes. */
   DSTRD: [35, 32],
-  /** Command Sets Supported, bit 0 of it: the NVM command set. */
+  /** Command Sets Supported, bit 0: the NVM command set. */
   CSS_NVM: [37, 37],
   /** Memory Page Size Minimum: 2 ^ (12 + MPSMIN) bytes. */
   MPSMIN: [51, 48],
@@ -87,12 +87,12 @@ export const SHN_NORMAL = 1;
 /** CSTS.SHST: shutdown processing is complete. */
 export const SHST_COMPLETE = 2;
 
-/** A register's field, right-aligned. */
+/** The value of a field of a register. */
 export function field(value: number | bigint, [high, low]: Field): number {
   return Number(BigInt.asUintN(high - low + 1, BigInt(value) >> BigInt(low)));
 }
 
-/** A 32-bit register's value made of its fields: `compose([CC.EN, 1], [CC.IOSQES, 6])`. */
+/** Makes the value of a 32-bit register from its fields: `compose([CC.EN, 1], [CC.IOSQES, 6])`. */
 export function compose(...fields: (readonly [field: Field, value: number])[]): number {
   return fields.reduce((sum, [[high, low], value]) => {
     if (value < 0 || value >= 2 ** (high - low + 1)) {
@@ -102,20 +102,20 @@ export function compose(...fields: (readonly [field: Field, value: number])[]): 
   }, 0);
 }
 
-/** Where the doorbells of queue pair `qid` are (NVMe over PCIe Transport 1.0, 3.1.2). */
+/** The offsets of the doorbells of queue pair `qid` (NVMe over PCIe Transport 1.0, 3.1.2). */
 export function doorbells(qid: number, dstrd: number): { tail: number; head: number } {
   const stride = 4 << dstrd;
   return { tail: 0x1000 + 2 * qid * stride, head: 0x1000 + (2 * qid + 1) * stride };
 }
 
-/** What registers are reached through: a BAR, or a test's stand-in for one. */
+/** The space that contains the registers: a BAR, or a substitute in a test. */
 export interface RegisterSpace {
   read32(offset: number): number;
   read64(offset: number): bigint;
   write32(offset: number, value: number): void;
 }
 
-/** The registers by name. Every access may block for as long as the PCIe transaction takes. */
+/** The registers by name. Each access blocks for as long as its PCIe transaction takes. */
 export class Registers {
   readonly #space: RegisterSpace;
 
@@ -132,14 +132,14 @@ export class Registers {
     this.#space.write32(REGISTERS[name].at, value);
   }
 
-  /** The specification allows two 32-bit writes for a 64-bit register (3.1.1). */
+  /** Makes two 32-bit writes, which the specification allows for a 64-bit register (3.1.1). */
   write64(name: RegisterName, low: number, high: number): void {
     const { at } = REGISTERS[name];
     this.#space.write32(at, low);
     this.#space.write32(at + 4, high);
   }
 
-  /** One field of a register, read now. */
+  /** Reads one field of a register. */
   get(name: RegisterName, which: Field): number {
     return field(this.read(name), which);
   }

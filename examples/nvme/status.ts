@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The Status Field of a completion (NVMe Base Specification 2.0, 3.3.3.2.1) and its names.
+// The Status Field of a completion (NVMe Base Specification 2.0, 3.3.3.2.1), and the names of its values.
 
 /** The Status Field without the phase bit: SC 7:0, SCT 10:8, CRD 12:11, M 13, DNR 14. */
 export type Status = number;
@@ -7,8 +7,8 @@ export type Status = number;
 export const SUCCESS: Status = 0;
 
 /**
- * Path Related Status "Command Aborted By Host": what the driver reports for a command whose
- * completion will not come any more, because the controller was reset, closed or failed.
+ * Path Related Status "Command Aborted By Host". The driver reports it for a command that can no longer
+ * complete, because the controller was reset, was closed, or failed.
  */
 export const ABORTED_BY_HOST: Status = 0x371;
 
@@ -100,7 +100,7 @@ const NAMES: Readonly<Record<number, string>> = {
   881: 'Command Aborted By Host',
 };
 
-/** The specification's name of a status, or its type and code where it has none. */
+/** The specification's name of a status, or its type and code if it has no name. */
 export function statusName(status: Status): string {
   const code = status & 0x7ff;
   return NAMES[code] ?? `${statusTypeName(code >> 8)} ${hex(code & 0xff)}`;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A controller's identity as a table for people.
+// Formats a controller's identity as a table.
 import Table from 'cli-table3';
 import type { Controller } from './controller.js';
 import { versionText } from './identify.js';
@@ -7,7 +7,7 @@ import { CAP, field } from './registers.js';
 
 const NO_LINES_BETWEEN = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' };
 
-/** The controller and its namespaces, one line each property. */
+/** The controller and its namespaces, one line per property. */
 export function identityTable(controller: Controller): string {
   const table = new Table({ style: { head: [], border: [] }, chars: NO_LINES_BETWEEN });
   table.push(...controllerRows(controller), ...namespaceRows(controller));

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Notices that a controller cannot be relied on any more.
+// Detects that a controller no longer works: a command hangs, or the device is gone, reset or closed.
 import type { Device } from 'vfio';
 import { NvmeError } from './errors.js';
 import type { QueuePair } from './queue.js';
 import type { Queues } from './queues.js';
 
-/** It looks this often within one command timeout. */
+/** How often it checks within one command timeout. */
 const TICKS_PER_TIMEOUT = 4;
 
-/** Whether the command was completed after all, and the interrupt that should have said so was lost. */
+/** Whether the command has completed after all: then its interrupt was lost. */
 function foundUnannounced(queue: QueuePair): boolean {
   if (queue.poll() === 0) return false;
   const message = `An interrupt of NVMe queue ${queue.id} was lost: its completions were found by looking`;
@@ -16,7 +16,7 @@ function foundUnannounced(queue: QueuePair): boolean {
   return true;
 }
 
-/** Watches the age of commands, and the device under the controller. Keeps no process alive. */
+/** Watches the age of commands and the events of the device. It does not keep the process alive. */
 export class Watchdog {
   readonly #device: Device;
   readonly #failed: (failure: NvmeError) => void;
@@ -25,7 +25,7 @@ export class Watchdog {
   readonly #onReset = () => this.#deviceChanged('was reset');
   readonly #onClose = () => this.#deviceChanged('was closed');
 
-  /** Calls `failed` when a command had no answer for `timeout` ms, and when the device changes. */
+  /** Calls `failed` if a command does not complete within `timeout` ms, or if the device changes. */
   constructor(
     device: Device,
     queues: Queues,
@@ -49,7 +49,7 @@ export class Watchdog {
     this.#device.off('lost', this.#onLost).off('reset', this.#onReset).off('close', this.#onClose);
   }
 
-  /** It has forgotten the controller's state, or there is none any more. */
+  /** The device has lost the state of the controller, or is gone or closed. */
   #deviceChanged(how: string): void {
     this.#failed(new NvmeError('ERR_NVME_FATAL', `the device ${how}`));
   }

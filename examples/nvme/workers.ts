@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Shows: one NVMe controller driven by two workers at once, each with an I/O queue pair of its own.
-// Needs: an NVMe controller behind an IOMMU that nothing uses, and the rights to bind it (root).
+// Shows: two workers that drive one NVMe controller at once, each with its own I/O queue pair.
+// Needs: an unused NVMe controller behind an IOMMU, and the right to bind it (root).
 // Run:   node dist/examples/nvme/workers.js [ADDRESS]     or: npm run example:workers
-// Prints how what each worker wrote to a scratch area and read back compared; the area is restored.
+// Prints whether each worker read back what it wrote to a scratch area. The area is restored.
 import { randomFillSync } from 'node:crypto';
 import { once } from 'node:events';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
@@ -20,7 +20,7 @@ async function main(): Promise<void> {
   const address = process.argv[2] ?? (await listDevices({ classCode: NVME_CLASS }))[0]?.address;
   if (address === undefined) throw new Error('There is no NVMe controller on this machine');
   await using _binding = await bindDevice(address);
-  await using device = await openDevice(address, { addressBits: 64 }); // as NVMe's pointers have
+  await using device = await openDevice(address, { addressBits: 64 }); // NVMe pointers have 64 bits
   await using controller = await Controller.open(device, { lentQueues: 2 });
   const loans = await Promise.all([2, 3].map((id) => controller.lendQueue(id, 3 * AREA_BYTES)));
   const workers = loans.map(
@@ -31,7 +31,7 @@ async function main(): Promise<void> {
   if (messages.some(([message]) => !message.endsWith(': the same'))) process.exitCode = 1;
 }
 
-/** In a worker: fills an area of its own with random data, reads it back, and restores what was there. */
+/** In a worker: fills its own area with random data, reads it back, and restores the previous data. */
 async function tryArea(offer: QueueOffer): Promise<string> {
   const { device, namespace, data } = borrowQueue(offer);
   const bytes = AREA_BYTES;

@@ -9,7 +9,7 @@ describeOn({ backend: 'type1', device: 'edu' }, 'examples/edu.ts', () => {
   test('prints what the device can do, and gives it back', () => {
     const output = execFileSync(process.execPath, ['dist/examples/edu.js', edu.address]);
     expect(output.toString().split('\n')).toEqual([
-      'edu at 0000:00:01.0, bound before to no driver',
+      'edu at 0000:00:01.0, previous driver: none',
       'identification 0x10000ed, version 1',
       'liveness 0xedcba987: ok',
       '10! = 3628800, announced by MSI: yes',
