@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Handing a device over to vfio-pci, and back. By driver_override, which names this one device;
 // writing its IDs to new_id would take every device of its kind.
+
+import { bindSteps, type SysfsWrite, toLines } from './diagnose/hints.js';
 import { VfioError } from './errors.js';
-import { bindSteps, type SysfsWrite, toLines } from './hints.js';
-import { mustBeUnused, mustSuitVfioPci } from './internal/bindable.js';
-import { forget, isAlive, type Remembered, recall, remember } from './internal/bindings.js';
 import { mustBeLinux } from './internal/platform.js';
 import { warn } from './internal/report.js';
+import { boolean, options as checkOptions } from './internal/validate.js';
+import { isVfioDriver, parseAddress, readDevice } from './pci.js';
+import { mustBeUnused, mustSuitVfioPci } from './sysfs/bindable.js';
+import { forget, isAlive, type Remembered, recall, remember } from './sysfs/bindings.js';
 import {
   inTurn,
   look,
@@ -17,7 +20,7 @@ import {
   stating,
   write,
   writeRefusal,
-} from './internal/sysfs.js';
+} from './sysfs/sysfs.js';
 import {
   type Alone,
   type Before,
@@ -29,9 +32,7 @@ import {
   overrideStep,
   standingAgain,
   undo,
-} from './internal/undo.js';
-import { boolean, options as checkOptions } from './internal/validate.js';
-import { isVfioDriver, parseAddress, readDevice } from './pci.js';
+} from './sysfs/undo.js';
 
 /** How {@link bindDevice} binds, and {@link releaseDevice} gives back. */
 export interface BindOptions {

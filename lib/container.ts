@@ -8,7 +8,7 @@ import {
   type OpenDeviceOptions,
   type OwnContainer,
 } from './device.js';
-import { awaitOpen, mapMemory, mapMemoryAsync } from './diagnose.js';
+import { awaitOpen, mapMemory, mapMemoryAsync } from './diagnose/diagnose.js';
 import { DmaBuffer, type DmaOptions } from './dma.js';
 import { closedError, rangeError } from './errors.js';
 import { Group, type GroupParts } from './group.js';

@@ -3,11 +3,11 @@
 import { EventEmitter } from 'node:events';
 import { ConfigSpace } from './config-space.js';
 import type { Container } from './container.js';
-import { armInterrupts, awaitHotReset } from './diagnose.js';
+import { armInterrupts, awaitHotReset } from './diagnose/diagnose.js';
+import { hotResetHint } from './diagnose/hints.js';
 import type { DmaBuffer, DmaOptions } from './dma.js';
 import { closedError, rangeError, unsupportedError, VfioError } from './errors.js';
 import { type Grant, type GrantOptions, makeGrant } from './grant.js';
-import { hotResetHint } from './hints.js';
 import { checkSignal } from './internal/abort.js';
 import { awaitNative, callNative } from './internal/call.js';
 import { inOrder } from './internal/closing.js';

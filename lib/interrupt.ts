@@ -2,13 +2,13 @@
 // One interrupt vector and everyone who waits on it.
 import { closedError, unsupportedError, VfioError } from './errors.js';
 import { abortionOf, checkSignal, watchAbort } from './internal/abort.js';
-import { blockInTurns } from './internal/blocking.js';
 import { callNative } from './internal/call.js';
-import { InterruptIterator, subscriberOf } from './internal/interrupt-iterator.js';
 import { mustBeOurs, type Ours } from './internal/ours.js';
 import { warn } from './internal/report.js';
-import { callSubscriber, type Subscriber } from './internal/subscriber.js';
 import { callable, integer, maxMilliseconds, options } from './internal/validate.js';
+import { blockInTurns } from './interrupts/blocking.js';
+import { InterruptIterator, subscriberOf } from './interrupts/iterator.js';
+import { callSubscriber, type Subscriber } from './interrupts/subscriber.js';
 import type { NativeInterrupts } from './native.js';
 
 /**

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The addon's exact shape, and the one place that loads it. Native code throws and rejects with
 // plain data (NativeFailure); lib/errors.ts makes errors of it. Nothing else imports the addon.
-import { requireAddon } from './internal/addon.js';
+
 import { keepBusErrors } from './internal/bus-errors.js';
+import { requireAddon } from './internal/load-addon.js';
 import { loadFailure } from './internal/load-failures.js';
 import { mustBeLinux, mustBeNode } from './internal/platform.js';
 

@@ -2,7 +2,7 @@
 // The one-liner: a device by its address.
 import { adoptOwner, Container } from './container.js';
 import { checkOpenOptions, type Device, type OpenDeviceOptions } from './device.js';
-import { awaitOpen } from './diagnose.js';
+import { awaitOpen } from './diagnose/diagnose.js';
 import { startOpening } from './internal/opening.js';
 import { ours } from './internal/ours.js';
 import { expected } from './internal/validate.js';

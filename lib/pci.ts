@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // PCI addresses, and what sysfs says about devices and IOMMU groups. Opens no device.
 import { typeError } from './errors.js';
-import { exists, listNames, readLinkName, readNumber, readStart } from './internal/files.js';
 import { mustBeLinux } from './internal/platform.js';
 import { integer, options, show } from './internal/validate.js';
+import { exists, listNames, readLinkName, readNumber, readStart } from './sysfs/files.js';
 
 /** What sysfs says about a PCI function. */
 export interface PciDevice {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Giving back a device that a process took from its driver and left with vfio-pci.
 import type { BindOptions } from './bind.js';
-import { type SysfsWrite, toLines } from './hints.js';
-import { forget, type Remembered, recall } from './internal/bindings.js';
+import { type SysfsWrite, toLines } from './diagnose/hints.js';
 import { mustBeLinux } from './internal/platform.js';
+import { boolean, options as checkOptions } from './internal/validate.js';
+import { isVfioDriver, parseAddress } from './pci.js';
+import { forget, type Remembered, recall } from './sysfs/bindings.js';
 import {
   inTurn,
   look,
@@ -14,7 +16,7 @@ import {
   stating,
   write,
   writeRefusal,
-} from './internal/sysfs.js';
+} from './sysfs/sysfs.js';
 import {
   bindStep,
   mustBeBoundTo,
@@ -22,9 +24,7 @@ import {
   overrideToLeave,
   probeStep,
   unbindStep,
-} from './internal/undo.js';
-import { boolean, options as checkOptions } from './internal/validate.js';
-import { isVfioDriver, parseAddress } from './pci.js';
+} from './sysfs/undo.js';
 
 /** What {@link releaseDevice} did. */
 export interface Released {

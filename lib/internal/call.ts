@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Every call into the addon goes through here, except register accesses: what it throws becomes an
 // error.
+
+import { hintFor } from '../diagnose/hints.js';
 import { errorFromNative, type FailureContext, isNativeFailure } from '../errors.js';
-import { hintFor } from '../hints.js';
 
 /** Calls native code. */
 export function callNative<T>(work: () => T, address?: string): T {

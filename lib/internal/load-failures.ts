@@ -3,9 +3,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { hintFor } from '../diagnose/hints.js';
 import { errorFromNative, isNativeFailure, VfioError } from '../errors.js';
-import { hintFor } from '../hints.js';
-import { listNames, readText } from './files.js';
+import { listNames, readText } from '../sysfs/files.js';
 import { addonsDeniedError, deniedError, isDenied, mayNotRead } from './permissions.js';
 import { platformError } from './platform.js';
 

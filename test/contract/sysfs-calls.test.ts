@@ -2,7 +2,7 @@
 // Every look at sysfs and every write to it fails once: the right error, and a device stays with the driver it had.
 import { constants } from 'node:os';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { bindSteps } from '../../lib/hints.js';
+import { bindSteps } from '../../lib/diagnose/hints.js';
 import { type Binding, bindDevice } from '../../lib/index.js';
 import { FakeFiles } from '../support/fake-files.js';
 import { type FakeKernel as FakeVfio, syscalls, useFakeKernel } from '../support/testing.js';

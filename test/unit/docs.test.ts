@@ -36,7 +36,9 @@ test('docs/errors.md explains every code, and none that there is not', () => {
   ];
   const known = codes.map(([, ours, errno, argument]) => ours ?? errno ?? argument);
   expect(headings.sort()).toEqual([...new Set(known)].sort());
-  const hints = [...read('lib/hints.ts').matchAll(/^ {4}(E[A-Z]+):/gm)].map(([, errno]) => errno);
+  const hints = [...read('lib/diagnose/hints.ts').matchAll(/^ {4}(E[A-Z]+):/gm)].map(
+    ([, errno]) => errno,
+  );
   expect(hints.filter((errno) => !known.includes(errno))).toEqual([]);
 });
 

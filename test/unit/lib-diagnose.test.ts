@@ -12,7 +12,7 @@ import {
   diagnoseMap,
   diagnoseOpen,
   mapMemory,
-} from '../../lib/diagnose.js';
+} from '../../lib/diagnose/diagnose.js';
 import { rejectionOf, thrownBy } from './lib-fake-native.js';
 import { FakeTree } from './lib-fake-tree.js';
 

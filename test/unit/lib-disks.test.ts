@@ -2,7 +2,7 @@
 import fs, { constants } from 'node:fs';
 import promises from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { findDiskUses } from '../../lib/internal/disks.js';
+import { findDiskUses } from '../../lib/sysfs/disks.js';
 import { FakeTree } from './lib-fake-tree.js';
 
 const address = '0000:01:00.0';

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The part of the kernel that acts on what is written to the files of sysfs by which one device is bound.
 import { readFileSync, writeFileSync } from 'node:fs';
-import type { Sysfs } from '../../lib/internal/sysfs.js';
 import { readDevice } from '../../lib/pci.js';
+import type { Sysfs } from '../../lib/sysfs/sysfs.js';
 import type { FakeTree } from './lib-fake-tree.js';
 
 const probe = '/sys/bus/pci/drivers_probe';

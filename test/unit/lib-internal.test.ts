@@ -8,14 +8,14 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { keepBusErrors } from '../../lib/internal/bus-errors.js';
 import { Doorbells } from '../../lib/internal/doorbells.js';
-import { exists, isAbsence, lookFailed, readNumber, readText } from '../../lib/internal/files.js';
-import { findHolders } from '../../lib/internal/holders.js';
-import { readMemlock } from '../../lib/internal/memlock.js';
 import { ours } from '../../lib/internal/ours.js';
 import { warn } from '../../lib/internal/report.js';
-import { write } from '../../lib/internal/sysfs.js';
 import { integer, show } from '../../lib/internal/validate.js';
 import { Region, regionInfo } from '../../lib/region.js';
+import { exists, isAbsence, lookFailed, readNumber, readText } from '../../lib/sysfs/files.js';
+import { findHolders } from '../../lib/sysfs/holders.js';
+import { readMemlock } from '../../lib/sysfs/memlock.js';
+import { write } from '../../lib/sysfs/sysfs.js';
 import { catchWarnings, FakeDevice, FakeNative, thrownBy } from './lib-fake-native.js';
 import { FakeTree } from './lib-fake-tree.js';
 

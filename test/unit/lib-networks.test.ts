@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { findDefaultRoutes } from '../../lib/internal/networks.js';
+import { findDefaultRoutes } from '../../lib/sysfs/networks.js';
 import { FakeTree } from './lib-fake-tree.js';
 
 const address = '0000:01:00.0';

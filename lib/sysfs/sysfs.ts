@@ -2,12 +2,12 @@
 // How a device stands in sysfs, and writes to it that say what they were.
 import { constants } from 'node:fs';
 import { access, open, readFile } from 'node:fs/promises';
+import { echo, noSuchDevice, type SysfsWrite } from '../diagnose/hints.js';
 import { continued, errnoName, errorFromNative, VfioError } from '../errors.js';
-import { echo, noSuchDevice, type SysfsWrite } from '../hints.js';
+import { deniedError, isDenied } from '../internal/permissions.js';
 import { devicePath, type PciDevice, readDevice } from '../pci.js';
 import { isAbsence, lookFailed } from './files.js';
 import { type Release, takeLock } from './locks.js';
-import { deniedError, isDenied } from './permissions.js';
 
 /** Where sysfs is, how a file of it is written, and how processes take turns at that. */
 export interface Sysfs {

@@ -5,7 +5,7 @@ import { readdirSync, readFileSync, readlinkSync, realpathSync, statSync } from 
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { errorFromNative } from '../errors.js';
-import { deniedError, isDenied } from './permissions.js';
+import { deniedError, isDenied } from '../internal/permissions.js';
 
 /** How the kernel says that something is not there, not of that kind, or not for this user to see. */
 const absences = ['ENOENT', 'ENOTDIR', 'ENODEV', 'ENXIO', 'ESRCH', 'EINVAL', 'EACCES', 'EPERM'];

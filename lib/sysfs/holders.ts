@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Which processes have a file open. Asynchronous: a busy server has a hundred thousand descriptors.
 import { readdir, readFile, readlink, stat } from 'node:fs/promises';
-import type { Holder } from '../hints.js';
+import type { Holder } from '../diagnose/hints.js';
 import { ifThere } from './files.js';
 
 /** The processes that hold `path`, as far as this user may look into them. */

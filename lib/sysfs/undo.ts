@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Giving a device back: each step of binding is undone only where the device still stands as that step left it. What
 // another program changed in between is its own.
+
+import type { SysfsWrite } from '../diagnose/hints.js';
 import { VfioError } from '../errors.js';
-import type { SysfsWrite } from '../hints.js';
 import { isVfioDriver, type PciDevice } from '../pci.js';
 import { overridePath, type Standing, type Sysfs, standingOf, write } from './sysfs.js';
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What to do next, in words. Pure text: diagnose.ts finds out which of it is true.
-import type { AffectedDevice } from './device.js';
-import { errnoName } from './errors.js';
-import type { NativeFailure } from './native.js';
-import { devicePath, type PciDevice } from './pci.js';
+import type { AffectedDevice } from '../device.js';
+import { errnoName } from '../errors.js';
+import type { NativeFailure } from '../native.js';
+import { devicePath, type PciDevice } from '../pci.js';
 
 function notA(node: string): string {
   return `The descriptor has to be one of ${node}.`;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // How much memory this process may lock, and has locked.
-import type { Memlock } from '../hints.js';
+import type { Memlock } from '../diagnose/hints.js';
 import { readText } from './files.js';
 
 /** From /proc/self; undefined where it does not say. */

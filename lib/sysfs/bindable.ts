@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Whether vfio-pci would take a device, and whether somebody needs it: said before anything is unbound.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { echo, noIommu } from '../diagnose/hints.js';
 import { VfioError } from '../errors.js';
-import { echo, noIommu } from '../hints.js';
 import { devicePath, type PciDevice, readHeader } from '../pci.js';
 import { type DiskUse, findDiskUses } from './disks.js';
 import { exists, listNames, readNumber, readText } from './files.js';

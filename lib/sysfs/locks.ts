@@ -4,10 +4,10 @@
 // each other too.
 import { closeSync, constants, fstatSync, lstatSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Holder, nameHolder } from '../diagnose/hints.js';
 import { VfioError } from '../errors.js';
-import { type Holder, nameHolder } from '../hints.js';
+import { callNative } from '../internal/call.js';
 import { loadNative } from '../native.js';
-import { callNative } from './call.js';
 import { orNothing } from './files.js';
 import { findLocker } from './holders.js';
 import { makeFolder, runFailed } from './run-folder.js';

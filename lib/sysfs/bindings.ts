@@ -2,9 +2,9 @@
 // What devices were bound to before they were bound to vfio-pci, and by which process: remembered in a file below
 // /run, so that a process that was killed leaves a way back. A boot undoes bindings, and clears /run.
 import { readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import { warn } from '../internal/report.js';
 import type { PciDevice } from '../pci.js';
 import { orNothing, readText } from './files.js';
-import { warn } from './report.js';
 import { makeFolder, mustBeTrusted, runFailed } from './run-folder.js';
 import { inTurn, type Sysfs } from './sysfs.js';
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What waits on an interrupt vector, and how it is called.
-import { throwUncaught } from './report.js';
+import { throwUncaught } from '../internal/report.js';
 
 /** A listener, a once() or an iteration. */
 export interface Subscriber {

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 // Why something failed, found out by looking at sysfs and /proc after it did.
 import { existsSync, statSync } from 'node:fs';
-import type { AffectedDevice } from './device.js';
-import { errnoName, errorFromNative, type FailureContext, isNativeFailure } from './errors.js';
+import type { AffectedDevice } from '../device.js';
+import { errnoName, errorFromNative, type FailureContext, isNativeFailure } from '../errors.js';
+import type { InterruptType } from '../interrupts.js';
+import type { NativeFailure } from '../native.js';
+import { answers, blockersOf, devicePath, isVfioDriver, readDevice, readGroup } from '../pci.js';
+import { exists, listNames, readLinkName, readNumber, readText } from '../sysfs/files.js';
+import { findHolders } from '../sysfs/holders.js';
+import { interruptUsers } from '../sysfs/interrupt-users.js';
+import { readMemlock } from '../sysfs/memlock.js';
 import * as hints from './hints.js';
-import { exists, listNames, readLinkName, readNumber, readText } from './internal/files.js';
-import { findHolders } from './internal/holders.js';
-import { interruptUsers } from './internal/interrupt-users.js';
-import { readMemlock } from './internal/memlock.js';
-import type { InterruptType } from './interrupts.js';
-import type { NativeFailure } from './native.js';
-import { answers, blockersOf, devicePath, isVfioDriver, readDevice, readGroup } from './pci.js';
 
 /** What was to be opened. */
 export interface OpenTarget {

@@ -3,7 +3,7 @@
 // under them.
 import { closeSync, constants, openSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { nameHolder } from '../hints.js';
+import { nameHolder } from '../diagnose/hints.js';
 import { exists, isAbsence, isBelow, listNames, lookFailed, readText, realPath } from './files.js';
 import { findOpenNodes } from './holders.js';
 
