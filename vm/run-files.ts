@@ -19,7 +19,7 @@ import { modulesImage, nodeImage } from './images.js';
 import { buildInit } from './init.js';
 import { encodeJob } from './job.js';
 import type { Kernel } from './kernel.js';
-import type { VmOptions } from './machine.js';
+import type { VmOptions } from './options.js';
 import { cacheDirectory, projectRoot } from './paths.js';
 import { PROJECT_IN_INITRD, projectFiles } from './project-files.js';
 import type { QemuFiles } from './qemu.js';

@@ -7,8 +7,8 @@ import { VmError } from './errors.js';
 import { encodeFrame, Frame, FrameReader } from './frames.js';
 import { HostActions } from './host-actions.js';
 import { KernelLog } from './kernel-log.js';
-import type { VmOptions, VmResult } from './machine.js';
 import { Monitor } from './monitor.js';
+import type { VmOptions, VmResult } from './options.js';
 import type { Qemu } from './qemu.js';
 
 /** QEMU flushes its disks when asked to end; this long is more than enough. */
