@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { parseReport, type Report, type Result } from '../../bench/report.js';
 import { conditionsLine, figure } from '../../bench/table.js';
 import { projectRoot } from '../../vm/paths.js';
-import type { Generator } from './generators.js';
+import type { Generator } from './generator.js';
 
 /** What `npm run bench` and `npm run bench:vm` wrote with `--json`. */
 const RUNS = {

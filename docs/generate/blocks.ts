@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The generated blocks of a document.
-import type { Generator } from './generators.js';
+import type { Generator } from './generator.js';
 
 /** A comment on a line of its own, which Markdown does not show. */
 const BLOCK =

@@ -6,7 +6,7 @@ import { formatAccesses, parseAccesses } from '../../test/exact/notation.js';
 import { OUR_CASES } from '../../test/exact/our-cases.js';
 import { PLAIN_CASES } from '../../test/exact/plain-cases.js';
 import type { Tier } from '../../test/exact/tiers.js';
-import type { Generator } from './generators.js';
+import type { Generator } from './generator.js';
 
 /** Tiers that are shown as one; what differs within is said. */
 const COLUMNS: readonly { readonly title: string; readonly tiers: readonly Tier[] }[] = [

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { projectRoot } from '../../vm/paths.js';
 import { blocksOf, isUpToDate, withBlocks } from './blocks.js';
-import { GENERATORS, type Generator } from './generators.js';
+import type { Generator } from './generator.js';
+import { GENERATORS } from './generators.js';
 
 function documents(): string[] {
   return ['.', 'docs'].flatMap((directory) =>

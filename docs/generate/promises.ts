@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../../vm/paths.js';
-import type { Generator } from './generators.js';
+import type { Generator } from './generator.js';
 
 /** What goes wrong and what the library promises then, by id: F for faults, S for threats. */
 export const PROMISES: Readonly<Record<string, readonly [goesWrong: string, promise: string]>> = {
