@@ -13,21 +13,21 @@ import {
   stopWatching,
   watchForLeak,
 } from './internal/leaks.js';
+import { loadNative } from './internal/load-native.js';
 import { mustBeOurs, type Ours, ours } from './internal/ours.js';
 import { callUser } from './internal/report.js';
 import { expected, integer } from './internal/validate.js';
 import { changedHands, endVector, Interrupt } from './interrupt.js';
-import { interruptIndex } from './interrupts.js';
-import { loadNative, type Native, type NativeAdoption } from './native.js';
-import { Region, regionInfo, regionName } from './region.js';
+import { isLevel } from './interrupts/types.js';
+import type { Native, NativeAdoption } from './native.js';
+import { Region } from './region.js';
+import { configIndex, regionInfo, regionName } from './region-info.js';
 
 /** The events of an {@link AdoptedDevice}. Waiting for them does not keep the thread alive. */
 export interface AdoptedDeviceEvents {
   /** The grant is over: it was revoked, or closed here. */
   close: [];
 }
-
-const configIndex = 7;
 
 /** Weak: the addon holds this callback, which must not keep a forgotten device alive. */
 let watch: (device: WeakRef<AdoptedDevice>, native: NativeAdoption) => void;
@@ -179,7 +179,7 @@ function regionsOf(addon: Native, { address, regions }: NativeAdoption): Map<num
 function vectorsOf(native: NativeAdoption): Map<number, Interrupt> {
   const { address, interrupts, irqIndex, vectors } = native;
   if (interrupts === undefined) return new Map();
-  const level = irqIndex === interruptIndex.intx;
+  const level = isLevel(irqIndex);
   return new Map(
     vectors.map((index) => {
       const name = `Vector ${index} of ${address}, as granted,`;

@@ -1,26 +1,16 @@
 // SPDX-License-Identifier: MIT
 // Handing a device over to vfio-pci, and back. By driver_override, which names this one device;
 // writing its IDs to new_id would take every device of its kind.
-
-import { bindSteps, type SysfsWrite, toLines } from './diagnose/hints.js';
+import { mustBeBindable, mustBeUnused } from './diagnose/bindable.js';
 import { VfioError } from './errors.js';
 import { mustBeLinux } from './internal/platform.js';
 import { warn } from './internal/report.js';
 import { boolean, options as checkOptions } from './internal/validate.js';
 import { isVfioDriver, parseAddress, readDevice } from './pci.js';
-import { mustBeUnused, mustSuitVfioPci } from './sysfs/bindable.js';
 import { forget, isAlive, type Remembered, recall, remember } from './sysfs/bindings.js';
-import {
-  inTurn,
-  look,
-  machine,
-  type Standing,
-  type Sysfs,
-  standingOf,
-  stating,
-  write,
-  writeRefusal,
-} from './sysfs/sysfs.js';
+import { inTurn, machine, type Sysfs } from './sysfs/machine.js';
+import { look, type Standing, standingOf, stating } from './sysfs/standing.js';
+import { bindSteps, overrideStep, type SysfsWrite, toLines } from './sysfs/steps.js';
 import {
   type Alone,
   type Before,
@@ -29,10 +19,10 @@ import {
   giveBackSteps,
   isSameDevice,
   mustBeBoundTo,
-  overrideStep,
   standingAgain,
   undo,
 } from './sysfs/undo.js';
+import { write, writeRefusal } from './sysfs/write.js';
 
 /** How {@link bindDevice} binds, and {@link releaseDevice} gives back. */
 export interface BindOptions {
@@ -149,8 +139,7 @@ function beforeOf({ device, override }: Standing, left: Remembered | undefined):
 
 /** Throws when the device cannot be bound, or must not. */
 async function stepsToBind({ root }: Sysfs, { device }: Standing): Promise<SysfsWrite[]> {
-  await mustSuitVfioPci(device, root);
-  await mustBeUnused(device, root);
+  await mustBeBindable(device, root);
   return bindSteps(device.address, device.driver);
 }
 

@@ -5,7 +5,8 @@ import type { Doorbells } from './internal/doorbells.js';
 import type { Ours } from './internal/ours.js';
 import { integer } from './internal/validate.js';
 import type { Handle, Native } from './native.js';
-import { Region, type RegionInfo } from './region.js';
+import { Region } from './region.js';
+import type { RegionInfo } from './region-info.js';
 
 /** A capability of a PCI function. */
 export interface Capability {

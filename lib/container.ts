@@ -1,32 +1,39 @@
 // SPDX-License-Identifier: MIT
 // An I/O address space and everything that was opened in it.
-import {
-  checkAddressBits,
-  checkOpenOptions,
-  Device,
-  type DeviceMemory,
-  type OpenDeviceOptions,
-  type OwnContainer,
-} from './device.js';
-import { awaitOpen, mapMemory, mapMemoryAsync } from './diagnose/diagnose.js';
-import { DmaBuffer, type DmaOptions } from './dma.js';
-import { closedError, rangeError } from './errors.js';
-import { Group, type GroupParts } from './group.js';
+import { type DeviceMemory, Device as DeviceOf, type OwnContainer } from './device.js';
+import { mapMemory, mapMemoryAsync } from './diagnose/memory.js';
+import { awaitOpen } from './diagnose/open.js';
+import { DmaBuffer } from './dma.js';
+import { checkDma, type DmaOptions } from './dma-options.js';
+import { closedError } from './errors.js';
+import { Group as GroupOf, type GroupParts } from './group.js';
 import { awaitNative, callNative } from './internal/call.js';
 import { Children } from './internal/children.js';
 import { inOrder } from './internal/closing.js';
 import { stopWatching, watchForLeak } from './internal/leaks.js';
+import { loadNative } from './internal/load-native.js';
 import { mustBeOurs, type Ours, ours } from './internal/ours.js';
-import { expected, integer, oneOf, options, powerOfTwo, show } from './internal/validate.js';
-import {
-  loadNative,
-  type Native,
-  type NativeContainer,
-  type NativeDevice,
-  type NativeDmaBuffer,
-  type NativeDmaRequest,
+import { integer } from './internal/validate.js';
+import type {
+  Native,
+  NativeContainer,
+  NativeDevice,
+  NativeDmaBuffer,
+  NativeDmaRequest,
 } from './native.js';
+import {
+  checkDescriptor,
+  checkOpenOptions,
+  type DescriptorOptions,
+  maxInt,
+  type OpenDeviceOptions,
+} from './open-options.js';
 import { parseAddress } from './pci.js';
+
+/** A device in a {@link Container}. */
+export type Device = DeviceOf<Container>;
+/** An IOMMU group in a {@link Container}. */
+export type Group = GroupOf<Container>;
 
 /** A range of IOVAs, both ends included. */
 export interface IovaRange {
@@ -48,16 +55,6 @@ export interface ContainerInfo {
   readonly mappingsAvailable: number | undefined;
 }
 
-/** Where a container or a group comes from. */
-export interface DescriptorOptions {
-  /**
-   * The number of a file descriptor of this process on the node, for a process that may not open nodes itself: a
-   * privileged parent, systemd or a device plugin did. It is duplicated; the caller's own stays open and is the
-   * caller's to close, at any time.
-   */
-  descriptor?: number | undefined;
-}
-
 /** What a device keeps of how it was opened. */
 export interface Opened {
   requestGrace: number | undefined;
@@ -70,11 +67,6 @@ export let adoptOwner: (
   device: NativeDevice,
   opened: Opened,
 ) => Promise<Device>;
-
-/** Descriptors and groups are numbers of the C type int. */
-const maxInt = 2 ** 31 - 1;
-
-const directions = { both: 0, toDevice: 1, fromDevice: 2 } as const;
 
 /**
  * A container: an I/O address space, the set of IOVA → memory mappings its devices see
@@ -232,10 +224,10 @@ export class Container implements AsyncDisposable {
   async #holdGroup(id: number, descriptor: number | undefined): Promise<Group> {
     const native = this.#native;
     await awaitOpen(() => native.holdGroup(id, descriptor), { group: id });
-    const openDevice: GroupParts['openDevice'] = (address, asked, closed) =>
+    const openDevice: GroupParts<Container>['openDevice'] = (address, asked, closed) =>
       this.#open(address, asked, closed);
     const onClosed = (group: Group) => this.#groups.delete(group);
-    return new Group(ours, { id, container: this, native, openDevice, onClosed });
+    return new GroupOf<Container>(ours, { id, container: this, native, openDevice, onClosed });
   }
 
   #alloc(request: NativeDmaRequest): DmaBuffer {
@@ -265,7 +257,7 @@ export class Container implements AsyncDisposable {
       const native = this.#addon;
       const memory = this.#memoryFor(opened.addressBits);
       const ownContainer = ownsContainer ? this.#asOwn() : undefined;
-      return new Device(ours, {
+      return new DeviceOf<Container>(ours, {
         ...opened,
         native,
         device,
@@ -329,38 +321,6 @@ async function openContainer(descriptor: number | undefined): Promise<Container>
   const container = new Container(ours, addon, native);
   watchForLeak(container, 'Container');
   return container;
-}
-
-function checkDescriptor(where: string, given: DescriptorOptions): number | undefined {
-  const { descriptor } = options(where, given, ['descriptor']);
-  return descriptor === undefined ? undefined : integer('descriptor', descriptor, 0, maxInt);
-}
-
-/** Larger than any address space. */
-const mostAlignment = 2 ** 47;
-
-/** What the addon is asked for, for a device of so many address bits unless the options say otherwise. */
-function checkDma(
-  bytes: number,
-  given: DmaOptions,
-  deviceBits: number | undefined,
-): NativeDmaRequest {
-  const known = ['direction', 'iova', 'addressBits', 'alignment', 'boundary'];
-  const { direction = 'both', iova, ...place } = options('allocDma', given, known);
-  const { addressBits, alignment, boundary } = place;
-  oneOf('direction', direction, ['both', 'toDevice', 'fromDevice']);
-  if (iova !== undefined) checkIova(iova);
-  if (addressBits !== undefined) checkAddressBits(addressBits);
-  if (alignment !== undefined) powerOfTwo('alignment', alignment, 1, mostAlignment);
-  if (boundary !== undefined) powerOfTwo('boundary', boundary, 1, mostAlignment);
-  integer('bytes', bytes, 1, Number.MAX_SAFE_INTEGER);
-  return [bytes, directions[direction], iova, addressBits ?? deviceBits, alignment, boundary];
-}
-
-function checkIova(iova: unknown): void {
-  if (typeof iova !== 'bigint') throw expected('a bigint', 'iova', iova);
-  if (iova >= 0n && iova < 2n ** 64n) return;
-  throw rangeError(`Expected an IOVA of 64 bits but received ${show(iova)}`);
 }
 
 /** The powers of two in a mask, ascending. */

@@ -2,13 +2,13 @@
 // An open PCI function.
 import { EventEmitter } from 'node:events';
 import { ConfigSpace } from './config-space.js';
-import type { Container } from './container.js';
-import { armInterrupts, awaitHotReset } from './diagnose/diagnose.js';
-import { hotResetHint } from './diagnose/hints.js';
-import type { DmaBuffer, DmaOptions } from './dma.js';
+import type { AffectedDevice, DeviceInfo } from './device-info.js';
+import { awaitHotReset } from './diagnose/hot-reset.js';
+import { armInterrupts } from './diagnose/interrupts.js';
+import type { DmaBuffer } from './dma.js';
+import type { DmaOptions } from './dma-options.js';
 import { closedError, rangeError, unsupportedError, VfioError } from './errors.js';
 import { type Grant, type GrantOptions, makeGrant } from './grant.js';
-import { checkSignal } from './internal/abort.js';
 import { awaitNative, callNative } from './internal/call.js';
 import { inOrder } from './internal/closing.js';
 import { Doorbells } from './internal/doorbells.js';
@@ -16,15 +16,15 @@ import { keepOwner, keepWhileHeard, stopWatching, watchForLeak } from './interna
 import { startOpening } from './internal/opening.js';
 import { mustBeOurs, type Ours, ours } from './internal/ours.js';
 import { callUser, warn } from './internal/report.js';
-import { boolean, integer, maxMilliseconds, oneOf, options, uuid } from './internal/validate.js';
+import { boolean, integer, oneOf, options } from './internal/validate.js';
 import {
-  endInterrupts,
   type InterruptInfo,
-  InterruptSet,
   type InterruptType,
   interruptIndex,
   interruptInfo,
-} from './interrupts.js';
+  interruptTypes,
+} from './interrupts/types.js';
+import { endInterrupts, InterruptSet } from './interrupts.js';
 import type {
   Native,
   NativeChange,
@@ -32,59 +32,8 @@ import type {
   NativeDmaRequest,
   NativeRegionInfo,
 } from './native.js';
-import { Region, type RegionInfo, regionInfo, regionName } from './region.js';
-
-/** What an open device says about itself; it stays readable after close. */
-export interface DeviceInfo {
-  /** Vendor ID, from config space. */
-  readonly vendorId: number;
-  /** Device ID, from config space. */
-  readonly deviceId: number;
-  /** Base class, subclass and programming interface, 24 bits: `0x010802` is NVMe. */
-  readonly classCode: number;
-  /** `VFIO_DEVICE_FLAGS_RESET`: {@link Device.reset} works. */
-  readonly resettable: boolean;
-  /** The regions it has. A BAR that is not implemented is absent; the others keep their number. */
-  readonly regions: readonly RegionInfo[];
-  /** Its IOMMU group. */
-  readonly group: number | undefined;
-}
-
-/** A device that a hot reset resets ({@link Device.hotResetInfo}). */
-export interface AffectedDevice {
-  /** Its full PCI address. */
-  readonly address: string;
-  /** Its IOMMU group. */
-  readonly group: number;
-}
-
-/** How a device is opened. */
-export interface OpenDeviceOptions {
-  /**
-   * Abandons the open: the promise rejects with the signal's reason, and what opens later is
-   * closed.
-   */
-  signal?: AbortSignal | undefined;
-  /**
-   * How long the `request` event leaves, in milliseconds, before the device is closed. 10 000
-   * unless said.
-   */
-  requestGrace?: number | undefined;
-  /**
-   * How many address bits the device drives when it does DMA, from 17 to 64; 64 unless said. Say less for a device
-   * that drives less, as a kernel driver does by `dma_set_mask()`: it cuts off the bits above and would write to
-   * other memory of the program, which no IOMMU can notice. {@link Device.allocDma} then gives only buffers that it
-   * reaches. Opening such a device moves nothing that is allocated already.
-   */
-  addressBits?: number | undefined;
-  /**
-   * The VF token, a UUID such as `crypto.randomUUID()` makes. SR-IOV needs it when the physical function is bound to
-   * vfio-pci: whoever opens the physical function sets the token, and its virtual functions open with the same token
-   * only. While one of them is open, the physical function opens with that token only, too. Every other device,
-   * also a virtual function whose physical function has a kernel driver, opens without a token only.
-   */
-  vfToken?: string | undefined;
-}
+import { Region } from './region.js';
+import { configIndex, type RegionInfo, regionInfo, regionName, romIndex } from './region-info.js';
 
 /** How interrupts are armed. */
 export interface InterruptOptions {
@@ -120,8 +69,8 @@ export interface DeviceEvents {
 }
 
 const flagReset = 1;
-const configIndex = 7;
-const romIndex = 6;
+const hotResetHint =
+  'device.hotReset() resets its whole slot or bus, with every device of device.hotResetInfo().';
 const defaultGrace = 10_000;
 
 /** @internal What a device does to a container that is its own. */
@@ -145,42 +94,21 @@ export interface DeviceMemory {
 type RegionParts = ConstructorParameters<typeof Region>;
 
 /** @internal What a device is made of. */
-export interface DeviceParts {
+export interface DeviceParts<Parent> {
   native: Native;
   device: NativeDevice;
-  container: Container;
+  container: Parent;
   memory: DeviceMemory;
   /** Its container, where that was made for it alone: closed with it. */
   ownContainer: OwnContainer | undefined;
   requestGrace: number | undefined;
   addressBits: number;
   /** Called once it is closed. */
-  onClosed: (device: Device) => void;
-}
-
-/** @internal The options of every call that opens a device, checked. */
-export function checkOpenOptions<T extends OpenDeviceOptions>(
-  where: string,
-  given: T,
-  ...more: string[]
-): T {
-  const known = [...more, 'signal', 'requestGrace', 'addressBits', 'vfToken'];
-  const checked = options(where, given, known);
-  checkSignal(checked.signal);
-  const { requestGrace, addressBits, vfToken } = checked;
-  if (requestGrace !== undefined) integer('requestGrace', requestGrace, 0, maxMilliseconds);
-  if (addressBits !== undefined) checkAddressBits(addressBits);
-  if (vfToken !== undefined) uuid('vfToken', vfToken);
-  return checked;
-}
-
-/** The library gives out no address below 64 KiB, so that a device of fewer bits would have none. */
-export function checkAddressBits(bits: number): number {
-  return integer('addressBits', bits, 17, 64);
+  onClosed(device: Device<Parent>): void;
 }
 
 /** Weak: the addon holds these callbacks, which must not keep a forgotten device alive. */
-let watch: (device: WeakRef<Device>, native: NativeDevice) => void;
+let watch: (device: WeakRef<Device<unknown>>, native: NativeDevice) => void;
 
 /**
  * A device: one PCI function, opened (`VFIO_GROUP_GET_DEVICE_FD`). Obtained from
@@ -190,8 +118,11 @@ let watch: (device: WeakRef<Device>, native: NativeDevice) => void;
  * After open and after reset memory decode is on, bus master is off and no interrupt is armed. What
  * it does after {@link close} throws or rejects with `ERR_VFIO_CLOSED`; during {@link reset}, with
  * `ERR_VFIO_BUSY`.
+ *
+ * `Parent` is always {@link Container}. It is a parameter because container.ts makes devices, so that this file
+ * cannot import that one.
  */
-export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposable {
+export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncDisposable {
   static {
     watch = (device, native) => {
       native.onHotReset((over) => {
@@ -212,10 +143,10 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
   /** How many address bits it drives, as it was said at its opening; 64 unless it was. */
   readonly addressBits: number;
   /** Where its DMA memory is mapped. */
-  readonly container: Container;
+  readonly container: Parent;
   /** Config space. */
   readonly config: ConfigSpace;
-  readonly #parts: DeviceParts;
+  readonly #parts: DeviceParts<Parent>;
   readonly #native: NativeDevice;
   readonly #regions = new Map<number, Region>();
   readonly #doorbells: Doorbells;
@@ -227,7 +158,7 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
   #closing: Promise<void> | undefined;
 
   /** @internal Use {@link openDevice}. */
-  constructor(key: Ours, parts: DeviceParts) {
+  constructor(key: Ours, parts: DeviceParts<Parent>) {
     mustBeOurs(key);
     super();
     this.#parts = parts;
@@ -280,7 +211,7 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
 
   /** What the device has of one type of interrupt (`VFIO_DEVICE_GET_IRQ_INFO`). */
   interruptInfo(type: InterruptType): InterruptInfo {
-    const index = interruptIndex[checkType(type)];
+    const index = interruptIndex(checkType(type));
     this.#mustBeOpen();
     return interruptInfo(callNative(() => this.#native.irq(index), this.address));
   }
@@ -335,7 +266,7 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
       throw rangeError(`${this.address} has ${available} vectors of ${type}, not ${count}`);
     }
     this.#mustBeDisarmed();
-    const arm = () => this.#native.enableInterrupts(interruptIndex[type], count);
+    const arm = () => this.#native.enableInterrupts(interruptIndex(type), count);
     const armed = armInterrupts(arm, this.address, type);
     const set = new InterruptSet(ours, armed, type, this.address, () => {
       this.#interrupts = undefined;
@@ -360,7 +291,7 @@ export class Device extends EventEmitter<DeviceEvents> implements AsyncDisposabl
       device: this,
       native: this.#native,
       interrupts: this.#interrupts,
-      memory: this.#parts.memory,
+      ownsBuffer: (buffer: DmaBuffer) => this.#parts.memory.owns(buffer),
       mustBeOpen: () => this.#mustBeOpen(),
     };
     return makeGrant(granter, options);
@@ -587,7 +518,7 @@ function noRegion(index: number, address: string): VfioError {
 }
 
 function checkType(type: InterruptType): InterruptType {
-  return oneOf('the type', type, ['intx', 'msi', 'msix']);
+  return oneOf('the type', type, interruptTypes);
 }
 
 function checkCount(given: InterruptOptions): number {

@@ -8,30 +8,6 @@ import { mustBeOurs, type Ours } from './internal/ours.js';
 import { expected, integer, show } from './internal/validate.js';
 import type { NativeDmaBuffer } from './native.js';
 
-/** Who reads and who writes: the device, both ways or one. The kernel enforces it in the IOMMU. */
-export type DmaDirection = 'both' | 'toDevice' | 'fromDevice';
-
-/** How {@link Container.allocDma} maps. */
-export interface DmaOptions {
-  /** `both` unless said otherwise. */
-  direction?: DmaDirection | undefined;
-  /** The IOVA to map at; the library chooses one unless said. */
-  iova?: bigint | undefined;
-  /**
-   * How many address bits the device that uses the buffer drives, from 17 to 64: the buffer ends at or below 2 to
-   * that power. Unless said, {@link Device.allocDma} takes the {@link Device.addressBits} of its device, and
-   * {@link Container.allocDma} the smallest of the devices that are open in the container at that moment.
-   */
-  addressBits?: number | undefined;
-  /** The IOVA is a multiple of this, in bytes: a power of two. A multiple of the IOMMU's page size it always is. */
-  alignment?: number | undefined;
-  /**
-   * The buffer crosses no multiple of this, in bytes: a power of two, no smaller than the buffer. For devices that
-   * count only the low bits of an address while they move through a buffer.
-   */
-  boundary?: number | undefined;
-}
-
 /** What a grant of a buffer consists of. Throws `ERR_VFIO_CLOSED`. */
 export let lendBuffer: (buffer: DmaBuffer) => NativeDmaBuffer;
 

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: MIT
 // A register that is only ever written, without the cost of a call into native code.
 import { mustBeOurs, type Ours } from './internal/ours.js';
-import type { Region } from './region.js';
+
+/** The region that a doorbell is in, as far as the doorbell needs it. */
+export interface DoorbellRegion {
+  readonly index: number;
+  write32(offset: number, value: number): void;
+}
 
 /** Sends its writes through {@link Region.write32}, which says why the device takes none. */
 export let muteDoorbell: (doorbell: Doorbell) => void;
@@ -31,14 +36,14 @@ export class Doorbell {
     };
   }
 
-  readonly #region: Region;
+  readonly #region: DoorbellRegion;
   readonly #offset: number;
   readonly #store: Uint32Array | undefined;
   /** Missing where there is no store, and while the device takes none. */
   #open: Uint32Array | undefined;
 
   /** @internal Use {@link Region.doorbell}. `store` is the register as an array of one element. */
-  constructor(key: Ours, region: Region, offset: number, store: Uint32Array | undefined) {
+  constructor(key: Ours, region: DoorbellRegion, offset: number, store: Uint32Array | undefined) {
     mustBeOurs(key);
     this.#region = region;
     this.#offset = offset;

@@ -3,46 +3,16 @@
 // and RangeError for wrong arguments. Each carries a `code`; match that, not the class.
 import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
+import {
+  type argumentCodes,
+  explainedErrnos,
+  type libraryCodes,
+  meaningOf,
+} from './internal/error-codes.js';
 import type { NativeFailure } from './native.js';
 
 /** Codes of the library's own errors. */
-export type VfioErrorCode =
-  /** Something was used after it, or its owner, was closed. */
-  | 'ERR_VFIO_CLOSED'
-  /** A reset or a close is in flight, or another holder is in the way. */
-  | 'ERR_VFIO_BUSY'
-  /** A number lies outside what the call accepts (a RangeError). */
-  | 'ERR_VFIO_RANGE'
-  /** A number is not a multiple of what the call needs (a RangeError). */
-  | 'ERR_VFIO_ALIGN'
-  /** Not a PCI address (a TypeError), or one of another group (a RangeError). */
-  | 'ERR_VFIO_ADDRESS'
-  /** The device is not bound to a VFIO driver. */
-  | 'ERR_VFIO_NOT_BOUND'
-  /** Another device of the IOMMU group is bound to a kernel driver. */
-  | 'ERR_VFIO_NOT_VIABLE'
-  /** No IOMMU isolates the device. */
-  | 'ERR_VFIO_NO_IOMMU'
-  /** An IOVA was asked for before the container's first device was opened. */
-  | 'ERR_VFIO_NO_DEVICE'
-  /** The kernel or the device does not have it. */
-  | 'ERR_VFIO_UNSUPPORTED'
-  /** A register access failed on the bus: memory decode off, the device asleep (D3) or gone. */
-  | 'ERR_VFIO_BUS'
-  /** Message-signalled interrupts were asked for while bus master is off. */
-  | 'ERR_VFIO_BUS_MASTER'
-  /** The device is gone. */
-  | 'ERR_VFIO_LOST'
-  /** It took longer than allowed. */
-  | 'ERR_VFIO_TIMEOUT'
-  /** A handle was used in a thread that does not own it. */
-  | 'ERR_VFIO_WRONG_THREAD'
-  /** The system is not Linux, or the native code could not be loaded. */
-  | 'ERR_VFIO_PLATFORM'
-  /** This process uses another copy of the package already. */
-  | 'ERR_VFIO_DUPLICATE'
-  /** Data of the kernel or the device contradicts its specification. */
-  | 'ERR_VFIO_PROTOCOL';
+export type VfioErrorCode = keyof typeof libraryCodes;
 
 /** The kernel's name of a failed system call's errno; `UNKNOWN` for a number that has none. */
 export type ErrnoCode = keyof typeof constants.errno | 'UNKNOWN';
@@ -51,7 +21,7 @@ export type ErrnoCode = keyof typeof constants.errno | 'UNKNOWN';
 export type ErrorCode = VfioErrorCode | ErrnoCode;
 
 /** Codes of a TypeError thrown for a wrong argument, as Node has them. */
-export type ArgumentErrorCode = 'ERR_INVALID_ARG_TYPE' | 'ERR_INVALID_ARG_VALUE';
+export type ArgumentErrorCode = (typeof argumentCodes)[number];
 
 interface ErrorFields {
   errno?: number | undefined;
@@ -109,25 +79,7 @@ export function continued(failure: VfioError, text: string): VfioError {
   return new VfioError(code, `${own}. ${text}`, fields, failure);
 }
 
-/** Errnos that docs/errors.md has a heading for. */
-const explained: readonly ErrorCode[] = [
-  'EACCES',
-  'EPERM',
-  'EAGAIN',
-  'EBUSY',
-  'ENOMEM',
-  'ENOSPC',
-  'EEXIST',
-  'EFAULT',
-  'EINVAL',
-  'EIO',
-  'ENODEV',
-  'ENOENT',
-  'EBADF',
-  'ENOTTY',
-  'EMFILE',
-  'ENFILE',
-];
+const explained: readonly ErrorCode[] = explainedErrnos;
 
 /** Where the code is explained, inside the package. */
 function readOn(code: ErrorCode): string {
@@ -144,10 +96,7 @@ export function typeError(
 }
 
 /** A RangeError with a code. */
-export function rangeError(
-  message: string,
-  code: 'ERR_VFIO_RANGE' | 'ERR_VFIO_ALIGN' | 'ERR_VFIO_ADDRESS' = 'ERR_VFIO_RANGE',
-): RangeError {
+export function rangeError(message: string, code: VfioErrorCode = 'ERR_VFIO_RANGE'): RangeError {
   return Object.assign(new RangeError(message), { code });
 }
 
@@ -210,7 +159,7 @@ function systemError(failure: SystemFailure, context: FailureContext): VfioError
 function ownError(failure: OwnFailure, context: FailureContext): Error {
   const code = (context.code ?? failure.code) as VfioErrorCode;
   const message = context.summary ?? failure.message;
-  if (code === 'ERR_VFIO_RANGE' || code === 'ERR_VFIO_ALIGN') return rangeError(message, code);
+  if (meaningOf(code)?.isRange) return rangeError(message, code);
   return new VfioError(code, message, { address: context.address, hint: context.hint });
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // What one thread lends another of a device, as the lender has it.
-import type { Device, DeviceMemory } from './device.js';
 import { DmaBuffer, lendBuffer } from './dma.js';
 import { typeError } from './errors.js';
 import { awaitNative, callNative } from './internal/call.js';
@@ -72,13 +71,20 @@ export class Grant implements AsyncDisposable {
   }
 }
 
+/** @internal What a grant needs of the device that makes it. */
+export interface GrantingDevice {
+  readonly address: string;
+  /** The region with this number. Throws once the device is closed. */
+  region(index: number): Region;
+}
+
 /** @internal A device that grants, and what it has armed. */
 export interface Granter {
-  device: Device;
-  native: NativeDevice;
+  device: GrantingDevice;
+  native: Pick<NativeDevice, 'grant'>;
   interrupts: InterruptSet | undefined;
-  /** Of its container. */
-  memory: DeviceMemory;
+  /** Whether a buffer is open and of the device's container. */
+  ownsBuffer(buffer: DmaBuffer): boolean;
   /** Throws once the device is closed. */
   mustBeOpen(): void;
 }
@@ -103,7 +109,7 @@ export function makeGrant(granter: Granter, given: GrantOptions): Grant {
   return grant;
 }
 
-function checkRegion(device: Device, region: Region): number {
+function checkRegion(device: GrantingDevice, region: Region): number {
   const { index } = region;
   if (device.region(index) !== region) throw foreign(`A ${region.name} of another device`, device);
   return index;
@@ -122,9 +128,9 @@ function checkVectors(
   return [lent[0]?.native, lent.map(({ index }) => index)];
 }
 
-function checkBuffer({ device, memory }: Granter, buffer: DmaBuffer): NativeDmaBuffer {
+function checkBuffer({ device, ownsBuffer }: Granter, buffer: DmaBuffer): NativeDmaBuffer {
   const native = lendBuffer(buffer);
-  if (!memory.owns(buffer)) throw foreign('A DmaBuffer of another container', device);
+  if (!ownsBuffer(buffer)) throw foreign('A DmaBuffer of another container', device);
   return native;
 }
 
@@ -146,6 +152,6 @@ function unique(numbers: readonly number[]): number[] {
   return [...new Set(numbers)];
 }
 
-function foreign(what: string, { address }: Device): TypeError {
+function foreign(what: string, { address }: GrantingDevice): TypeError {
   return typeError(`${what} cannot be granted with ${address}`, 'ERR_INVALID_ARG_VALUE');
 }

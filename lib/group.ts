@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // An IOMMU group.
-import type { Container } from './container.js';
-import { checkOpenOptions, type Device, type OpenDeviceOptions } from './device.js';
+import type { Device } from './device.js';
 import { closedError, rangeError } from './errors.js';
 import { awaitNative, callNative } from './internal/call.js';
 import { Children } from './internal/children.js';
@@ -9,39 +8,43 @@ import { inOrder } from './internal/closing.js';
 import { stopWatching, watchForLeak } from './internal/leaks.js';
 import { mustBeOurs, type Ours } from './internal/ours.js';
 import type { NativeContainer } from './native.js';
+import { checkOpenOptions, type OpenDeviceOptions } from './open-options.js';
 import { blockersOf, type PciDevice, parseAddress, readGroup } from './pci.js';
 
 /** @internal What a group is made of. */
-export interface GroupParts {
+export interface GroupParts<Parent> {
   id: number;
-  container: Container;
+  container: Parent;
   native: NativeContainer;
   /** Opens a device in the container; calls back once that is closed. */
   openDevice: (
     address: string,
     checked: OpenDeviceOptions,
-    onClosed: (device: Device) => void,
-  ) => Promise<Device>;
+    onClosed: (device: Device<Parent>) => void,
+  ) => Promise<Device<Parent>>;
   /** Called once it is closed. */
-  onClosed: (group: Group) => void;
+  onClosed(group: Group<Parent>): void;
 }
 
 /**
  * A VFIO group: the smallest set of devices the IOMMU can isolate (`/dev/vfio/N`). Obtained from
  * {@link Container.openGroup}; closed with its container, or before. Devices can be opened without
  * it; it is there to see who shares a group, and to hold one while its devices come and go.
+ *
+ * `Parent` is always {@link Container}. It is a parameter because container.ts makes groups, so that this file cannot
+ * import that one.
  */
-export class Group implements AsyncDisposable {
+export class Group<Parent> implements AsyncDisposable {
   /** The number of the group, as in `/sys/kernel/iommu_groups`. */
   readonly id: number;
-  readonly container: Container;
-  readonly #parts: GroupParts;
-  readonly #devices: Children<Device>;
+  readonly container: Parent;
+  readonly #parts: GroupParts<Parent>;
+  readonly #devices: Children<Device<Parent>>;
   #closed = false;
   #closing: Promise<void> | undefined;
 
   /** @internal Use {@link Container.openGroup}. */
-  constructor(key: Ours, parts: GroupParts) {
+  constructor(key: Ours, parts: GroupParts<Parent>) {
     mustBeOurs(key);
     this.id = parts.id;
     this.container = parts.container;
@@ -77,12 +80,12 @@ export class Group implements AsyncDisposable {
    * Opens a device of this group; the group owns it. Rejects as {@link Container.openDevice} does,
    * and with a RangeError `ERR_VFIO_ADDRESS` when the device is not in this group.
    */
-  async openDevice(address: string, options: OpenDeviceOptions = {}): Promise<Device> {
+  async openDevice(address: string, options: OpenDeviceOptions = {}): Promise<Device<Parent>> {
     const full = parseAddress(address);
     const checked = checkOpenOptions('openDevice', options);
     if (this.#closed) throw closedError(`Group ${this.id}`);
     this.#mustContain(full);
-    const onClosed = (device: Device) => this.#devices.delete(device);
+    const onClosed = (device: Device<Parent>) => this.#devices.delete(device);
     const open = () => this.#parts.openDevice(full, checked, onClosed);
     return this.#devices.open(open, checked.signal);
   }

@@ -8,18 +8,14 @@ export type { Capability, ConfigSpace } from './config-space.js';
 export {
   Container,
   type ContainerInfo,
-  type DescriptorOptions,
+  type Device,
+  type Group,
   type IovaRange,
 } from './container.js';
-export type {
-  AffectedDevice,
-  Device,
-  DeviceEvents,
-  DeviceInfo,
-  InterruptOptions,
-  OpenDeviceOptions,
-} from './device.js';
-export type { DmaBuffer, DmaDirection, DmaOptions } from './dma.js';
+export type { DeviceEvents, InterruptOptions } from './device.js';
+export type { AffectedDevice, DeviceInfo } from './device-info.js';
+export type { DmaBuffer } from './dma.js';
+export type { DmaDirection, DmaOptions } from './dma-options.js';
 export type { Doorbell } from './doorbell.js';
 export {
   type ArgumentErrorCode,
@@ -29,12 +25,14 @@ export {
   type VfioErrorCode,
 } from './errors.js';
 export type { Grant, GrantOptions } from './grant.js';
-export type { Group } from './group.js';
 export type { Interrupt, InterruptListener, OnceOptions } from './interrupt.js';
-export type { InterruptInfo, InterruptSet, InterruptType } from './interrupts.js';
+export type { InterruptInfo, InterruptType } from './interrupts/types.js';
+export type { InterruptSet } from './interrupts.js';
 export { type OpenOptions, openDevice } from './open.js';
+export type { DescriptorOptions, OpenDeviceOptions } from './open-options.js';
 export { type DeviceFilter, listDevices, type PciDevice } from './pci.js';
-export type { AccessArray, MappableArea, PollOptions, Region, RegionInfo } from './region.js';
+export type { AccessArray, PollOptions, Region } from './region.js';
+export type { MappableArea, RegionInfo } from './region-info.js';
 export {
   bindRegisters,
   defineRegisters,

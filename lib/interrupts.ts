@@ -6,38 +6,8 @@ import { keepOwner } from './internal/leaks.js';
 import { mustBeOurs, type Ours, ours } from './internal/ours.js';
 import { integer } from './internal/validate.js';
 import { endVector, Interrupt } from './interrupt.js';
-import type { NativeInterrupts, NativeIrqInfo } from './native.js';
-
-/** The ways a PCI function interrupts (`VFIO_PCI_INTX_IRQ_INDEX`, `_MSI_`, `_MSIX_`). */
-export type InterruptType = 'intx' | 'msi' | 'msix';
-
-/** What the kernel says about one way (`VFIO_DEVICE_GET_IRQ_INFO`). */
-export interface InterruptInfo {
-  /** How many vectors there are; 0 when the device has none. */
-  readonly count: number;
-  /** `VFIO_IRQ_INFO_MASKABLE`: mask() and unmask() work. */
-  readonly maskable: boolean;
-  /** `VFIO_IRQ_INFO_AUTOMASKED`: masked by the kernel at each interrupt, until unmasked. */
-  readonly autoMasked: boolean;
-  /** Not `VFIO_IRQ_INFO_NORESIZE`: vectors can be added while some are armed. */
-  readonly resizable: boolean;
-}
-
-/** The index of each way (`VFIO_PCI_*_IRQ_INDEX`). */
-export const interruptIndex = { intx: 0, msi: 1, msix: 2 } as const;
-
-const flag = { maskable: 2, autoMasked: 4, noResize: 8 };
-
-/** One way's facts from the kernel's flags; a device that does not know it has none of it. */
-export function interruptInfo(irq: NativeIrqInfo | undefined): InterruptInfo {
-  const { count, flags } = irq ?? { count: 0, flags: flag.noResize };
-  return Object.freeze({
-    count,
-    maskable: (flags & flag.maskable) !== 0,
-    autoMasked: (flags & flag.autoMasked) !== 0,
-    resizable: (flags & flag.noResize) === 0,
-  });
-}
+import { type InterruptType, interruptIndex, isLevel } from './interrupts/types.js';
+import type { NativeInterrupts } from './native.js';
 
 /** Whether a vector is one of a set. */
 export let hasVector: (set: InterruptSet, vector: Interrupt) => boolean;
@@ -77,8 +47,9 @@ export class InterruptSet implements Disposable {
     this.#native = native;
     this.#name = `InterruptSet ${type} of ${owner}`;
     this.#onClose = onClose;
+    const level = isLevel(interruptIndex(type));
     for (let index = 0; index < native.count; index++) {
-      const vector = new Interrupt(ours, native, index, type === 'intx', this.#name);
+      const vector = new Interrupt(ours, native, index, level, this.#name);
       keepOwner(vector, this);
       this.#vectors.push(vector);
     }

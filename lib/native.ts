@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The addon's exact shape, and the one place that loads it. Native code throws and rejects with
-// plain data (NativeFailure); lib/errors.ts makes errors of it. Nothing else imports the addon.
-
-import { keepBusErrors } from './internal/bus-errors.js';
-import { requireAddon } from './internal/load-addon.js';
-import { loadFailure } from './internal/load-failures.js';
-import { mustBeLinux, mustBeNode } from './internal/platform.js';
+// The addon's exact shape, in declarations; internal/load-native.ts loads it. Native code throws and rejects with
+// plain data (NativeFailure); lib/errors.ts makes errors of it.
 
 /** What native code throws: a failed system call, or a failure of the library's own. */
 export type NativeFailure =
@@ -248,26 +243,4 @@ export interface Native {
   /** Accesses of `width` bytes each, ascending, to or from memory. */
   readArray(handle: Handle, offset: number, width: number, array: AccessArray): number | undefined;
   writeArray(handle: Handle, offset: number, width: number, array: AccessArray): number | undefined;
-}
-
-let loaded: Native | undefined;
-
-/** The addon, loaded at the first call, so that importing the package works on every system. */
-export function loadNative(): Native {
-  if (loaded === undefined) {
-    const native = load();
-    keepBusErrors(native);
-    loaded = native;
-  }
-  return loaded;
-}
-
-function load(): Native {
-  try {
-    mustBeLinux();
-    mustBeNode();
-    return requireAddon() as Native;
-  } catch (cause) {
-    throw loadFailure(cause);
-  }
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The one-liner: a device by its address.
-import { adoptOwner, Container } from './container.js';
-import { checkOpenOptions, type Device, type OpenDeviceOptions } from './device.js';
-import { awaitOpen } from './diagnose/diagnose.js';
+import { adoptOwner, Container, type Device } from './container.js';
+import { awaitOpen } from './diagnose/open.js';
+import { loadNative } from './internal/load-native.js';
 import { startOpening } from './internal/opening.js';
 import { ours } from './internal/ours.js';
 import { expected } from './internal/validate.js';
-import { loadNative } from './native.js';
+import { checkOpenOptions, type OpenDeviceOptions } from './open-options.js';
 import { parseAddress } from './pci.js';
 
 /** How {@link openDevice} opens. */

@@ -1,30 +1,22 @@
 // SPDX-License-Identifier: MIT
 // Giving back a device that a process took from its driver and left with vfio-pci.
 import type { BindOptions } from './bind.js';
-import { type SysfsWrite, toLines } from './diagnose/hints.js';
 import { mustBeLinux } from './internal/platform.js';
 import { boolean, options as checkOptions } from './internal/validate.js';
 import { isVfioDriver, parseAddress } from './pci.js';
 import { forget, type Remembered, recall } from './sysfs/bindings.js';
-import {
-  inTurn,
-  look,
-  machine,
-  type Standing,
-  type Sysfs,
-  standingOf,
-  stating,
-  write,
-  writeRefusal,
-} from './sysfs/sysfs.js';
+import { inTurn, machine, type Sysfs } from './sysfs/machine.js';
+import { look, type Standing, standingOf, stating } from './sysfs/standing.js';
 import {
   bindStep,
-  mustBeBoundTo,
   overrideStep,
-  overrideToLeave,
   probeStep,
+  type SysfsWrite,
+  toLines,
   unbindStep,
-} from './sysfs/undo.js';
+} from './sysfs/steps.js';
+import { mustBeBoundTo, overrideToLeave } from './sysfs/undo.js';
+import { write, writeRefusal } from './sysfs/write.js';
 
 /** What {@link releaseDevice} did. */
 export interface Released {

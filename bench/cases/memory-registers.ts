@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Registers of the memory back end; the twins' are a memfd as well.
 import { openDevice } from 'vfio';
-import { loadNative } from '../../lib/native.js';
+import { loadNative } from '../../lib/internal/load-native.js';
 import * as memory from '../memory-machine.js';
 import { bench } from '../native.js';
 import type { Registers } from './registers.js';

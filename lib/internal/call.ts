@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Every call into the addon goes through here, except register accesses: what it throws becomes an
 // error.
-
-import { hintFor } from '../diagnose/hints.js';
+import { hintFor } from '../diagnose/call-hints.js';
 import { errorFromNative, type FailureContext, isNativeFailure } from '../errors.js';
 
 /** Calls native code. */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The doorbells of one device, and where the fast ones can be trusted.
-import { Doorbell, muteDoorbell, unmuteDoorbell } from '../doorbell.js';
-import type { Region } from '../region.js';
+import { Doorbell, type DoorbellRegion, muteDoorbell, unmuteDoorbell } from '../doorbell.js';
 import { ours } from './ours.js';
 
 /**
@@ -33,7 +32,7 @@ export class Doorbells {
   }
 
   /** The doorbell at an offset that was checked; the same object every time. */
-  at(region: Region, offset: number): Doorbell {
+  at(region: DoorbellRegion, offset: number): Doorbell {
     const key = `${region.index}:${offset}`;
     let doorbell = this.#doorbells.get(key);
     if (doorbell === undefined) {

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { hintFor } from '../diagnose/hints.js';
+import { hintFor } from '../diagnose/call-hints.js';
 import { errorFromNative, isNativeFailure, VfioError } from '../errors.js';
 import { listNames, readText } from '../sysfs/files.js';
 import { addonsDeniedError, deniedError, isDenied, mayNotRead } from './permissions.js';

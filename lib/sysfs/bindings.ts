@@ -5,8 +5,8 @@ import { readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { warn } from '../internal/report.js';
 import type { PciDevice } from '../pci.js';
 import { orNothing, readText } from './files.js';
+import { inTurn, type Sysfs } from './machine.js';
 import { makeFolder, mustBeTrusted, runFailed } from './run-folder.js';
-import { inTurn, type Sysfs } from './sysfs.js';
 
 const folder = '/run/vfio';
 const file = `${folder}/bindings.json`;

@@ -3,9 +3,8 @@
 // under them.
 import { closeSync, constants, openSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { nameHolder } from '../diagnose/hints.js';
 import { exists, isAbsence, isBelow, listNames, lookFailed, readText, realPath } from './files.js';
-import { findOpenNodes } from './holders.js';
+import { findOpenNodes, nameHolder } from './holders.js';
 
 /** A disk or partition in use, and what uses it. */
 export interface DiskUse {

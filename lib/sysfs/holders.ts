@@ -1,8 +1,18 @@
 // SPDX-License-Identifier: MIT
 // Which processes have a file open. Asynchronous: a busy server has a hundred thousand descriptors.
 import { readdir, readFile, readlink, stat } from 'node:fs/promises';
-import type { Holder } from '../diagnose/hints.js';
 import { ifThere } from './files.js';
+
+/** A process and what it is called. */
+export interface Holder {
+  pid: number;
+  name: string;
+}
+
+/** A process in words. */
+export function nameHolder({ pid, name }: Holder): string {
+  return pid === process.pid ? `this process (${pid})` : `process ${pid} (${name})`;
+}
 
 /** The processes that hold `path`, as far as this user may look into them. */
 export async function findHolders(path: string, root = ''): Promise<Holder[]> {

@@ -4,12 +4,11 @@
 // each other too.
 import { closeSync, constants, fstatSync, lstatSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Holder, nameHolder } from '../diagnose/hints.js';
 import { VfioError } from '../errors.js';
 import { callNative } from '../internal/call.js';
-import { loadNative } from '../native.js';
+import { loadNative } from '../internal/load-native.js';
 import { orNothing } from './files.js';
-import { findLocker } from './holders.js';
+import { findLocker, type Holder, nameHolder } from './holders.js';
 import { makeFolder, runFailed } from './run-folder.js';
 
 const folder = '/run/lock/vfio';

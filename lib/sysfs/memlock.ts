@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: MIT
 // How much memory this process may lock, and has locked.
-import type { Memlock } from '../diagnose/hints.js';
 import { readText } from './files.js';
+
+/** What a process may lock, and has locked, in bytes. */
+export interface Memlock {
+  allowed: number;
+  locked: number;
+}
 
 /** From /proc/self; undefined where it does not say. */
 export function readMemlock(root = ''): Memlock | undefined {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Giving a device back: each step of binding is undone only where the device still stands as that step left it. What
 // another program changed in between is its own.
-
-import type { SysfsWrite } from '../diagnose/hints.js';
 import { VfioError } from '../errors.js';
 import { isVfioDriver, type PciDevice } from '../pci.js';
-import { overridePath, type Standing, type Sysfs, standingOf, write } from './sysfs.js';
+import type { Sysfs } from './machine.js';
+import { type Standing, standingOf } from './standing.js';
+import { bindStep, overrideStep, type SysfsWrite, unbindStep } from './steps.js';
+import { write } from './write.js';
 
 /** The device, and what it is given back to. */
 export interface Before {
@@ -112,24 +113,4 @@ export function giveBackSteps(before: Before, now: string | undefined): SysfsWri
     ...(now === undefined ? [] : [unbindStep({ address, driver: now })]),
     ...(driver === undefined ? [] : [bindStep(address, driver)]),
   ];
-}
-
-/** Reserves a device for a driver; for none with ''. */
-export function overrideStep(address: string, value: string): SysfsWrite {
-  return { path: overridePath(address), value };
-}
-
-/** Takes a device from its driver. */
-export function unbindStep({ address, driver }: Pick<PciDevice, 'address' | 'driver'>): SysfsWrite {
-  return { path: `/sys/bus/pci/drivers/${driver}/unbind`, value: address };
-}
-
-/** Gives a device to a driver. */
-export function bindStep(address: string, driver: string): SysfsWrite {
-  return { path: `/sys/bus/pci/drivers/${driver}/bind`, value: address };
-}
-
-/** Lets the kernel choose a driver for a device that has none. */
-export function probeStep(address: string): SysfsWrite {
-  return { path: '/sys/bus/pci/drivers_probe', value: address };
 }

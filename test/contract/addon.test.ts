@@ -3,9 +3,9 @@
 import { createServer } from 'node:net';
 import { types } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { loadNative } from '../../lib/internal/load-native.js';
 import {
   AccessFailure,
-  loadNative,
   type NativeContainer,
   type NativeDevice,
   type NativeDmaBuffer,

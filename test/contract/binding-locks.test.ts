@@ -17,7 +17,7 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { loadNative } from '../../lib/native.js';
+import { loadNative } from '../../lib/internal/load-native.js';
 import { orNothing } from '../../lib/sysfs/files.js';
 import { takeLock } from '../../lib/sysfs/locks.js';
 import { Holder } from '../support/holder.js';

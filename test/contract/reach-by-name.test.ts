@@ -2,8 +2,8 @@
 // What a program finds by name on the objects that it gets: the documented members and nothing else. No member of
 // ours for each other, no object of the addon, no constructor that works.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { InterruptSet } from '../../lib/interrupts.js';
 import { Container, type Device, type DmaBuffer, type Grant, type Group } from '../../lib/index.js';
+import type { InterruptSet } from '../../lib/interrupts.js';
 import { publicOperations } from '../support/public-operations.js';
 import { useMachine } from '../support/testing.js';
 import { withCode } from './support.js';

@@ -2,8 +2,8 @@
 // Every look at sysfs and every write to it fails once: the right error, and a device stays with the driver it had.
 import { constants } from 'node:os';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { bindSteps } from '../../lib/diagnose/hints.js';
 import { type Binding, bindDevice } from '../../lib/index.js';
+import { bindSteps } from '../../lib/sysfs/steps.js';
 import { FakeFiles } from '../support/fake-files.js';
 import { type FakeKernel as FakeVfio, syscalls, useFakeKernel } from '../support/testing.js';
 import { FakeKernel } from '../unit/lib-fake-sysfs.js';

@@ -11,7 +11,7 @@ import {
   openDevice,
   type Region,
 } from '../../lib/index.js';
-import { loadNative } from '../../lib/native.js';
+import { loadNative } from '../../lib/internal/load-native.js';
 import { useMachine } from '../support/testing.js';
 import { expectNothingOpen, withCode } from './support.js';
 

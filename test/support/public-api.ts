@@ -61,9 +61,13 @@ export function readPublicApi(root: string): PublicApi {
   };
 }
 
+/** What an export stands for. Device and Group are names for a class with its type argument. */
 function resolve(checker: ts.TypeChecker, symbol: ts.Symbol): ts.Symbol {
   const isAlias = (symbol.flags & ts.SymbolFlags.Alias) !== 0;
-  return isAlias ? checker.getAliasedSymbol(symbol) : symbol;
+  const target = isAlias ? checker.getAliasedSymbol(symbol) : symbol;
+  if ((target.flags & ts.SymbolFlags.TypeAlias) === 0) return target;
+  const named = checker.getDeclaredTypeOfSymbol(target).getSymbol();
+  return named !== undefined && (named.flags & ts.SymbolFlags.Class) !== 0 ? named : target;
 }
 
 class Reader {

@@ -3,6 +3,8 @@
 import { rmSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { bindAt } from '../../lib/bind.js';
+import { findUnsuitable, findUse } from '../../lib/diagnose/bindable.js';
+import { type PciDevice, readDevice } from '../../lib/pci.js';
 import { rejectionOf } from './lib-fake-native.js';
 import { FakeKernel } from './lib-fake-sysfs.js';
 import { type FakePciDevice, FakeTree } from './lib-fake-tree.js';
@@ -159,4 +161,17 @@ describe('S2/ a disk that a process has open', () => {
     setTimeout(() => rmSync(`${tree.root}/proc/42`, { recursive: true }), 100);
     await expectTaken();
   });
+});
+
+test('what is refused is plain data first', async () => {
+  have({});
+  tree.file(`${device}/sriov_numvfs`, '2\n');
+  const found = readDevice(address, tree.root) as PciDevice;
+  expect(await findUnsuitable(found, tree.root)).toEqual({
+    finding: 'virtual-functions-exist',
+    address,
+    count: 2,
+    steps: [{ path: `/sys/bus/pci/devices/${address}/sriov_numvfs`, value: '0' }],
+  });
+  expect(await findUse(found, tree.root)).toBeUndefined();
 });

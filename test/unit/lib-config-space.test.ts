@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { ConfigSpace } from '../../lib/config-space.js';
 import { Doorbells } from '../../lib/internal/doorbells.js';
 import { ours } from '../../lib/internal/ours.js';
-import { regionInfo } from '../../lib/region.js';
+import { regionInfo } from '../../lib/region-info.js';
 import { FakeDevice, FakeNative, thrownBy } from './lib-fake-native.js';
 
 let header: DataView;

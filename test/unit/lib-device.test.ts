@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { adoptOwner, Container } from '../../lib/container.js';
-import type { Device } from '../../lib/device.js';
+import { adoptOwner, Container, type Device } from '../../lib/container.js';
 import { ours } from '../../lib/internal/ours.js';
 import {
   catchWarnings,

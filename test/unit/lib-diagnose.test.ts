@@ -3,16 +3,11 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import { describe, expect, test } from '@jest/globals';
-import {
-  armInterrupts,
-  awaitHotReset,
-  awaitOpen,
-  diagnoseArm,
-  diagnoseHotReset,
-  diagnoseMap,
-  diagnoseOpen,
-  mapMemory,
-} from '../../lib/diagnose/diagnose.js';
+import { awaitHotReset, diagnoseHotReset } from '../../lib/diagnose/hot-reset.js';
+import { armInterrupts, diagnoseArm } from '../../lib/diagnose/interrupts.js';
+import { diagnoseMap, mapMemory } from '../../lib/diagnose/memory.js';
+import { awaitOpen, diagnoseOpen } from '../../lib/diagnose/open.js';
+import { type Explanation, explain } from '../../lib/diagnose/words.js';
 import { rejectionOf, thrownBy } from './lib-fake-native.js';
 import { FakeTree } from './lib-fake-tree.js';
 
@@ -24,6 +19,26 @@ function failed(name: keyof typeof errno, request: string, path = '/dev/vfio/12'
   const syscall = request.startsWith('VFIO_') ? 'ioctl' : request;
   const ioctl = request.startsWith('VFIO_') ? request : '';
   return { errno: errno[name], syscall, request: ioctl, path };
+}
+
+/** Why an open failed, in words. */
+async function explainOpen(...call: Parameters<typeof diagnoseOpen>): Promise<Explanation> {
+  return explain(await diagnoseOpen(...call));
+}
+
+/** Why memory was not mapped, in words. */
+function explainMap(...call: Parameters<typeof diagnoseMap>): Explanation {
+  return explain(diagnoseMap(...call));
+}
+
+/** Why interrupts were not armed, in words. */
+function explainArm(...call: Parameters<typeof diagnoseArm>): Explanation {
+  return explain(diagnoseArm(...call));
+}
+
+/** Why a hot reset was refused, in words. */
+function explainHotReset(...call: Parameters<typeof diagnoseHotReset>): Explanation {
+  return explain(diagnoseHotReset(...call));
 }
 
 /** A machine with the device ready for VFIO. */
@@ -41,7 +56,7 @@ test.each([{ address }, { group: 12 }])(
   async (target) => {
     using tree = readyTree();
     tree.file('/dev/vfio/noiommu-12');
-    const finding = await diagnoseOpen(failed('ENOENT', 'open'), target, tree.root);
+    const finding = await explainOpen(failed('ENOENT', 'open'), target, tree.root);
     expect(finding).toMatchObject({
       code: 'ERR_VFIO_NO_IOMMU',
       summary: expect.stringContaining('without an IOMMU (/dev/vfio/noiommu-12)'),
@@ -50,11 +65,58 @@ test.each([{ address }, { group: 12 }])(
   },
 );
 
+describe('a finding', () => {
+  const denied = failed('EACCES', 'open', '/dev/vfio/12');
+  const ioctl = failed('EIO', 'VFIO_GROUP_GET_DEVICE_FD');
+
+  test('has the facts, and the writes to sysfs that mend it', async () => {
+    using tree = readyTree();
+    tree.bind(address, 'nvme');
+    expect(await diagnoseOpen(failed('ENOENT', 'open'), { address }, tree.root)).toEqual({
+      finding: 'device-not-bound',
+      address,
+      driver: 'nvme',
+      steps: [
+        { path: `/sys/bus/pci/devices/${address}/driver_override`, value: 'vfio-pci' },
+        { path: '/sys/bus/pci/drivers/nvme/unbind', value: address },
+        { path: '/sys/bus/pci/drivers_probe', value: address },
+      ],
+    });
+  });
+
+  test('has numbers as numbers', async () => {
+    using tree = readyTree();
+    chmodSync(`${tree.root}/dev/vfio/12`, 0o640);
+    expect(await diagnoseOpen(denied, { address }, tree.root)).toEqual({
+      finding: 'node-not-permitted',
+      path: '/dev/vfio/12',
+      owner: { mode: 0o640, user: process.getuid?.(), group: process.getgid?.() },
+    });
+  });
+
+  test('is plain data', async () => {
+    using tree = readyTree();
+    tree.process(41, 'qemu', ['/dev/vfio/12']);
+    tree.pci('0000:01:00.1', { driver: 'e1000e', group: 12 });
+    const findings = [
+      await diagnoseOpen(failed('EBUSY', 'open'), { address }, tree.root),
+      await diagnoseOpen({ code: 'ERR_VFIO_NOT_VIABLE', message: '' }, { address }, tree.root),
+      await diagnoseOpen(ioctl, { address }, tree.root),
+    ];
+    expect(findings.map(({ finding }) => finding)).toEqual([
+      'node-held',
+      'group-not-viable',
+      'call-failed',
+    ]);
+    for (const finding of findings) expect(JSON.parse(JSON.stringify(finding))).toEqual(finding);
+  });
+});
+
 describe('opening fails because', () => {
   test('there is no such device', async () => {
     using tree = readyTree();
     const target = { address: '0000:05:00.0' };
-    const finding = await diagnoseOpen(failed('ENOENT', 'readlink', ''), target, tree.root);
+    const finding = await explainOpen(failed('ENOENT', 'readlink', ''), target, tree.root);
     expect(finding).toMatchObject({
       code: 'ENODEV',
       summary: 'There is no PCI device 0000:05:00.0',
@@ -65,7 +127,7 @@ describe('opening fails because', () => {
   test('another driver has the device', async () => {
     using tree = readyTree();
     tree.bind(address, 'nvme');
-    const finding = await diagnoseOpen(failed('ENOENT', 'open'), { address }, tree.root);
+    const finding = await explainOpen(failed('ENOENT', 'open'), { address }, tree.root);
     expect(finding).toMatchObject({
       code: 'ERR_VFIO_NOT_BOUND',
       summary: `${address} is bound to nvme, not to vfio-pci`,
@@ -82,7 +144,7 @@ describe('opening fails because', () => {
     using tree = readyTree();
     tree.unbind(address);
     const failure = failed('ENODEV', 'VFIO_GROUP_GET_DEVICE_FD');
-    const finding = await diagnoseOpen(failure, { address }, tree.root);
+    const finding = await explainOpen(failure, { address }, tree.root);
     expect(finding.summary).toContain('bound to no driver');
     expect(finding.hint).not.toContain('unbind');
   });
@@ -92,7 +154,7 @@ describe('opening fails because', () => {
     async (name) => {
       using tree = readyTree();
       tree.bind(address, 'nvme');
-      const finding = await diagnoseOpen(failed(name, 'VFIO_X'), { address }, tree.root);
+      const finding = await explainOpen(failed(name, 'VFIO_X'), { address }, tree.root);
       expect(finding.code).toBeUndefined();
     },
   );
@@ -100,7 +162,7 @@ describe('opening fails because', () => {
   test('no IOMMU is on', async () => {
     using tree = new FakeTree();
     tree.pci(address, { driver: 'vfio-pci' });
-    const finding = await diagnoseOpen(failed('ENOENT', 'readlink'), { address }, tree.root);
+    const finding = await explainOpen(failed('ENOENT', 'readlink'), { address }, tree.root);
     expect(finding.code).toBe('ERR_VFIO_NO_IOMMU');
     expect(finding.hint).toContain('intel_iommu=on');
   });
@@ -109,7 +171,7 @@ describe('opening fails because', () => {
     using tree = new FakeTree();
     tree.pci(address, { driver: 'vfio-pci' });
     tree.folder('/sys/class/iommu/dmar0');
-    const finding = await diagnoseOpen(failed('ENOENT', 'readlink'), { address }, tree.root);
+    const finding = await explainOpen(failed('ENOENT', 'readlink'), { address }, tree.root);
     expect(finding.hint).toContain('not behind it');
   });
 
@@ -120,7 +182,7 @@ describe('opening fails because', () => {
     test('with anything but ones', async () => {
       using tree = readyTree();
       tree.file(config, new Uint8Array(64).fill(0xff));
-      expect(await diagnoseOpen(refused, { address }, tree.root)).toEqual({
+      expect(await explainOpen(refused, { address }, tree.root)).toEqual({
         code: 'ERR_VFIO_LOST',
         summary: `${address} does not answer: it is gone, or without power`,
         hint: expect.stringContaining(`/sys/bus/pci/devices/${address}/remove`),
@@ -130,20 +192,20 @@ describe('opening fails because', () => {
     test('but for its IDs, which are all ones in a virtual function that is well', async () => {
       using tree = readyTree();
       tree.file(config, Uint8Array.of(0xff, 0xff, 0xff, 0xff, ...new Uint8Array(60)));
-      expect(await diagnoseOpen(refused, { address }, tree.root)).toEqual({ hint: undefined });
+      expect(await explainOpen(refused, { address }, tree.root)).toEqual({ hint: undefined });
     });
   });
 
   test.each(['ENOENT', 'ENODEV'] as const)('VFIO is not loaded (%s)', async (name) => {
     using tree = new FakeTree();
-    const finding = await diagnoseOpen(failed(name, 'open', '/dev/vfio/vfio'), {}, tree.root);
+    const finding = await explainOpen(failed(name, 'open', '/dev/vfio/vfio'), {}, tree.root);
     expect(finding.hint).toContain('modprobe vfio-pci');
   });
 
   test.each(['/dev/vfio/vfio', '/dev/vfio/12'])('%s may not be opened', async (path) => {
     using tree = readyTree();
     chmodSync(tree.root + path, 0o600);
-    const finding = await diagnoseOpen(failed('EACCES', 'open', path), { address }, tree.root);
+    const finding = await explainOpen(failed('EACCES', 'open', path), { address }, tree.root);
     expect(finding.code).toBeUndefined();
     expect(finding.hint).toContain(`${path} is mode 0600, user ${process.getuid?.()}`);
     expect(finding.hint).toContain('chgrp vfio');
@@ -152,14 +214,14 @@ describe('opening fails because', () => {
 
   test('a control group does not allow the node, whoever owns it', async () => {
     using tree = readyTree();
-    const finding = await diagnoseOpen(failed('EPERM', 'open'), { address }, tree.root);
+    const finding = await explainOpen(failed('EPERM', 'open'), { address }, tree.root);
     expect(finding.hint).toContain('DeviceAllow=/dev/vfio/12 rw');
     expect(finding.hint).not.toContain('chgrp');
   });
 
   test.each(['ENODEV', 'ENXIO'] as const)('the node is of another group (%s)', async (name) => {
     using tree = readyTree();
-    const finding = await diagnoseOpen(failed(name, 'open'), { address }, tree.root);
+    const finding = await explainOpen(failed(name, 'open'), { address }, tree.root);
     expect(finding.hint).toContain('/dev/vfio/12 is a node of an earlier group');
     expect(finding.hint).not.toContain('does not exist');
   });
@@ -168,14 +230,14 @@ describe('opening fails because', () => {
     using tree = readyTree();
     rmSync(`${tree.root}/dev/vfio/12`);
     const failure = failed('EACCES', 'open', '/dev/vfio/12');
-    const finding = await diagnoseOpen(failure, { address }, tree.root);
+    const finding = await explainOpen(failure, { address }, tree.root);
     expect(finding.hint).toContain('not visible');
   });
 
   test('the node of the group is missing', async () => {
     using tree = new FakeTree();
     tree.pci(address, { driver: 'vfio-pci', group: 12 });
-    const finding = await diagnoseOpen(failed('ENOENT', 'open'), { address }, tree.root);
+    const finding = await explainOpen(failed('ENOENT', 'open'), { address }, tree.root);
     expect(finding.hint).toContain('/dev/vfio/12 does not exist');
   });
 
@@ -188,7 +250,7 @@ describe('opening fails because', () => {
     tree.pci('0000:01:00.1', { driver: 'e1000e', group: 12 });
     tree.pci('0000:01:00.2', { driver: 'snd_hda_intel', group: 12 });
     tree.pci('0000:00:1c.0', { driver: 'pcieport', group: 12 });
-    const finding = await diagnoseOpen(failure, target, tree.root);
+    const finding = await explainOpen(failure, target, tree.root);
     expect(finding).toMatchObject({
       code: 'ERR_VFIO_NOT_VIABLE',
       summary: 'IOMMU group 12 is not viable',
@@ -223,7 +285,7 @@ describe('opening fails because', () => {
     ])('of its physical function: given %s', async (given, words) => {
       using tree = sriovTree();
       const target = { address: virtual, vfToken: given };
-      const finding = await diagnoseOpen(refused, target, tree.root);
+      const finding = await explainOpen(refused, target, tree.root);
       expect(finding.code).toBeUndefined();
       expect(finding.summary).toContain(`${virtual} is a virtual function of ${physical}`);
       expect(finding.hint).toMatch(new RegExp(`^${words}`));
@@ -236,40 +298,40 @@ describe('opening fails because', () => {
     ])('of its virtual functions: given %s', async (given, words) => {
       using tree = sriovTree();
       const target = { address: physical, vfToken: given };
-      const finding = await diagnoseOpen(refused, target, tree.root);
+      const finding = await explainOpen(refused, target, tree.root);
       expect(finding.summary).toContain(`Virtual functions of ${physical} are open`);
       expect(finding.hint).toContain(words);
     });
 
     test('which a virtual function of a kernel driver has not', async () => {
       using tree = sriovTree('nvme');
-      const finding = await diagnoseOpen(notTaken, { address: virtual, vfToken }, tree.root);
+      const finding = await explainOpen(notTaken, { address: virtual, vfToken }, tree.root);
       expect(finding.summary).toBe(`${virtual} has no VF token`);
       expect(finding.hint).toContain('Leave `vfToken` out');
     });
 
     test('which a device without SR-IOV has not', async () => {
       using tree = readyTree();
-      const finding = await diagnoseOpen(notTaken, { address, vfToken }, tree.root);
+      const finding = await explainOpen(notTaken, { address, vfToken }, tree.root);
       expect(finding.summary).toBe(`${address} has no VF token`);
     });
 
     test.each([physical, virtual])('not, where %s has one', async (has) => {
       using tree = sriovTree();
       const target = { address: has, vfToken };
-      expect(await diagnoseOpen(notTaken, target, tree.root)).toEqual({ hint: undefined });
+      expect(await explainOpen(notTaken, target, tree.root)).toEqual({ hint: undefined });
     });
 
     test('not, where none was given', async () => {
       using tree = readyTree();
-      expect(await diagnoseOpen(notTaken, { address }, tree.root)).toEqual({ hint: undefined });
+      expect(await explainOpen(notTaken, { address }, tree.root)).toEqual({ hint: undefined });
     });
   });
 
   test('there is no such group', async () => {
     using tree = readyTree();
     const failure = failed('ENOENT', 'open', '/dev/vfio/99');
-    const finding = await diagnoseOpen(failure, { group: 99 }, tree.root);
+    const finding = await explainOpen(failure, { group: 99 }, tree.root);
     expect(finding).toMatchObject({
       summary: 'There is no IOMMU group 99',
       hint: expect.stringContaining('/sys/kernel/iommu_groups'),
@@ -281,7 +343,7 @@ describe('opening fails because', () => {
     using tree = readyTree();
     tree.bind(address, 'nvme');
     tree.pci('0000:00:1c.0', { driver: 'pcieport', group: 12, class: '0x060400' });
-    const finding = await diagnoseOpen(failed('ENOENT', 'open'), { group: 12 }, tree.root);
+    const finding = await explainOpen(failed('ENOENT', 'open'), { group: 12 }, tree.root);
     expect(finding).toMatchObject({
       code: 'ERR_VFIO_NOT_BOUND',
       hint: expect.stringContaining(`bindDevice('${address}').`),
@@ -291,7 +353,7 @@ describe('opening fails because', () => {
 
   test('the node of a group that is bound is missing', async () => {
     using tree = readyTree();
-    const finding = await diagnoseOpen(failed('ENOENT', 'open'), { group: 12 }, tree.root);
+    const finding = await explainOpen(failed('ENOENT', 'open'), { group: 12 }, tree.root);
     expect(finding.hint).toContain('/dev/vfio/12 does not exist');
   });
 
@@ -299,7 +361,7 @@ describe('opening fails because', () => {
     using tree = readyTree();
     tree.process(41, 'qemu-system-x86', ['/dev/null', '/dev/vfio/12']);
     tree.process(42, 'innocent', ['/dev/vfio/13', '/dev/vfio/vfio']);
-    const finding = await diagnoseOpen(failed('EBUSY', 'open'), { address }, tree.root);
+    const finding = await explainOpen(failed('EBUSY', 'open'), { address }, tree.root);
     expect(finding.hint).toContain('/dev/vfio/12 is held by process 41 (qemu-system-x86)');
     expect(finding.hint).not.toContain('42');
   });
@@ -307,27 +369,27 @@ describe('opening fails because', () => {
   test('this process holds the group', async () => {
     using tree = readyTree();
     tree.process(process.pid, 'node', ['/dev/vfio/12']);
-    const finding = await diagnoseOpen(failed('EBUSY', 'open'), { address }, tree.root);
+    const finding = await explainOpen(failed('EBUSY', 'open'), { address }, tree.root);
     expect(finding.hint).toContain(`held by this process (${process.pid})`);
   });
 
   test('someone holds the group who cannot be seen', async () => {
     using tree = readyTree();
-    const finding = await diagnoseOpen(failed('EBUSY', 'open'), { address }, tree.root);
+    const finding = await explainOpen(failed('EBUSY', 'open'), { address }, tree.root);
     expect(finding.hint).toContain('fuser -v /dev/vfio/12');
   });
 
   test('the platform cannot isolate interrupts', async () => {
     using tree = readyTree();
     const failure = failed('EPERM', 'VFIO_SET_IOMMU', '/dev/vfio/vfio');
-    const finding = await diagnoseOpen(failure, { address }, tree.root);
+    const finding = await explainOpen(failure, { address }, tree.root);
     expect(finding.hint).toContain('allow_unsafe_interrupts=1');
   });
 
   test('of something else, about which nothing is made up', async () => {
     using tree = readyTree();
     const failure = failed('EIO', 'VFIO_GROUP_GET_DEVICE_FD');
-    expect(await diagnoseOpen(failure, { address }, tree.root)).toEqual({ hint: undefined });
+    expect(await explainOpen(failure, { address }, tree.root)).toEqual({ hint: undefined });
   });
 });
 
@@ -362,7 +424,7 @@ describe('mapping fails because', () => {
 
   test('the limit on locked memory is too small', () => {
     using machine = tree('8388608', 4096);
-    const { hint } = diagnoseMap(noMemory, 8388608, machine.root);
+    const { hint } = explainMap(noMemory, 8388608, machine.root);
     expect(hint).toContain('12582912 bytes are needed (8388608 more than the 4194304 locked now)');
     expect(hint).toContain('8388608 are allowed (RLIMIT_MEMLOCK)');
     expect(hint).toContain(`prlimit --pid ${process.pid} --memlock=`);
@@ -372,13 +434,13 @@ describe('mapping fails because', () => {
 
   test.each(['unlimited', '1073741824'])('not the limit, with %s allowed', (soft) => {
     using machine = tree(soft, 0);
-    const { hint } = diagnoseMap(noMemory, 4096, machine.root);
+    const { hint } = explainMap(noMemory, 4096, machine.root);
     expect(hint).toContain('The limit on locked memory has room');
   });
 
   test('something else, where /proc does not say', () => {
     using machine = new FakeTree();
-    expect(diagnoseMap(noMemory, 4096, machine.root).hint).toContain('out of memory');
+    expect(explainMap(noMemory, 4096, machine.root).hint).toContain('out of memory');
   });
 
   test.each([
@@ -387,7 +449,7 @@ describe('mapping fails because', () => {
     ['ENOSPC', '65535'],
   ] as const)('%s has its hint', (name, text) => {
     const failure = failed(name, 'VFIO_IOMMU_MAP_DMA', '/dev/vfio/vfio');
-    expect(diagnoseMap(failure, 4096).hint).toContain(text);
+    expect(explainMap(failure, 4096).hint).toContain(text);
   });
 
   test('anything, told as an error with that hint', () => {
@@ -431,7 +493,7 @@ describe('interrupts are not armed because', () => {
     ['a name of two words', '   3          0     GICv3  27 Level     PCIe PME', 'PCIe PME'],
   ])('their line is in use by %s', (_, row, users) => {
     using tree = lineTree(` 16:${row}`);
-    const { code, summary, hint } = diagnoseArm(busy, address, 'intx', tree.root);
+    const { code, summary, hint } = explainArm(busy, address, 'intx', tree.root);
     expect(code).toBeUndefined();
     expect(summary).toBe(
       `The interrupt line of ${address}, IRQ 16, is in use and cannot be shared`,
@@ -444,23 +506,23 @@ describe('interrupts are not armed because', () => {
 
   test('their line is in use by one who is not listed', () => {
     using tree = lineTree(' 16:  3  0  IR-IO-APIC   16-fasteoi');
-    expect(diagnoseArm(busy, address, 'intx', tree.root).hint).toMatch(/^IRQ 16 is in use \(/);
+    expect(explainArm(busy, address, 'intx', tree.root).hint).toMatch(/^IRQ 16 is in use \(/);
   });
 
   test('vfio-pci is told to mask no line by the device', () => {
     using tree = lineTree('');
     tree.file('/sys/module/vfio_pci/parameters/nointxmask', 'Y\n');
-    const { hint } = diagnoseArm(busy, address, 'intx', tree.root);
+    const { hint } = explainArm(busy, address, 'intx', tree.root);
     expect(hint).toContain('echo N > /sys/module/vfio_pci/parameters/nointxmask');
   });
 
   test('of something else, about which nothing is made up', () => {
     using tree = lineTree('');
     const full = failed('ENOSPC', 'VFIO_DEVICE_SET_IRQS', address);
-    expect(diagnoseArm(full, address, 'msix', tree.root).hint).toContain('no interrupt vectors');
-    expect(diagnoseArm(busy, address, 'msix', tree.root)).toEqual({ hint: undefined });
+    expect(explainArm(full, address, 'msix', tree.root).hint).toContain('no interrupt vectors');
+    expect(explainArm(busy, address, 'msix', tree.root)).toEqual({ hint: undefined });
     using bare = readyTree();
-    expect(diagnoseArm(busy, address, 'intx', bare.root)).toEqual({ hint: undefined });
+    expect(explainArm(busy, address, 'intx', bare.root)).toEqual({ hint: undefined });
   });
 
   test('what they fail with is passed on when it is an error already', () => {
@@ -478,7 +540,7 @@ describe('a reset that the kernel gives up on', () => {
     ['VFIO_DEVICE_PCI_HOT_RESET', 'neither a slot reset nor a bus reset worked'],
   ])('says what that means: %s', (request, words) => {
     const failure = failed('ENOTTY', request, address);
-    expect(diagnoseHotReset(failure, []).hint).toContain(words);
+    expect(explainHotReset(failure, []).hint).toContain(words);
   });
 });
 
@@ -496,7 +558,7 @@ describe('a hot reset fails because', () => {
   ])('a device beside it is bound to %s', (driver, words) => {
     using tree = readyTree();
     tree.pci(neighbour, { driver, group: 13 });
-    expect(diagnoseHotReset(refused, affected, tree.root)).toEqual({
+    expect(explainHotReset(refused, affected, tree.root)).toEqual({
       code: 'ERR_VFIO_NOT_BOUND',
       summary: expect.stringContaining(`${neighbour} ${words}`),
       hint: expect.stringContaining(`bindDevice('${neighbour}')`),
@@ -506,9 +568,9 @@ describe('a hot reset fails because', () => {
   test('the kernel says so, and nothing more is known', () => {
     using tree = readyTree();
     tree.pci(neighbour, { driver: 'vfio-pci', group: 13 });
-    expect(diagnoseHotReset(refused, affected, tree.root)).toEqual({ hint: undefined });
+    expect(explainHotReset(refused, affected, tree.root)).toEqual({ hint: undefined });
     const contended = failed('EBUSY', 'VFIO_DEVICE_PCI_HOT_RESET', address);
-    expect(diagnoseHotReset(contended, affected, tree.root).hint).toContain('try again');
+    expect(explainHotReset(contended, affected, tree.root).hint).toContain('try again');
   });
 
   test('it does, whatever becomes of the look for why', async () => {
@@ -522,7 +584,7 @@ describe('a hot reset fails because', () => {
 
   test('a group is not held, or there is none', () => {
     const failure = { code: 'ERR_VFIO_UNSUPPORTED', message: '' };
-    expect(diagnoseHotReset(failure, affected).hint).toContain('container.openGroup(13)');
-    expect(diagnoseHotReset(failure, []).hint).toContain('root bus');
+    expect(explainHotReset(failure, affected).hint).toContain('container.openGroup(13)');
+    expect(explainHotReset(failure, []).hint).toContain('root bus');
   });
 });

@@ -2,7 +2,7 @@
 // The part of the kernel that acts on what is written to the files of sysfs by which one device is bound.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { readDevice } from '../../lib/pci.js';
-import type { Sysfs } from '../../lib/sysfs/sysfs.js';
+import type { Sysfs } from '../../lib/sysfs/machine.js';
 import type { FakeTree } from './lib-fake-tree.js';
 
 const probe = '/sys/bus/pci/drivers_probe';

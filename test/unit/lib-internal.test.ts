@@ -11,11 +11,12 @@ import { Doorbells } from '../../lib/internal/doorbells.js';
 import { ours } from '../../lib/internal/ours.js';
 import { warn } from '../../lib/internal/report.js';
 import { integer, show } from '../../lib/internal/validate.js';
-import { Region, regionInfo } from '../../lib/region.js';
+import { Region } from '../../lib/region.js';
+import { regionInfo } from '../../lib/region-info.js';
 import { exists, isAbsence, lookFailed, readNumber, readText } from '../../lib/sysfs/files.js';
 import { findHolders } from '../../lib/sysfs/holders.js';
 import { readMemlock } from '../../lib/sysfs/memlock.js';
-import { write } from '../../lib/sysfs/sysfs.js';
+import { write } from '../../lib/sysfs/write.js';
 import { catchWarnings, FakeDevice, FakeNative, thrownBy } from './lib-fake-native.js';
 import { FakeTree } from './lib-fake-tree.js';
 

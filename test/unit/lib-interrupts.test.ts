@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { ours } from '../../lib/internal/ours.js';
 import type { Interrupt } from '../../lib/interrupt.js';
-import { InterruptSet, type InterruptType, interruptInfo } from '../../lib/interrupts.js';
+import { type InterruptType, interruptInfo } from '../../lib/interrupts/types.js';
+import { InterruptSet } from '../../lib/interrupts.js';
 import {
   catchWarnings,
   defer,

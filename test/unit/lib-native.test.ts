@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { loadNative } from '../../lib/native.js';
+import { loadNative } from '../../lib/internal/load-native.js';
 import { thrownBy } from './lib-fake-native.js';
 
 describe('the addon', () => {

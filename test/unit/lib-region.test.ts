@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { Doorbells } from '../../lib/internal/doorbells.js';
 import { ours } from '../../lib/internal/ours.js';
 import { AccessFailure } from '../../lib/native.js';
-import { Region, regionInfo } from '../../lib/region.js';
+import { Region } from '../../lib/region.js';
+import { regionInfo } from '../../lib/region-info.js';
 import { FakeDevice, FakeNative, rejectionOf, thrownBy } from './lib-fake-native.js';
 
 const address = '0000:01:00.0';

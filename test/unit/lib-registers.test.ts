@@ -4,7 +4,8 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Doorbells } from '../../lib/internal/doorbells.js';
 import { ours } from '../../lib/internal/ours.js';
-import { Region, regionInfo } from '../../lib/region.js';
+import { Region } from '../../lib/region.js';
+import { regionInfo } from '../../lib/region-info.js';
 import {
   bindRegisters,
   defineRegisters,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Random calls on what the addon exports, past every check of lib/. Only that the process survives them is
 // asked: what they throw is not judged.
-import { loadNative } from '../../../lib/native.js';
+import { loadNative } from '../../../lib/internal/load-native.js';
 import type { Shape } from '../../support/public-api.js';
 import { Calls } from './calls.js';
 import { ADDRESSES, type Hardware, makeMachine } from './machine.js';

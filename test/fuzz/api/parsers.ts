@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Strings that are nearly PCI addresses, for the two parsers of them.
-import { loadNative, type NativeContainer } from '../../../lib/native.js';
+import { loadNative } from '../../../lib/internal/load-native.js';
+import type { NativeContainer } from '../../../lib/native.js';
 import { parseAddress } from '../../../lib/pci.js';
 import { type Draw, pick } from './random.js';
 

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// Why memory was not mapped.
+import type { NativeFailure } from '../native.js';
+import { readMemlock } from '../sysfs/memlock.js';
+import { callFailed, codeOf, diagnosed } from './failure.js';
+import type { Finding } from './finding.js';
+
+/** Maps memory; its failure becomes an error that says why and what to do. */
+export function mapMemory<T>(work: () => T, bytes: number): T {
+  try {
+    return work();
+  } catch (failure) {
+    throw mapError(failure, bytes);
+  }
+}
+
+/** The same on another thread. */
+export async function mapMemoryAsync<T>(work: () => Promise<T>, bytes: number): Promise<T> {
+  try {
+    return await work();
+  } catch (failure) {
+    throw mapError(failure, bytes);
+  }
+}
+
+function mapError(failure: unknown, bytes: number): unknown {
+  return diagnosed(failure, (native) => diagnoseMap(native, bytes));
+}
+
+/** What kept the memory from being mapped. */
+export function diagnoseMap(failure: NativeFailure, bytes: number, root = ''): Finding {
+  const isMap = 'errno' in failure && failure.request === 'VFIO_IOMMU_MAP_DMA';
+  if (!isMap || codeOf(failure) !== 'ENOMEM') return callFailed(failure);
+  const memlock = readMemlock(root);
+  const isLimited = memlock !== undefined && memlock.locked + bytes > memlock.allowed;
+  return isLimited ? { finding: 'memlock', bytes, ...memlock } : { finding: 'out-of-memory' };
+}
