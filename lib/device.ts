@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // An open PCI function.
 import { EventEmitter } from 'node:events';
-import { ConfigSpace } from './config-space.js';
+import type { ConfigSpace } from './config-space.js';
 import type { AffectedDevice, DeviceInfo } from './device-info.js';
 import { awaitHotReset } from './diagnose/hot-reset.js';
 import { armInterrupts } from './diagnose/interrupts.js';
@@ -11,8 +11,8 @@ import { closedError, rangeError, unsupportedError, VfioError } from './errors.j
 import { type Grant, type GrantOptions, makeGrant } from './grant.js';
 import { awaitNative, callNative } from './internal/call.js';
 import { inOrder } from './internal/closing.js';
-import { Doorbells } from './internal/doorbells.js';
-import { keepOwner, keepWhileHeard, stopWatching, watchForLeak } from './internal/leaks.js';
+import { DeviceRegions } from './internal/device-regions.js';
+import { keepWhileHeard, stopWatching, watchForLeak } from './internal/leaks.js';
 import { startOpening } from './internal/opening.js';
 import { mustBeOurs, type Ours, ours } from './internal/ours.js';
 import { callUser, warn } from './internal/report.js';
@@ -25,15 +25,9 @@ import {
   interruptTypes,
 } from './interrupts/types.js';
 import { endInterrupts, InterruptSet } from './interrupts.js';
-import type {
-  Native,
-  NativeChange,
-  NativeDevice,
-  NativeDmaRequest,
-  NativeRegionInfo,
-} from './native.js';
-import { Region } from './region.js';
-import { configIndex, type RegionInfo, regionInfo, regionName, romIndex } from './region-info.js';
+import type { Native, NativeChange, NativeDevice, NativeDmaRequest } from './native.js';
+import type { Region } from './region.js';
+import { romIndex } from './region-info.js';
 
 /** How interrupts are armed. */
 export interface InterruptOptions {
@@ -91,8 +85,6 @@ export interface DeviceMemory {
   owns(buffer: DmaBuffer): boolean;
 }
 
-type RegionParts = ConstructorParameters<typeof Region>;
-
 /** @internal What a device is made of. */
 export interface DeviceParts<Parent> {
   native: Native;
@@ -148,8 +140,7 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
   readonly config: ConfigSpace;
   readonly #parts: DeviceParts<Parent>;
   readonly #native: NativeDevice;
-  readonly #regions = new Map<number, Region>();
-  readonly #doorbells: Doorbells;
+  readonly #regions: DeviceRegions;
   #interrupts: InterruptSet | undefined;
   #requested = false;
   #grace: NodeJS.Timeout | undefined;
@@ -163,13 +154,11 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
     super();
     this.#parts = parts;
     this.#native = parts.device;
-    this.#doorbells = new Doorbells((region, offset) =>
-      callNative(() => parts.device.doorbell(region, offset), parts.device.address),
-    );
+    this.#regions = new DeviceRegions(this, parts.native, parts.device);
     this.address = parts.device.address;
     this.container = parts.container;
     this.addressBits = parts.addressBits;
-    this.config = this.#makeRegion(ConfigSpace, configIndex);
+    this.config = this.#regions.config;
     this.info = this.#readInfo();
     watch(new WeakRef(this), parts.device);
     watchForLeak(this, `Device ${this.address}`);
@@ -189,12 +178,7 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
   region(index: number): Region {
     integer('the region', index, 0, this.#native.info.numRegions - 1);
     this.#mustBeOpen();
-    let region = index === configIndex ? this.config : this.#regions.get(index);
-    if (region === undefined) {
-      region = this.#makeRegion(Region, index);
-      this.#regions.set(index, region);
-    }
-    return region;
+    return this.#regions.at(index);
   }
 
   /** The base address register `index`, from 0 to 5. Throws as {@link region} does. */
@@ -360,7 +344,7 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
     if (this.#closing === undefined) {
       this.#closed = true;
       this.#parts.ownContainer?.refuse();
-      this.#doorbells.mute();
+      this.#regions.doorbells.mute();
       this.#closing = this.#close();
     }
     return this.#closing;
@@ -385,7 +369,7 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
   /** `begin` is refused at once while another reset is in flight, which is the one to let writes through again. */
   async #untilReset(begin: () => Promise<void>): Promise<void> {
     const reset = begin();
-    this.#doorbells.mute();
+    this.#regions.doorbells.mute();
     try {
       await reset;
     } finally {
@@ -402,7 +386,7 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
       this.#takeWrites();
       callUser(() => this.emit('reset'));
     } else {
-      this.#doorbells.mute();
+      this.#regions.doorbells.mute();
       try {
         this.#interrupts?.close();
       } catch (failure) {
@@ -416,7 +400,7 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
   }
 
   #takeWrites(): void {
-    if (!this.#closed && !this.#lost) this.#doorbells.unmute();
+    if (!this.#closed && !this.#lost) this.#regions.doorbells.unmute();
   }
 
   #mustBeOpen(): void {
@@ -436,18 +420,6 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
     throw new VfioError('ERR_VFIO_BUSY', message, fields);
   }
 
-  // Without a spread, whose iterator a program can replace: it would get hold of `ours`.
-  #makeRegion<R extends Region>(type: new (...parts: RegionParts) => R, index: number): R {
-    const native = callNative(() => this.#native.region(index), this.address);
-    if (native === undefined || native.size === 0) throw noRegion(index, this.address);
-    const handle = callNative(() => this.#native.acquire(index), this.address);
-    const addon = this.#parts.native;
-    const info = regionInfo(native);
-    const region = new type(ours, addon, handle, info, this.address, this.#doorbells);
-    keepOwner(region, this);
-    return region;
-  }
-
   #readInfo(): DeviceInfo {
     const { vendorId, deviceId, classCode } = this.config;
     const { flags } = this.#native.info;
@@ -456,17 +428,9 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
       deviceId,
       classCode,
       resettable: (flags & flagReset) !== 0,
-      regions: Object.freeze(this.#readRegions()),
+      regions: Object.freeze(this.#regions.list()),
       group: this.#native.group,
     });
-  }
-
-  #readRegions(): RegionInfo[] {
-    const indexes = Array.from({ length: this.#native.info.numRegions }, (_, index) => index);
-    return indexes
-      .map((index) => callNative(() => this.#native.region(index), this.address))
-      .filter((region) => region !== undefined && region.size > 0)
-      .map((region) => regionInfo(region as NativeRegionInfo));
   }
 
   #changed({ lost, requested, fault }: NativeChange): void {
@@ -478,7 +442,7 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
 
   #lose(): void {
     this.#lost = true;
-    this.#doorbells.mute();
+    this.#regions.doorbells.mute();
     callUser(() => this.emit('lost'));
   }
 
@@ -511,10 +475,6 @@ function warnOfRequest(address: string, detail: string): void {
 
 function closeInBackground(address: string, close: () => Promise<void>): void {
   close().catch((failure: unknown) => warn(`Closing ${address} failed`, failure));
-}
-
-function noRegion(index: number, address: string): VfioError {
-  return unsupportedError(`${address} has no ${regionName(index)}`, address);
 }
 
 function checkType(type: InterruptType): InterruptType {

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+// The regions of an open device, each made at its first use, and their doorbells.
+import { ConfigSpace } from '../config-space.js';
+import { unsupportedError } from '../errors.js';
+import type { Native, NativeDevice } from '../native.js';
+import { Region } from '../region.js';
+import { configIndex, type RegionInfo, regionInfo, regionName } from '../region-info.js';
+import { callNative } from './call.js';
+import { Doorbells } from './doorbells.js';
+import { keepOwner } from './leaks.js';
+import { ours } from './ours.js';
+
+type RegionParts = ConstructorParameters<typeof Region>;
+
+export class DeviceRegions {
+  /** Config space. */
+  readonly config: ConfigSpace;
+  /** Stores that the device takes, or takes no more. */
+  readonly doorbells: Doorbells;
+  readonly #owner: object;
+  readonly #addon: Native;
+  readonly #device: NativeDevice;
+  readonly #made = new Map<number, Region>();
+
+  /** `owner` is the object of the program that has these regions, and is in use while they are. */
+  constructor(owner: object, addon: Native, device: NativeDevice) {
+    this.#owner = owner;
+    this.#addon = addon;
+    this.#device = device;
+    this.doorbells = new Doorbells((region, offset) =>
+      callNative(() => device.doorbell(region, offset), device.address),
+    );
+    this.config = this.#make(ConfigSpace, configIndex);
+  }
+
+  /** The region with this number; the same object every time. */
+  at(index: number): Region {
+    let region = index === configIndex ? this.config : this.#made.get(index);
+    if (region === undefined) {
+      region = this.#make(Region, index);
+      this.#made.set(index, region);
+    }
+    return region;
+  }
+
+  /** What the kernel says about those that the device has. */
+  list(): RegionInfo[] {
+    const { address, info } = this.#device;
+    const indexes = Array.from({ length: info.numRegions }, (_, index) => index);
+    return indexes
+      .map((index) => callNative(() => this.#device.region(index), address))
+      .filter((region) => region !== undefined)
+      .filter(({ size }) => size > 0)
+      .map(regionInfo);
+  }
+
+  // Without a spread, whose iterator a program can replace: it would get hold of `ours`.
+  #make<R extends Region>(type: new (...parts: RegionParts) => R, index: number): R {
+    const { address } = this.#device;
+    const native = callNative(() => this.#device.region(index), address);
+    if (native === undefined || native.size === 0) {
+      throw unsupportedError(`${address} has no ${regionName(index)}`, address);
+    }
+    const handle = callNative(() => this.#device.acquire(index), address);
+    const info = regionInfo(native);
+    const region = new type(ours, this.#addon, handle, info, address, this.doorbells);
+    keepOwner(region, this.#owner);
+    return region;
+  }
+}
