@@ -14,7 +14,7 @@
 #include "vfio/address_space.h"
 #include "vfio/dma.h"
 #include "vfio/registry.h"
-#include "vfio/service_thread.h"
+#include "binding/service_thread.h"
 
 namespace vfio::binding {
 

@@ -22,7 +22,7 @@
 #include "binding/failure.h"
 #include "vfio/backend.h"
 #include "vfio/dma.h"
-#include "vfio/service_thread.h"
+#include "binding/service_thread.h"
 
 namespace vfio::binding {
 

@@ -13,7 +13,7 @@
 #include "binding/slots.h"
 #include "vfio/function.h"
 #include "vfio/irq.h"
-#include "vfio/service_thread.h"
+#include "binding/service_thread.h"
 
 namespace vfio::binding {
 

@@ -139,7 +139,7 @@ class DeviceObject final {
       return Napi::Boolean::New(info.Env(), signalled);
     });
     method("storm", [&device](const Info& info) -> Napi::Value {
-      ServiceThread thread;
+      binding::ServiceThread thread;
       return binding::Environment::of(info.Env())
           .run<std::uint32_t>(
               thread,

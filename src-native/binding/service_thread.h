@@ -6,7 +6,7 @@
 #include <functional>
 #include <memory>
 
-namespace vfio {
+namespace vfio::binding {
 
 /// Runs jobs one after the other. Destruction lets the queued jobs finish and does not wait for
 /// them: the thread is detached and owns its queue, so a job stuck in the kernel holds up nobody.
@@ -28,4 +28,4 @@ class ServiceThread final {
   std::shared_ptr<Queue> queue_;
 };
 
-}  // namespace vfio
+}  // namespace vfio::binding

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "vfio/service_thread.h"
+#include "binding/service_thread.h"
 
 #include <condition_variable>
 #include <deque>
@@ -8,7 +8,7 @@
 
 #include "sys/thread.h"
 
-namespace vfio {
+namespace vfio::binding {
 
 struct ServiceThread::Queue {
   std::mutex mutex;
@@ -45,4 +45,4 @@ void ServiceThread::post(Job job) {
   queue_->changed.notify_one();
 }
 
-}  // namespace vfio
+}  // namespace vfio::binding
