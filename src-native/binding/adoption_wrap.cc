@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "binding/callback.h"
 #include "binding/convert.h"
 #include "binding/dma_wrap.h"
 #include "binding/environment.h"
@@ -83,9 +84,7 @@ Napi::Object AdoptionWrap::make(Environment& environment,
 AdoptionWrap::AdoptionWrap(const Napi::CallbackInfo& info) : Wrap(info) {}
 
 void AdoptionWrap::on_revoked(const Napi::CallbackInfo& info) {
-  const auto callback =
-      std::make_shared<Napi::FunctionReference>(Napi::Persistent(info[0].As<Napi::Function>()));
-  adoption_->on_revoked([callback] { call_from_loop(callback->Env(), callback->Value(), {}); });
+  adoption_->on_revoked([callback = Callback(info[0])] { callback(); });
 }
 
 void AdoptionWrap::close(const Napi::CallbackInfo& /*info*/) { adoption_->close(); }

@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "binding/environment.h"
+#include "binding/service_thread.h"
 #include "binding/wrap.h"
 #include "vfio/address_space.h"
 #include "vfio/dma.h"
 #include "vfio/registry.h"
-#include "binding/service_thread.h"
 
 namespace vfio::binding {
 

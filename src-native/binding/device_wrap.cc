@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "binding/callback.h"
 #include "binding/convert.h"
 #include "binding/external_memory.h"
 #include "binding/grant_wrap.h"
@@ -115,13 +116,9 @@ Napi::Value DeviceWrap::grant(const Napi::CallbackInfo& info) {
 }
 
 void DeviceWrap::on_change(const Napi::CallbackInfo& info) {
-  const auto callback =
-      std::make_shared<Napi::FunctionReference>(Napi::Persistent(info[0].As<Napi::Function>()));
   across(info.Env(), [&] {
-    device_->watch_changes([callback](Change change) {
-      const Napi::Env env = callback->Env();
-      const Napi::HandleScope handles(env);
-      call_from_loop(env, callback->Value(), {change_data(env, change)});
+    device_->watch_changes([callback = Callback(info[0])](Change change) {
+      callback([&](Napi::Env env) { return change_data(env, change); });
     });
   });
 }
@@ -159,11 +156,8 @@ Napi::Value DeviceWrap::hot_reset(const Napi::CallbackInfo& info) {
 }
 
 void DeviceWrap::on_hot_reset(const Napi::CallbackInfo& info) {
-  const auto callback =
-      std::make_shared<Napi::FunctionReference>(Napi::Persistent(info[0].As<Napi::Function>()));
-  device_->watch_hot_resets([callback](bool over) {
-    const Napi::Env env = callback->Env();
-    call_from_loop(env, callback->Value(), {Napi::Boolean::New(env, over)});
+  device_->watch_hot_resets([callback = Callback(info[0])](bool over) {
+    callback([&](Napi::Env env) { return Napi::Boolean::New(env, over); });
   });
 }
 

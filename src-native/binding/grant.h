@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "binding/environment.h"
+#include "binding/mailbox.h"
 #include "binding/slots.h"
 #include "sys/mapping.h"
 #include "vfio/function.h"

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "binding/callback.h"
 #include "binding/convert.h"
 
 namespace vfio::binding {
@@ -38,13 +39,9 @@ Napi::Value InterruptsWrap::count(const Napi::CallbackInfo& info) {
 }
 
 void InterruptsWrap::listen(const Napi::CallbackInfo& info) {
-  const auto callback =
-      std::make_shared<Napi::FunctionReference>(Napi::Persistent(info[1].As<Napi::Function>()));
   across(info.Env(), [&] {
-    vectors_->listen(index_from(info[0]), [callback](std::uint64_t raised) {
-      const Napi::Env env = callback->Env();
-      const Napi::HandleScope handles(env);
-      call_from_loop(env, callback->Value(), {number(env, raised)});
+    vectors_->listen(index_from(info[0]), [callback = Callback(info[1])](std::uint64_t raised) {
+      callback([&](Napi::Env env) { return number(env, raised); });
     });
   });
 }

@@ -10,10 +10,11 @@
 
 #include "binding/environment.h"
 #include "binding/grant.h"
+#include "binding/poll.h"
+#include "binding/service_thread.h"
 #include "binding/slots.h"
 #include "vfio/function.h"
 #include "vfio/irq.h"
-#include "binding/service_thread.h"
 
 namespace vfio::binding {
 

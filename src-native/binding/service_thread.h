@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A thread for kernel calls that may block for a minute (open, reset, close), one a function or
-// container: libuv's pool has four threads for everybody, and process exit waits for them.
+// A thread for kernel calls that may block for a minute (open, reset, close). Each open device and
+// each container has its own: libuv's pool has only four threads, and process exit waits for them.
 #pragma once
 
 #include <functional>
@@ -8,13 +8,13 @@
 
 namespace vfio::binding {
 
-/// Runs jobs one after the other. Destruction lets the queued jobs finish and does not wait for
-/// them: the thread is detached and owns its queue, so a job stuck in the kernel holds up nobody.
+/// Runs jobs one after the other. The destructor lets queued jobs finish and does not wait for them:
+/// the thread is detached and owns its queue, so a job that is stuck in the kernel blocks nobody.
 class ServiceThread final {
  public:
   using Job = std::function<void()>;
 
-  /// Throws sys::SysError when no thread can be had.
+  /// Throws sys::SysError when the system cannot start a thread.
   ServiceThread();
   ~ServiceThread();
   ServiceThread(const ServiceThread&) = delete;

@@ -13,6 +13,7 @@
 
 #include "binding/environment.h"
 #include "binding/grant.h"
+#include "binding/poll.h"
 #include "vfio/irq.h"
 
 namespace vfio::binding {
