@@ -94,7 +94,7 @@ void release(OpenContainer& container) noexcept {
 
 }  // namespace
 
-void abandon(std::shared_ptr<OpenContainer> container) {
+void release_in_background(std::shared_ptr<OpenContainer> container) {
   ServiceThread& service = *container->service;
   service.post([container = std::move(container)] { release(*container); });
 }

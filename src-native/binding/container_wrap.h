@@ -32,8 +32,8 @@ struct OpenContainer {
   std::map<int, std::vector<Registry::Claim>> groups;
 };
 
-/// The env ends: releases it in the background.
-void abandon(std::shared_ptr<OpenContainer> container);
+/// The env ends: releases the container on its service thread, which nobody waits for.
+void release_in_background(std::shared_ptr<OpenContainer> container);
 
 class ContainerWrap final : public Wrap<ContainerWrap> {
  public:

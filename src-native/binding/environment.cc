@@ -117,9 +117,9 @@ void Environment::end() {
   // Memory stays mapped until the last device that may write to it has been quieted.
   auto held = std::make_shared<std::set<std::shared_ptr<DmaBuffer>>>(std::move(buffers));
   buffers.clear();
-  for (const auto& device : std::exchange(devices, {})) device->abandon(held);
+  for (const auto& device : std::exchange(devices, {})) device->close_in_background(held);
   held.reset();
-  for (const auto& container : std::exchange(containers, {})) abandon(container);
+  for (const auto& container : std::exchange(containers, {})) release_in_background(container);
   for (Poll* poll : std::exchange(polls_, {})) poll->close();
   drop_elsewhere(mailbox_->take());
 

@@ -68,7 +68,7 @@ void OpenDevice::cut() noexcept {
   }
 }
 
-void OpenDevice::abandon(std::shared_ptr<void> held) noexcept {
+void OpenDevice::close_in_background(std::shared_ptr<void> held) noexcept {
   cut();
   service_->post(
       [function = function_, service = service_, held = std::move(held)] { function->release(); });

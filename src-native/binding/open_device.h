@@ -50,8 +50,9 @@ class OpenDevice final : public std::enable_shared_from_this<OpenDevice> {
 
   /// At once: no access, callback or interrupt any more.
   void cut() noexcept;
-  /// The env ends: cut, and release in the background. `held` is let go after the release.
-  void abandon(std::shared_ptr<void> held) noexcept;
+  /// The env ends: cuts, and releases on the service thread, which nobody waits for. `held` is
+  /// freed after the release.
+  void close_in_background(std::shared_ptr<void> held) noexcept;
 
  private:
   Environment& environment_;

@@ -208,7 +208,7 @@ void AddressSpace::adopt_limits(bool replay) {
   limits_ = backend_->limits();
   allocator_.set_ranges(limits_.ranges);
   if (!limits_.attached) {
-    forget_abandoned();
+    forget_stuck();
     return;
   }
   for (const auto& [iova, mapping] : mappings_) {
@@ -221,8 +221,8 @@ void AddressSpace::adopt_limits(bool replay) {
   }
 }
 
-/// With the last device the kernel has let go of everything, also of what it would not unmap.
-void AddressSpace::forget_abandoned() {
+/// Without a device the kernel has forgotten every mapping, also those it had refused to unmap.
+void AddressSpace::forget_stuck() {
   for (auto entry = mappings_.begin(); entry != mappings_.end();) {
     const auto& [iova, mapping] = *entry;
     if (mapping.memory != nullptr) {

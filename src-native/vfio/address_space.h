@@ -62,7 +62,7 @@ class AddressSpace final {
 
  private:
   struct Mapping {
-    void* memory;  // null when its owner has let go of it, and the kernel has not
+    void* memory;  // null when the mapping is stuck: its owner unmapped it, and the kernel refused
     std::uint64_t size;
     Direction direction;
   };
@@ -76,7 +76,7 @@ class AddressSpace final {
   void attach(const std::function<void()>& step, const std::function<void()>& undo);
   void leave(const std::function<void()>& step);
   void adopt_limits(bool replay);
-  void forget_abandoned();
+  void forget_stuck();
   std::uint64_t page_size_for(std::uint64_t size) const;
 
   std::mutex mutex_;

@@ -39,7 +39,7 @@ class Program final {
   void release() {
     if (holds_ == 0) return;
     accepted([&] { space_.release_group(7); });
-    if (--holds_ == 0) abandoned_.clear();
+    if (--holds_ == 0) stuck_.clear();
   }
 
   void map() {
@@ -50,7 +50,7 @@ class Program final {
       const std::uint64_t iova = space_.map(memory_, {.size = size, .iova = wanted});
       require(size > 0 && size <= kMost && iova <= ~size + 1, "a mapping has a size");
       require(!wanted || iova == *wanted, "a mapping is where it was asked for");
-      require(!abandoned_.contains(iova), "an IOVA the kernel kept is not handed out");
+      require(!stuck_.contains(iova), "an IOVA the kernel kept is not handed out");
       require(mapped_.insert(iova).second, "an IOVA is handed out once");
     });
   }
@@ -58,14 +58,14 @@ class Program final {
   void unmap() {
     if (mapped_.empty()) return;
     const std::uint64_t iova = mapped_.extract(mapped_.begin()).value();
-    if (!accepted([&] { space_.unmap(iova); })) abandoned_.insert(iova);
+    if (!accepted([&] { space_.unmap(iova); })) stuck_.insert(iova);
   }
 
   Input& input_;
   AddressSpace space_{open_type1()};
   unsigned holds_ = 0;
   std::set<std::uint64_t> mapped_;
-  std::set<std::uint64_t> abandoned_;
+  std::set<std::uint64_t> stuck_;
   void* const memory_ = reinterpret_cast<void*>(0x10000);
 };
 
