@@ -114,9 +114,8 @@ export interface NativeDevice {
   readonly info: { flags: number; numRegions: number; numIrqs: number };
   region(index: number): NativeRegionInfo | undefined;
   irq(index: number): NativeIrqInfo | undefined;
-  /** A handle on a region for this thread's accessors; given back by release or by close. */
+  /** A handle on a region for this thread's accessors, valid until close. */
   acquire(region: number): Handle;
-  release(handle: Handle): void;
   /**
    * The 4 bytes at an offset of a region, only to be stored to, whole: in a page of their own, so that a bus
    * error loses the store. Nothing where the region cannot be mapped there.

@@ -22,7 +22,6 @@ void DeviceWrap::define(Environment& environment) {
                       InstanceMethod<&DeviceWrap::region>("region"),
                       InstanceMethod<&DeviceWrap::irq>("irq"),
                       InstanceMethod<&DeviceWrap::acquire>("acquire"),
-                      InstanceMethod<&DeviceWrap::release>("release"),
                       InstanceMethod<&DeviceWrap::doorbell>("doorbell"),
                       InstanceMethod<&DeviceWrap::bus_master>("busMaster"),
                       InstanceMethod<&DeviceWrap::set_bus_master>("setBusMaster"),
@@ -81,8 +80,6 @@ Napi::Value DeviceWrap::acquire(const Napi::CallbackInfo& info) {
     return Napi::Number::New(info.Env(), device_->acquire(index_from(info[0])));
   });
 }
-
-void DeviceWrap::release(const Napi::CallbackInfo& info) { device_->release(index_from(info[0])); }
 
 Napi::Value DeviceWrap::doorbell(const Napi::CallbackInfo& info) {
   return across(info.Env(), [&]() -> Napi::Value {

@@ -28,7 +28,6 @@ class DeviceWrap final : public Wrap<DeviceWrap> {
   Napi::Value region(const Napi::CallbackInfo& info);
   Napi::Value irq(const Napi::CallbackInfo& info);
   Napi::Value acquire(const Napi::CallbackInfo& info);
-  void release(const Napi::CallbackInfo& info);
   Napi::Value doorbell(const Napi::CallbackInfo& info);
   Napi::Value bus_master(const Napi::CallbackInfo& info);
   void set_bus_master(const Napi::CallbackInfo& info);

@@ -10,12 +10,8 @@ namespace vfio::binding {
 
 Handle OpenDevice::acquire(std::uint32_t region) {
   const Handle handle = acquire_slot(environment_.env(), function_, region);
-  handles_.insert(handle);
+  handles_.push_back(handle);
   return handle;
-}
-
-void OpenDevice::release(Handle handle) noexcept {
-  if (handles_.erase(handle) > 0) release_slot(environment_.env(), handle);
 }
 
 std::shared_ptr<VectorPolls> OpenDevice::enable_interrupts(std::uint32_t index,

@@ -6,7 +6,7 @@
 
 #include <functional>
 #include <memory>
-#include <set>
+#include <vector>
 
 #include "binding/environment.h"
 #include "binding/grant.h"
@@ -31,8 +31,8 @@ class OpenDevice final : public std::enable_shared_from_this<OpenDevice> {
   /// After the last job: the thread ends with it.
   void end_service() noexcept { service_.reset(); }
 
+  /// A handle on a region, valid until cut().
   Handle acquire(std::uint32_t region);
-  void release(Handle handle) noexcept;
 
   /// The armed vectors with this env's watchers of them; they are closed before a reset and by
   /// cut().
@@ -58,7 +58,7 @@ class OpenDevice final : public std::enable_shared_from_this<OpenDevice> {
   Environment& environment_;
   const std::shared_ptr<Function> function_;
   std::shared_ptr<ServiceThread> service_;
-  std::set<Handle> handles_;
+  std::vector<Handle> handles_;
   std::shared_ptr<VectorPolls> interrupts_;
   std::unique_ptr<Poll> changes_;
   std::function<void(bool)> on_hot_reset_;  // goes with this env, so no other thread has it

@@ -12,7 +12,7 @@ import {
   type NativeInterrupts,
   type NativeOpenRequest,
 } from '../../lib/native.js';
-import { useMachine } from '../support/testing.js';
+import { releaseHandle, useMachine } from '../support/testing.js';
 import { expectNothingOpen, withCode } from './support.js';
 
 const address = '0000:0f:00.0';
@@ -59,7 +59,7 @@ test('an access is within the region, and aligned', () => {
     expect(addon.read32(handle, offset)).toBe(AccessFailure.ALIGN);
     expect(addon.write32(handle, offset, 1)).toBe(AccessFailure.ALIGN);
   }
-  device.release(handle);
+  releaseHandle(handle);
   expect(addon.read32(handle, 0)).toBe(AccessFailure.CLOSED);
 });
 

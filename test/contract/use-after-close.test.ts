@@ -12,7 +12,7 @@ import {
   type Region,
 } from '../../lib/index.js';
 import { loadNative } from '../../lib/internal/load-native.js';
-import { useMachine } from '../support/testing.js';
+import { releaseHandle, useMachine } from '../support/testing.js';
 import { expectNothingOpen, withCode } from './support.js';
 
 const address = '0000:0d:00.0';
@@ -164,11 +164,11 @@ test('F17/ a handle stays closed when its entry is used again', async () => {
   const addon = loadNative();
   const { container, device: native } = await addon.openDevice({ address });
   const stale = native.acquire(0);
-  native.release(stale);
+  releaseHandle(stale);
   let handle = native.acquire(0);
   // Of 4096 entries the one that has been free for longest is taken.
   for (let next = 0; handle % 4096 !== stale % 4096 && next < 4096; next++) {
-    native.release(handle);
+    releaseHandle(handle);
     handle = native.acquire(0);
   }
   expect(handle % 4096).toBe(stale % 4096);

@@ -3,11 +3,16 @@
 #include <napi.h>
 
 #include "binding/addon.h"
+#include "binding/slots.h"
 #include "fake_kernel_wrap.h"
 #include "machine_wrap.h"
 #include "trap_wrap.h"
 
 namespace {
+
+void release_handle(const Napi::CallbackInfo& info) {
+  vfio::binding::release_slot(info.Env(), info[0].ToNumber().Uint32Value());
+}
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   vfio::binding::init_addon(env, exports);
@@ -16,6 +21,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   testing.Set("joinMachine", Napi::Function::New<vfio::testing::join_machine>(env, "joinMachine"));
   testing.Set("useFakeKernel",
               Napi::Function::New<vfio::testing::use_fake_kernel>(env, "useFakeKernel"));
+  testing.Set("releaseHandle", Napi::Function::New<release_handle>(env, "releaseHandle"));
   testing.Set("syscalls", vfio::testing::syscalls_object(env));
   testing.Set("trap", vfio::testing::trap_object(env));
   exports.Set("testing", testing);

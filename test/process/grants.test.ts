@@ -28,7 +28,7 @@ const opened = `
   const freeHandles = () => {
     const handles = [];
     try { for (;;) handles.push(spare.acquire(0)); } catch {}
-    for (const handle of handles) spare.release(handle);
+    for (const handle of handles) addon.testing.releaseHandle(handle);
     return handles.length;
   };
 `;
@@ -442,7 +442,7 @@ test.concurrent('an adoption that fails halfway keeps no handle, and the offer s
     const handles = [];
     const takeAll = () => { for (;;) handles.push(spare.acquire(0)); };
     codeOf(takeAll);
-    spare.release(handles.pop());
+    addon.testing.releaseHandle(handles.pop());
     const worker = startWorker(\`${codeOf}
       parentPort.postMessage(codeOf(() => adopt(workerData)));
       await once(parentPort, 'message');
@@ -452,7 +452,7 @@ test.concurrent('an adoption that fails halfway keeps no handle, and the offer s
     const before = handles.length;
     codeOf(takeAll);
     console.log(handles.length - before);
-    for (const handle of handles) spare.release(handle);
+    for (const handle of handles) addon.testing.releaseHandle(handle);
     worker.postMessage('again');
     console.log((await once(worker, 'message'))[0]);
     await ended(worker);

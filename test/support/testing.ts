@@ -2,6 +2,7 @@
 // What the developer build adds to the addon: a machine of memory in place of devices, and a table of system
 // calls that can fail. Suites that use it run with VFIO_BINARY naming that build.
 import { loadNative } from '../../lib/internal/load-native.js';
+import type { Handle } from '../../lib/native.js';
 
 export interface DeviceSpec {
   address: string;
@@ -144,6 +145,7 @@ interface Testing {
   useMachine(devices: DeviceSpec[]): Machine;
   joinMachine(id: number): Machine;
   useFakeKernel(): FakeKernel;
+  releaseHandle(handle: Handle): void;
   syscalls: Syscalls;
   trap: AccessTrap | undefined;
 }
@@ -165,6 +167,11 @@ export function joinMachine(id: number): Machine {
 /** From now on this environment's containers are type1's, on a fake kernel for the whole process. */
 export function useFakeKernel(): FakeKernel {
   return testing().useFakeKernel();
+}
+
+/** Makes a handle of this thread stale while its device stays open; in the product only close does. */
+export function releaseHandle(handle: Handle): void {
+  testing().releaseHandle(handle);
 }
 
 export function syscalls(): Syscalls {

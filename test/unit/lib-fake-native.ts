@@ -157,8 +157,6 @@ export class FakeDevice implements NativeDevice {
     return region;
   }
 
-  release(): void {}
-
   busMaster(): boolean {
     return this.master;
   }
