@@ -56,13 +56,15 @@ inline std::int32_t state_failure(const Slot& slot) noexcept {
   return failure_of(slot.state.load(std::memory_order_relaxed)->load(std::memory_order_acquire));
 }
 
-// The order matters: a slot's contents may be read only once its generation and env match.
+// The order matters: the rest of a slot may be read only once its generation and env match.
 inline SlotRef find_slot(napi_env env, Handle handle) noexcept {
   Slot& slot = slot_at(handle);
   if (slot.generation.load(std::memory_order_relaxed) != generation_of(handle)) {
     return {kClosed, nullptr};
   }
-  if (slot.env.load(std::memory_order_relaxed) != env) return {kWrongThread, nullptr};
+  if (const napi_env owner = slot.env.load(std::memory_order_relaxed); owner != env) [[unlikely]] {
+    return {owner == nullptr ? kClosed : kWrongThread, nullptr};
+  }
   return {kNone, &slot};
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "binding/slots.h"
 
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <mutex>
@@ -13,12 +14,15 @@ namespace {
 
 constexpr unsigned kIndexBits = 12;
 constexpr std::uint32_t kCount = 1U << kIndexBits;
+/// Above 0, so that 0 is no handle.
+constexpr std::uint32_t kFirstGeneration = 1;
 /// With the index this makes 30 bits: a positive Smi also where those have 31 bits.
 constexpr std::uint32_t kLastGeneration = (1U << 18) - 1;
 
-std::array<Slot, kCount> slots;
+/// All zeros at first, so that it takes no room in the addon's file.
+constinit std::array<Slot, kCount> slots{};
 
-constexpr std::atomic<State> closed_for_ever{State::kClosed};
+constexpr std::atomic<State> always_closed{State::kClosed};
 
 /// Which entries are free, longest free first, so that a stale handle stays stale for long.
 class FreeList final {
@@ -69,8 +73,11 @@ Handle acquire_slot(napi_env env, const std::shared_ptr<Function>& function, std
   slot.region = region;
   slot.function = function;
   slot.state.store(&function->state(), std::memory_order_relaxed);
+  const std::uint32_t generation =
+      std::max(slot.generation.load(std::memory_order_relaxed), kFirstGeneration);
+  slot.generation.store(generation, std::memory_order_relaxed);
   slot.env.store(env, std::memory_order_relaxed);
-  return slot.generation.load(std::memory_order_relaxed) << kIndexBits | index;
+  return generation << kIndexBits | index;
 }
 
 void release_slot(napi_env env, Handle handle) noexcept {
@@ -89,7 +96,7 @@ void release_slot(napi_env env, Handle handle) noexcept {
 }
 
 void revoke_slot(Handle handle) noexcept {
-  slot_at(handle).state.store(&closed_for_ever, std::memory_order_relaxed);
+  slot_at(handle).state.store(&always_closed, std::memory_order_relaxed);
 }
 
 }  // namespace vfio::binding

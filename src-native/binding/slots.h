@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The table behind register handles. A handle is generation << 12 | index, small enough to be an
-// unboxed number in V8; entries never move, so a stale handle can always be looked at safely. An
-// entry is used by the env that made it and by no other; the only thing that another thread does to
-// it is to revoke it.
+// unboxed number in V8. Entries never move, so looking at a stale handle is always safe. Only the
+// env that acquired an entry uses it; all that another thread may do is revoke it.
 #pragma once
 
 #include <node_api.h>
@@ -16,11 +15,11 @@
 namespace vfio::binding {
 
 struct Slot {
-  // Read by any thread that comes with a handle; the rest only once both match.
-  std::atomic<std::uint32_t> generation{1};
-  std::atomic<napi_env> env{nullptr};
-  /// The function's, looked at before each access; another that is closed for ever once the entry
-  /// was revoked, which so costs an access nothing.
+  // Any thread with a handle reads these two, and the rest only once both match.
+  std::atomic<std::uint32_t> generation{0};  // 0 until the first use; no handle has it
+  std::atomic<napi_env> env{nullptr};        // null while the entry is free
+  /// The state of the function, which each access reads. Revocation stores a state here that is
+  /// always closed, so it adds no cost to an access.
   std::atomic<const std::atomic<State>*> state{nullptr};
 
   Window window;
