@@ -2,30 +2,10 @@
 #include "binding/access.h"
 
 #include "sys/errors.h"
-#include "vfio/errors.h"
 
 namespace vfio::binding {
 
 namespace {
-
-std::int32_t failure_of(const Error& error) noexcept {
-  switch (error.code()) {
-    case ErrorCode::kClosed:
-      return kClosed;
-    case ErrorCode::kBusy:
-      return kBusy;
-    case ErrorCode::kLost:
-      return kLost;
-    case ErrorCode::kBus:
-      return kBus;
-    case ErrorCode::kRange:
-      return kRange;
-    case ErrorCode::kAlign:
-      return kAlign;
-    default:
-      return kUnsupported;
-  }
-}
 
 template <typename Access>
 std::int32_t through_backend(Access&& access) noexcept {
@@ -33,11 +13,11 @@ std::int32_t through_backend(Access&& access) noexcept {
     access();
     return kNone;
   } catch (const Error& error) {
-    return failure_of(error);
+    return failure_of(error.code());
   } catch (const sys::SysError& error) {
     return kSystem - error.error();
   } catch (...) {
-    return kUnsupported;
+    return failure_of(ErrorCode::kUnsupported);
   }
 }
 

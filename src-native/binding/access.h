@@ -5,28 +5,28 @@
 
 #include <node_api.h>
 
+#include <algorithm>
 #include <cstdint>
 
 #include "binding/slots.h"
 #include "sys/guarded.h"
+#include "vfio/errors.h"
 
 namespace vfio::binding {
 
-/// AccessFailure of lib/native.ts. Below kSystem lies a system call's errno.
-enum Failure : std::int32_t {
-  kNone = 0,
-  kClosed = -1,
-  kBusy = -2,
-  kLost = -3,
-  kBus = -4,
-  kRange = -5,
-  kAlign = -6,
-  kWrongThread = -7,
-  kUnsupported = -8,
-  kNotYet = -9,
-  kSystem = -1000,
-  kReadBack = -1000000,
-};
+// AccessFailure of lib/native.ts: 0, a code of the library's own (see failure_of), or one of these.
+constexpr std::int32_t kNone = 0;
+constexpr std::int32_t kNotYet = -9;
+/// A failed system call: this minus its errno.
+constexpr std::int32_t kSystem = -1000;
+/// The read of a flush failed after its write: this plus the failure of the read.
+constexpr std::int32_t kReadBack = -1000000;
+
+/// -1 for the first code, and so on; the codes that only a back end has count as unsupported.
+constexpr std::int32_t failure_of(ErrorCode code) noexcept {
+  return -1 - static_cast<std::int32_t>(std::min(code, ErrorCode::kUnsupported));
+}
+static_assert(failure_of(ErrorCode::kUnsupported) > kNotYet);
 
 /// A handle of this env, or why not.
 struct SlotRef {
@@ -47,8 +47,8 @@ inline std::int32_t failure_of(State state) noexcept {
   if (state == State::kLive) [[likely]] {
     return kNone;
   }
-  if (state == State::kBusy) return kBusy;
-  return state == State::kLost ? kLost : kClosed;
+  if (state == State::kBusy) return failure_of(ErrorCode::kBusy);
+  return failure_of(state == State::kLost ? ErrorCode::kLost : ErrorCode::kClosed);
 }
 
 /// Looked at before each access of a sequence: another thread may reset, close or revoke meanwhile.
@@ -60,10 +60,10 @@ inline std::int32_t state_failure(const Slot& slot) noexcept {
 inline SlotRef find_slot(napi_env env, Handle handle) noexcept {
   Slot& slot = slot_at(handle);
   if (slot.generation.load(std::memory_order_relaxed) != generation_of(handle)) {
-    return {kClosed, nullptr};
+    return {failure_of(ErrorCode::kClosed), nullptr};
   }
   if (const napi_env owner = slot.env.load(std::memory_order_relaxed); owner != env) [[unlikely]] {
-    return {owner == nullptr ? kClosed : kWrongThread, nullptr};
+    return {failure_of(owner == nullptr ? ErrorCode::kClosed : ErrorCode::kWrongThread), nullptr};
   }
   return {kNone, &slot};
 }
@@ -81,8 +81,9 @@ inline Target target_in(const SlotRef& ref, std::uint64_t offset, std::uint64_t 
   if (const std::int32_t failure = state_failure(slot); failure != kNone) [[unlikely]] {
     return {.failure = failure};
   }
-  if (width > slot.size || offset > slot.size - width) return {.failure = kRange};
-  if (offset % width != 0) return {.failure = kAlign};
+  if (width > slot.size || offset > slot.size - width)
+    return {.failure = failure_of(ErrorCode::kRange)};
+  if (offset % width != 0) return {.failure = failure_of(ErrorCode::kAlign)};
   const Window& window = slot.window;
   const bool mapped = offset >= window.begin && offset + width <= window.end;
   return {.slot = &slot, .offset = offset, .address = mapped ? window.base + offset : nullptr};
@@ -100,7 +101,7 @@ inline bool offset_from(napi_env env, napi_value value, std::uint64_t& offset) n
 /// A bus error, unless the function was reset or closed under the access.
 inline std::int32_t bus_failure(const Slot& slot) noexcept {
   const std::int32_t failure = state_failure(slot);
-  return failure != kNone ? failure : kBus;
+  return failure != kNone ? failure : failure_of(ErrorCode::kBus);
 }
 
 // What is not mapped goes through the back end, with the same failures. These take no Target, so

@@ -20,7 +20,7 @@ Target target_of(napi_env env, const napi_value* arguments, std::uint64_t width)
     return target_in(ref, offset, width);
   }
   Target target;
-  target.failure = kRange;
+  target.failure = failure_of(ErrorCode::kRange);
   return target;
 }
 
@@ -61,7 +61,7 @@ napi_value write(napi_env env, napi_callback_info info) noexcept {
   napi_value arguments[3];
   napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
   Value value{};
-  std::int32_t failure = kRange;
+  std::int32_t failure = failure_of(ErrorCode::kRange);
   if (value_from(env, arguments[2], value)) {
     failure = store(target_of(env, arguments, sizeof value), value);
   }

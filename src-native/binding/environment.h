@@ -77,9 +77,7 @@ class Environment final {
   explicit Environment(Napi::Env env);
   ~Environment() = default;
 
-  uv_handle_t* wake_handle() const noexcept {
-    return reinterpret_cast<uv_handle_t*>(wake_.get());
-  }
+  uv_handle_t* wake_handle() const noexcept { return reinterpret_cast<uv_handle_t*>(wake_.get()); }
   static void on_wake(uv_async_t* handle);
   static void on_end(napi_async_cleanup_hook_handle handle, void* self);
   /// An env that is ending runs no delivery; another thread then destroys it.

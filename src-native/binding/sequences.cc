@@ -73,7 +73,8 @@ napi_value write32_flush(napi_env env, napi_callback_info info) noexcept {
   std::uint32_t value = 0;
   if (!offset_from(env, arguments[1], offset) || !offset_from(env, arguments[3], read_offset) ||
       napi_get_value_uint32(env, arguments[2], &value) != napi_ok) {
-    return failure_or_undefined(env, ref.failure != kNone ? ref.failure : kRange);
+    return failure_or_undefined(env,
+                                ref.failure != kNone ? ref.failure : failure_of(ErrorCode::kRange));
   }
   // Both are checked first: a write that cannot be flushed is not to happen.
   const Target to_flush = target_in(ref, read_offset, sizeof value);
@@ -108,7 +109,7 @@ napi_value poll32(napi_env env, napi_callback_info info) noexcept {
   std::uint32_t mask = 0;
   std::uint32_t wanted = 0;
   std::uint32_t microseconds = 0;
-  std::int32_t failure = ref.failure != kNone ? ref.failure : kRange;
+  std::int32_t failure = ref.failure != kNone ? ref.failure : failure_of(ErrorCode::kRange);
   std::uint32_t value = 0;
   if (offset_from(env, arguments[1], offset) &&
       napi_get_value_uint32(env, arguments[2], &mask) == napi_ok &&
@@ -166,7 +167,7 @@ std::int32_t run_command(const SlotRef& ref, Command& command) noexcept {
     case 8:
       return run_command<std::uint64_t>(ref, command);
     default:
-      return kUnsupported;
+      return failure_of(ErrorCode::kUnsupported);
   }
 }
 
@@ -177,7 +178,8 @@ napi_value run(napi_env env, napi_callback_info info) noexcept {
   napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
   const SlotRef ref = find_slot(env, arguments[0]);
   const std::span<std::uint32_t> program = words_of(env, arguments[1]);
-  if (program.size() < kHeadWords) return failure_or_undefined(env, kUnsupported);
+  if (program.size() < kHeadWords)
+    return failure_or_undefined(env, failure_of(ErrorCode::kUnsupported));
   auto* const first = reinterpret_cast<Command*>(program.data() + kHeadWords);
   const std::span commands(first, (program.size() - kHeadWords) / kCommandWords);
   std::int32_t failure = ref.failure;
@@ -215,7 +217,7 @@ napi_value transfer_array(napi_env env, napi_callback_info info) noexcept {
   std::uint64_t offset = 0;
   std::uint32_t width = 0;
   napi_get_value_uint32(env, arguments[2], &width);
-  std::int32_t failure = kRange;
+  std::int32_t failure = failure_of(ErrorCode::kRange);
   if (offset_from(env, arguments[1], offset)) {
     if (width == 1) failure = transfer<std::uint8_t>(ref, offset, kWrite, array);
     if (width == 2) failure = transfer<std::uint16_t>(ref, offset, kWrite, array);

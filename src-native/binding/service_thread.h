@@ -8,8 +8,9 @@
 
 namespace vfio::binding {
 
-/// Runs jobs one after the other. The destructor lets queued jobs finish and does not wait for them:
-/// the thread is detached and owns its queue, so a job that is stuck in the kernel blocks nobody.
+/// Runs jobs one after the other. The destructor lets queued jobs finish and does not wait for
+/// them: the thread is detached and owns its queue, so a job that is stuck in the kernel blocks
+/// nobody.
 class ServiceThread final {
  public:
   using Job = std::function<void()>;
