@@ -25,12 +25,14 @@ std::int32_t through_backend(Access&& access) noexcept {
 
 std::int32_t backend_read(Slot& slot, std::uint64_t offset, unsigned width,
                           std::uint64_t& value) noexcept {
-  return through_backend([&] { value = slot.function->read(slot.region, offset, width); });
+  return through_backend(
+      [&] { value = slot.function->regions().read(slot.region, offset, width); });
 }
 
 std::int32_t backend_write(Slot& slot, std::uint64_t offset, unsigned width,
                            std::uint64_t value) noexcept {
-  return through_backend([&] { slot.function->write(slot.region, offset, width, value); });
+  return through_backend(
+      [&] { slot.function->regions().write(slot.region, offset, width, value); });
 }
 
 }  // namespace vfio::binding

@@ -18,7 +18,7 @@ Napi::Array regions_data(Napi::Env env, const Adoption& adoption) {
   auto regions = Napi::Array::New(env);
   for (std::uint32_t i = 0; i < contents.regions.size(); ++i) {
     auto region = Napi::Object::New(env);
-    region.Set("info", region_info(env, *contents.function->region(contents.regions[i])));
+    region.Set("info", region_info(env, *contents.function->regions().info(contents.regions[i])));
     region.Set("handle", adoption.handles()[i]);
     regions.Set(i, region);
   }

@@ -66,12 +66,12 @@ Napi::Value DeviceWrap::device_info(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value DeviceWrap::region(const Napi::CallbackInfo& info) {
-  const auto& region = device_->function()->region(index_from(info[0]));
+  const auto& region = device_->function()->regions().info(index_from(info[0]));
   return region ? region_info(info.Env(), *region) : info.Env().Undefined();
 }
 
 Napi::Value DeviceWrap::irq(const Napi::CallbackInfo& info) {
-  const auto& irq = device_->function()->irq(index_from(info[0]));
+  const auto& irq = device_->function()->interrupts().info(index_from(info[0]));
   return irq ? irq_info(info.Env(), *irq) : info.Env().Undefined();
 }
 
@@ -84,7 +84,7 @@ Napi::Value DeviceWrap::acquire(const Napi::CallbackInfo& info) {
 Napi::Value DeviceWrap::doorbell(const Napi::CallbackInfo& info) {
   return across(info.Env(), [&]() -> Napi::Value {
     const auto offset = static_cast<std::uint64_t>(info[1].As<Napi::Number>().DoubleValue());
-    auto doorbell = device_->function()->doorbell(index_from(info[0]), offset);
+    auto doorbell = device_->function()->regions().doorbell(index_from(info[0]), offset);
     if (doorbell.page == nullptr) return info.Env().Undefined();
     return {info.Env(), external_array_buffer(info.Env(), doorbell.address, sizeof(std::uint32_t),
                                               std::move(doorbell.page))};

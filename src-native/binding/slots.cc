@@ -60,12 +60,12 @@ FreeList& free_list() {
 Slot& slot_at(Handle handle) noexcept { return slots[handle & (kCount - 1)]; }
 
 Handle acquire_slot(napi_env env, const std::shared_ptr<Function>& function, std::uint32_t region) {
-  const auto& info = function->region(region);
+  const auto& info = function->regions().info(region);
   if (!info || info->size == 0) {
     throw Error(ErrorCode::kUnsupported,
                 function->address() + " has no region " + std::to_string(region));
   }
-  const Window window = function->window(region);
+  const Window window = function->regions().window(region);
   const std::uint32_t index = free_list().take();
   Slot& slot = slots[index];
   slot.window = window;

@@ -22,21 +22,20 @@ std::optional<Area> page_around(const RegionInfo& region, std::uint64_t offset) 
 
 }  // namespace
 
-Doorbell Doorbells::at(const RegionInfo& region, std::uint64_t offset, const Map& map) {
+Doorbell Doorbells::at(const RegionInfo& region, std::uint64_t offset) {
   const auto area = page_around(region, offset);
   if (!area) return {};
-  auto page = page_at(region.index, *area, map);
+  auto page = page_at(region.index, *area);
   if (page == nullptr) return {};
   auto* const address = page->data() + (offset - area->begin);
   return {std::move(page), address};
 }
 
-std::shared_ptr<sys::DoorbellPage> Doorbells::page_at(std::uint32_t region, Area area,
-                                                      const Map& map) {
+std::shared_ptr<sys::DoorbellPage> Doorbells::page_at(std::uint32_t region, Area area) {
   for (const Page& known : pages_) {
     if (known.region == region && known.area.begin == area.begin) return known.page;
   }
-  auto mapping = map(region, area);
+  auto mapping = map_(region, area);
   if (!mapping) return nullptr;
   auto page = sys::DoorbellPage::make(std::move(*mapping));
   if (page != nullptr) pages_.push_back({region, area, page});
@@ -47,10 +46,10 @@ void Doorbells::give_up() noexcept {
   for (const Page& each : pages_) each.page->give_up();
 }
 
-void Doorbells::restore(const Map& map) {
+void Doorbells::restore() {
   for (const Page& lost : pages_) {
     if (!lost.page->is_lost()) continue;
-    if (auto fresh = map(lost.region, lost.area)) lost.page->restore(std::move(*fresh));
+    if (auto fresh = map_(lost.region, lost.area)) lost.page->restore(std::move(*fresh));
   }
 }
 

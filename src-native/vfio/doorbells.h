@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// The pages of a function's regions that are mapped for stores without anything in between. Not
-// thread-safe: used under the lock of its Function.
+// The pages of a function's regions that JavaScript stores to directly, without a call of ours.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "sys/doorbell_page.h"
@@ -20,21 +20,26 @@ struct Doorbell {
   std::uint8_t* address = nullptr;
 };
 
+/// Shares each page with the buffers over it. Not thread-safe: its Regions use it under Gate's
+/// control lock.
 class Doorbells final {
  public:
+  /// Nothing where the region cannot be mapped.
   using Map = std::function<std::optional<sys::Mapping>(std::uint32_t region, Area area)>;
 
-  /// The doorbell at an offset of a region; `map` maps its page, unless that is mapped already.
-  Doorbell at(const RegionInfo& region, std::uint64_t offset, const Map& map);
+  explicit Doorbells(Map map) : map_(std::move(map)) {}
+
+  /// The doorbell at an offset of a region. Maps its page unless that is mapped already.
+  Doorbell at(const RegionInfo& region, std::uint64_t offset);
 
   /// Until restore(), stores go nowhere.
   void give_up() noexcept;
 
-  /// Maps again the pages that bus errors or give_up() took. Where the device still does not
-  /// answer, the next store gives up its page once more.
-  void restore(const Map& map);
+  /// Maps again the pages that bus errors or give_up() took away. If the device still does not
+  /// answer, the next store gives up its page again.
+  void restore();
 
-  /// For ever: stores go nowhere.
+  /// From now on stores go nowhere.
   void tombstone() noexcept;
 
  private:
@@ -44,8 +49,9 @@ class Doorbells final {
     std::shared_ptr<sys::DoorbellPage> page;
   };
 
-  std::shared_ptr<sys::DoorbellPage> page_at(std::uint32_t region, Area area, const Map& map);
+  std::shared_ptr<sys::DoorbellPage> page_at(std::uint32_t region, Area area);
 
+  const Map map_;
   std::vector<Page> pages_;
 };
 

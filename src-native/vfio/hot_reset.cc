@@ -2,7 +2,6 @@
 #include "vfio/hot_reset.h"
 
 #include <algorithm>
-#include <exception>
 #include <set>
 #include <string>
 #include <utility>
@@ -54,7 +53,10 @@ HotReset::HotReset(std::shared_ptr<Function> asked) : asked_(std::move(asked)) {
   }
 }
 
-HotReset::~HotReset() { end(false); }
+HotReset::~HotReset() {
+  Attempts ignored;
+  end(false, ignored);
+}
 
 /// All of them, or none.
 void HotReset::take(const std::vector<std::shared_ptr<Function>>& functions) {
@@ -71,32 +73,21 @@ void HotReset::take(const std::vector<std::shared_ptr<Function>>& functions) {
 
 void HotReset::run() {
   for (const auto& function : busy_) function->quiesce();
-  std::exception_ptr failure;
-  try {
-    asked_->hot_reset(groups_);
-  } catch (...) {
-    failure = std::current_exception();
-  }
-  const std::exception_ptr another = end(failure == nullptr);
-  if (failure == nullptr) failure = another;
-  if (failure != nullptr) std::rethrow_exception(failure);
+  Attempts steps;
+  steps.add([&] { asked_->hot_reset(groups_); });
+  end(!steps.failed(), steps);
+  steps.throw_first_failure();
 }
 
-/// For all of them, whatever fails; gives the first failure. Others may open the devices again
-/// before anybody hears that it is over.
-std::exception_ptr HotReset::end(bool was_reset) noexcept {
-  std::exception_ptr failure;
+/// For all of them, whatever fails. Others may open the devices again before anybody hears that the
+/// reset is over.
+void HotReset::end(bool was_reset, Attempts& steps) noexcept {
   groups_.clear();
   claims_.clear();
   for (const auto& function : std::exchange(busy_, {})) {
-    try {
-      function->end_reset(was_reset);
-    } catch (...) {
-      if (failure == nullptr) failure = std::current_exception();
-    }
+    steps.add([&] { function->end_reset(was_reset); });
     if (function != asked_) function->taken_along(true);
   }
-  return failure;
 }
 
 }  // namespace vfio

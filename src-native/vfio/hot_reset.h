@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
 // The reset of a whole slot or bus (VFIO_DEVICE_PCI_HOT_RESET), with every function of ours on it.
-// They are busy from construction to the end of run(), and nobody in this process opens another
-// one meanwhile. Used by one thread at a time.
 #pragma once
 
-#include <exception>
 #include <memory>
 #include <vector>
 
 #include "sys/unique_fd.h"
+#include "vfio/attempt.h"
 #include "vfio/function.h"
 #include "vfio/registry.h"
 
 namespace vfio {
 
+/// The functions are busy from construction to the end of run(), and until then nobody in this
+/// process opens another one there. Used by one thread at a time.
 class HotReset final {
  public:
   /// `asked` is the function to reset with all that has to be reset along with it. Throws, and
@@ -29,7 +29,7 @@ class HotReset final {
 
  private:
   void take(const std::vector<std::shared_ptr<Function>>& functions);
-  std::exception_ptr end(bool was_reset) noexcept;
+  void end(bool was_reset, Attempts& steps) noexcept;
 
   const std::shared_ptr<Function> asked_;
   std::vector<Registry::Claim> claims_;

@@ -32,7 +32,7 @@ IrqSet::IrqSet(std::shared_ptr<Function> function, std::uint32_t index, std::uin
     throw Error(ErrorCode::kRange, std::to_string(count) + " vectors are more than any device has");
   }
   for (std::uint32_t i = 0; i < count; ++i) eventfds_.push_back(sys::make_eventfd());
-  function_->arm(index_, eventfds_);
+  function_->interrupts().arm(index_, eventfds_);
 }
 
 IrqSet::~IrqSet() {
@@ -45,7 +45,7 @@ IrqSet::~IrqSet() {
 
 void IrqSet::close() {
   if (std::exchange(closed_, true)) return;
-  function_->disarm(index_);
+  function_->interrupts().disarm(index_);
 }
 
 IrqSet::Consumer IrqSet::consumer_of(std::uint32_t vector) const {

@@ -18,7 +18,7 @@ namespace vfio {
 
 class IrqSet final {
  public:
-  /// Makes the eventfds and arms them; see Function::arm for what it throws.
+  /// Makes the eventfds and arms them; see Interrupts::arm for what it throws.
   IrqSet(std::shared_ptr<Function> function, std::uint32_t index, std::uint32_t count);
   ~IrqSet();
   IrqSet(const IrqSet&) = delete;
@@ -27,8 +27,8 @@ class IrqSet final {
   std::uint32_t index() const noexcept { return index_; }
   std::uint32_t count() const noexcept { return static_cast<std::uint32_t>(eventfds_.size()); }
   int eventfd(std::uint32_t vector) const { return eventfds_.at(vector).get(); }
-  void trigger(std::uint32_t vector) { function_->trigger(index_, vector); }
-  void mask_intx(bool masked) { function_->mask_intx(masked); }
+  void trigger(std::uint32_t vector) { function_->interrupts().trigger(index_, vector); }
+  void mask_intx(bool masked) { function_->interrupts().mask_intx(masked); }
 
   /// Throws sys::SysError when the kernel refuses; the set counts as closed all the same. By
   /// whoever armed it.

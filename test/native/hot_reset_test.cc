@@ -110,14 +110,14 @@ TEST_CASE_FIXTURE(Fixture,
   const auto mate = open(kMate);
   std::vector<sys::UniqueFd> eventfds;
   eventfds.push_back(sys::make_eventfd());
-  mate->arm(VFIO_PCI_INTX_IRQ_INDEX, eventfds);
+  mate->interrupts().arm(VFIO_PCI_INTX_IRQ_INDEX, eventfds);
   {
     const HotReset reset(asked);
-    mate->disarm(VFIO_PCI_INTX_IRQ_INDEX);
+    mate->interrupts().disarm(VFIO_PCI_INTX_IRQ_INDEX);
     CHECK(mates_device.armed_eventfds() == 1);
   }
   CHECK(mates_device.armed_eventfds() == 0);
-  mate->arm(VFIO_PCI_INTX_IRQ_INDEX, eventfds);
+  mate->interrupts().arm(VFIO_PCI_INTX_IRQ_INDEX, eventfds);
   { const HotReset reset(asked); }
   CHECK(mates_device.armed_eventfds() == 1);
 }

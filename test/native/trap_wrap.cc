@@ -32,7 +32,7 @@ Function& function_of(Napi::Env env, const std::string& address) {
 Napi::Value window(const Napi::CallbackInfo& info) {
   return binding::across(info.Env(), [&]() -> Napi::Value {
     Function& function = function_of(info.Env(), info[0].ToString().Utf8Value());
-    const Window window = function.window(index_from(info[1]));
+    const Window window = function.regions().window(index_from(info[1]));
     if (window.base == nullptr || window.begin != 0) {
       throw std::runtime_error("this BAR is not mapped from its start");
     }
@@ -44,7 +44,7 @@ Napi::Value window(const Napi::CallbackInfo& info) {
 Napi::Value doorbell_page(const Napi::CallbackInfo& info) {
   return binding::across(info.Env(), [&]() -> Napi::Value {
     Function& function = function_of(info.Env(), info[0].ToString().Utf8Value());
-    const Doorbell doorbell = function.doorbell(index_from(info[1]), index_from(info[2]));
+    const Doorbell doorbell = function.regions().doorbell(index_from(info[1]), index_from(info[2]));
     if (doorbell.page == nullptr) throw std::runtime_error("there is no doorbell page there");
     return Napi::ArrayBuffer::New(info.Env(), doorbell.page->data(), sys::page_size());
   });

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+// The command register of a device of memory: each method changes its own bits and no others.
+#include "vfio/command_register.h"
+
+#include <doctest/doctest.h>
+
+#include "memory_backend.h"
+
+using namespace vfio;
+using namespace vfio::testing;
+
+namespace {
+
+constexpr std::uint16_t kIo = 1U << 0;
+constexpr std::uint16_t kMemory = 1U << 1;
+constexpr std::uint16_t kBusMaster = 1U << 2;
+constexpr std::uint16_t kIntxDisable = 1U << 10;
+
+struct Fixture {
+  Machine machine{{DeviceSpec{.command = kIo | kBusMaster}}};
+  MemoryDevice& device = machine.device("0000:00:01.0");
+  std::unique_ptr<AddressSpaceBackend> space = machine.open_container();
+  std::unique_ptr<FunctionBackend> function =
+      space->open({Address::parse("0000:00:01.0")}, 1,
+                  [](const std::function<void()>& step, const auto&) { step(); });
+  CommandRegister command{*function};
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Fixture, "a prepared device decodes memory, writes none and raises no INTx") {
+  command.prepare();
+  CHECK(device.command() == (kIo | kMemory | kIntxDisable));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a silenced device neither writes memory nor raises INTx") {
+  command.silence();
+  CHECK(device.command() == (kIo | kIntxDisable));
+}
+
+TEST_CASE_FIXTURE(Fixture, "bus master is set and cleared alone") {
+  CHECK(command.bus_master());
+  command.set_bus_master(false);
+  CHECK_FALSE(command.bus_master());
+  CHECK(device.command() == kIo);
+  command.set_bus_master(true);
+  CHECK(device.command() == (kIo | kBusMaster));
+}
+
+TEST_CASE_FIXTURE(Fixture, "INTx is masked and unmasked alone") {
+  command.mask_intx();
+  CHECK(device.command() == (kIo | kBusMaster | kIntxDisable));
+  command.unmask_intx();
+  CHECK(device.command() == (kIo | kBusMaster));
+  command.force_intx_mask();
+  CHECK(device.command() == (kIo | kBusMaster | kIntxDisable));
+}
