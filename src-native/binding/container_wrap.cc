@@ -8,6 +8,7 @@
 #include "binding/convert.h"
 #include "binding/device_wrap.h"
 #include "binding/dma_wrap.h"
+#include "vfio/attempt.h"
 #include "vfio/errors.h"
 #include "vfio/function.h"
 
@@ -76,11 +77,8 @@ std::uint64_t power_of_two_from(const Napi::Value& value, std::uint64_t none) {
 void release_groups(OpenContainer& container) noexcept {
   for (auto& [group, claims] : container.groups) {
     for (std::size_t i = 0; i < claims.size(); ++i) {
-      try {
-        container.space->release_group(group);
-      } catch (const std::exception&) {
-        // The group's descriptor is closed all the same; its claim goes below.
-      }
+      // The group's descriptor closes even when this fails; its claim goes below.
+      attempt([&] { container.space->release_group(group); });
     }
   }
   container.groups.clear();

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "binding/vector_polls.h"
-#include "vfio/errors.h"
+#include "vfio/attempt.h"
 
 namespace vfio::binding {
 
@@ -23,11 +23,8 @@ std::shared_ptr<VectorPolls> OpenDevice::enable_interrupts(std::uint32_t index,
 
 void OpenDevice::close_interrupts() noexcept {
   if (interrupts_ == nullptr) return;
-  try {
-    std::exchange(interrupts_, nullptr)->close();
-  } catch (const std::exception&) {
-    // The function disarms once more as it is reset or released.
-  }
+  // If it fails, the function's reset or release disarms the vectors.
+  attempt([this] { std::exchange(interrupts_, nullptr)->close(); });
 }
 
 void OpenDevice::watch_changes(std::function<void(Change)> on_change) {

@@ -3,13 +3,13 @@
 
 #include <utility>
 
+#include "vfio/attempt.h"
 #include "vfio/errors.h"
 
 namespace vfio {
 
 namespace {
 
-constexpr std::uint64_t kHugePage = std::uint64_t{2} << 20;
 /// More than any machine has, and well inside what arithmetic on sizes can bear.
 constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 46;
 
@@ -20,8 +20,7 @@ std::shared_ptr<sys::Mapping> allocate(AddressSpace& space, const MapRequest& re
   if (size > kMostBytes) {
     throw Error(ErrorCode::kRange, std::to_string(size) + " bytes are more than can be mapped");
   }
-  auto memory = std::make_shared<sys::Mapping>(
-      sys::Mapping::of_memory(size, size >= kHugePage ? kHugePage : sys::page_size()));
+  auto memory = std::make_shared<sys::Mapping>(sys::Mapping::of_memory(size, sys::page_size()));
   // The kernel pins what a device only reads without writing to it.
   if (request.direction == Direction::kToDevice) memory->populate();
   return memory;
@@ -36,12 +35,9 @@ DmaBuffer::DmaBuffer(std::shared_ptr<AddressSpace> space, const MapRequest& requ
       iova_(space_->map(memory_->data(), request)) {}
 
 DmaBuffer::~DmaBuffer() {
-  try {
-    release();
-  } catch (const std::exception&) {
-    // The kernel keeps the pages pinned and the address space keeps the IOVA: nothing can be
-    // corrupted.
-  }
+  // If it fails, the kernel keeps the pages pinned and the address space keeps the IOVA, so nothing
+  // can be corrupted.
+  attempt([this] { release(); });
 }
 
 void DmaBuffer::release() {

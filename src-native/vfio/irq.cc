@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "sys/file.h"
+#include "vfio/attempt.h"
 #include "vfio/errors.h"
 
 namespace vfio {
@@ -36,11 +37,8 @@ IrqSet::IrqSet(std::shared_ptr<Function> function, std::uint32_t index, std::uin
 }
 
 IrqSet::~IrqSet() {
-  try {
-    close();
-  } catch (const std::exception&) {
-    // The function's release disarms it again, and then the descriptor closes.
-  }
+  // If it fails, the function's reset or release disarms the vectors.
+  attempt([this] { close(); });
 }
 
 void IrqSet::close() {

@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include "command_bits.h"
 #include "memory_backend.h"
 
 using namespace vfio;
@@ -11,13 +12,8 @@ using namespace vfio::testing;
 
 namespace {
 
-constexpr std::uint16_t kIo = 1U << 0;
-constexpr std::uint16_t kMemory = 1U << 1;
-constexpr std::uint16_t kBusMaster = 1U << 2;
-constexpr std::uint16_t kIntxDisable = 1U << 10;
-
 struct Fixture {
-  Machine machine{{DeviceSpec{.command = kIo | kBusMaster}}};
+  Machine machine{{DeviceSpec{.command = kCommandIo | kCommandBusMaster}}};
   MemoryDevice& device = machine.device("0000:00:01.0");
   std::unique_ptr<AddressSpaceBackend> space = machine.open_container();
   std::unique_ptr<FunctionBackend> function =
@@ -30,28 +26,28 @@ struct Fixture {
 
 TEST_CASE_FIXTURE(Fixture, "a prepared device decodes memory, writes none and raises no INTx") {
   command.prepare();
-  CHECK(device.command() == (kIo | kMemory | kIntxDisable));
+  CHECK(device.command() == (kCommandIo | kCommandMemory | kCommandIntxDisable));
 }
 
 TEST_CASE_FIXTURE(Fixture, "a silenced device neither writes memory nor raises INTx") {
   command.silence();
-  CHECK(device.command() == (kIo | kIntxDisable));
+  CHECK(device.command() == (kCommandIo | kCommandIntxDisable));
 }
 
 TEST_CASE_FIXTURE(Fixture, "bus master is set and cleared alone") {
   CHECK(command.bus_master());
   command.set_bus_master(false);
   CHECK_FALSE(command.bus_master());
-  CHECK(device.command() == kIo);
+  CHECK(device.command() == kCommandIo);
   command.set_bus_master(true);
-  CHECK(device.command() == (kIo | kBusMaster));
+  CHECK(device.command() == (kCommandIo | kCommandBusMaster));
 }
 
 TEST_CASE_FIXTURE(Fixture, "INTx is masked and unmasked alone") {
   command.mask_intx();
-  CHECK(device.command() == (kIo | kBusMaster | kIntxDisable));
+  CHECK(device.command() == (kCommandIo | kCommandBusMaster | kCommandIntxDisable));
   command.unmask_intx();
-  CHECK(device.command() == (kIo | kBusMaster));
+  CHECK(device.command() == (kCommandIo | kCommandBusMaster));
   command.force_intx_mask();
-  CHECK(device.command() == (kIo | kBusMaster | kIntxDisable));
+  CHECK(device.command() == (kCommandIo | kCommandBusMaster | kCommandIntxDisable));
 }

@@ -6,6 +6,7 @@
 #include "binding/convert.h"
 #include "binding/environment.h"
 #include "fake_kernel.h"
+#include "methods.h"
 #include "vfio/type1/address_space.h"
 
 namespace vfio::testing {
@@ -22,9 +23,7 @@ std::unique_ptr<FakeKernel>& standing() {
 
 Napi::Object kernel_object(Napi::Env env) {
   auto object = Napi::Object::New(env);
-  const auto method = [&](const char* name, auto body) {
-    object.Set(name, Napi::Function::New(env, body, name));
-  };
+  const auto method = methods_of(object);
   using Info = Napi::CallbackInfo;
   method("holdings", [](const Info& info) -> Napi::Value {
     auto list = Napi::Array::New(info.Env());

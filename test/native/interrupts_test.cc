@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <vector>
 
+#include "command_bits.h"
 #include "open_function.h"
 #include "support.h"
 #include "sys/file.h"
@@ -14,12 +15,6 @@
 
 using namespace vfio;
 using namespace vfio::testing;
-
-namespace {
-
-constexpr std::uint16_t kIntxDisable = 1U << 10;
-
-}  // namespace
 
 TEST_CASE_FIXTURE(OpenFunction, "interrupts of a kind that the device has not are refused") {
   function->set_bus_master(true);
@@ -43,7 +38,7 @@ TEST_CASE_FIXTURE(OpenFunction, "message-signalled interrupts want bus mastering
   CHECK(arming(VFIO_PCI_MSIX_IRQ_INDEX, 1) == ErrorCode::kBusMaster);
   CHECK(device.armed_eventfds() == 0);
   CHECK_FALSE(arming(VFIO_PCI_INTX_IRQ_INDEX, 1));
-  CHECK((device.command() & kIntxDisable) == 0);
+  CHECK((device.command() & kCommandIntxDisable) == 0);
 }
 
 TEST_CASE_FIXTURE(OpenFunction, "interrupts are armed once, of one kind, until they are disarmed") {

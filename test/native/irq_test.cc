@@ -5,10 +5,9 @@
 #include <doctest/doctest.h>
 
 #include <cerrno>
-#include <memory>
 #include <optional>
 
-#include "memory_backend.h"
+#include "open_function.h"
 #include "support.h"
 #include "uapi/vfio.h"
 
@@ -17,15 +16,8 @@ using namespace vfio::testing;
 
 namespace {
 
-const Address kAddress = Address::parse("0000:00:01.0");
-
 /// A device that may interrupt, and four vectors of it.
-struct Fixture {
-  Machine machine{{{.msix = 4}}};
-  MemoryDevice& device = machine.device(kAddress.text());
-  std::shared_ptr<AddressSpace> space = std::make_shared<AddressSpace>(machine.open_container());
-  std::shared_ptr<Function> function =
-      Function::open(Registry::instance().claim_device(space, kAddress), {kAddress});
+struct Fixture : OpenFunction {
   std::optional<IrqSet> irqs;
 
   Fixture() {

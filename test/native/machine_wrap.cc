@@ -12,6 +12,7 @@
 #include "binding/convert.h"
 #include "binding/environment.h"
 #include "memory_backend.h"
+#include "methods.h"
 #include "syscalls_hook.h"
 
 namespace vfio::testing {
@@ -125,9 +126,7 @@ class DeviceObject final {
   static Napi::Object make(Napi::Env env, Machine& machine, const std::string& address) {
     MemoryDevice& device = machine.device(address);
     auto object = Napi::Object::New(env);
-    const auto method = [&](const char* name, auto body) {
-      object.Set(name, Napi::Function::New(env, body, name));
-    };
+    const auto method = methods_of(object);
     using Info = Napi::CallbackInfo;
     method("raise", [&device](const Info& info) -> Napi::Value {
       const bool signalled = device.raise(index_from(info[0]), index_from(info[1]));
@@ -194,9 +193,7 @@ class DeviceObject final {
 
   static Napi::Object stage(Napi::Env env, Stage& stage) {
     auto object = Napi::Object::New(env);
-    const auto method = [&](const char* name, auto body) {
-      object.Set(name, Napi::Function::New(env, body, name));
-    };
+    const auto method = methods_of(object);
     using Info = Napi::CallbackInfo;
     method("delay", [&stage](const Info& info) {
       stage.set_delay(std::chrono::milliseconds(index_from(info[0])));
@@ -215,9 +212,7 @@ class DeviceObject final {
 Napi::Object machine_object(Napi::Env env, std::uint32_t id) {
   Machine& machine = machines().at(id);
   auto object = Napi::Object::New(env);
-  const auto method = [&](const char* name, auto body) {
-    object.Set(name, Napi::Function::New(env, body, name));
-  };
+  const auto method = methods_of(object);
   using Info = Napi::CallbackInfo;
   method("device", [&machine](const Info& info) -> Napi::Value {
     return DeviceObject::make(info.Env(), machine, info[0].ToString().Utf8Value());
@@ -279,9 +274,7 @@ Napi::Value join_machine(const Napi::CallbackInfo& info) {
 
 Napi::Object syscalls_object(Napi::Env env) {
   auto object = Napi::Object::New(env);
-  const auto method = [&](const char* name, auto body) {
-    object.Set(name, Napi::Function::New(env, body, name));
-  };
+  const auto method = methods_of(object);
   using Info = Napi::CallbackInfo;
   method("reset", [](const Info&) { reset_syscalls(); });
   method("fail", [](const Info& info) {

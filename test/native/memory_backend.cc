@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "command_bits.h"
 #include "sys/errors.h"
 #include "sys/file.h"
 #include "uapi/vfio.h"
@@ -24,8 +25,6 @@ constexpr std::uint64_t kLast = (std::uint64_t{1} << 39) - 1;
 constexpr std::uint64_t kPageSizes = 0x1000 | 0x200000 | 0x40000000;
 constexpr std::uint64_t kPage = 0x1000;
 constexpr std::uint32_t kMostMappings = 65535;
-
-constexpr std::uint16_t kCommandBusMaster = 1U << 2;
 
 std::string group_path(int group) { return "/dev/vfio/" + std::to_string(group); }
 

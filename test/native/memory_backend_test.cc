@@ -10,6 +10,7 @@
 #include <ctime>
 #include <thread>
 
+#include "command_bits.h"
 #include "support.h"
 #include "sys/file.h"
 #include "sys/guarded.h"
@@ -24,9 +25,6 @@ using Data = IrqRequest::Data;
 using Action = IrqRequest::Action;
 
 const Address kAddress = Address::parse("0000:00:01.0");
-constexpr std::uint16_t kMemory = 1U << 1;
-constexpr std::uint16_t kBusMaster = 1U << 2;
-constexpr std::uint16_t kIntxDisable = 1U << 10;
 
 void attach(const std::function<void()>& step, const std::function<void()>&) { step(); }
 
@@ -101,8 +99,8 @@ TEST_CASE_FIXTURE(Fixture, "configuration space takes writes to the command regi
   CHECK(device.command() == 0x0547);
   function->write(7, 5, 1, 0);
   CHECK(device.command() == 0x0047);
-  function->write(7, 4, 4, 0xffff0000 | kMemory);
-  CHECK(device.command() == kMemory);
+  function->write(7, 4, 4, 0xffff0000 | kCommandMemory);
+  CHECK(device.command() == kCommandMemory);
   CHECK((function->read(7, 6, 2) & 0x10) != 0);
   CHECK(code_of([&] { function->read(7, 0, 8); }) == ErrorCode::kUnsupported);
 }
@@ -130,13 +128,13 @@ TEST_CASE_FIXTURE(Fixture, "without memory decode a BAR does not answer, and the
   };
   set_command(0);
   dead();
-  set_command(kMemory);
+  set_command(kCommandMemory);
   CHECK(sys::guarded_load(reg, value));
   CHECK(value == 99);
 
   device.set_decode(false);
   dead();
-  set_command(kMemory);
+  set_command(kCommandMemory);
   dead();
   device.set_decode(true);
   CHECK(function->read(0, 4, 4) == 99);
@@ -147,7 +145,7 @@ TEST_CASE_FIXTURE(Fixture,
   sys::install_bus_error_handler();
   const auto eventfd = sys::make_eventfd();
   arm(VFIO_PCI_MSIX_IRQ_INDEX, {eventfd.get()});
-  set_command(kMemory | kBusMaster);
+  set_command(kCommandMemory | kCommandBusMaster);
   function->write(0, 0, 4, 5);
   device.resetting.hold();
   std::thread resetting([&] { function->reset(); });
@@ -158,7 +156,7 @@ TEST_CASE_FIXTURE(Fixture,
   resetting.join();
   CHECK(device.resets() == 1);
   CHECK(function->read(0, 0, 4) == 0);
-  CHECK(device.command() == (kMemory | kBusMaster));
+  CHECK(device.command() == (kCommandMemory | kCommandBusMaster));
   CHECK(device.raise(VFIO_PCI_MSIX_IRQ_INDEX, 0));
 
   device.resetting.fail_next(EIO);
@@ -173,7 +171,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(arm(VFIO_PCI_MSIX_IRQ_INDEX, {first.get(), -1, third.get()}) == 0);
   CHECK(device.armed_eventfds() == 2);
   CHECK_FALSE(device.raise(VFIO_PCI_MSIX_IRQ_INDEX, 0));
-  set_command(kBusMaster);
+  set_command(kCommandBusMaster);
   CHECK(device.raise(VFIO_PCI_MSIX_IRQ_INDEX, 0));
   CHECK(device.raise(VFIO_PCI_MSIX_IRQ_INDEX, 0));
   CHECK_FALSE(device.raise(VFIO_PCI_MSIX_IRQ_INDEX, 1));
@@ -248,7 +246,7 @@ TEST_CASE_FIXTURE(Fixture,
 
 TEST_CASE_FIXTURE(Fixture, "the command register's bit holds INTx back") {
   const auto eventfd = sys::make_eventfd();
-  set_command(kIntxDisable);
+  set_command(kCommandIntxDisable);
   arm(VFIO_PCI_INTX_IRQ_INDEX, {eventfd.get()});
   CHECK_FALSE(device.raise(VFIO_PCI_INTX_IRQ_INDEX, 0));
   CHECK(drain(eventfd) == 0);
@@ -264,7 +262,7 @@ TEST_CASE_FIXTURE(Fixture, "the device reads and writes through what is mapped, 
   const std::string address = "0000:00:01.0";
 
   CHECK_FALSE(machine.dma_write(address, 0x11000, bytes));
-  set_command(kBusMaster);
+  set_command(kCommandBusMaster);
   CHECK(machine.dma_write(address, 0x11000, bytes));
   CHECK(memory.data()[0x1000 + 0x17ff] == 0x5a);
   CHECK(memory.data()[0x1000 + 0x1800] == 0);
@@ -415,12 +413,12 @@ TEST_CASE_FIXTURE(Fixture, "what happens to a device is told once") {
 TEST_CASE_FIXTURE(Fixture, "closing disarms and takes bus mastering away") {
   const auto eventfd = sys::make_eventfd();
   arm(VFIO_PCI_MSI_IRQ_INDEX, {eventfd.get()});
-  set_command(kMemory | kBusMaster);
+  set_command(kCommandMemory | kCommandBusMaster);
   CHECK(device.open_functions() == 1);
   function.reset();
   CHECK(device.open_functions() == 0);
   CHECK(device.armed_eventfds() == 0);
-  CHECK((device.command() & kBusMaster) == 0);
+  CHECK((device.command() & kCommandBusMaster) == 0);
 }
 
 TEST_CASE("a stage is slow, held or failed as told") {

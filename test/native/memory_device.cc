@@ -12,6 +12,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "command_bits.h"
 #include "sys/errors.h"
 #include "sys/file.h"
 #include "uapi/vfio.h"
@@ -22,9 +23,6 @@ namespace vfio::testing {
 namespace {
 
 constexpr std::size_t kCommand = 0x04;
-constexpr std::uint16_t kCommandMemory = 1U << 1;
-constexpr std::uint16_t kCommandBusMaster = 1U << 2;
-constexpr std::uint16_t kCommandIntxDisable = 1U << 10;
 constexpr std::uint16_t kCommandWritable = 0x0547;
 
 constexpr std::size_t kStatus = 0x06;
