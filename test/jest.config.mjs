@@ -27,7 +27,7 @@ export default {
     '<rootDir>/bench',
     '<rootDir>/test',
   ],
-  testMatch: ['<rootDir>/test/{unit,contract,process}/**/*.test.ts'],
+  testMatch: ['<rootDir>/test/{unit,memory,process}/**/*.test.ts'],
   testEnvironment: 'node',
   // Most of them wait for processes of their own; jest would leave one processor out.
   maxWorkers: availableParallelism(),

@@ -122,7 +122,7 @@ export const PROMISES: Readonly<Record<string, readonly [goesWrong: string, prom
 /** Where the tests are, and how their file names end. */
 const PLACES: readonly [where: string, folder: string, end: string][] = [
   ['host', 'test/unit', '.test.ts'],
-  ['host', 'test/contract', '.test.ts'],
+  ['host', 'test/memory', '.test.ts'],
   ['host', 'test/process', '.test.ts'],
   ['C++, under ASan', 'test/native', '_test.cc'],
   ['VM', 'test/vm', '.test.ts'],

@@ -22,9 +22,7 @@ async function checkGreen(mutations: readonly Mutation[]): Promise<void> {
 
 /** Whether the test runs what is broken from its source: jest does, but for programs of their own. */
 function isFromSources({ file, red }: Mutation): boolean {
-  return (
-    file.startsWith('lib/') && 'jest' in red && /^test\/(unit|contract)\/[^|]+$/.test(red.jest)
-  );
+  return file.startsWith('lib/') && 'jest' in red && /^test\/(unit|memory)\/[^|]+$/.test(red.jest);
 }
 
 /** Whether the test turned red. */

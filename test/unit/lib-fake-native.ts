@@ -344,7 +344,7 @@ export class FakeNative implements Native {
     return { container: this.container, device };
   }
 
-  // Sequences run on the memory back end (test/contract/sequences.test.ts), where they can be true.
+  // Sequences run on the memory back end (test/memory/sequences.test.ts), where they can be true.
   write32Flush = notFaked;
   poll32 = notFaked;
   run = notFaked;
