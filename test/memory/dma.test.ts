@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // DMA buffers: where they are mapped, what is refused, and that a mapping which fails leaves nothing.
-// What is in them: test/contract/dma-memory.test.ts.
+// What is in them: test/memory/dma-memory.test.ts.
 import { constants } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// MSI and MSI-X: arming, counts, listeners, waiting and iterating. INTx: test/contract/intx.test.ts. What
+// MSI and MSI-X: arming, counts, listeners, waiting and iterating. INTx: test/memory/intx.test.ts. What
 // keeps the process alive, and handlers that throw: test/process/.
 import { getEventListeners } from 'node:events';
 import { constants } from 'node:os';

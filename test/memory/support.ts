@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the contract suites share: how a failure is matched, and what a test may leave behind.
+// What the suites over the memory back end share: how a failure is matched, and what a test may leave behind.
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -81,7 +81,7 @@ export const containerOperations: Operations = {
   'Group.close': closeGroup,
   'Group.[asyncDispose]': { ...closeGroup, run: ({ group }) => group[Symbol.asyncDispose]() },
   'Group.closed': ({ group }) => group.closed,
-  // These look at sysfs, by node:fs: test/contract/sysfs-calls.test.ts.
+  // These look at sysfs, by node:fs: test/memory/sysfs-calls.test.ts.
   'Group.members': ({ group }) => group.members,
   'Group.blockers': ({ group }) => group.blockers,
   'Group.viable': ({ group }) => group.viable,
