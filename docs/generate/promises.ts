@@ -125,6 +125,7 @@ const PLACES: readonly [where: string, folder: string, end: string][] = [
   ['host', 'test/memory', '.test.ts'],
   ['host', 'test/process', '.test.ts'],
   ['C++, under ASan', 'test/native', '_test.cc'],
+  ['VM', 'test/contract', '.test.ts'],
   ['VM', 'test/vm', '.test.ts'],
   ['VM', 'test/hotplug', '.test.ts'],
   ['VM without an IOMMU', 'test/no-iommu', '.test.ts'],

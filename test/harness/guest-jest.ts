@@ -2,21 +2,21 @@
 // jest's settings for build/guest/: compiled files, so no transform; one process, since one kernel and its devices are
 // shared by all tests; one test file a machine (guest-suite.ts).
 
-import { type GuestFolder, SUITE_FILE } from './guest-suite.js';
+import { type GuestMachine, SUITE_FILE } from './guest-suite.js';
 
 /** Only for what hangs: software emulation on a machine that others use too is slow at times. */
 const TEST_TIMEOUT_MS = 120_000;
 
-/** The arguments that run the tests of a folder of the compiled copy in `root`. */
+/** The arguments that run the tests of a machine, from the compiled copy in `root`. */
 export function guestJestArguments(
   root: string,
-  folder: GuestFolder,
+  machine: GuestMachine,
   reporter: string,
   pattern?: string,
 ): string[] {
   const config = {
     rootDir: root,
-    roots: [`<rootDir>/test/${folder}`],
+    roots: [`<rootDir>/test/${machine}`],
     testMatch: [`**/${SUITE_FILE}`],
     testEnvironment: 'node',
     testTimeout: TEST_TIMEOUT_MS,

@@ -1,32 +1,46 @@
 // SPDX-License-Identifier: MIT
-// The one file that jest runs in a machine: it loads the test files of a folder. jest loads itself and the library
+// The one file that jest runs in a machine: it loads the test files of its folders. jest loads itself and the library
 // anew for every file, which takes the emulated processor two seconds.
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
-/** The folders of tests for the machine, below `test/`: each has a machine of its own. */
-export const guestFolders = ['vm', 'hotplug', 'no-iommu'] as const;
-export type GuestFolder = (typeof guestFolders)[number];
+/** The machines, each with the folders below `test/` whose files it runs. */
+const machines = {
+  vm: ['contract', 'vm'],
+  hotplug: ['hotplug'],
+  'no-iommu': ['no-iommu'],
+} as const;
+export type GuestMachine = keyof typeof machines;
+
+export const guestMachines = Object.keys(machines) as GuestMachine[];
+export const guestFolders = Object.values(machines).flat();
 
 export const SUITE_FILE = 'suite.js';
 const TEST = '.test.ts';
 
-/** The file of each folder, for the compiled copy `output` of the project in `root`: its path and its text. */
+/** The file of each machine, for the compiled copy `output` of the project in `root`: its path and its text. */
 export function suiteFiles(root: string, output: string): Map<string, string> {
   return new Map(
-    guestFolders.map((folder) => {
-      const files = readdirSync(join(root, 'test', folder)).filter((name) => name.endsWith(TEST));
-      const lines = inOrder(files).map((name) => `require('./${basename(name, '.ts')}.js');\n`);
-      return [join(output, 'test', folder, SUITE_FILE), lines.join('')];
+    guestMachines.map((machine) => {
+      const files = machines[machine].flatMap((folder) => testFiles(root, folder));
+      const lines = inOrder(files).map((file) => `require('../${file.replace(/ts$/, 'js')}');\n`);
+      return [join(output, 'test', machine, SUITE_FILE), lines.join('')];
     }),
   );
 }
 
+/** As paths below `test/`. */
+function testFiles(root: string, folder: string): string[] {
+  return readdirSync(join(root, 'test', folder))
+    .filter((name) => name.endsWith(TEST))
+    .map((name) => `${folder}/${name}`);
+}
+
 /**
- * The machine itself first, since a fault there explains all others; then by name, so that what one file leaves behind
- * meets the same next file in every run.
+ * The machine itself first, since a fault there explains all others; then by folder and name, so that what one file
+ * leaves behind meets the same next file in every run.
  */
 export function inOrder(files: readonly string[]): string[] {
-  const rank = (name: string) => (name === `machine${TEST}` ? '' : name);
+  const rank = (file: string) => (basename(file) === `machine${TEST}` ? '' : file);
   return files.toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1));
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Runs the VM tests as an ordinary user: `node build/guest/test/harness/guest-user.js FOLDER [PATTERN]`, as
+// Runs the VM tests as an ordinary user: `node build/guest/test/harness/guest-user.js MACHINE [PATTERN]`, as
 // root. Does what an administrator does once, binding the devices and giving away their nodes, and then is guest.ts without a single
 // capability.
 import { spawnSync } from 'node:child_process';

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Runs the VM tests inside the test machine: `node build/guest/test/harness/guest.js FOLDER
+// Runs the VM tests inside the test machine: `node build/guest/test/harness/guest.js MACHINE
 // [PATTERN]`. Opens what every test file shares, then is jest.
 import { fileURLToPath } from 'node:url';
 import { run } from 'jest';
 import { openChannel } from './events.js';
 import { guestJestArguments } from './guest-jest.js';
 import { openShared } from './guest-shared.js';
-import type { GuestFolder } from './guest-suite.js';
+import type { GuestMachine } from './guest-suite.js';
 import { isSuspicious } from './kernel-log.js';
 import { readKernelLog } from './kmsg.js';
 
@@ -15,10 +15,10 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 /** What tests leave running has this long to end by itself. */
 const GRACE_MS = 2000;
 
-async function main(folder: GuestFolder, pattern: string | undefined): Promise<void> {
+async function main(machine: GuestMachine, pattern: string | undefined): Promise<void> {
   // An ordinary user was handed what is shared by guest-user.ts.
   if (process.getuid?.() === 0) openShared(root);
-  await run(guestJestArguments(root, folder, 'reporter', pattern));
+  await run(guestJestArguments(root, machine, 'reporter', pattern));
   for (const line of readKernelLog().filter(isSuspicious)) {
     fail(`the kernel logged, unannounced: ${line}`);
   }
@@ -33,4 +33,4 @@ function fail(reason: string): void {
   openChannel()({ event: 'broken', what: 'after the last test', reason });
 }
 
-void main(process.argv[2] as GuestFolder, process.argv[3]);
+void main(process.argv[2] as GuestMachine, process.argv[3]);

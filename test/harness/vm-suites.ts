@@ -10,7 +10,7 @@ import { describeEnd, type Environment, runJest, SUITE_LIMIT_SECONDS } from './c
 import { compileForGuest } from './compile.js';
 import { parseEvent } from './events.js';
 import { guestJestArguments } from './guest-jest.js';
-import type { GuestFolder } from './guest-suite.js';
+import type { GuestMachine } from './guest-suite.js';
 import type { Instrument } from './instruments.js';
 import { NOTHING } from './name-pattern.js';
 import type { Ending } from './recorder.js';
@@ -21,12 +21,12 @@ const guestRoot = join(projectRoot, 'build/guest');
 
 /** The device tests on one kernel. */
 export function vmSuite(kernel: VmKernel, instrument?: Instrument): Suite {
-  return guestSuite(`vm-${kernel}`, 110, { kernel, folder: 'vm', main: 'guest.js', instrument });
+  return guestSuite(`vm-${kernel}`, 110, { kernel, machine: 'vm', main: 'guest.js', instrument });
 }
 
 /** What can end QEMU: slots that lose their power, devices that are unplugged at work. */
 export function hotplugSuite(kernel: VmKernel, instrument?: Instrument): Suite {
-  const run = { kernel, folder: 'hotplug', main: 'guest.js', instrument } as const;
+  const run = { kernel, machine: 'hotplug', main: 'guest.js', instrument } as const;
   return { ...guestSuite(`vm-hotplug-${kernel}`, 40, run), last: true };
 }
 
@@ -42,7 +42,7 @@ export function perKernelSuites(kernel: VmKernel): Suite[] {
 
 /** The device tests by an ordinary user, without those that only root can do. */
 export function userSuite(kernel: VmKernel): Suite {
-  const run = { kernel, folder: 'vm', main: 'guest-user.js' } as const;
+  const run = { kernel, machine: 'vm', main: 'guest-user.js' } as const;
   const list = readTestList('root-only.txt');
   return narrowed(guestSuite(`vm-user-${kernel}`, 90, run), (pattern) => allBut(list, pattern));
 }
@@ -50,25 +50,25 @@ export function userSuite(kernel: VmKernel): Suite {
 /** In a machine without an IOMMU, on the kernel that can hand out devices all the same. */
 export const noIommuSuite = guestSuite('vm-no-iommu', 20, {
   kernel: 'lab',
-  folder: 'no-iommu',
+  machine: 'no-iommu',
   main: 'guest.js',
   iommu: false,
 });
 
 interface GuestRun {
   readonly kernel: VmKernel;
-  readonly folder: GuestFolder;
+  readonly machine: GuestMachine;
   readonly main: 'guest.js' | 'guest-user.js';
   readonly iommu?: boolean;
   readonly instrument?: Instrument | undefined;
 }
 
 function guestSuite(name: string, seconds: number, run: GuestRun): Suite {
-  const { instrument, folder } = run;
+  const { instrument, machine } = run;
   return {
     name: instrument === undefined ? name : `${name}-${instrument.name}`,
     seconds: seconds * (instrument?.patience ?? 1),
-    list: (listener) => listGuest(folder, listener),
+    list: (listener) => listGuest(machine, listener),
     run: (pattern, listener) => runGuest(run, pattern, listener),
   };
 }
@@ -97,13 +97,13 @@ function guestFiles(): Promise<void> {
   return compiled;
 }
 
-async function listGuest(folder: GuestFolder, listener: Listener): Promise<Ending> {
+async function listGuest(machine: GuestMachine, listener: Listener): Promise<Ending> {
   await guestFiles();
-  return runJest(guestJestArguments(guestRoot, folder, 'list-reporter', NOTHING), listener);
+  return runJest(guestJestArguments(guestRoot, machine, 'list-reporter', NOTHING), listener);
 }
 
 async function runGuest(
-  { kernel, folder, main, iommu = true, instrument }: GuestRun,
+  { kernel, machine, main, iommu = true, instrument }: GuestRun,
   pattern: string | undefined,
   { event, output }: Listener,
 ): Promise<Ending> {
@@ -119,7 +119,7 @@ async function runGuest(
     const { status, signal, kernelLog } = await runInVm({
       kernel,
       iommu,
-      ...guestProgram([program, folder, ...(pattern === undefined ? [] : [pattern])], instrument),
+      ...guestProgram([program, machine, ...(pattern === undefined ? [] : [pattern])], instrument),
       time: SUITE_LIMIT_SECONDS * (instrument?.patience ?? 1),
       stdout: printed,
       stderr: printed,

@@ -16,7 +16,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { projectRoot } from '../../vm/paths.js';
 import { compileForGuest } from '../harness/compile.js';
-import { guestFolders } from '../harness/guest-suite.js';
+import { guestMachines } from '../harness/guest-suite.js';
 
 let folder: string;
 let root: string;
@@ -27,7 +27,8 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'vfio-compile-'));
   root = join(folder, 'project');
   output = join(folder, 'copy');
-  for (const name of guestFolders) write(`test/${name}/open.test.ts`, 'export {};');
+  for (const name of guestMachines) write(`test/${name}/open.test.ts`, 'export {};');
+  mkdirSync(join(root, 'test/contract'));
   write('test/support/peer-main.ts', 'console.log(1);');
   cpSync(join(projectRoot, 'test/swc.json'), join(root, 'test/swc.json'));
 });
@@ -55,7 +56,7 @@ test('a machine that reads a file while it changes gets the old one, whole', asy
   const reader = openSync(join(output, 'test/vm/suite.js'), 'r');
   write('test/vm/close.test.ts', 'export {};');
   await compileForGuest(root, output);
-  expect(readFileSync(reader, 'utf8')).toBe("require('./open.test.js');\n");
+  expect(readFileSync(reader, 'utf8')).toBe("require('../vm/open.test.js');\n");
   closeSync(reader);
 });
 
@@ -67,6 +68,6 @@ test('a test whose source is gone is gone from the copy, and a new one is in it'
   expect(existsSync(join(output, 'test/vm/open.test.js'))).toBe(false);
   expect(existsSync(join(output, 'test/vm/close.test.js'))).toBe(true);
   expect(readFileSync(join(output, 'test/vm/suite.js'), 'utf8')).toBe(
-    "require('./close.test.js');\n",
+    "require('../vm/close.test.js');\n",
   );
 });
