@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: MIT
-// Interrupt vectors: arming them, who may, how many, and what arrives. Raised by the kernel (the loop-back
-// of VFIO_IRQ_SET_ACTION_TRIGGER) and, on edu, by the device.
+// Interrupt vectors of edu (INTx, MSI) and of an NVMe controller (MSI-X): arming them, who may, how many, and what
+// arrives. Raised by `trigger()`, without the device, and on edu by the device.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Device, Interrupt, InterruptSet } from '../../lib/index.js';
-import { edu, nvme } from '../../vm/devices.js';
-import { openDescriptors, until, useDevice } from '../support/bound.js';
+import { describeContract } from '../support/back-ends.js';
 import { Edu } from '../support/edu.js';
-import { describeOn } from '../support/subject.js';
+import { openDescriptors } from '../support/own-process.js';
+import { until } from '../support/until.js';
 
 const closed = { code: 'ERR_VFIO_CLOSED' };
 
 /** Long enough for what should not come. */
 const quiet = () => sleep(50);
 
-describeOn({ backend: 'type1', device: 'edu' }, 'interrupts', () => {
-  const held = useDevice(edu);
+describeContract({ device: 'edu' }, 'interrupts', (subject) => {
+  const { edu } = subject.devices;
+  const held = subject.useDevice(edu);
   let device: Device;
   let hardware: Edu;
 
@@ -346,8 +347,9 @@ describeOn({ backend: 'type1', device: 'edu' }, 'interrupts', () => {
   });
 });
 
-describeOn({ backend: 'type1', device: 'nvme' }, 'interrupts by msix', () => {
-  const held = useDevice(nvme);
+describeContract({ device: 'nvme' }, 'interrupts by msix', (subject) => {
+  const { nvme } = subject.devices;
+  const held = subject.useDevice(nvme);
   const vectors = 65;
   let device: Device;
 

@@ -2,13 +2,9 @@
 // A device that drives fewer address bits than the IOMMU. QEMU's edu has 28 unless told otherwise, and cuts off what
 // lies above: an address past 256 MiB becomes one in the first 256 MiB, where other buffers of the program are.
 import { expect, test } from '@jest/globals';
-import { openDevice } from '../../lib/index.js';
-import { pair } from '../../vm/devices.js';
-import { useBound } from '../support/bound.js';
+import { describeContract } from '../support/back-ends.js';
 import { Edu } from '../support/edu.js';
-import { describeOn } from '../support/subject.js';
 
-const [narrow] = pair;
 const MiB = 2 ** 20;
 
 /** Ten thousand where there is the time for them. Every address below 256 MiB is given out within 156. */
@@ -16,11 +12,12 @@ const rounds = Number(process.env.VFIO_TEST_ALLOCATIONS || 200);
 /** A transfer takes edu a tenth of a second. */
 const transfers = 8;
 
-describeOn({ backend: 'type1', device: 'edu' }, 'the reach of a device', () => {
-  useBound(...pair);
+describeContract({ device: 'edu' }, 'the reach of a device', (subject) => {
+  const [narrow] = subject.devices.pair;
+  subject.useReady(...subject.devices.pair);
 
   test(`is kept by ${rounds} buffers, each written by the device, and what else is mapped stays whole`, async () => {
-    await using device = await openDevice(narrow.address, { addressBits: 28 });
+    await using device = await subject.openDevice(narrow, { addressBits: 28 });
     device.busMaster = true;
     const hardware = new Edu(device);
     using source = device.allocDma(4096);
@@ -40,7 +37,7 @@ describeOn({ backend: 'type1', device: 'edu' }, 'the reach of a device', () => {
   });
 
   test('is exceeded where nobody said it, and then the device writes to other memory of the program', async () => {
-    await using device = await openDevice(narrow.address);
+    await using device = await subject.openDevice(narrow);
     device.busMaster = true;
     const hardware = new Edu(device);
     using below = device.allocDma(4096, { iova: 0x100_0000n });

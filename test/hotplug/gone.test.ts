@@ -5,10 +5,11 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { Controller } from '../../examples/nvme/controller.js';
 import { type Binding, bindDevice, type Device, openDevice } from '../../lib/index.js';
 import { nvme, rootPort } from '../../vm/devices.js';
-import { deviceMappings, nvmeDisk } from '../support/bound.js';
+import { deviceMappings } from '../support/own-process.js';
 import { removed, unbound } from '../support/removal.js';
 import { SlotPower } from '../support/slot-power.js';
 import { describeOn } from '../support/subject.js';
+import { nvmeDisk } from '../support/sysfs.js';
 
 const lost = { code: 'ERR_VFIO_LOST', address: nvme.address };
 const status = 0x06;

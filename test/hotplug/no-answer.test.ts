@@ -5,13 +5,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { type Binding, bindDevice, type Device, openDevice } from '../../lib/index.js';
 import { nvme, rootPort } from '../../vm/devices.js';
-import { nvmeDisk, openDescriptors, until } from '../support/bound.js';
 import { LAG_LIMIT_MS, measureLag } from '../support/lag.js';
+import { openDescriptors } from '../support/own-process.js';
 import { Peer } from '../support/peer.js';
 import { removed } from '../support/removal.js';
 import { SlotPower } from '../support/slot-power.js';
 import { untilStuckInKernel } from '../support/stuck.js';
 import { describeOn } from '../support/subject.js';
+import { nvmeDisk } from '../support/sysfs.js';
+import { until } from '../support/until.js';
 
 /** How long there is no power. The kernel looks again after as long as it has waited. */
 const OUTAGE_MS = 1000;

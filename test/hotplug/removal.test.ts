@@ -7,11 +7,12 @@ import { Controller } from '../../examples/nvme/controller.js';
 import { type Binding, bindDevice, type Device, openDevice } from '../../lib/index.js';
 import { edu, nvme, type VmDevice } from '../../vm/devices.js';
 import { throttle } from '../../vm/host.js';
-import { nvmeDisk, until } from '../support/bound.js';
 import { Edu, eduIdentification } from '../support/edu.js';
 import { expectKernelLog } from '../support/kernel-log.js';
 import { type Removal, removed, unbound, writeSlowly } from '../support/removal.js';
 import { describeOn } from '../support/subject.js';
+import { nvmeDisk } from '../support/sysfs.js';
+import { until } from '../support/until.js';
 
 /** The kernel asks within 1 s; a slot's button has five seconds of its own. This is only for what hangs. */
 const REQUEST_LIMIT_MS = 20_000;

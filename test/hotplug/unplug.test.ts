@@ -6,8 +6,9 @@ import { expect, test } from '@jest/globals';
 import { bindDevice, openDevice } from '../../lib/index.js';
 import { nvme, nvmeDisk as nvmeDrive, rootPort } from '../../vm/devices.js';
 import { plug, unplug, untilUnplugged } from '../../vm/host.js';
-import { driverOf, nvmeDisk, sysfs, until } from '../support/bound.js';
 import { describeOn } from '../support/subject.js';
+import { driverOf, nvmeDisk, sysfs } from '../support/sysfs.js';
+import { until } from '../support/until.js';
 
 /** The kernel asks within 1 s; a slot's button has five seconds of its own. This is only for what hangs. */
 const REQUEST_LIMIT_MS = 20_000;

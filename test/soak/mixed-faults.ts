@@ -6,7 +6,8 @@ import { nvme, nvmeDisk as nvmeDrive, pair, rootPort } from '../../vm/devices.js
 import { plug, unplug, untilUnplugged } from '../../vm/host.js';
 import { Edu } from '../support/edu.js';
 import { Peer } from '../support/peer.js';
-import { driverOf, nvmeDisk, until } from '../support/sysfs.js';
+import { driverOf, nvmeDisk } from '../support/sysfs.js';
+import { until } from '../support/until.js';
 import type { Rig } from './mixed-rig.js';
 
 export interface Fault {

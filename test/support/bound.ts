@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: MIT
-// Devices of the test machine in the hands of vfio-pci for the tests of a file, and what sysfs says
-// about them meanwhile.
-import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
+// Devices of the test machine, bound to vfio-pci for the tests of a file; their groups, and their real config space.
+import { closeSync, openSync, readSync } from 'node:fs';
 import { afterAll, beforeAll } from '@jest/globals';
-import { type Binding, bindDevice, type Device, openDevice } from '../../lib/index.js';
+import { type Binding, bindDevice, openDevice } from '../../lib/index.js';
 import { readDevice } from '../../lib/pci.js';
 import { nvme, type VmDevice } from '../../vm/devices.js';
+import { type Held, useOpen } from './held.js';
 import { nvmeDisk, sysfs } from './sysfs.js';
-
-export { driverOf, nvmeDisk, overrideOf, sysfs, until } from './sysfs.js';
 
 /**
  * Binds these to vfio-pci before the tests of this group and gives them back after. What is bound already stays so: an
  * ordinary user finds it bound (harness/guest-user.ts).
  */
-export function useBound(...devices: VmDevice[]): void {
+export function useBound(...devices: Pick<VmDevice, 'address'>[]): void {
   const bindings: Binding[] = [];
 
   beforeAll(async () => {
@@ -28,20 +26,10 @@ export function useBound(...devices: VmDevice[]): void {
 
 /** Binds and opens a device before the tests of this group; closes it and gives it back after. */
 export function useDevice(which: VmDevice): Held {
-  const held = new Held(which);
-  let binding: Binding;
-
-  beforeAll(async () => {
-    binding = await bindDevice(which.address);
-    await held.reopen();
-  });
-
-  afterAll(async () => {
-    await held.device.close();
-    await giveBack(binding);
-  });
-
-  return held;
+  return useOpen(
+    () => useBound(which),
+    () => openDevice(which.address),
+  );
 }
 
 async function giveBack(binding: Binding): Promise<void> {
@@ -50,24 +38,8 @@ async function giveBack(binding: Binding): Promise<void> {
   if (binding.address === nvme.address && driver === nvme.driver) await nvmeDisk();
 }
 
-/** What {@link useDevice} opened. */
-export class Held {
-  device!: Device;
-  readonly #which: VmDevice;
-
-  constructor(which: VmDevice) {
-    this.#which = which;
-  }
-
-  /** Closes the device, if it is open, and opens it anew. */
-  async reopen(): Promise<void> {
-    await this.device?.close();
-    this.device = await openDevice(this.#which.address);
-  }
-}
-
 /** The IOMMU group of a device. */
-export function groupOf({ address }: VmDevice): number {
+export function groupOf({ address }: Pick<VmDevice, 'address'>): number {
   const group = readDevice(address)?.iommuGroup;
   if (group === undefined) throw new Error(`${address} is in no IOMMU group`);
   return group;
@@ -89,22 +61,4 @@ export function realConfig16(device: VmDevice, offset: number): number {
   } finally {
     closeSync(fd);
   }
-}
-
-/** How many descriptors this process has open. */
-export function openDescriptors(): string[] {
-  return readdirSync('/proc/self/fd');
-}
-
-/** The mappings of devices in this process; what a closed one has left has no name (leak-budget.ts counts all). */
-export function deviceMappings(): string[] {
-  return readFileSync('/proc/self/maps', 'utf8')
-    .split('\n')
-    .filter((line) => line.includes('vfio'));
-}
-
-/** How much memory this process has locked, in bytes. */
-export function lockedMemory(): number {
-  const kilobytes = /^VmLck:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
-  return Number(kilobytes) * 1024;
 }

@@ -75,6 +75,22 @@ export class Edu {
     return this.idle();
   }
 
+  /** What the device finds at an address: it carries that into a buffer of ours. */
+  async read(iova: bigint, bytes: number): Promise<Uint8Array> {
+    using seen = this.#device.allocDma(4096);
+    await this.load(iova, bytes);
+    await this.store(seen.iova, bytes);
+    return seen.u8.slice(0, bytes);
+  }
+
+  /** Has the device write bytes to an address. */
+  async write(iova: bigint, bytes: Uint8Array): Promise<void> {
+    using source = this.#device.allocDma(4096);
+    source.copyFrom(bytes);
+    await this.load(source.iova, bytes.length);
+    await this.store(iova, bytes.length);
+  }
+
   /** Begins {@link store}. The device takes its time: about 100 ms pass before it moves anything. */
   startStore(iova: bigint, bytes: number): void {
     this.#startDma(ownMemory, iova, bytes, start | toMemory);

@@ -6,7 +6,8 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { type Binding, bindDevice } from '../../lib/index.js';
 import type { VmDevice } from '../../vm/devices.js';
-import { driverOf, sysfs, until } from './sysfs.js';
+import { driverOf, sysfs } from './sysfs.js';
+import { until } from './until.js';
 
 /** One of them. The device is in the hands of vfio-pci. */
 export interface Removal {

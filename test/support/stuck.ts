@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Threads that the kernel does not let go.
 import { readdirSync, readFileSync } from 'node:fs';
-import { until } from './sysfs.js';
+import { until } from './until.js';
 
 /** So many looks at a thread find it asleep: 100 ms at least, far longer than a wait for a file. */
 const LOOKS = 20;

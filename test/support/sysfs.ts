@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// What sysfs says about devices of the test machine, and waiting for it to say so; also outside jest.
+// What sysfs says about devices of the test machine; also outside jest.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { readDevice } from '../../lib/pci.js';
 import { nvme, type VmDevice } from '../../vm/devices.js';
+import { until } from './until.js';
 
 /** The kernel driver that has a device. */
 export function driverOf({ address }: VmDevice): string | undefined {
@@ -35,13 +35,4 @@ function nvmeDiskName(): string | undefined {
   return existsSync(`${folder}/${controller}/${disk}`) && existsSync(`/dev/${disk}`)
     ? disk
     : undefined;
-}
-
-/** Waits until something holds; the limit is for what hangs. */
-export async function until(holds: () => boolean, what: string, limit = 30_000): Promise<void> {
-  const deadline = Date.now() + limit;
-  while (!holds()) {
-    if (Date.now() > deadline) throw new Error(`not within ${limit / 1000} s: ${what}`);
-    await sleep(5);
-  }
 }

@@ -3,10 +3,10 @@
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, expect } from '@jest/globals';
 import { blocked, nvme, type VmDevice } from '../../vm/devices.js';
-import { driverOf, nvmeDisk, overrideOf } from '../support/bound.js';
 import { Peer } from '../support/peer.js';
 import { testIf } from '../support/skips.js';
 import { describeOn } from '../support/subject.js';
+import { driverOf, nvmeDisk, overrideOf } from '../support/sysfs.js';
 
 /** How often they race; more of it by `VFIO_TEST_RACES=200`. */
 const rounds = Number(process.env.VFIO_TEST_RACES || 5);

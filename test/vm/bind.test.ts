@@ -16,10 +16,12 @@ import { basename } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { bindDevice, openDevice } from '../../lib/index.js';
 import { blocked, edu, nvme, pair, rootPort, type VmDevice } from '../../vm/devices.js';
-import { driverOf, groupNode, nvmeDisk, overrideOf, sysfs, until } from '../support/bound.js';
+import { groupNode } from '../support/bound.js';
 import { Holder } from '../support/holder.js';
 import { testIf } from '../support/skips.js';
 import { describeOn } from '../support/subject.js';
+import { driverOf, nvmeDisk, overrideOf, sysfs } from '../support/sysfs.js';
+import { until } from '../support/until.js';
 
 /** Runs a program of the system to its end. */
 function run(program: string, ...args: string[]): void {

@@ -1,33 +1,18 @@
 // SPDX-License-Identifier: MIT
-// Closing: in which order, that it is whole, and that whoever comes next finds nothing in the way, also when
+// Closing: that nothing of it stays in this process, and that the next process finds nothing in the way, also when
 // nothing was closed because the process was killed.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { beforeAll, describe, expect, test } from '@jest/globals';
-import {
-  Container,
-  type Device,
-  type DmaBuffer,
-  type Group,
-  type Interrupt,
-  type InterruptSet,
-  openDevice,
-  type Region,
-} from '../../lib/index.js';
+import { describe, expect, test } from '@jest/globals';
+import { Container, type Device, openDevice } from '../../lib/index.js';
 import { edu, nvme, pair } from '../../vm/devices.js';
-import {
-  deviceMappings,
-  groupNode,
-  groupOf,
-  lockedMemory,
-  openDescriptors,
-  useBound,
-} from '../support/bound.js';
+import { groupNode, useBound } from '../support/bound.js';
 import { Edu, eduIdentification } from '../support/edu.js';
 import { Holder } from '../support/holder.js';
 import { expectKernelLog } from '../support/kernel-log.js';
+import { deviceMappings, lockedMemory, openDescriptors } from '../support/own-process.js';
 import { Peer } from '../support/peer.js';
 import { describeOn } from '../support/subject.js';
 
@@ -61,78 +46,10 @@ async function use(device: Device): Promise<void> {
   device.allocDma(4096).u8.fill(2);
 }
 
-/** One of everything, opened and then closed by its container. */
-interface Parts {
-  container: Container;
-  group: Group;
-  device: Device;
-  bar: Region;
-  buffer: DmaBuffer;
-  set: InterruptSet;
-  vector: Interrupt;
-}
-
-async function openParts(): Promise<Parts> {
-  const container = await Container.open();
-  const group = await container.openGroup(groupOf(pair[0]));
-  const device = await container.openDevice(edu.address);
-  device.busMaster = true;
-  const set = device.enableInterrupts('msi');
-  const bar = device.bar(0);
-  return {
-    container,
-    group,
-    device,
-    bar,
-    set,
-    vector: set.vector(0),
-    buffer: device.allocDma(4096),
-  };
-}
-
 describeOn({ backend: 'type1' }, 'F17/ closing', () => {
   useBound(edu, nvme, ...pair);
 
   describe('a container', () => {
-    test('closes its devices, the newest first, then its buffers and groups', async () => {
-      const container = await Container.open();
-      const group = await container.openGroup(groupOf(pair[0]));
-      const order: string[] = [];
-      const note = (device: Device) => device.on('close', () => order.push(device.address));
-      note(await container.openDevice(edu.address));
-      note(await group.openDevice(pair[0].address));
-      note(await container.openDevice(nvme.address));
-      const buffer = container.allocDma(4096);
-      await container.close();
-      expect(order.sort()).toEqual([edu, pair[0], nvme].map(({ address }) => address).sort());
-      expect([container.closed, group.closed, buffer.closed]).toEqual([true, true, true]);
-      expect([container.devices, container.groups]).toEqual([[], []]);
-    });
-
-    test('cuts everything in the turn in which it is called', async () => {
-      const container = await Container.open();
-      const device = await container.openDevice(edu.address);
-      const bar = device.bar(0);
-      const closing = container.close();
-      expect(() => bar.read32(0)).toThrow(expect.objectContaining(closed));
-      expect(() => device.busMaster).toThrow(expect.objectContaining(closed));
-      expect(() => container.info).toThrow(expect.objectContaining(closed));
-      expect(() => container.allocDma(4096)).toThrow(expect.objectContaining(closed));
-      await closing;
-    });
-
-    test('gives the same promise when it is asked again, before and after', async () => {
-      const container = await Container.open();
-      const device = await container.openDevice(edu.address);
-      const closing = container.close();
-      expect(container.close()).toBe(closing);
-      const deviceClosing = device.close();
-      await closing;
-      await deviceClosing;
-      expect(container.close()).toBe(closing);
-      expect(device.close()).toBe(deviceClosing);
-    });
-
     test('that was never used works', async () => {
       const before = vfioDescriptors();
       await (await Container.open()).close();
@@ -148,37 +65,6 @@ describeOn({ backend: 'type1' }, 'F17/ closing', () => {
       await closing;
       expect(vfioDescriptors()).toEqual(before);
       await (await openDevice(nvme.address)).close();
-    });
-  });
-
-  describe('a container', () => {
-    let parts: Parts;
-    beforeAll(async () => {
-      parts = await openParts();
-      await parts.container.close();
-    });
-
-    test.each<[string, (parts: Parts) => unknown]>([
-      ['container.openDevice', ({ container }) => container.openDevice(edu.address)],
-      ['container.openGroup', ({ container }) => container.openGroup(groupOf(edu))],
-      ['container.allocDma', ({ container }) => container.allocDma(4096)],
-      ['container.info', ({ container }) => container.info],
-      ['group.openDevice', ({ group }) => group.openDevice(pair[0].address)],
-      ['device.region', ({ device }) => device.region(0)],
-      ['device.busMaster', ({ device }) => device.busMaster],
-      ['device.allocDma', ({ device }) => device.allocDma(4096)],
-      ['device.enableInterrupts', ({ device }) => device.enableInterrupts('msi')],
-      ['device.interruptInfo', ({ device }) => device.interruptInfo('msi')],
-      ['device.reset', ({ device }) => device.reset()],
-      ['config.vendorId', ({ device }) => device.config.vendorId],
-      ['bar.read32', ({ bar }) => bar.read32(0)],
-      ['bar.write32', ({ bar }) => bar.write32(4, 0)],
-      ['buffer.u8', ({ buffer }) => buffer.u8],
-      ['interrupts.vector', ({ set }) => set.vector(0)],
-      ['interrupt.trigger', ({ vector }) => vector.trigger()],
-    ])('leaves %s to throw', async (_what, call) => {
-      const attempt = async () => call(parts);
-      await expect(attempt()).rejects.toMatchObject(closed);
     });
   });
 
@@ -247,18 +133,6 @@ describeOn({ backend: 'type1' }, 'F17/ closing', () => {
       expect(u8.every((byte) => byte === 0)).toBe(true);
     },
   );
-
-  test('stops DMA before it takes the memory away: no fault', async () => {
-    // The kernel log of this test must have no fault in it, which the gate sees to.
-    for (let round = 0; round < 3; round++) {
-      const device = await openDevice(edu.address);
-      const buffer = device.allocDma(4096);
-      device.busMaster = true;
-      new Edu(device).startStore(buffer.iova, 1024);
-      await device.close();
-      await sleep(120);
-    }
-  });
 
   test('lets another process open the group at once', async () => {
     await using peer = new Peer();

@@ -4,10 +4,11 @@ import { readFileSync } from 'node:fs';
 import { beforeEach, expect, test } from '@jest/globals';
 import type { ConfigSpace, Device } from '../../lib/index.js';
 import { edu, nvme, type VmDevice } from '../../vm/devices.js';
-import { realConfig16, sysfs, useDevice } from '../support/bound.js';
+import { realConfig16, useDevice } from '../support/bound.js';
+import { command } from '../support/command-register.js';
 import { describeOn } from '../support/subject.js';
+import { sysfs } from '../support/sysfs.js';
 
-const command = { register: 0x04, memory: 0x2, busMaster: 0x4 };
 const capabilityId = { powerManagement: 0x01, msi: 0x05, express: 0x10, msix: 0x11 };
 
 function sysfsNumber(device: VmDevice, name: string): number {
@@ -45,51 +46,6 @@ describeOn({ backend: 'type1' }, 'config space', () => {
     );
   });
 
-  test('reads the same in accesses of 8, 16 and 32 bits', () => {
-    const bytes = Buffer.alloc(256);
-    const halves = Buffer.alloc(256);
-    const words = Buffer.alloc(256);
-    for (let offset = 0; offset < 256; offset++) bytes.writeUInt8(config.read8(offset), offset);
-    for (let offset = 0; offset < 256; offset += 2) {
-      halves.writeUInt16LE(config.read16(offset), offset);
-    }
-    for (let offset = 0; offset < 256; offset += 4) {
-      words.writeUInt32LE(config.read32(offset), offset);
-    }
-    expect(halves).toEqual(bytes);
-    expect(words).toEqual(bytes);
-  });
-
-  test('writes one byte without the ones beside it', () => {
-    // The interrupt line is a scratch register, the pin beside it is not.
-    const before = config.read32(0x3c);
-    config.write8(0x3c, 0x5a);
-    expect(config.read32(0x3c)).toBe(((before & ~0xff) | 0x5a) >>> 0);
-    config.write8(0x3c, before & 0xff);
-    expect(config.read32(0x3c)).toBe(before);
-  });
-
-  test('has no accesses of 64 bits', () => {
-    const unsupported = expect.objectContaining({ code: 'ERR_VFIO_UNSUPPORTED' });
-    expect(() => config.read64(0)).toThrow(unsupported);
-    expect(() => config.write64(0, 0n)).toThrow(unsupported);
-  });
-
-  test('ends where it ends', () => {
-    const last = config.byteLength - 4;
-    expect(config.read32(last)).toBeGreaterThanOrEqual(0);
-    for (const read of [
-      () => config.read8(config.byteLength),
-      () => config.read16(config.byteLength),
-      () => config.read32(config.byteLength),
-    ]) {
-      expect(read).toThrow(expect.objectContaining({ code: 'ERR_VFIO_RANGE' }));
-    }
-    for (const read of [() => config.read16(1), () => config.read32(2)]) {
-      expect(read).toThrow(expect.objectContaining({ code: 'ERR_VFIO_ALIGN' }));
-    }
-  });
-
   test('has memory decode on and bus master off at open', async () => {
     await heldNvme.reopen();
     expect(heldNvme.device.busMaster).toBe(false);
@@ -106,13 +62,6 @@ describeOn({ backend: 'type1' }, 'config space', () => {
     device.busMaster = false;
     expect(device.busMaster).toBe(false);
     expect(realConfig16(nvme, command.register) & command.busMaster).toBe(0);
-  });
-
-  test('shows a bus master bit that was set through the command register', () => {
-    config.command |= command.busMaster;
-    expect(device.busMaster).toBe(true);
-    config.command &= ~command.busMaster;
-    expect(device.busMaster).toBe(false);
   });
 
   test('drops writes to the ids', () => {
@@ -148,12 +97,6 @@ describeOn({ backend: 'type1' }, 'config space', () => {
       expect(config.find(id)?.offset).toBe(offset);
     }
     expect(plain.config.capabilities()).toMatchObject([{ id: capabilityId.msi }]);
-  });
-
-  test('says when a capability is not there', () => {
-    expect(config.find(capabilityId.msi)).toBeUndefined();
-    expect(config.findExtended(0xffff)).toBeUndefined();
-    expect(plain.config.extendedCapabilities()).toEqual([]);
   });
 
   test('does not let MSI-X be enabled behind the back of VFIO', () => {

@@ -4,8 +4,9 @@ import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:f
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Container } from '../../lib/index.js';
 import { edu, pair } from '../../vm/devices.js';
-import { groupNode, groupOf, openDescriptors, useBound } from '../support/bound.js';
+import { groupNode, groupOf, useBound } from '../support/bound.js';
 import { Edu, eduIdentification } from '../support/edu.js';
+import { openDescriptors } from '../support/own-process.js';
 import { firstDescriptor, Peer } from '../support/peer.js';
 import { describeOn } from '../support/subject.js';
 

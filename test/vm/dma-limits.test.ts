@@ -4,8 +4,9 @@ import { chownSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { openDevice } from '../../lib/index.js';
 import { edu } from '../../vm/devices.js';
-import { groupNode, lockedMemory, useBound } from '../support/bound.js';
+import { groupNode, useBound } from '../support/bound.js';
 import { expectKernelLog } from '../support/kernel-log.js';
+import { lockedMemory } from '../support/own-process.js';
 import { Peer } from '../support/peer.js';
 import { describeOn } from '../support/subject.js';
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a device can reach: memory that is mapped for it, both ways or one, and nothing else. Where the
-// IOMMU stops a device it says so in the kernel log, and the device is told nothing.
+// What a device cannot reach: all that is not mapped for it, or not in that direction. Where the IOMMU stops a device
+// it says so in the kernel log, and the device is told nothing.
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from '@jest/globals';
@@ -37,58 +37,6 @@ describeOn({ backend: 'type1', device: 'edu' }, 'a device', () => {
     device.busMaster = true;
   });
 
-  /** What the device finds at an address: it carries that into a buffer of ours. */
-  async function readByDevice(iova: bigint, bytes: number): Promise<Uint8Array> {
-    using seen = device.allocDma(4096);
-    await hardware.load(iova, bytes);
-    await hardware.store(seen.iova, bytes);
-    return seen.u8.slice(0, bytes);
-  }
-
-  /** Has the device write bytes to an address. */
-  async function writeByDevice(iova: bigint, bytes: Uint8Array): Promise<void> {
-    using source = device.allocDma(4096);
-    source.copyFrom(bytes);
-    await hardware.load(source.iova, bytes.length);
-    await hardware.store(iova, bytes.length);
-  }
-
-  describe.each([
-    ['at a low IOVA', 0x1_0000n],
-    ['below the MSI window', 0xfedf_f000n],
-    ['above 4 GiB', 0x1_0000_0000n],
-    ['at the last IOVA', 2n ** 39n - 4096n],
-  ])('%s', (_where, iova) => {
-    test('reads what we wrote and writes what we read', async () => {
-      using buffer = device.allocDma(4096, { iova });
-      const sent = randomBytes(1024);
-      buffer.copyFrom(sent);
-      expect(Buffer.from(await readByDevice(buffer.iova, 1024))).toEqual(sent);
-      const received = randomBytes(1024);
-      await writeByDevice(buffer.iova + 2048n, received);
-      expect(Buffer.from(buffer.u8.slice(2048, 3072))).toEqual(received);
-      // What it was not told to touch it did not.
-      expect(Buffer.from(buffer.u8.slice(0, 1024))).toEqual(sent);
-      expect(buffer.u8.slice(1024, 2048).every((byte) => byte === 0)).toBe(true);
-      expect(buffer.u8.slice(3072).every((byte) => byte === 0)).toBe(true);
-    });
-  });
-
-  test.each([2 ** 21, 2 ** 26])('reaches the last bytes of a buffer of %i bytes', async (size) => {
-    using buffer = device.allocDma(size);
-    const sent = randomBytes(64);
-    buffer.copyFrom(sent, size - 64);
-    const end = buffer.iova + BigInt(size);
-    expect(Buffer.from(await readByDevice(end - 64n, 64))).toEqual(sent);
-  });
-
-  test('crosses from page to page in one buffer', async () => {
-    using buffer = device.allocDma(16384);
-    const sent = randomBytes(2048);
-    buffer.copyFrom(sent, 3072);
-    expect(Buffer.from(await readByDevice(buffer.iova + 3072n, 2048))).toEqual(sent);
-  });
-
   describe('is stopped', () => {
     const nowhere = 0x7_0000_0000n;
 
@@ -104,18 +52,18 @@ describeOn({ backend: 'type1', device: 'edu' }, 'a device', () => {
       expectFault('Write', nowhere);
       using buffer = device.allocDma(4096);
       buffer.u8.fill(0x77);
-      await writeByDevice(nowhere, randomBytes(256));
+      await hardware.write(nowhere, randomBytes(256));
       expect(buffer.u8.every((byte) => byte === 0x77)).toBe(true);
     });
 
     test('where a buffer was, when it is closed', async () => {
       const buffer = device.allocDma(4096);
       const { iova, u8 } = buffer;
-      await writeByDevice(iova, Buffer.from([1, 2, 3, 4]));
+      await hardware.write(iova, Buffer.from([1, 2, 3, 4]));
       expect(u8.slice(0, 5)).toEqual(new Uint8Array([1, 2, 3, 4, 0]));
       buffer.close();
       expectFault('Write', iova);
-      await writeByDevice(iova, Buffer.from([5, 6, 7, 8]));
+      await hardware.write(iova, Buffer.from([5, 6, 7, 8]));
       expect(u8.every((byte) => byte === 0)).toBe(true);
     });
 
@@ -123,9 +71,9 @@ describeOn({ backend: 'type1', device: 'edu' }, 'a device', () => {
       using buffer = device.allocDma(4096, { direction: 'toDevice', iova: 0x3_1000_0000n });
       const sent = randomBytes(64);
       buffer.copyFrom(sent);
-      expect(Buffer.from(await readByDevice(buffer.iova, 64))).toEqual(sent);
+      expect(Buffer.from(await hardware.read(buffer.iova, 64))).toEqual(sent);
       expectFault('Write', buffer.iova);
-      await writeByDevice(buffer.iova, randomBytes(64));
+      await hardware.write(buffer.iova, randomBytes(64));
       expect(Buffer.from(buffer.u8.slice(0, 64))).toEqual(sent);
     });
 
@@ -156,19 +104,10 @@ describeOn({ backend: 'type1', device: 'edu' }, 'a device', () => {
     test('when it reads from memory that it may only write', async () => {
       using buffer = device.allocDma(4096, { direction: 'fromDevice', iova: 0x3_2000_0000n });
       const received = randomBytes(64);
-      await writeByDevice(buffer.iova, received);
+      await hardware.write(buffer.iova, received);
       expect(Buffer.from(buffer.u8.slice(0, 64))).toEqual(received);
       expectFault('Read', buffer.iova);
       await hardware.load(buffer.iova, 64);
-    });
-
-    test('while bus master is off, before it reaches the IOMMU', async () => {
-      using buffer = device.allocDma(4096);
-      buffer.u8.fill(0x33);
-      device.busMaster = false;
-      await hardware.store(buffer.iova, 256);
-      await hardware.store(nowhere, 256);
-      expect(buffer.u8.every((byte) => byte === 0x33)).toBe(true);
     });
   });
 });

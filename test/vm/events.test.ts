@@ -7,10 +7,12 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import { bindDevice, type Device, openDevice } from '../../lib/index.js';
 import { edu, nvme, rootPort, type VmDevice } from '../../vm/devices.js';
 import { injectError } from '../../vm/host.js';
-import { driverOf, sysfs, until, useBound } from '../support/bound.js';
+import { useBound } from '../support/bound.js';
 import { Edu, eduIdentification } from '../support/edu.js';
 import { expectKernelLog } from '../support/kernel-log.js';
 import { describeOn } from '../support/subject.js';
+import { driverOf, sysfs } from '../support/sysfs.js';
+import { until } from '../support/until.js';
 
 /** The next time a device emits this. */
 async function event(device: Device, name: 'request' | 'close'): Promise<void> {

@@ -4,9 +4,11 @@ import { constants, writeFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { bindDevice, Container, openDevice } from '../../lib/index.js';
 import { blocked, edu, nvme, pair, rootPort } from '../../vm/devices.js';
-import { driverOf, groupNode, groupOf, until, useBound } from '../support/bound.js';
+import { groupNode, groupOf, useBound } from '../support/bound.js';
 import { Holder } from '../support/holder.js';
 import { describeOn } from '../support/subject.js';
+import { driverOf } from '../support/sysfs.js';
+import { until } from '../support/until.js';
 
 describeOn({ backend: 'type1' }, 'a group', () => {
   describe('that can be handed over', () => {
@@ -52,48 +54,6 @@ describeOn({ backend: 'type1' }, 'a group', () => {
       expect(container.allocDma(4096).byteLength).toBe(4096);
     });
 
-    test('opens its devices', async () => {
-      await using container = await Container.open();
-      const group = await container.openGroup(groupOf(pair[0]));
-      const devices = [];
-      for (const { address } of pair) devices.push(await group.openDevice(address));
-      expect(devices.map(({ address }) => address)).toEqual(pair.map(({ address }) => address));
-      expect(container.devices).toEqual(devices);
-    });
-
-    test('opens no device of another group', async () => {
-      await using container = await Container.open();
-      const group = await container.openGroup(groupOf(pair[0]));
-      await expect(group.openDevice(edu.address)).rejects.toMatchObject({
-        code: 'ERR_VFIO_ADDRESS',
-        message: expect.stringContaining(`which has ${pair[0].address}, ${pair[1].address}`),
-      });
-    });
-
-    test('closes its devices before itself', async () => {
-      await using container = await Container.open();
-      const group = await container.openGroup(groupOf(pair[0]));
-      const closed: string[] = [];
-      for (const { address } of pair) {
-        const device = await group.openDevice(address);
-        device.on('close', () => closed.push(address));
-      }
-      await group.close();
-      expect(group.closed).toBe(true);
-      expect(closed.sort()).toEqual(pair.map(({ address }) => address));
-      expect(container.groups).toEqual([]);
-      expect(container.devices).toEqual([]);
-    });
-
-    test('is refused to another container', async () => {
-      await using container = await Container.open();
-      await using other = await Container.open();
-      await container.openGroup(groupOf(edu));
-      const busy = { code: 'ERR_VFIO_BUSY' };
-      await expect(other.openGroup(groupOf(edu))).rejects.toMatchObject(busy);
-      await expect(other.openDevice(edu.address)).rejects.toMatchObject(busy);
-    });
-
     test('is held as often as it was opened', async () => {
       await using container = await Container.open();
       const first = await container.openGroup(groupOf(edu));
@@ -103,16 +63,6 @@ describeOn({ backend: 'type1' }, 'a group', () => {
       await second.openDevice(edu.address);
       await second.close();
       expect(container.info.attached).toBe(false);
-    });
-
-    test('can be opened again when it is closed', async () => {
-      await using container = await Container.open();
-      for (let round = 0; round < 3; round++) {
-        const group = await container.openGroup(groupOf(edu));
-        await group.openDevice(edu.address);
-        await group.close();
-        expect(container.info.attached).toBe(false);
-      }
     });
 
     test('stays held while its devices come and go', async () => {

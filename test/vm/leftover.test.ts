@@ -4,9 +4,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { bindDevice, openDevice, releaseDevice } from '../../lib/index.js';
 import { edu, nvme } from '../../vm/devices.js';
-import { driverOf, nvmeDisk, overrideOf, sysfs } from '../support/bound.js';
 import { Peer } from '../support/peer.js';
 import { describeOn } from '../support/subject.js';
+import { driverOf, nvmeDisk, overrideOf, sysfs } from '../support/sysfs.js';
 
 const remembered = '/run/vfio/bindings.json';
 const entries = () => JSON.parse(readFileSync(remembered, 'utf8')) as Record<string, unknown>;

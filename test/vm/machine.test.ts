@@ -11,9 +11,9 @@ import {
   pair,
   rootPort,
   sparePort,
+  type VmDevice,
   virtualFunctions,
   virtualizable,
-  type VmDevice,
 } from '../../vm/devices.js';
 import { plug, unplug, untilUnplugged } from '../../vm/host.js';
 import { expectKernelLog } from '../support/kernel-log.js';

@@ -6,9 +6,10 @@ import { CSTS } from '../../examples/nvme/registers.js';
 import type { Device, DmaBuffer } from '../../lib/index.js';
 import { nvme } from '../../vm/devices.js';
 import { throttle } from '../../vm/host.js';
-import { until, useDevice } from '../support/bound.js';
+import { useDevice } from '../support/bound.js';
 import { expectKernelLog } from '../support/kernel-log.js';
 import { describeOn } from '../support/subject.js';
+import { until } from '../support/until.js';
 
 const READS = 6;
 /** What fails is waited for this long; what works has to be that quick, also on a busy computer. */

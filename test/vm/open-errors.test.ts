@@ -5,9 +5,10 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { Container, openDevice } from '../../lib/index.js';
 import { blocked, edu, nvme } from '../../vm/devices.js';
-import { driverOf, groupNode, useBound } from '../support/bound.js';
+import { groupNode, useBound } from '../support/bound.js';
 import { Holder } from '../support/holder.js';
 import { describeOn } from '../support/subject.js';
+import { driverOf } from '../support/sysfs.js';
 
 describeOn({ backend: 'type1' }, 'a device cannot be opened', () => {
   useBound(edu);

@@ -5,11 +5,11 @@ import { release } from 'node:os';
 import { afterEach, expect, test } from '@jest/globals';
 import { bindDevice, openDevice } from '../../lib/index.js';
 import { pair } from '../../vm/devices.js';
-import { sysfs } from '../support/bound.js';
 import { Edu } from '../support/edu.js';
 import { expectKernelLog } from '../support/kernel-log.js';
 import { testIf } from '../support/skips.js';
 import { describeOn } from '../support/subject.js';
+import { sysfs } from '../support/sysfs.js';
 
 const [first, second] = pair;
 

@@ -3,9 +3,10 @@
 import { chmodSync, chownSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { blocked, edu, nvme } from '../../vm/devices.js';
-import { driverOf, groupNode, useBound } from '../support/bound.js';
+import { groupNode, useBound } from '../support/bound.js';
 import { Peer } from '../support/peer.js';
 import { describeOn } from '../support/subject.js';
+import { driverOf } from '../support/sysfs.js';
 
 const nobody = 65534;
 

@@ -5,8 +5,9 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Binding, bindDevice, type Device, openDevice } from '../../lib/index.js';
 import { edu, virtualFunctions, virtualizable } from '../../vm/devices.js';
-import { driverOf, sysfs, until } from '../support/bound.js';
 import { describeOn } from '../support/subject.js';
+import { driverOf, sysfs } from '../support/sysfs.js';
+import { until } from '../support/until.js';
 
 const physical = virtualizable.address;
 const [virtual, sibling] = virtualFunctions;

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT
+
+/** What a call throws; undefined when it throws nothing. */
+export function failureOf(call: () => unknown): unknown {
+  try {
+    call();
+  } catch (failure) {
+    return failure;
+  }
+  return undefined;
+}

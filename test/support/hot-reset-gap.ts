@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT
+import { release } from 'node:os';
+
+/** Why the kernel gives up the hot reset of a slot of the test machine; undefined where it does not. */
+export const hotResetGap = /^6\.(1|12)\./.test(release())
+  ? "Linux 6.1 and 6.12 wait for a link state that QEMU's root port does not show after a reset"
+  : undefined;
