@@ -4,9 +4,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Device, openDevice } from '../../lib/index.js';
 import { everyAccess } from '../support/accesses.js';
+import { command } from '../support/command-register.js';
 import { type MemoryDevice, useMachine } from '../support/testing.js';
 import { toggleUnderReaders } from '../support/toggles.js';
-import { command, mappableOrNot, withCode } from './support.js';
+import { mappableOrNot, withCode } from './support.js';
 
 const address = '0000:06:00.0';
 

@@ -14,6 +14,7 @@ import {
   type InterruptSet,
   type Region,
 } from '../../lib/index.js';
+import { ordersOf } from '../support/orders.js';
 import { useMachine } from '../support/testing.js';
 import { expectFootprint, expectNothingOpen, startingFootprint, withCode } from './support.js';
 
@@ -59,15 +60,8 @@ function close(opened: Opened, name: Name): unknown {
   return name === 'grant' ? opened.grant.revoke() : opened[name].close();
 }
 
-function orders<T>(items: readonly T[]): T[][] {
-  if (items.length < 2) return [[...items]];
-  return items.flatMap((item) =>
-    orders(items.filter((other) => other !== item)).map((rest) => [item, ...rest]),
-  );
-}
-
 /** All 720, and of them the 120 that differ in the first three: what is left then is closed, mostly. */
-const everyOrder = orders(names);
+const everyOrder = ordersOf(names);
 const byFirstThree = everyOrder.filter((order) => {
   const rest = order.slice(3).map((name) => names.indexOf(name));
   return rest.every((index, at) => at === 0 || index > (rest[at - 1] as number));

@@ -8,8 +8,10 @@ import {
   type Group,
   type InterruptSet,
 } from '../../lib/index.js';
+import { command } from '../support/command-register.js';
+import { ordersOf } from '../support/orders.js';
 import { useMachine } from '../support/testing.js';
-import { command, expectFootprint, expectNothingOpen, startingFootprint } from './support.js';
+import { expectFootprint, expectNothingOpen, startingFootprint } from './support.js';
 
 const address = '0000:0c:00.0';
 const machine = useMachine({
@@ -44,14 +46,6 @@ async function openAll(): Promise<Opened> {
   return { container, group, device, interrupts, buffer };
 }
 
-/** All orders of these. */
-function orders<T>(items: readonly T[]): T[][] {
-  if (items.length < 2) return [[...items]];
-  return items.flatMap((item) =>
-    orders(items.filter((other) => other !== item)).map((rest) => [item, ...rest]),
-  );
-}
-
 const states: Record<string, (opened: Opened) => { settled: Promise<unknown> }> = {
   'that are idle': () => ({ settled: Promise.resolve() }),
   'with interrupts arriving': ({ interrupts }) => {
@@ -81,7 +75,7 @@ describe.each(Object.entries(states))('F17/ objects %s', (_, enter) => {
   test.each(ways)('close in every order, %s, and leave nothing', async (_, close) => {
     await (await openAll()).container.close();
     const before = await startingFootprint();
-    for (const order of orders(names)) {
+    for (const order of ordersOf(names)) {
       const opened = await openAll();
       const { settled } = enter(opened);
       try {

@@ -2,8 +2,9 @@
 // Config space as a region: named registers, widths, capabilities, and what a write cannot change.
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type ConfigSpace, type Device, openDevice } from '../../lib/index.js';
+import { command } from '../support/command-register.js';
 import { type MemoryDevice, useMachine } from '../support/testing.js';
-import { command, notNumbers, withCode } from './support.js';
+import { notNumbers, withCode } from './support.js';
 
 const address = '0000:05:00.0';
 

@@ -2,8 +2,10 @@
 // Opening a device: the state it is found in afterwards, what an open refuses, and opens that nobody waits for.
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { Container, openDevice } from '../../lib/index.js';
+import { command } from '../support/command-register.js';
 import { useMachine } from '../support/testing.js';
-import { command, expectNothingOpen, notNumbers, turn, until, withCode } from './support.js';
+import { until } from '../support/until.js';
+import { expectNothingOpen, notNumbers, turn, withCode } from './support.js';
 
 const address = '0000:03:00.0';
 const other = '0000:03:01.0';

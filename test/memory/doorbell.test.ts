@@ -5,8 +5,10 @@ import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Device, type Doorbell, openDevice } from '../../lib/index.js';
 import { storesAreExact } from '../../lib/internal/doorbells.js';
+import { command } from '../support/command-register.js';
 import { type MemoryDevice, syscalls, useMachine } from '../support/testing.js';
-import { badIntegers, command, mappableOrNot, notNumbers, until, withCode } from './support.js';
+import { until } from '../support/until.js';
+import { badIntegers, mappableOrNot, notNumbers, withCode } from './support.js';
 
 const address = '0000:06:00.0';
 

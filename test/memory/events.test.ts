@@ -5,7 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { type Device, openDevice } from '../../lib/index.js';
 import { type MemoryDevice, useMachine } from '../support/testing.js';
-import { expectNothingOpen, turn, until, withCode } from './support.js';
+import { until } from '../support/until.js';
+import { expectNothingOpen, turn, withCode } from './support.js';
 
 const address = '0000:0f:00.0';
 const bars = [{ size: 0x1000 }, { size: 0x1000, mappable: false }];

@@ -11,7 +11,8 @@ import {
   type InterruptSet,
 } from '../../lib/index.js';
 import { useMachine } from '../support/testing.js';
-import { expectNothingOpen, notNumbers, until, withCode } from './support.js';
+import { until } from '../support/until.js';
+import { expectNothingOpen, notNumbers, withCode } from './support.js';
 
 const address = '0000:0e:00.0';
 const mate = '0000:0e:00.1';

@@ -4,8 +4,10 @@ import { once } from 'node:events';
 import { constants } from 'node:os';
 import { afterAll, afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { Container, type Device, openDevice } from '../../lib/index.js';
+import { command } from '../support/command-register.js';
 import { useMachine } from '../support/testing.js';
-import { command, expectNothingOpen, until, withCode } from './support.js';
+import { until } from '../support/until.js';
+import { expectNothingOpen, withCode } from './support.js';
 
 const address = '0000:0a:00.0';
 const mate = '0000:0a:00.1';

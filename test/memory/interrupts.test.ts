@@ -6,7 +6,8 @@ import { constants } from 'node:os';
 import { afterAll, afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { type Device, type InterruptSet, openDevice } from '../../lib/index.js';
 import { syscalls, useMachine } from '../support/testing.js';
-import { badIntegers, expectNothingOpen, notNumbers, turn, until, withCode } from './support.js';
+import { until } from '../support/until.js';
+import { badIntegers, expectNothingOpen, notNumbers, turn, withCode } from './support.js';
 
 const address = '0000:08:00.0';
 const scarce = '0000:08:01.0';

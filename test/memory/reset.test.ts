@@ -4,8 +4,9 @@ import { once } from 'node:events';
 import { constants } from 'node:os';
 import { afterAll, afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { type Device, openDevice } from '../../lib/index.js';
+import { command } from '../support/command-register.js';
 import { useMachine } from '../support/testing.js';
-import { command, expectNothingOpen, turn, withCode } from './support.js';
+import { expectNothingOpen, turn, withCode } from './support.js';
 
 const address = '0000:07:00.0';
 const stubborn = '0000:07:01.0';

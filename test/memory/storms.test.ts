@@ -6,7 +6,8 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { afterAll, afterEach, beforeEach, expect, test } from '@jest/globals';
 import { type Device, type Interrupt, type InterruptSet, openDevice } from '../../lib/index.js';
 import { useMachine } from '../support/testing.js';
-import { expectNothingOpen, turn, until, withCode } from './support.js';
+import { until } from '../support/until.js';
+import { expectNothingOpen, turn, withCode } from './support.js';
 
 const address = '0000:0a:00.0';
 const machine = useMachine({ address, group: 100, msix: 2 });

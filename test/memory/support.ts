@@ -2,13 +2,10 @@
 // What the suites over the memory back end share: how a failure is matched, and what a test may leave behind.
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { expect } from '@jest/globals';
-import { patience } from '../support/patience.js';
 import type { Machine } from '../support/testing.js';
+import { until } from '../support/until.js';
 
 /** Matches an error by its code alone: values from the addon are of another realm under jest. */
 export function withCode(code: string, fields: object = {}) {
@@ -19,18 +16,6 @@ export function withCode(code: string, fields: object = {}) {
 export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
-
-/** Waits for what the hardware or another thread does, in milliseconds as a rule; the limit is for what hangs. */
-export async function until(what: () => boolean): Promise<void> {
-  const deadline = Date.now() + 60_000 * patience;
-  while (!what()) {
-    if (Date.now() > deadline) throw new Error(`It did not come to pass: ${what}`);
-    await sleep(1);
-  }
-}
-
-/** Bits of the command register, 04h. */
-export const command = { memory: 0x2, busMaster: 0x4, intxDisable: 0x400 };
 
 /** A BAR that is mapped, one that cannot be, and one that can be in part. */
 export const mappableOrNot = [
@@ -107,16 +92,6 @@ export async function expectFootprint(before: Footprint): Promise<void> {
     return { ...rest, threads: Math.max(threads, before.threads) };
   };
   await until(() => isDeepStrictEqual(now(), before)).catch(() => expect(now()).toEqual(before));
-}
-
-/** Collects what nobody refers to, and runs what waits for that. */
-export async function collectGarbage(): Promise<void> {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
-  for (let turns = 0; turns < 3; turns++) {
-    collect();
-    await turn();
-  }
 }
 
 /** Fails unless the machine has got back everything. */

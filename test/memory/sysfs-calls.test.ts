@@ -5,8 +5,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { type Binding, bindDevice } from '../../lib/index.js';
 import { bindSteps } from '../../lib/sysfs/steps.js';
 import { FakeFiles } from '../support/fake-files.js';
-import { type FakeKernel as FakeVfio, syscalls, useFakeKernel } from '../support/testing.js';
-import { FakeKernel } from '../unit/lib-fake-sysfs.js';
+import { type FakeKernel, syscalls, useFakeKernel } from '../support/testing.js';
+import { FakeSysfs } from '../unit/lib-fake-sysfs.js';
 import { FakeTree } from '../unit/lib-fake-tree.js';
 import { address, mate, Scene } from './operations/scene.js';
 import {
@@ -20,10 +20,10 @@ import { withCode } from './support.js';
 const errnos = ['EMFILE', 'EIO'] as const;
 type Errno = (typeof errnos)[number];
 
-let vfio: FakeVfio;
+let vfio: FakeKernel;
 let scene: Scene;
 let tree: FakeTree;
-let sysfs: FakeKernel;
+let sysfs: FakeSysfs;
 let files: FakeFiles;
 let bindings: Binding[];
 
@@ -52,7 +52,7 @@ beforeEach(() => {
   tree.file('/dev/sda2');
   tree.process(42, 'cat', ['/dev/null', 'pipe:[1]']);
   tree.folder('/run/lock');
-  sysfs = new FakeKernel(tree, address);
+  sysfs = new FakeSysfs(tree, address);
   sysfs.natural = 'nvme';
   files = new FakeFiles(tree.root, (path, value) => sysfs.write(path, value));
   bindings = [];

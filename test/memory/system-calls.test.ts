@@ -5,12 +5,14 @@
 import { constants } from 'node:os';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { Container, type Device, type Interrupt } from '../../lib/index.js';
+import { collectGarbage } from '../support/garbage.js';
 import { syscalls, useFakeKernel } from '../support/testing.js';
+import { until } from '../support/until.js';
 import { askInWorker } from './operations/adopted.js';
 import { quietOperations, scenarios } from './operations/all.js';
 import type { Scenario } from './operations/scenario.js';
 import { elsewhere, Scene } from './operations/scene.js';
-import { collectGarbage, expectFootprint, footprint, startingFootprint, until } from './support.js';
+import { expectFootprint, footprint, startingFootprint } from './support.js';
 
 type Errno = 'EMFILE' | 'ENOMEM' | 'EIO' | 'EINTR';
 

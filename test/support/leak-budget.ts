@@ -3,13 +3,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { median } from 'simple-statistics';
 import { type InterruptType, openDevice } from '../../lib/index.js';
+import { collectGarbage } from './garbage.js';
 
 /** What is opened, and which of its interrupts are armed each time. */
-export interface Subject {
+export interface LeakSubject {
   readonly address: string;
   readonly interrupts: InterruptType;
 }
@@ -76,9 +75,6 @@ export async function heldSince(before: Holdings): Promise<Holdings> {
 /** What has to be held beyond that at the end. */
 export const nothing: Holdings = { descriptors: 0, mappings: 0, threads: 0, locked: 0, pinned: 0 };
 
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
-
 type Sample = [after: number, amount: number];
 
 /**
@@ -103,10 +99,7 @@ export class Growth {
   /** Looks, after so many cycles. */
   async sample(after: number): Promise<void> {
     // What was collected is given back in the turns that follow.
-    for (let times = 0; times < 2; times++) {
-      collectGarbage();
-      await new Promise(setImmediate);
-    }
+    await collectGarbage(2);
     this.#bytes.push([after, process.memoryUsage.rss()]);
     this.#mappings.push([after, mappings().length]);
   }
@@ -123,7 +116,7 @@ export class Growth {
 }
 
 /** Opens the device, uses a register, memory and an interrupt of it, and closes it. */
-async function cycle({ address, interrupts }: Subject): Promise<void> {
+async function cycle({ address, interrupts }: LeakSubject): Promise<void> {
   await using device = await openDevice(address);
   device.bar(0).read32(0);
   using memory = device.allocDma(4096);
@@ -137,18 +130,18 @@ async function cycle({ address, interrupts }: Subject): Promise<void> {
 
 /** Cycles of one device, as many as one likes, and what they cost. */
 export class LeakBudget {
-  readonly #subject: Subject;
+  readonly #subject: LeakSubject;
   readonly #before: Holdings;
   readonly growth = new Growth();
   #cycles = 0;
 
-  private constructor(subject: Subject, before: Holdings) {
+  private constructor(subject: LeakSubject, before: Holdings) {
     this.#subject = subject;
     this.#before = before;
   }
 
   /** Warms up: what is made once (code, heaps, the threads' stacks) is not counted. */
-  static async begin(subject: Subject, warmUp: number): Promise<LeakBudget> {
+  static async begin(subject: LeakSubject, warmUp: number): Promise<LeakBudget> {
     for (let done = 0; done < warmUp; done++) await cycle(subject);
     return new LeakBudget(subject, await holdings());
   }

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import { type Binding, bindAt, bindDevice } from '../../lib/bind.js';
 import { releaseAt } from '../../lib/release.js';
 import { catchWarnings, rejectionOf } from './lib-fake-native.js';
-import { FakeKernel } from './lib-fake-sysfs.js';
+import { FakeSysfs } from './lib-fake-sysfs.js';
 import { FakeTree } from './lib-fake-tree.js';
 
 const address = '0000:01:00.0';
@@ -15,13 +15,13 @@ const unbind = (driver: string) => `/sys/bus/pci/drivers/${driver}/unbind`;
 const bind = (driver: string) => `/sys/bus/pci/drivers/${driver}/bind`;
 
 let tree: FakeTree;
-let kernel: FakeKernel;
+let kernel: FakeSysfs;
 
 beforeEach(() => {
   tree = new FakeTree();
   tree.driver('vfio-pci');
   tree.pci(address, { driver: 'nvme', group: 12 });
-  kernel = new FakeKernel(tree, address);
+  kernel = new FakeSysfs(tree, address);
 });
 
 afterEach(() => {
@@ -120,7 +120,7 @@ describe('S2/ refused, with nothing written, is', () => {
   test('any device while vfio-pci is not loaded', async () => {
     using bare = new FakeTree();
     bare.pci(address, { driver: 'nvme' });
-    const error = await rejectionOf(bindAt(new FakeKernel(bare, address), address, true));
+    const error = await rejectionOf(bindAt(new FakeSysfs(bare, address), address, true));
     expect(error).toMatchObject({
       code: 'ERR_VFIO_UNSUPPORTED',
       hint: expect.stringMatching(/^modprobe vfio-pci$/m),
@@ -250,7 +250,7 @@ describe('S2/ a race', () => {
   });
 
   test('with a process that takes no turns stops, and leaves it what it bound', async () => {
-    const other = new FakeKernel(tree, address);
+    const other = new FakeSysfs(tree, address);
     kernel.before.set(0, () => {
       tree.unbind(address);
       void other.write(override, 'vfio-pci');
@@ -266,7 +266,7 @@ describe('S2/ a race', () => {
   });
 
   test('with a whole binding in between leaves that to whoever holds it', async () => {
-    const first = new FakeKernel(tree, address);
+    const first = new FakeSysfs(tree, address);
     let winner: Binding | undefined;
     const write = kernel.write.bind(kernel);
     kernel.write = async (path, value) => {

@@ -6,7 +6,7 @@ import { bindAt } from '../../lib/bind.js';
 import { findUnsuitable, findUse } from '../../lib/diagnose/bindable.js';
 import { type PciDevice, readDevice } from '../../lib/pci.js';
 import { rejectionOf } from './lib-fake-native.js';
-import { FakeKernel } from './lib-fake-sysfs.js';
+import { FakeSysfs } from './lib-fake-sysfs.js';
 import { type FakePciDevice, FakeTree } from './lib-fake-tree.js';
 
 const address = '0000:01:00.0';
@@ -14,12 +14,12 @@ const device = `/sys/devices/pci0000:00/${address}`;
 const deniedParameter = '/sys/module/vfio_pci/parameters/disable_denylist';
 
 let tree: FakeTree;
-let kernel: FakeKernel;
+let kernel: FakeSysfs;
 
 beforeEach(() => {
   tree = new FakeTree();
   tree.driver('vfio-pci');
-  kernel = new FakeKernel(tree, address);
+  kernel = new FakeSysfs(tree, address);
 });
 
 afterEach(() => tree[Symbol.dispose]());

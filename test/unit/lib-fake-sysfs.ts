@@ -7,7 +7,7 @@ import type { FakeTree } from './lib-fake-tree.js';
 
 const probe = '/sys/bus/pci/drivers_probe';
 
-export class FakeKernel implements Sysfs {
+export class FakeSysfs implements Sysfs {
   readonly root: string;
   readonly writes: string[] = [];
   /** Happens before the write with this number. */

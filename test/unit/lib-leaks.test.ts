@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: MIT
 import { setTimeout as sleep } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { AdoptedDevice } from '../../lib/adopted-device.js';
 import { Container, type Device, type Group } from '../../lib/container.js';
 import type { DmaBuffer } from '../../lib/dma.js';
 import { ours } from '../../lib/internal/ours.js';
 import type { Interrupt } from '../../lib/interrupt.js';
+import { collectGarbage } from '../support/garbage.js';
 import { catchWarnings, FakeAdoption, FakeDevice, FakeNative, settle } from './lib-fake-native.js';
-
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
 
 let native: FakeNative;
 let warnings: { code: unknown; message: string }[];
@@ -29,7 +25,7 @@ afterEach(() => {
 async function collectUntil(done: () => boolean): Promise<void> {
   for (let turn = 0; turn < 100 && !done(); turn++) {
     await sleep(4);
-    collectGarbage();
+    await collectGarbage(1);
   }
   expect(done()).toBe(true);
 }

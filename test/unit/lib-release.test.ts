@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import { bindAt } from '../../lib/bind.js';
 import { releaseAt, releaseDevice } from '../../lib/release.js';
 import { catchWarnings, rejectionOf } from './lib-fake-native.js';
-import { FakeKernel } from './lib-fake-sysfs.js';
+import { FakeSysfs } from './lib-fake-sysfs.js';
 import { FakeTree } from './lib-fake-tree.js';
 
 const address = '0000:01:00.0';
@@ -17,13 +17,13 @@ const unbind = (driver: string) => `/sys/bus/pci/drivers/${driver}/unbind`;
 const bind = (driver: string) => `/sys/bus/pci/drivers/${driver}/bind`;
 
 let tree: FakeTree;
-let kernel: FakeKernel;
+let kernel: FakeSysfs;
 
 beforeEach(() => {
   tree = new FakeTree();
   tree.driver('vfio-pci');
   tree.pci(address, { driver: 'nvme', group: 12 });
-  kernel = new FakeKernel(tree, address);
+  kernel = new FakeSysfs(tree, address);
 });
 
 afterEach(() => {

@@ -5,11 +5,11 @@ import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { cached } from '../../vm/cache.js';
 import { compileKernel } from '../../vm/compile-kernel.js';
 import { sayEachMinute } from '../../vm/progress.js';
+import { until } from '../support/until.js';
 
 const { PATH, XDG_CACHE_HOME } = process.env;
 let folder: string;
@@ -35,11 +35,6 @@ afterEach(() => {
 });
 
 const waiting = 'waiting for another run, which makes lab-kernel/key\n';
-
-async function until(what: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 3000 && !what(); turn++) await sleep(10);
-  expect(what()).toBe(true);
-}
 
 /** Another process that has the lock, for ever. */
 async function holdLock(): Promise<ChildProcess> {

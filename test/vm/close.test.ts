@@ -12,6 +12,7 @@ import { groupNode, useBound } from '../support/bound.js';
 import { Edu, eduIdentification } from '../support/edu.js';
 import { Holder } from '../support/holder.js';
 import { expectKernelLog } from '../support/kernel-log.js';
+import { ordersOf } from '../support/orders.js';
 import { deviceMappings, lockedMemory, openDescriptors } from '../support/own-process.js';
 import { Peer } from '../support/peer.js';
 import { describeOn } from '../support/subject.js';
@@ -89,7 +90,7 @@ describeOn({ backend: 'type1' }, 'F17/ closing', () => {
 
   test('is whole for each order of closing', async () => {
     const before = [vfioDescriptors(), vfioMappings(), lockedMemory()];
-    for (const order of permutations(steps)) {
+    for (const order of ordersOf(steps)) {
       const container = await Container.open();
       const device = await container.openDevice(edu.address);
       device.bar(0).read32(0);
@@ -213,11 +214,3 @@ describeOn({ backend: 'type1' }, 'F17/ closing', () => {
     expect([vfioDescriptors(), vfioMappings(), lockedMemory()]).toEqual(before);
   });
 });
-
-/** All orders of some things. */
-function permutations<T>(things: readonly T[]): T[][] {
-  if (things.length < 2) return [[...things]];
-  return things.flatMap((thing, index) =>
-    permutations(things.toSpliced(index, 1)).map((rest) => [thing, ...rest]),
-  );
-}

@@ -2,7 +2,6 @@
 // The test machine is what vm/devices.ts says: everything below it builds on that.
 import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import {
   blocked,
@@ -17,6 +16,8 @@ import {
 } from '../../vm/devices.js';
 import { plug, unplug, untilUnplugged } from '../../vm/host.js';
 import { expectKernelLog } from '../support/kernel-log.js';
+import { sysfs } from '../support/sysfs.js';
+import { until } from '../support/until.js';
 
 const all: VmDevice[] = [
   edu,
@@ -27,10 +28,6 @@ const all: VmDevice[] = [
   ...pair,
   virtualizable,
 ];
-
-function sysfs(device: VmDevice, name: string): string {
-  return `/sys/bus/pci/devices/${device.address}/${name}`;
-}
 
 function number(device: VmDevice, name: string): number {
   return Number(readFileSync(sysfs(device, name), 'utf8'));
@@ -52,10 +49,6 @@ function group(device: VmDevice): string[] {
 
 function addresses(...devices: VmDevice[]): string[] {
   return devices.map(({ address }) => address).sort();
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await sleep(50);
 }
 
 describe('the test machine', () => {

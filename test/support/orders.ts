@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: MIT
+
+/** All orders of some things. */
+export function ordersOf<T>(things: readonly T[]): T[][] {
+  if (things.length < 2) return [[...things]];
+  return things.flatMap((thing, index) =>
+    ordersOf(things.toSpliced(index, 1)).map((rest) => [thing, ...rest]),
+  );
+}
