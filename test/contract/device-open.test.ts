@@ -22,6 +22,7 @@ describeContract({}, 'opening', (subject) => {
       expect(device.container).toBe(container);
       await device.close();
       expect(container.closed).toBe(false);
+      expect(container.devices).toEqual([]);
     });
 
     test('without one gives it a container of its own, which closes with it', async () => {

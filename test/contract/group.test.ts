@@ -46,10 +46,12 @@ describeContract({}, 'a group', (subject) => {
     test('is refused to another container', async () => {
       await using container = await subject.openContainer();
       await using other = await subject.openContainer();
-      await container.openGroup(groupOf(edu));
+      const group = await container.openGroup(groupOf(edu));
       const busy = { code: 'ERR_VFIO_BUSY' };
       await expect(other.openGroup(groupOf(edu))).rejects.toMatchObject(busy);
       await expect(other.openDevice(edu.address)).rejects.toMatchObject(busy);
+      await group.close();
+      await other.openDevice(edu.address);
     });
 
     test('can be opened again when it is closed', async () => {

@@ -44,24 +44,6 @@ test('bus master takes booleans and leaves the other bits alone', () => {
   expect(hardware.command()).toBe(before);
 });
 
-test('is 256 bytes in accesses of 8, 16 and 32 bits', () => {
-  expect([config.name, config.byteLength, config.mappable]).toEqual(['CONFIG', 256, false]);
-  expect(config.read32(0)).toBe(0x11e81234);
-  expect([config.read16(0), config.read16(2)]).toEqual([0x1234, 0x11e8]);
-  expect([0, 1, 2, 3].map((i) => config.read8(i))).toEqual([0x34, 0x12, 0xe8, 0x11]);
-  expect([config.read8(255), config.read16(254), config.read32(252)]).toEqual([0, 0, 0]);
-});
-
-test('has no access of 64 bits', () => {
-  expect(() => config.read64(0)).toThrow(withCode('ERR_VFIO_UNSUPPORTED'));
-  expect(() => config.write64(0, 0n)).toThrow(withCode('ERR_VFIO_UNSUPPORTED'));
-});
-
-test('a write of an ID changes nothing', () => {
-  config.write32(0, 0xdeadbeef);
-  expect(config.read32(0)).toBe(0x11e81234);
-});
-
 test('wrong offsets and values change nothing', () => {
   const before = hardware.command();
   for (const offset of [-2, 0.5, 255, 256, 2 ** 53, Number.NaN]) {

@@ -307,10 +307,4 @@ describe('a hot reset that does not come about', () => {
     await expect(device.hotReset()).rejects.toEqual(withCode('ERR_VFIO_CLOSED'));
     expect(() => device.hotResetInfo()).toThrow(withCode('ERR_VFIO_CLOSED'));
   });
-
-  test('reset() of a device without one points to it', async () => {
-    await expect(device.reset()).rejects.toEqual(
-      withCode('ERR_VFIO_UNSUPPORTED', { hint: expect.stringContaining('hotReset') }),
-    );
-  });
 });

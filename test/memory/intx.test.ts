@@ -179,11 +179,6 @@ test('F9/ that was asserted before arrives when it is armed', async () => {
   expect(await vector.once()).toBe(1);
 });
 
-test('F9/ can be triggered without the device', async () => {
-  vector.trigger();
-  expect(await vector.once()).toBe(1);
-});
-
 test('F9/ is unmasked after waitSync() by the next wait', async () => {
   assertLine();
   expect(vector.waitSync()).toBe(1);
