@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Two reports beside each other. A result changed when its median moved by more than the noise of both runs; it
 // clearly got worse when it did so in time and against its twin, so that a slower machine is no regression.
-import type { Distribution } from './distribution.js';
+import type { Distribution } from '../tools/statistics.js';
+import { textTable } from '../tools/table.js';
 import type { Report, Result } from './report.js';
-import { figure, textTable } from './table.js';
+import { figure } from './table.js';
 
 /** Less than this is no change, however quiet the runs were. */
 const LEAST_NOISE = 0.1;

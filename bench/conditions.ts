@@ -2,7 +2,7 @@
 // Under what conditions a run was made.
 import { spawnSync } from 'node:child_process';
 import { cpus, loadavg, release } from 'node:os';
-import { projectRoot } from '../vm/paths.js';
+import { projectRoot } from '../tools/paths.js';
 import type { Machine } from './report.js';
 
 /** The machine as it is now. Whether threads were bound is known afterwards. */

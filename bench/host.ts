@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The measurements of the host: everything over the memory back end.
 import { openDevice } from 'vfio';
-import { clearProgress, progress } from '../vm/progress.js';
+import { clearProgress, progress } from '../tools/progress.js';
 import { dmaMaps } from './cases/dma.js';
 import { importTime } from './cases/import.js';
 import { interruptLatency, type SignalEffort } from './cases/interrupts.js';

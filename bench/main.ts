@@ -2,7 +2,7 @@
 // npm run bench: measures the library beside C++ in the same run. docs/benchmarks.md says what and how.
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
-import { majors } from '../test/exact/nodes.js';
+import { majors } from '../tools/nodes.js';
 import { changesText, compareReports, regressed } from './compare.js';
 import { commit, conditions } from './conditions.js';
 import { full, measureHost, quick } from './host.js';

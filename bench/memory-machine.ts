@@ -2,8 +2,8 @@
 // The devices of the host's measurements: BARs that are memfds, interrupts that are eventfds. The core is the
 // product's, object file for object file.
 import { join } from 'node:path';
-import { type Machine, type MemoryDevice, useMachine } from '../test/support/testing.js';
-import { projectRoot } from '../vm/paths.js';
+import { projectRoot } from '../tools/paths.js';
+import { type Machine, type MemoryDevice, useMachine } from '../tools/testing-addon.js';
 
 // The developer addon, before anything loads the product's.
 process.env.VFIO_BINARY ??= join(projectRoot, 'build/Release/testing/vfio_testing.node');

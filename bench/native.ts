@@ -2,7 +2,7 @@
 // The addon of the benchmarks, bench/twins: its exact shape. Addresses are numbers, times nanoseconds.
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { projectRoot } from '../vm/paths.js';
+import { projectRoot } from '../tools/paths.js';
 
 export interface BenchNative {
   /** Maps the beginning of a file, or memory without one, for the twins and the bare calls. 0: it failed. */

@@ -3,9 +3,9 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { nodeOf } from '../test/exact/nodes.js';
-import { projectRoot } from '../vm/paths.js';
-import { progress } from '../vm/progress.js';
+import { nodeOf } from '../tools/nodes.js';
+import { projectRoot } from '../tools/paths.js';
+import { progress } from '../tools/progress.js';
 import type { Result } from './report.js';
 
 const program = join(projectRoot, 'dist/bench/node-line.js');

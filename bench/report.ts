@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What a run of the benchmarks says, as JSON: schema vfio.bench/1.
-import type { Distribution } from './distribution.js';
+import type { Distribution } from '../tools/statistics.js';
 
 export type Unit = 'ns' | 'µs' | 'ms';
 

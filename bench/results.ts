@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // From measurements to results: which contender is compared with which.
-import type { Samples } from './distribution.js';
+import type { Samples } from '../tools/statistics.js';
 import type { Result, Unit } from './report.js';
 
 /** A result to be: one contender against another. */

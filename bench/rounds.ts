@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Measures things in turns: many short rounds, each contender once a round, so that whatever else the machine
 // does meets all of them alike.
-import { Samples } from './distribution.js';
+import { Samples } from '../tools/statistics.js';
 
 /** One of those that take turns. */
 export interface Contender {

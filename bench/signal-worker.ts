@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { openDevice } from 'vfio';
-import { joinMachine } from '../test/support/testing.js';
+import { joinMachine } from '../tools/testing-addon.js';
 import { memoryMachine } from './memory-machine.js';
 import { type Processors, pinThread } from './processors.js';
 import { listen, openInterrupt, wait } from './signals.js';

@@ -1,48 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Results as people read them.
-import Table from 'cli-table3';
+import { textTable } from '../tools/table.js';
 import type { Machine, Report, Result } from './report.js';
-
-/** cli-table3 without its lines. */
-const plain = {
-  chars: {
-    top: '',
-    'top-mid': '',
-    'top-left': '',
-    'top-right': '',
-    bottom: '',
-    'bottom-mid': '',
-    'bottom-left': '',
-    'bottom-right': '',
-    left: '',
-    'left-mid': '',
-    mid: '',
-    'mid-mid': '',
-    right: '',
-    'right-mid': '',
-    middle: '  ',
-  },
-  style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-};
-
-/** Rows under a head; those named in `right` are numbers. */
-export function textTable(
-  head: readonly string[],
-  rows: readonly (readonly string[])[],
-  right: readonly number[],
-): string {
-  const table = new Table({
-    ...plain,
-    head: [...head],
-    colAligns: head.map((_, index) => (right.includes(index) ? 'right' : 'left')),
-  });
-  table.push(...rows.map((row) => [...row]));
-  return table
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd())
-    .join('\n');
-}
 
 export const resultHead = [
   'name',

@@ -2,9 +2,9 @@
 // npm run bench:vm: measures on real devices' registers and with the kernel's ioctls, in the test machine. Its
 // emulation makes an access cost microseconds: the ratios say something, the times do not.
 import { Command } from 'commander';
+import { clearProgress, progress } from '../tools/progress.js';
 import { defaultKernel } from '../vm/kernels.js';
 import { runInVm } from '../vm/machine.js';
-import { clearProgress, progress } from '../vm/progress.js';
 import { commit } from './conditions.js';
 import type { GuestLine } from './guest.js';
 import { type OutputOptions, output } from './output.js';

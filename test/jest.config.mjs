@@ -23,6 +23,7 @@ export default {
   roots: [
     '<rootDir>/lib',
     '<rootDir>/examples',
+    '<rootDir>/tools',
     '<rootDir>/vm',
     '<rootDir>/bench',
     '<rootDir>/test',

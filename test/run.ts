@@ -2,8 +2,8 @@
 // npm test, npm run test:unit, npm run test:vm: runs suites and reports them (CONTRIBUTING.md).
 import { availableParallelism } from 'node:os';
 import { Command, Option } from 'commander';
+import { majors } from '../tools/nodes.js';
 import { kernelNames } from '../vm/kernels.js';
-import { majors } from './exact/nodes.js';
 import { isExpectedSkip } from './harness/expected-skips.js';
 import { instruments } from './harness/instruments.js';
 import { namePattern } from './harness/name-pattern.js';

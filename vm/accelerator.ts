@@ -4,8 +4,8 @@
 import { accessSync, constants, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { dirname, join } from 'node:path';
-import { hash } from './cache.js';
-import { cacheDirectory } from './paths.js';
+import { hash } from '../tools/cache.js';
+import { cacheDirectory } from '../tools/paths.js';
 import type { Accelerator } from './qemu.js';
 import { findQemu } from './qemu.js';
 

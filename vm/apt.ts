@@ -3,11 +3,11 @@
 // or /var changes, and an ordinary user may do it.
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { findProgram } from '../tools/paths.js';
+import { runProgram } from '../tools/run-program.js';
 import type { AptSource } from './apt-sources.js';
 import { formatSources, parseSourceLines, parseSourceStanzas } from './apt-sources.js';
 import { VmError } from './errors.js';
-import { findProgram } from './paths.js';
-import { runProgram } from './run-program.js';
 
 /** The host's distribution, from /etc/os-release. */
 export interface Distribution {

@@ -2,15 +2,15 @@
 // npm run vm:kernel: builds the lab kernel from Debian's package of the kernel's sources.
 import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
+import { cached, withScratch } from '../tools/cache.js';
+import { clearProgress, progress, sayEachMinute } from '../tools/progress.js';
+import { runProgram } from '../tools/run-program.js';
 import { distribution, hostSources, PrivateApt } from './apt.js';
 import type { AptSource } from './apt-sources.js';
 import { hasRelease, ofDistribution } from './apt-sources.js';
-import { cached, withScratch } from './cache.js';
 import { compileKernel } from './compile-kernel.js';
 import { VmError } from './errors.js';
 import { labCacheName, labConfigPath, labSource } from './lab-kernel.js';
-import { clearProgress, progress, sayEachMinute } from './progress.js';
-import { runProgram } from './run-program.js';
 
 /** Debian's own address, for hosts whose mirror is of another distribution or lacks the release. */
 const DEBIAN = 'http://deb.debian.org/debian';

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Compiles a configured kernel, and says how far that is.
 import { availableParallelism } from 'node:os';
-import { progress } from './progress.js';
-import { runProgram } from './run-program.js';
+import { progress } from '../tools/progress.js';
+import { runProgram } from '../tools/run-program.js';
 
 /** The lines that make writes for the lab kernel, one for each file that it compiles or links. */
 const STEPS = 2000;

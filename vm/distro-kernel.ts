@@ -2,13 +2,13 @@
 // The distribution's own kernels, from their packages: that of the release, and the newer one of Debian's backports.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { cached, hash, withScratch } from '../tools/cache.js';
+import { progress } from '../tools/progress.js';
 import { distribution, hostSources, PrivateApt } from './apt.js';
 import { type AptSource, backportsOf, ofDistribution } from './apt-sources.js';
-import { cached, hash, withScratch } from './cache.js';
 import { VmError } from './errors.js';
 import type { Kernel } from './kernel.js';
 import { pickModules, WANTED_MODULES } from './kernel-modules.js';
-import { progress } from './progress.js';
 import { unpackKernel } from './vmlinux.js';
 
 /** The package that always depends on the current kernel. */

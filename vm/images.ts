@@ -3,10 +3,10 @@
 // From 9p under software emulation the first start of node takes seconds and jest most of a minute.
 import { cpSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { cached, hash, keepFresh, withScratch } from './cache.js';
-import { projectRoot } from './paths.js';
-import { progress } from './progress.js';
-import { runProgram } from './run-program.js';
+import { cached, hash, keepFresh, withScratch } from '../tools/cache.js';
+import { projectRoot } from '../tools/paths.js';
+import { progress } from '../tools/progress.js';
+import { runProgram } from '../tools/run-program.js';
 
 const MIB = 2 ** 20;
 

@@ -2,10 +2,10 @@
 // Builds process 1 of the guest from vm/init, once per version of its sources.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cached, hash } from './cache.js';
+import { cached, hash } from '../tools/cache.js';
+import { projectRoot } from '../tools/paths.js';
+import { runProgram } from '../tools/run-program.js';
 import { VmError } from './errors.js';
-import { projectRoot } from './paths.js';
-import { runProgram } from './run-program.js';
 
 // Static, since it runs before there is any library; small, since it is unpacked at each boot.
 const FLAGS = ['-D_GNU_SOURCE', '-std=gnu11', '-static', '-Os', '-s', '-Wall', '-Wextra'];

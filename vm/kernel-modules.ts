@@ -5,8 +5,8 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { requireProgram } from '../tools/run-program.js';
 import type { KernelModule } from './kernel.js';
-import { requireProgram } from './run-program.js';
 
 /** Drivers for the test machine, and the algorithms they ask the kernel for by name. */
 export const WANTED_MODULES: readonly string[] = [

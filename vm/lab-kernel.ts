@@ -2,9 +2,9 @@
 // Finds the lab kernel: our own small build of a recent kernel, with all of VFIO and no modules.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { hash } from './cache.js';
+import { hash } from '../tools/cache.js';
+import { cacheDirectory, projectRoot } from '../tools/paths.js';
 import { VmError } from './errors.js';
-import { cacheDirectory, projectRoot } from './paths.js';
 
 /** Debian's package of the sources, and the release that has it. */
 export const labSource = { package: 'linux-source-7.3', suite: 'trixie-backports' } as const;

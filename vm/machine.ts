@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The test machine: boots a kernel in QEMU, runs one command in it, and hands over what it wrote.
+import { clearProgress, say } from '../tools/progress.js';
+import { MissingProgramError } from '../tools/run-program.js';
 import { chooseAccelerator } from './accelerator.js';
 import { VmError } from './errors.js';
 import type { Kernel } from './kernel.js';
 import { findKernel } from './kernels.js';
 import type { VmOptions, VmResult } from './options.js';
-import { clearProgress, say } from './progress.js';
 import { type Accelerator, startQemu } from './qemu.js';
 import { Run } from './run.js';
 import { withRunFiles } from './run-files.js';
@@ -26,6 +27,15 @@ const PROBE_LIMIT_SECONDS = 20;
  * guest and this process.
  */
 export async function runInVm(options: VmOptions): Promise<VmResult> {
+  try {
+    return await bootAndRun(options);
+  } catch (error) {
+    if (!(error instanceof MissingProgramError)) throw error;
+    throw new VmError('ERR_VM_MISSING', error.message);
+  }
+}
+
+async function bootAndRun(options: VmOptions): Promise<VmResult> {
   const kernel = await findKernel(options.kernel);
   const accelerator = await chooseAccelerator((candidate) => comesUp(kernel, candidate));
   for (let attempt = 1; ; attempt++) {

@@ -2,11 +2,11 @@
 // npm run vm: runs a command in the test machine.
 import { constants } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
+import { clearProgress } from '../tools/progress.js';
 import { callersFolder } from './caller.js';
 import { VmError } from './errors.js';
 import { defaultKernel, kernelNames } from './kernels.js';
 import { runInVm } from './machine.js';
-import { clearProgress } from './progress.js';
 import { splitArguments } from './split-arguments.js';
 
 /** The status when the machine failed and not the command in it. */

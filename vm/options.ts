@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a run of the test machine is asked for, and what it gives.
+// What a run of the test machine is given and what it gives back.
 import type { Writable } from 'node:stream';
 
 export interface VmOptions {

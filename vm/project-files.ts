@@ -3,9 +3,9 @@
 // cache, and much faster to read there than over 9p.
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { projectRoot } from '../tools/paths.js';
 import type { CpioEntry } from './cpio.js';
 import { cpioFile } from './cpio.js';
-import { projectRoot } from './paths.js';
 
 /**
  * Directories that are copied whole, apart from {@link LEFT_OUT}; the rest is seen over 9p, such as the

@@ -4,10 +4,10 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import type { Duplex, Readable } from 'node:stream';
-import { undoOnExit } from './cleanup.js';
+import { undoOnExit } from '../tools/cleanup.js';
+import { findProgram } from '../tools/paths.js';
 import { deviceArguments } from './devices.js';
 import { VmError } from './errors.js';
-import { findProgram } from './paths.js';
 
 /** Files of a run, as open descriptors of this process. */
 export interface QemuFiles {

@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { cacheDirectory, projectRoot } from '../tools/paths.js';
 import { treesToShow } from './caller.js';
 import { cpio, cpioFile } from './cpio.js';
 import { VmError } from './errors.js';
@@ -20,7 +21,6 @@ import { buildInit } from './init.js';
 import { encodeJob } from './job.js';
 import type { Kernel } from './kernel.js';
 import type { VmOptions } from './options.js';
-import { cacheDirectory, projectRoot } from './paths.js';
 import { PROJECT_IN_INITRD, projectFiles } from './project-files.js';
 import type { QemuFiles } from './qemu.js';
 

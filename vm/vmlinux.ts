@@ -3,7 +3,7 @@
 // and a half seconds of each boot to unpack it; QEMU starts a plain ELF kernel as well (PVH).
 import { execFileSync } from 'node:child_process';
 import { gunzipSync } from 'node:zlib';
-import { requireProgram } from './run-program.js';
+import { requireProgram } from '../tools/run-program.js';
 
 /** Offsets of the x86 boot protocol's header. */
 const SETUP_SECTORS = 0x1f1;

@@ -2,7 +2,7 @@
 // Mapping and unmapping DMA memory by size: from 2 MiB on the library asks for huge pages. The twin makes the bare
 // system calls. Over the memory back end there is no ioctl, and what is left is what the library adds.
 import type { Container } from 'vfio';
-import { Samples } from '../distribution.js';
+import { Samples } from '../../tools/statistics.js';
 import { bench } from '../native.js';
 import type { Result } from '../report.js';
 import { resultOf } from '../results.js';

@@ -2,8 +2,8 @@
 // What `import 'vfio'` costs a process beside its own start, in fresh ones. In processor time of all their threads, user
 // and system: how long it takes says most about what else the machine does.
 import { execFileSync } from 'node:child_process';
-import { projectRoot } from '../../vm/paths.js';
-import { Samples } from '../distribution.js';
+import { projectRoot } from '../../tools/paths.js';
+import { Samples } from '../../tools/statistics.js';
 import type { Result } from '../report.js';
 import { resultOf } from '../results.js';
 

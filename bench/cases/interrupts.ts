@@ -2,7 +2,7 @@
 // How long a signal takes from write(eventfd) in another thread to the first statement of our code: on the main
 // thread, in a worker, and in a worker that waits; against a C++ thread in read().
 import { type Device, openDevice } from 'vfio';
-import { Samples } from '../distribution.js';
+import { Samples } from '../../tools/statistics.js';
 import { address, hardware, memoryMachine, workerAddresses } from '../memory-machine.js';
 import { bench } from '../native.js';
 import type { Processors } from '../processors.js';

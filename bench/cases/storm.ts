@@ -5,7 +5,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Interrupt, openDevice } from 'vfio';
-import { Samples } from '../distribution.js';
+import { Samples } from '../../tools/statistics.js';
 import { address, hardware, memoryMachine } from '../memory-machine.js';
 import { bench } from '../native.js';
 import type { Processors } from '../processors.js';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What one access costs, by method: the median and the deciles around it.
 import type { TopLevelSpec } from 'vega-lite';
-import type { Distribution } from '../distribution.js';
+import type { Distribution } from '../../tools/statistics.js';
 import type { Report } from '../report.js';
 
 type Kind = 'exact' | 'not exact' | 'C++';

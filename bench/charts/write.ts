@@ -2,7 +2,7 @@
 // The charts of a report as files.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { projectRoot } from '../../vm/paths.js';
+import { projectRoot } from '../../tools/paths.js';
 import type { Report } from '../report.js';
 import { accessChart } from './access.js';
 import { latencyChart } from './latency.js';

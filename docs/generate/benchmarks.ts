@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseReport, type Report, type Result } from '../../bench/report.js';
 import { conditionsLine, figure } from '../../bench/table.js';
-import { projectRoot } from '../../vm/paths.js';
+import { projectRoot } from '../../tools/paths.js';
 import type { Generator } from './generator.js';
 
 /** What `npm run bench` and `npm run bench:vm` wrote with `--json`. */

@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { projectRoot } from '../../vm/paths.js';
+import { projectRoot } from '../../tools/paths.js';
 import { blocksOf, isUpToDate, withBlocks } from './blocks.js';
 import type { Generator } from './generator.js';
 import { GENERATORS } from './generators.js';

@@ -2,7 +2,7 @@
 // Which tests prove which promise, from the ids that their names begin with.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { projectRoot } from '../../vm/paths.js';
+import { projectRoot } from '../../tools/paths.js';
 import type { Generator } from './generator.js';
 
 /** What goes wrong and what the library promises then, by id: F for faults, S for threats. */

@@ -3,8 +3,8 @@
 // commands of its own (CONTRIBUTING.md).
 import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
+import { clearProgress, progress } from '../../tools/progress.js';
 import { hasLabKernel } from '../../vm/lab-kernel.js';
-import { clearProgress, progress } from '../../vm/progress.js';
 import { print } from '../harness/output.js';
 import { NO_LAB_KERNEL } from '../harness/selection.js';
 import { sideBySide } from '../harness/side-by-side.js';

@@ -2,8 +2,8 @@
 // What the tests left behind: gcc's counters beside the objects of build/coverage, and jest's summary.
 import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { projectRoot } from '../../vm/paths.js';
-import { runProgram } from '../../vm/run-program.js';
+import { projectRoot } from '../../tools/paths.js';
+import { runProgram } from '../../tools/run-program.js';
 import type { Coverage, Files } from './counts.js';
 
 const build = 'build/coverage';

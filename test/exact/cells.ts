@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // A cell of the matrix: one case in one tier of one Node, with what was executed.
+
+import type { NodeIdentity } from '../../tools/nodes.js';
 import type { Case } from './cases.js';
-import type { NodeIdentity } from './nodes.js';
 import { type Access, accessOf, formatAccesses, parseAccesses, type Trapped } from './notation.js';
 import type { Report } from './run-child.js';
 import type { Tier } from './tiers.js';

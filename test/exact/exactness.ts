@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The trap test: cases × tiers × Nodes, a cell at a time.
+
+import type { NodeIdentity } from '../../tools/nodes.js';
 import type { Case, OurCase, PlainCase } from './cases.js';
 import { type Cell, cellOf, type Subject } from './cells.js';
-import type { NodeIdentity } from './nodes.js';
 import { OUR_CASES } from './our-cases.js';
 import { PLAIN_CASES } from './plain-cases.js';
 import { runChild } from './run-child.js';

@@ -8,7 +8,7 @@
 // expectation here: it has to be exact, wherever it is run.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { projectRoot } from '../../vm/paths.js';
+import { projectRoot } from '../../tools/paths.js';
 import type { MatrixCell } from './cells.js';
 
 export interface Expectations {

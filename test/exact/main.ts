@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // npm run test:exact: the trap test on any Nodes, a line for each cell (CONTRIBUTING.md).
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { clearProgress, progress } from '../../vm/progress.js';
+import { majors, type NodeIdentity, nodeOf, runningNode } from '../../tools/nodes.js';
+import { clearProgress, progress } from '../../tools/progress.js';
 import { namePattern } from '../harness/name-pattern.js';
 import { countsLine } from '../harness/summary.js';
 import type { Cell } from './cells.js';
@@ -9,7 +10,6 @@ import { casesIn, measure, select, unsupported } from './exactness.js';
 import { changes, readExpectations, record, writeExpectations } from './expectations.js';
 import { mustBeExact, trustsStores, unlistedEngines } from './judgement.js';
 import { writeMatrix } from './matrix.js';
-import { majors, type NodeIdentity, nodeOf, runningNode } from './nodes.js';
 import { OUR_CASES } from './our-cases.js';
 import { cellLine, changeLines, failureLines } from './report.js';
 

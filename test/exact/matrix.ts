@@ -2,7 +2,7 @@
 // build/results/exact-matrix.json: every cell of a complete run, for pictures and tables.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { projectRoot } from '../../vm/paths.js';
+import { projectRoot } from '../../tools/paths.js';
 import type { Cell, MatrixCell } from './cells.js';
 
 export function writeMatrix(cells: readonly Cell[]): void {

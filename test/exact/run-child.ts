@@ -5,11 +5,11 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
-import { undoOnExit } from '../../vm/cleanup.js';
-import { projectRoot } from '../../vm/paths.js';
+import { undoOnExit } from '../../tools/cleanup.js';
+import type { NodeIdentity } from '../../tools/nodes.js';
+import { projectRoot } from '../../tools/paths.js';
 import type { Case } from './cases.js';
 import type { Recorded } from './child.js';
-import type { NodeIdentity } from './nodes.js';
 import { COMMON_FLAGS, PLANS, type Tier } from './tiers.js';
 
 /** What became of a case. */

@@ -3,7 +3,7 @@
 import { Console } from 'node:console';
 import { Writable } from 'node:stream';
 import { bindRegisters, defineRegisters, openDevice } from '../../lib/index.js';
-import { type AccessTrap, accessTrap, useMachine } from '../support/testing.js';
+import { type AccessTrap, accessTrap, useMachine } from '../../tools/testing-addon.js';
 import type { Page } from './notation.js';
 import { wasmAccesses } from './wasm.js';
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The trap test as a part of npm test: on the running Node, a case for each cell that has to be exact.
 import { release } from 'node:os';
+import { type NodeIdentity, runningNode } from '../../tools/nodes.js';
 import type { Send } from '../harness/events.js';
 import type { Ending } from '../harness/recorder.js';
 import type { Suite } from '../harness/suite.js';
@@ -10,7 +11,6 @@ import { casesIn, measure, select, tiersOf, unsupported } from './exactness.js';
 import { changes, readExpectations } from './expectations.js';
 import { mustBeExact, trustsStores } from './judgement.js';
 import { writeMatrix } from './matrix.js';
-import { type NodeIdentity, runningNode } from './nodes.js';
 import { changeLines, failureLines } from './report.js';
 import type { Tier } from './tiers.js';
 

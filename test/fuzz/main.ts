@@ -3,7 +3,7 @@
 // is `runs R crashes C corpus K`.
 import { availableParallelism } from 'node:os';
 import { Command, Option } from 'commander';
-import { clearProgress, progress } from '../../vm/progress.js';
+import { clearProgress, progress } from '../../tools/progress.js';
 import { sideBySide } from '../harness/side-by-side.js';
 import {
   type ApiTarget,

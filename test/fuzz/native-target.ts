@@ -6,8 +6,8 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
-import { undoOnExit } from '../../vm/cleanup.js';
-import { projectRoot } from '../../vm/paths.js';
+import { undoOnExit } from '../../tools/cleanup.js';
+import { projectRoot } from '../../tools/paths.js';
 import type { Outcome } from './outcome.js';
 
 const build = join(projectRoot, 'build/fuzz');

@@ -14,10 +14,10 @@ import {
 import { dirname, join, relative } from 'node:path';
 import { transformFile } from '@swc/core';
 import { build } from 'esbuild';
-import { withLock } from '../../vm/lock.js';
+import { withLock } from '../../tools/lock.js';
 import { suiteFiles } from './guest-suite.js';
 
-const SOURCES = ['lib', 'examples', 'vm', 'test'];
+const SOURCES = ['lib', 'examples', 'tools', 'vm', 'test'];
 /** Started so often that each is one file: reading 60 takes the emulated processor a second. */
 const PROGRAMS = ['test/support/peer-main'];
 

@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { projectRoot } from '../../vm/paths.js';
+import { projectRoot } from '../../tools/paths.js';
 import type { Send } from './events.js';
 import { tellReports } from './reports.js';
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What people see of a run. Without a terminal: failures and the summary, nothing else.
 import { stripVTControlCharacters, styleText } from 'node:util';
-import { clearProgress, progress } from '../../vm/progress.js';
+import { clearProgress, progress } from '../../tools/progress.js';
 import type { TestEvent } from './events.js';
 import type { FinishedCase } from './recorder.js';
 

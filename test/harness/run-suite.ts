@@ -2,7 +2,7 @@
 // Runs a suite, reports its failures as they come, and writes its results.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { projectRoot } from '../../vm/paths.js';
+import { projectRoot } from '../../tools/paths.js';
 import type { TestEvent } from './events.js';
 import { isExpectedSkip, parseExpectedSkips } from './expected-skips.js';
 import { type ProgressLine, print, printFailure, printOther } from './output.js';

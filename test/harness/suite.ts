@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A suite: a set of tests that run in one process on one kernel.
 import { join } from 'node:path';
-import { projectRoot } from '../../vm/paths.js';
+import { projectRoot } from '../../tools/paths.js';
 import type { Send } from './events.js';
 import type { Ending } from './recorder.js';
 

@@ -2,7 +2,7 @@
 // Lists of tests, each with its reason: test/root-only.txt, test/per-kernel.txt.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { projectRoot } from '../../vm/paths.js';
+import { projectRoot } from '../../tools/paths.js';
 import { glob } from './glob.js';
 
 /** Reads `test/FILE`: a line is "test name pattern | reason", and in a pattern `*` stands for any text. */

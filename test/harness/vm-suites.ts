@@ -2,10 +2,10 @@
 // The suites that run in the test machine, each in one of its own.
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
+import { projectRoot } from '../../tools/paths.js';
 import { VmError } from '../../vm/errors.js';
 import type { VmKernel } from '../../vm/kernels.js';
 import { runInVm } from '../../vm/machine.js';
-import { projectRoot } from '../../vm/paths.js';
 import { describeEnd, type Environment, runJest, SUITE_LIMIT_SECONDS } from './child.js';
 import { compileForGuest } from './compile.js';
 import { parseEvent } from './events.js';

@@ -9,8 +9,8 @@ import {
   type InterruptSet,
   openDevice,
 } from '../../lib/index.js';
+import { useMachine } from '../../tools/testing-addon.js';
 import { publicOptions } from '../support/public-operations.js';
-import { useMachine } from '../support/testing.js';
 import { expectNothingOpen, turn, withCode } from './support.js';
 
 const address = '0000:16:00.0';

@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Container, type Region } from '../../lib/index.js';
-import { useMachine } from '../support/testing.js';
+import { useMachine } from '../../tools/testing-addon.js';
 import { expectNothingOpen } from './support.js';
 
 const sizes = [1, 2, 3, 4, 7, 8, 12, 15, 0xfff, 0x1000, 0x1001, 0x3008];

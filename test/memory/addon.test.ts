@@ -12,7 +12,7 @@ import {
   type NativeInterrupts,
   type NativeOpenRequest,
 } from '../../lib/native.js';
-import { releaseHandle, useMachine } from '../support/testing.js';
+import { releaseHandle, useMachine } from '../../tools/testing-addon.js';
 import { expectNothingOpen, withCode } from './support.js';
 
 const address = '0000:0f:00.0';

@@ -2,9 +2,9 @@
 // The two parsers of PCI addresses, in TypeScript and in C++, on the same strings. `npm run fuzz` gives them a
 // million.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { useMachine } from '../../tools/testing-addon.js';
 import { disagreement, fullForm, NativeParser, nearlyAddress } from '../fuzz/api/parsers.js';
 import { drawFor } from '../fuzz/api/random.js';
-import { useMachine } from '../support/testing.js';
 
 const STRINGS = 20_000;
 

@@ -20,8 +20,8 @@ import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '
 import { loadNative } from '../../lib/internal/load-native.js';
 import { orNothing } from '../../lib/sysfs/files.js';
 import { takeLock } from '../../lib/sysfs/locks.js';
+import { syscalls } from '../../tools/testing-addon.js';
 import { Holder } from '../support/holder.js';
-import { syscalls } from '../support/testing.js';
 import { FakeTree } from '../unit/lib-fake-tree.js';
 import { withCode } from './support.js';
 

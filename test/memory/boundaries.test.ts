@@ -14,7 +14,7 @@ import {
   openDevice,
   type Region,
 } from '../../lib/index.js';
-import { useMachine } from '../support/testing.js';
+import { useMachine } from '../../tools/testing-addon.js';
 import { expectNothingOpen, withCode } from './support.js';
 
 const address = '0000:14:00.0';

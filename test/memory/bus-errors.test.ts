@@ -3,9 +3,9 @@
 // process lives on, and the BAR heals by itself. While another thread reads: test/process/workers.test.ts.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Device, openDevice } from '../../lib/index.js';
+import { type MemoryDevice, useMachine } from '../../tools/testing-addon.js';
 import { everyAccess } from '../support/accesses.js';
 import { command } from '../support/command-register.js';
-import { type MemoryDevice, useMachine } from '../support/testing.js';
 import { toggleUnderReaders } from '../support/toggles.js';
 import { mappableOrNot, withCode } from './support.js';
 

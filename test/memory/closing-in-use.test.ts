@@ -14,8 +14,8 @@ import {
   type InterruptSet,
   type Region,
 } from '../../lib/index.js';
+import { useMachine } from '../../tools/testing-addon.js';
 import { ordersOf } from '../support/orders.js';
-import { useMachine } from '../support/testing.js';
 import { expectFootprint, expectNothingOpen, startingFootprint, withCode } from './support.js';
 
 const address = '0000:15:00.0';

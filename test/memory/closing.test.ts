@@ -8,9 +8,9 @@ import {
   type Group,
   type InterruptSet,
 } from '../../lib/index.js';
+import { useMachine } from '../../tools/testing-addon.js';
 import { command } from '../support/command-register.js';
 import { ordersOf } from '../support/orders.js';
-import { useMachine } from '../support/testing.js';
 import { expectFootprint, expectNothingOpen, startingFootprint } from './support.js';
 
 const address = '0000:0c:00.0';

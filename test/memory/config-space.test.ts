@@ -2,8 +2,8 @@
 // Config space as a region: named registers, widths, capabilities, and what a write cannot change.
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type ConfigSpace, type Device, openDevice } from '../../lib/index.js';
+import { type MemoryDevice, useMachine } from '../../tools/testing-addon.js';
 import { command } from '../support/command-register.js';
-import { type MemoryDevice, useMachine } from '../support/testing.js';
 import { notNumbers, withCode } from './support.js';
 
 const address = '0000:05:00.0';

@@ -2,7 +2,7 @@
 // A container: what is opened in it, beside others, and that it closes whole. Its memory: dma.test.ts.
 import { afterEach, expect, test } from '@jest/globals';
 import { Container, type Device } from '../../lib/index.js';
-import { useMachine } from '../support/testing.js';
+import { useMachine } from '../../tools/testing-addon.js';
 import { expectNothingOpen, turn, withCode } from './support.js';
 
 const addresses = ['0000:01:00.0', '0000:01:00.1', '0000:01:01.0', '0000:01:02.0'] as const;

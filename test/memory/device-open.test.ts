@@ -2,8 +2,8 @@
 // Opening a device: the state it is found in afterwards, what an open refuses, and opens that nobody waits for.
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { Container, openDevice } from '../../lib/index.js';
+import { useMachine } from '../../tools/testing-addon.js';
 import { command } from '../support/command-register.js';
-import { useMachine } from '../support/testing.js';
 import { until } from '../support/until.js';
 import { expectNothingOpen, notNumbers, turn, withCode } from './support.js';
 

@@ -2,7 +2,7 @@
 // What the kernel is asked for when memory is mapped and interrupts are armed: nothing that the library knows already.
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Container, type Device, type DmaBuffer } from '../../lib/index.js';
-import { syscalls, useFakeKernel } from '../support/testing.js';
+import { syscalls, useFakeKernel } from '../../tools/testing-addon.js';
 
 const kernel = useFakeKernel();
 let container: Container;

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { deflate } from 'node:zlib';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Device, type DmaBuffer, openDevice } from '../../lib/index.js';
-import { useMachine } from '../support/testing.js';
+import { useMachine } from '../../tools/testing-addon.js';
 import { expectNothingOpen, turn, withCode } from './support.js';
 
 const address = '0000:0b:00.0';

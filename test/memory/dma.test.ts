@@ -5,7 +5,7 @@ import { constants } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Container, type Device, type DmaBuffer, openDevice } from '../../lib/index.js';
-import { syscalls, useMachine } from '../support/testing.js';
+import { syscalls, useMachine } from '../../tools/testing-addon.js';
 import { badIntegers, expectNothingOpen, notNumbers, withCode } from './support.js';
 
 const address = '0000:0a:00.0';

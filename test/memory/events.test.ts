@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { type Device, openDevice } from '../../lib/index.js';
-import { type MemoryDevice, useMachine } from '../support/testing.js';
+import { type MemoryDevice, useMachine } from '../../tools/testing-addon.js';
 import { until } from '../support/until.js';
 import { expectNothingOpen, turn, withCode } from './support.js';
 

@@ -10,7 +10,7 @@ import {
   type GrantOptions,
   type InterruptSet,
 } from '../../lib/index.js';
-import { useMachine } from '../support/testing.js';
+import { useMachine } from '../../tools/testing-addon.js';
 import { until } from '../support/until.js';
 import { expectNothingOpen, notNumbers, withCode } from './support.js';
 

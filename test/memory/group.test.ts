@@ -2,7 +2,7 @@
 // IOMMU groups: held for themselves or through devices, shared by devices, and by one container only.
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { Container, openDevice } from '../../lib/index.js';
-import { useMachine } from '../support/testing.js';
+import { useMachine } from '../../tools/testing-addon.js';
 import { badIntegers, expectNothingOpen, notNumbers, withCode } from './support.js';
 
 const addresses = ['0000:02:00.0', '0000:02:00.1', '0000:02:01.0'] as const;

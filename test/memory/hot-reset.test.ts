@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { constants } from 'node:os';
 import { afterAll, afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { Container, type Device, openDevice } from '../../lib/index.js';
+import { useMachine } from '../../tools/testing-addon.js';
 import { command } from '../support/command-register.js';
-import { useMachine } from '../support/testing.js';
 import { until } from '../support/until.js';
 import { expectNothingOpen, withCode } from './support.js';
 

@@ -5,7 +5,7 @@ import { getEventListeners } from 'node:events';
 import { constants } from 'node:os';
 import { afterAll, afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { type Device, type InterruptSet, openDevice } from '../../lib/index.js';
-import { syscalls, useMachine } from '../support/testing.js';
+import { syscalls, useMachine } from '../../tools/testing-addon.js';
 import { until } from '../support/until.js';
 import { badIntegers, expectNothingOpen, notNumbers, turn, withCode } from './support.js';
 

@@ -2,8 +2,8 @@
 // INTx: a level, which the kernel masks at each interrupt until those who listen have served the device.
 import { afterAll, afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { type Device, type Interrupt, openDevice } from '../../lib/index.js';
+import { useMachine } from '../../tools/testing-addon.js';
 import { command } from '../support/command-register.js';
-import { useMachine } from '../support/testing.js';
 import { until } from '../support/until.js';
 import { expectNothingOpen, turn, withCode } from './support.js';
 

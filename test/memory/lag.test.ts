@@ -2,8 +2,8 @@
 // The event loop turns while the kernel takes its time, and accesses meanwhile fail at once.
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { type Device, openDevice } from '../../lib/index.js';
+import { useMachine } from '../../tools/testing-addon.js';
 import { LAG_LIMIT_MS, lagDuring } from '../support/lag.js';
-import { useMachine } from '../support/testing.js';
 
 const address = '0000:0d:00.0';
 const mate = '0000:0d:00.1';

@@ -14,8 +14,8 @@ import {
   openDevice,
   type Region,
 } from '../../lib/index.js';
+import { useMachine } from '../../tools/testing-addon.js';
 import { publicOptions } from '../support/public-operations.js';
-import { useMachine } from '../support/testing.js';
 import { expectNothingOpen, withCode } from './support.js';
 
 const address = '0000:15:00.0';

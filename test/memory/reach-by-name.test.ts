@@ -4,8 +4,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Container, type Device, type DmaBuffer, type Grant, type Group } from '../../lib/index.js';
 import type { InterruptSet } from '../../lib/interrupts.js';
+import { useMachine } from '../../tools/testing-addon.js';
 import { publicOperations } from '../support/public-operations.js';
-import { useMachine } from '../support/testing.js';
 import { withCode } from './support.js';
 
 const address = '0000:2a:00.0';

@@ -3,7 +3,7 @@
 // memory of the program: no buffer of its own may lie out of its reach. Also alignment and boundaries.
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Container, type Device, type DmaBuffer, openDevice } from '../../lib/index.js';
-import { useMachine } from '../support/testing.js';
+import { useMachine } from '../../tools/testing-addon.js';
 import { expectNothingOpen, withCode } from './support.js';
 
 const wide = '0000:3c:00.0';

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type Device, openDevice, type Region } from '../../lib/index.js';
-import { type MemoryDevice, useMachine } from '../support/testing.js';
+import { type MemoryDevice, useMachine } from '../../tools/testing-addon.js';
 import { notNumbers, withCode } from './support.js';
 
 const address = '0000:04:00.0';

@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { constants } from 'node:os';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Device, openDevice } from '../../lib/index.js';
+import { useMachine } from '../../tools/testing-addon.js';
 import { command } from '../support/command-register.js';
-import { useMachine } from '../support/testing.js';
 import { expectNothingOpen, turn, withCode } from './support.js';
 
 const address = '0000:07:00.0';

@@ -2,8 +2,8 @@
 // Several register accesses in one call: flush, poll, batches, arrays, 64 bits in halves.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Device, openDevice, type Region } from '../../lib/index.js';
+import { type MemoryDevice, useMachine } from '../../tools/testing-addon.js';
 import { command } from '../support/command-register.js';
-import { type MemoryDevice, useMachine } from '../support/testing.js';
 import { badIntegers, notNumbers, withCode } from './support.js';
 
 const address = '0000:05:00.0';

@@ -5,7 +5,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { afterAll, afterEach, beforeEach, expect, test } from '@jest/globals';
 import { type Device, type Interrupt, type InterruptSet, openDevice } from '../../lib/index.js';
-import { useMachine } from '../support/testing.js';
+import { useMachine } from '../../tools/testing-addon.js';
 import { until } from '../support/until.js';
 import { expectNothingOpen, turn, withCode } from './support.js';
 

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { expect } from '@jest/globals';
-import type { Machine } from '../support/testing.js';
+import type { Machine } from '../../tools/testing-addon.js';
 import { until } from '../support/until.js';
 
 /** Matches an error by its code alone: values from the addon are of another realm under jest. */

@@ -5,8 +5,8 @@
 import { constants } from 'node:os';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { Container, type Device, type Interrupt } from '../../lib/index.js';
+import { syscalls, useFakeKernel } from '../../tools/testing-addon.js';
 import { collectGarbage } from '../support/garbage.js';
-import { syscalls, useFakeKernel } from '../support/testing.js';
 import { until } from '../support/until.js';
 import { askInWorker } from './operations/adopted.js';
 import { quietOperations, scenarios } from './operations/all.js';

@@ -12,7 +12,7 @@ import {
   type Region,
 } from '../../lib/index.js';
 import { loadNative } from '../../lib/internal/load-native.js';
-import { releaseHandle, useMachine } from '../support/testing.js';
+import { releaseHandle, useMachine } from '../../tools/testing-addon.js';
 import { expectNothingOpen, withCode } from './support.js';
 
 const address = '0000:0d:00.0';

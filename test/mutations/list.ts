@@ -2,7 +2,7 @@
 // test/mutations.json: small faults, and for each the test that has to turn red.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { projectRoot } from '../../vm/paths.js';
+import { projectRoot } from '../../tools/paths.js';
 
 /** The test that has to notice; regular expressions for jest, a part of the name for doctest. */
 export type Test = { readonly native: string } | { readonly jest: string; readonly name: string };

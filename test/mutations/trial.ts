@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
-import { undoOnExit } from '../../vm/cleanup.js';
+import { undoOnExit } from '../../tools/cleanup.js';
 import { killGroup } from '../harness/child.js';
 import type { Test } from './list.js';
 import { tree } from './tree.js';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// `testing.useFakeKernel` of the developer build (see test/support/testing.ts): the type1 back end,
+// `testing.useFakeKernel` of the developer build (see tools/testing-addon.ts): the type1 back end,
 // with a kernel of ours below the table of system calls.
 #pragma once
 

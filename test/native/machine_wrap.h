@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// `testing` of the developer build (see test/support/testing.ts): the memory back end and the
+// `testing` of the developer build (see tools/testing-addon.ts): the memory back end and the
 // system call hook, for tests written in TypeScript.
 #pragma once
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// `testing.trap` of the developer build (see test/support/testing.ts): what the processor really
+// `testing.trap` of the developer build (see tools/testing-addon.ts): what the processor really
 // does to a BAR and to DMA memory.
 #pragma once
 

@@ -3,9 +3,9 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect } from '@jest/globals';
+import { runningNode } from '../../tools/nodes.js';
 import { cellOf } from '../exact/cells.js';
 import { unsupported } from '../exact/exactness.js';
-import { runningNode } from '../exact/nodes.js';
 import { OUR_CASES } from '../exact/our-cases.js';
 import { runChild } from '../exact/run-child.js';
 import { testIf } from '../support/skips.js';

@@ -10,17 +10,17 @@ export { parentPort, workerData } from 'node:worker_threads';
 export { adopt, Container, openDevice } from 'vfio';
 export { sleep };
 
-/** @typedef {import('../support/testing.js').DeviceSpec} DeviceSpec */
-/** @typedef {import('../support/testing.js').Machine} Machine */
+/** @typedef {import('../../tools/testing-addon.js').DeviceSpec} DeviceSpec */
+/** @typedef {import('../../tools/testing-addon.js').Machine} Machine */
 
 const require = createRequire(import.meta.url);
 const { testing } = require(process.env.VFIO_BINARY ?? 'VFIO_BINARY is not set');
 
 /** @type {(...devices: DeviceSpec[]) => Machine} */
 export const useMachine = (...devices) => testing.useMachine(devices);
-/** @type {import('../support/testing.js').Syscalls} */
+/** @type {import('../../tools/testing-addon.js').Syscalls} */
 export const syscalls = testing.syscalls;
-/** @type {import('../support/testing.js').AccessTrap | undefined} */
+/** @type {import('../../tools/testing-addon.js').AccessTrap | undefined} */
 export const trap = testing.trap;
 /** @type {(id: number) => Machine} */
 export const joinMachine = testing.joinMachine;

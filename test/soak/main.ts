@@ -2,10 +2,10 @@
 // npm run soak: what takes too long for the tests, over and over in the test machine, for as long as one likes.
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
+import { projectRoot } from '../../tools/paths.js';
 import { VmError } from '../../vm/errors.js';
 import { defaultKernel } from '../../vm/kernels.js';
 import { runInVm } from '../../vm/machine.js';
-import { projectRoot } from '../../vm/paths.js';
 import { compileForGuest } from '../harness/compile.js';
 import { namePattern } from '../harness/name-pattern.js';
 import { print, printOther } from '../harness/output.js';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What the soak counted, as people read it.
-import Table from 'cli-table3';
+import { textTable } from '../../tools/table.js';
 import type { Figures, SoakLine } from './soak.js';
 
 const COLUMNS: readonly [keyof Figures, string][] = [
@@ -28,17 +28,15 @@ export function progressText({ name, figures, seconds, ended, failure }: SoakLin
 }
 
 export function soakTable(lines: readonly SoakLine[]): string {
-  const table = new Table({
-    head: ['case', ...COLUMNS.map(([, title]) => title), 'seconds', ''],
-    colAligns: ['left', ...COLUMNS.map(() => 'right' as const), 'right', 'left'],
-    style: { head: [], border: [] },
-  });
-  for (const { name, figures, seconds, ended, failure } of lines) {
-    const result = failure !== undefined ? 'FAILED' : ended ? 'passed' : 'unfinished';
-    const counts = COLUMNS.map(([key]) => figure(figures, key));
-    table.push([name, ...counts, seconds.toFixed(0), result]);
-  }
-  return table.toString();
+  const numbers = [...COLUMNS.map(([, title]) => title), 'seconds'];
+  const right = numbers.map((_, index) => index + 1);
+  return textTable(['case', ...numbers, ''], lines.map(row), right);
+}
+
+function row({ name, figures, seconds, ended, failure }: SoakLine): string[] {
+  const result = failure !== undefined ? 'FAILED' : ended ? 'passed' : 'unfinished';
+  const counts = COLUMNS.map(([key]) => figure(figures, key));
+  return [name, ...counts, seconds.toFixed(0), result];
 }
 
 function figure(figures: Figures, key: keyof Figures): string {

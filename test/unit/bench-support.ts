@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Reports that no machine ever made.
-import type { Distribution } from '../../bench/distribution.js';
 import type { Report, Result } from '../../bench/report.js';
+import { type Distribution, Samples } from '../../tools/statistics.js';
 
 /** A distribution around `p50`, with deciles `spread` (a part of it) away. */
 function around(p50: number, spread: number): Distribution {
@@ -41,4 +41,10 @@ export function report(...results: Result[]): Report {
     quick: false,
     results,
   };
+}
+
+export function samplesOf(...values: number[]): Samples {
+  const samples = new Samples();
+  for (const value of values) samples.record(value);
+  return samples;
 }

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { projectRoot } from '../../vm/paths.js';
+import { projectRoot } from '../../tools/paths.js';
 import { guestFolders, inOrder, suiteFiles } from '../harness/guest-suite.js';
 
 test('the file of a machine loads the test files of its folder, the machine first', () => {

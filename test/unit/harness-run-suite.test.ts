@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import { projectRoot } from '../../vm/paths.js';
+import { projectRoot } from '../../tools/paths.js';
 import type { Ending } from '../harness/recorder.js';
 import { runSuite } from '../harness/run-suite.js';
 import type { Listener, Suite } from '../harness/suite.js';

@@ -2,7 +2,7 @@
 // What the harness makes of tests that fail, hang, are skipped or die: real jest runs of test/fixtures/.
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { projectRoot } from '../../vm/paths.js';
+import { projectRoot } from '../../tools/paths.js';
 import { runJest } from '../harness/child.js';
 import { type CaseRecord, Recorder } from '../harness/recorder.js';
 

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { projectRoot } from '../../vm/paths.js';
+import { projectRoot } from '../../tools/paths.js';
 import { mutate, readMutations } from '../mutations/list.js';
 
 test.each(readMutations().map((mutation) => [mutation.what, mutation] as const))(

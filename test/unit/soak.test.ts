@@ -22,7 +22,7 @@ test('the table has a row for each case, with nothing where nothing was counted'
   const rows = soakTable([line, { ...line, ended: true }, { ...line, failure: 'why' }]).split('\n');
   const results = rows.filter((row) => row.includes('a case'));
   expect(results).toHaveLength(3);
-  expect(results[0]).toMatch(/│ a case │ +2 │( +│)+ +4 ms │ +12 │ unfinished │$/);
+  expect(results[0]).toMatch(/^a case +2 +4 ms +12 {2}unfinished$/);
   expect(results[1]).toContain('passed');
   expect(results[2]).toContain('FAILED');
 });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The machine of memory that the calls are made on, and the hardware's part in it.
-import { type MemoryDevice, syscalls, useMachine } from '../../support/testing.js';
+import { type MemoryDevice, syscalls, useMachine } from '../../../tools/testing-addon.js';
 import { type Draw, pick } from './random.js';
 
 /** In a domain that no computer has: a call that gets to the real sysfs finds nothing there. */

@@ -8,13 +8,13 @@ import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { DEMO_BYTES } from '../examples/nvme/demo-data.js';
-import { type DemoProgress, type DemoStep, differ, summary } from '../examples/nvme/demo-report.js';
-import { undoOnExit } from './cleanup.js';
-import { VmError } from './errors.js';
-import { defaultKernel } from './kernels.js';
-import { runInVm } from './machine.js';
-import { clearProgress, progress } from './progress.js';
+import { undoOnExit } from '../../tools/cleanup.js';
+import { clearProgress, progress } from '../../tools/progress.js';
+import { VmError } from '../../vm/errors.js';
+import { defaultKernel } from '../../vm/kernels.js';
+import { runInVm } from '../../vm/machine.js';
+import { DEMO_BYTES } from './demo-data.js';
+import { type DemoProgress, type DemoStep, differ, summary } from './demo-report.js';
 
 interface Options {
   disk?: string;
@@ -100,7 +100,7 @@ function temporaryDisk(): string {
 }
 
 function nodeCommand(step: DemoStep['step'], options: Options): string {
-  const script = fileURLToPath(new URL(`../examples/nvme/demo-${step}.js`, import.meta.url));
+  const script = fileURLToPath(new URL(`demo-${step}.js`, import.meta.url));
   return `node '${script.replaceAll("'", "'\\''")}' --seed ${options.seed}`;
 }
 

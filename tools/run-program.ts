@@ -2,7 +2,6 @@
 // Runs a program of the host to its end, quietly; its output appears only in the error.
 import { spawn } from 'node:child_process';
 import { undoOnExit } from './cleanup.js';
-import { VmError } from './errors.js';
 import { findProgram } from './paths.js';
 
 export interface RunOptions {
@@ -12,14 +11,19 @@ export interface RunOptions {
   readonly onLine?: (line: string) => void;
 }
 
-/** Where a program is. */
+/** A program of the host that is not installed. */
+export class MissingProgramError extends Error {
+  constructor(name: string) {
+    super(`${name} is not installed; "npm run setup" installs or names what is missing`);
+    this.name = 'MissingProgramError';
+  }
+}
+
+/** Where a program is; throws {@link MissingProgramError}. */
 export function requireProgram(name: string): string {
   const path = findProgram(name);
-  if (path !== undefined) return path;
-  throw new VmError(
-    'ERR_VM_MISSING',
-    `${name} is not installed; "npm run setup" installs or names what is missing`,
-  );
+  if (path === undefined) throw new MissingProgramError(name);
+  return path;
 }
 
 /** Resolves with what it wrote to stdout. */

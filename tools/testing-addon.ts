@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What the developer build adds to the addon: a machine of memory in place of devices, and a table of system
 // calls that can fail. Suites that use it run with VFIO_BINARY naming that build.
-import { loadNative } from '../../lib/internal/load-native.js';
-import type { Handle } from '../../lib/native.js';
+import { loadNative } from '../lib/internal/load-native.js';
+import type { Handle } from '../lib/native.js';
 
 export interface DeviceSpec {
   address: string;

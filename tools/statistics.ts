@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Many measurements of one thing, as percentiles.
+// Medians and percentiles of measurements.
 import { createHistogram } from 'node:perf_hooks';
 
 /** Percentiles, in the unit of what was recorded. */
@@ -47,4 +47,15 @@ export class Samples {
   curve(): number[] {
     return Array.from({ length: 99 }, (_, index) => this.percentile(index + 1));
   }
+}
+
+/** The middle value, or the mean of the middle two; NaN when there is none. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((one, other) => one - other);
+  const middle = sorted.length / 2;
+  const [low = Number.NaN, high = low] = sorted.slice(
+    Math.ceil(middle) - 1,
+    Math.floor(middle) + 1,
+  );
+  return (low + high) / 2;
 }

@@ -6,9 +6,9 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import { cached } from '../../vm/cache.js';
+import { cached } from '../../tools/cache.js';
+import { sayEachMinute } from '../../tools/progress.js';
 import { compileKernel } from '../../vm/compile-kernel.js';
-import { sayEachMinute } from '../../vm/progress.js';
 import { until } from '../support/until.js';
 
 const { PATH, XDG_CACHE_HOME } = process.env;

@@ -4,9 +4,9 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { InvalidArgumentError } from 'commander';
-import { cached } from '../../vm/cache.js';
-import { clearProgress, progress } from '../../vm/progress.js';
-import { runProgram } from '../../vm/run-program.js';
+import { cached } from './cache.js';
+import { clearProgress, progress } from './progress.js';
+import { runProgram } from './run-program.js';
 
 /** The majors of an option, `20,22`. */
 export function majors(list: string): string[] {
