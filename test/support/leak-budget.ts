@@ -3,8 +3,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { median } from 'simple-statistics';
 import { type InterruptType, openDevice } from '../../lib/index.js';
+import { median } from '../../tools/statistics.js';
 import { collectGarbage } from './garbage.js';
 
 /** What is opened, and which of its interrupts are armed each time. */
@@ -85,7 +85,7 @@ function slope(samples: readonly Sample[]): number {
   const slopes = samples.flatMap(([x, y], index) =>
     samples.slice(index + 1).map(([later, more]) => (more - y) / (later - x)),
   );
-  return slopes.length === 0 ? Number.NaN : median(slopes);
+  return median(slopes);
 }
 
 /**
