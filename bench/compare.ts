@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Two reports beside each other. A result changed when its median moved by more than the noise of both runs; it
-// clearly got worse when it did so in time and against its twin, so that a slower machine is no regression.
+// Compares two reports. A result changed when its median moved by more than the noise of both runs; it clearly got
+// worse when it did so in time and against its twin, so that a slower machine is no regression.
 import type { Distribution } from '../tools/statistics.js';
 import { textTable } from '../tools/table.js';
 import type { Report, Result } from './report.js';

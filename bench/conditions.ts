@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Under what conditions a run was made.
+// The conditions of a run: machine, kernel, Node and commit.
 import { spawnSync } from 'node:child_process';
 import { cpus, loadavg, release } from 'node:os';
 import { projectRoot } from '../tools/paths.js';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The measurements of the test machine, run in it by bench/vm.ts: real BARs and real ioctls. Writes what it measured
-// as lines of JSON to the file named by VFIO_VM_RESULTS.
+// The measurements inside the test machine, started by bench/vm.ts: real BARs and real ioctls. Writes what it
+// measured as lines of JSON to the file named by VFIO_VM_RESULTS.
 import { appendFileSync } from 'node:fs';
 import { bindDevice, openDevice } from 'vfio';
 import { edu, nvme, pair } from '../vm/devices.js';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The measurements of the host: everything over the memory back end.
+// The measurements on the host, over the memory back end.
 import { openDevice } from 'vfio';
 import { clearProgress, progress } from '../tools/progress.js';
 import { dmaMaps } from './cases/dma.js';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Loops around one expression, each of code of its own: loops that share code also share what the optimiser
+// Builds a loop around one expression, each with code of its own. Loops that share code also share what the optimiser
 // knows about it, and slow each other down.
 import { bench } from './native.js';
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// npm run bench: measures the library beside C++ in the same run. docs/benchmarks.md says what and how.
+// `npm run bench`: measures the library beside C++ in the same run. See docs/benchmarks.md for what is compared with
+// what.
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
 import { majors } from '../tools/nodes.js';

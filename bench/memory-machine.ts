@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The devices of the host's measurements: BARs that are memfds, interrupts that are eventfds. The core is the
-// product's, object file for object file.
+// The devices of the measurements on the host: BARs are memfds, interrupts are eventfds. The core is the product's,
+// object file for object file.
 import { join } from 'node:path';
 import { projectRoot } from '../tools/paths.js';
 import { type Machine, type MemoryDevice, useMachine } from '../tools/testing-addon.js';

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The addon of the benchmarks, bench/twins: its exact shape. Addresses are numbers, times nanoseconds.
+// Loads the addon of the benchmarks (bench/twins) and declares its functions. Addresses are numbers, times
+// nanoseconds.
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { projectRoot } from '../tools/paths.js';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Register access on the Node that runs this: `node dist/bench/node-line.js PREFIX [--quick]`. Prints its results as
-// JSON, for bench/node-lines.ts.
+// Measures register access on the Node that runs it, as a process of bench/node-lines.ts. Run as `node
+// dist/bench/node-line.js PREFIX [--quick]`; it prints its results as JSON.
 import { full, measureAccess, quick } from './host.js';
 import { findProcessors, pinThread } from './processors.js';
 

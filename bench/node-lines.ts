@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Register access on other lines of Node: each measures itself, in a process of its own.
+// Measures register access on other lines of Node, each in a process of its own.
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';

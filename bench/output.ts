@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What becomes of a report: the table, the file, the pictures, the status.
+// Puts out a report: the table, the JSON file, the charts and the exit status.
 import { writeFileSync } from 'node:fs';
 import { type Report, reportJson } from './report.js';
 import { reportText } from './table.js';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Which processors the threads of a measurement run on.
+// Chooses the processors that the threads of a measurement run on.
 import { readFileSync } from 'node:fs';
 import { bench } from './native.js';
 

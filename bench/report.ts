@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a run of the benchmarks says, as JSON: schema vfio.bench/1.
+// The report of a run and its JSON form, schema vfio.bench/1.
 import type { Distribution } from '../tools/statistics.js';
 
 export type Unit = 'ns' | 'µs' | 'ms';

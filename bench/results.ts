@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// From measurements to results: which contender is compared with which.
+// Makes results of measurements: which contender is compared with which.
 import type { Samples } from '../tools/statistics.js';
 import type { Result, Unit } from './report.js';
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Measures things in turns: many short rounds, each contender once a round, so that whatever else the machine
-// does meets all of them alike.
+// Measures contenders in turns, in many short rounds, so that other load on the machine meets all of them alike.
 import { Samples } from '../tools/statistics.js';
 
 /** One of those that take turns. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A worker that takes series of signals on a device of its own: this side of it, and its program.
+// A worker that takes series of signals on a device of its own: both its sides.
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';

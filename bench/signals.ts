@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A vector that takes a series of signals, in whichever thread.
+// Takes a series of signals on one interrupt vector, in any thread.
 import type { Device, Interrupt } from 'vfio';
 import { bench } from './native.js';
 

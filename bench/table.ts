@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Results as people read them.
+// Prints a report as text.
 import { textTable } from '../tools/table.js';
 import type { Machine, Report, Result } from './report.js';
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The numbers to reach, and whether they were.
+// The targets, and whether a report reaches them.
 import type { Result } from './report.js';
 
 interface Target {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// npm run bench:vm: measures on real devices' registers and with the kernel's ioctls, in the test machine. Its
-// emulation makes an access cost microseconds: the ratios say something, the times do not.
+// `npm run bench:vm`: measures real devices' registers and the kernel's ioctls, in the test machine. Its emulation
+// makes an access cost microseconds: the ratios say something, the times do not.
 import { Command } from 'commander';
 import { clearProgress, progress } from '../tools/progress.js';
 import { defaultKernel } from '../vm/kernels.js';

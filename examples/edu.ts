@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Shows: registers, DMA and an interrupt with QEMU's teaching device `edu` (docs/specs/edu in QEMU).
-// Needs: an edu device behind an IOMMU, and the right to bind it (root).
+// Registers, DMA and an interrupt with QEMU's teaching device `edu` (docs/specs/edu in QEMU).
+// Needs: an edu device behind an IOMMU, and the rights to bind it (root).
 // Run:   node dist/examples/edu.js [ADDRESS]     or, in the test machine: npm run example:edu
 // Prints the registers it reads, the factorial of 10, whether DMA returned the same data, and whether MSI arrived.
 import { randomFillSync } from 'node:crypto';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// clang-tidy over src-native/, with the checks of .clang-tidy. A file is read again only when it, a header
-// it includes or the way it is checked has changed.
+// Runs clang-tidy over src-native/, with the checks of .clang-tidy. A file is read again only when it, a header it
+// includes or the way it is checked has changed.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';

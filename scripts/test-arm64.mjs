@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The arm64 build of the native tests (build/arm64): runs them in QEMU's user emulation, then looks at each
-// guarded access of device memory in the machine code, since no test on an x86-64 host can miss a barrier.
+// `npm run test:arm64`: runs the native tests in emulation and looks for the barriers in their machine code. QEMU's
+// user emulation runs them. Each guarded access of device memory is looked at, since no test on an x86-64 host can
+// miss a barrier.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { root } from './setup/files.mjs';

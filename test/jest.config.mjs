@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The tests that need no VFIO: they run on the host, in seconds.
+// jest's settings for the tests that need no VFIO. They run on the host, in seconds.
 //   npm run test:unit                                          builds first, reports like every suite
 //   npx jest -c test/jest.config.mjs [test/unit/some.test.ts]  jest alone, from the sources
 import { readFileSync } from 'node:fs';

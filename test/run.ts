@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// npm test, npm run test:unit, npm run test:vm: runs suites and reports them (CONTRIBUTING.md).
+// `npm test`, `npm run test:unit`, `npm run test:vm`: runs suites and reports them (CONTRIBUTING.md).
 import { availableParallelism } from 'node:os';
 import { Command, Option } from 'commander';
 import { majors } from '../tools/nodes.js';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The cache folder: each file is named by what it was made from and appears whole, by rename, so
-// that any number of runs can share it.
+// The cache folder, which any number of runs share. Each file is named by what it was made from and appears whole, by
+// rename.
 import { createHash } from 'node:crypto';
 import {
   existsSync,

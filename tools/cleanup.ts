@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Nothing stays behind: what runs or lies around is undone however this process ends. (Only SIGKILL
-// cannot be caught; QEMU is bound to this process by other means, see vm/qemu.ts.)
+// Undoes what a process has started or created, however the process ends. (Only SIGKILL cannot be caught; QEMU is
+// bound to this process by other means, see vm/qemu.ts.)
 
 import { readFileSync } from 'node:fs';
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Runs take turns by flock, as setup does: the kernel gives such a lock back with the process that has it, so that
-// none is ever left behind.
+// Lets runs take turns by flock, as setup does. The kernel releases such a lock when its process ends, so none is
+// ever left behind.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, constants, mkdirSync, openSync } from 'node:fs';

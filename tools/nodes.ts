@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The Nodes that cases run on: the one that runs this, and others from the registry, kept in the cache folder.
+// The running Node, and other versions of it from the registry, kept in the cache folder.
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Where things are on the host.
+// The checkout, the cache folder, and the programs of the host: where each is.
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Says what takes time: at once on a terminal; elsewhere only what takes minutes.
+// Progress messages: at once on a terminal, elsewhere only for what takes minutes.
 
 const MINUTE_MS = 60_000;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Runs a program of the host to its end, quietly; its output appears only in the error.
+// Runs a program of the host to its end, quietly. Its output appears only in the error.
 import { spawn } from 'node:child_process';
 import { undoOnExit } from './cleanup.js';
 import { findProgram } from './paths.js';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// KVM where guests really come up under it, else software emulation. On many build machines /dev/kvm
-// exists and opens, and guests still die: only a boot tells.
+// Chooses KVM where guests really come up under it, else software emulation. On many build machines /dev/kvm exists
+// and opens, and guests still die: only a boot tells.
 import { accessSync, constants, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { dirname, join } from 'node:path';

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a guest program can ask of the host: the contract between vm/host.ts in the guest and
-// vm/host-actions.ts on the host.
+// What a guest program can ask of the host, as vm/host.ts sends it and vm/host-actions.ts answers it.
 
 /** Values of a device's properties, as QEMU's `device_add` takes them. */
 export type DeviceProperties = Readonly<Record<string, string | number | boolean>>;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Reads where the host gets its distribution's packages from, in both formats of apt.
+// Reads where the host gets its packages from, in both file formats of apt.
 
 /** One source of packages: a stanza of a `.sources` file, or a line of a `.list` file. */
 export interface AptSource {

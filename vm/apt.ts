@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Packages of the distribution, fetched with a state and cache folder of our own: nothing under /etc
-// or /var changes, and an ordinary user may do it.
+// Fetches packages of the distribution with a state and cache folder of our own. Nothing under /etc or /var changes,
+// and an ordinary user may do it.
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findProgram } from '../tools/paths.js';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// npm run vm:kernel: builds the lab kernel from Debian's package of the kernel's sources.
+// `npm run vm:kernel`: builds the lab kernel from Debian's package of the kernel's sources.
 import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { cached, withScratch } from '../tools/cache.js';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The folder that somebody calls `npm run vm` in: npm itself goes to the checkout before it runs anything.
+// The folder in which the user called `npm run vm`. npm itself changes to the checkout before it runs anything.
 import { accessSync, constants } from 'node:fs';
 import { VmError } from './errors.js';
 

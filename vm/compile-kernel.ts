@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Compiles a configured kernel, and says how far that is.
+// Compiles a configured kernel and reports its progress.
 import { availableParallelism } from 'node:os';
 import { progress } from '../tools/progress.js';
 import { runProgram } from '../tools/run-program.js';

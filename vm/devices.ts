@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The devices of the test machine, the same on every kernel: addresses for code in the guest, ids
-// for requests to the host, and QEMU's arguments, all from one table.
+// The devices of the test machine, the same on every kernel. One table has addresses for code in the guest, ids for
+// requests to the host, and QEMU's arguments.
 
 /** A device of the test machine. */
 export interface VmDevice {

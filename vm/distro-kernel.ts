@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The distribution's own kernels, from their packages: that of the release, and the newer one of Debian's backports.
+// The distribution's own kernels, from their packages: the release's, and the newer one of backports.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cached, hash, withScratch } from '../tools/cache.js';

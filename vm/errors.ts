@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What goes wrong with the test machine itself, as opposed to the command inside it.
+// VmError: the test machine itself failed, not the command inside it.
 
 export type VmErrorCode =
   /** Something is missing on the host: QEMU, a kernel image, a program. */

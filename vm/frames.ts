@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The protocol between the host and process 1 of the guest, over one virtio-serial port:
-// u32 kind, u32 size, then the bytes. vm/init/init.h has the same list of kinds.
+// The protocol between the host and process 1 of the guest. It runs over one virtio-serial port: u32 kind, u32 size,
+// then the bytes. The list of kinds is also in vm/init/init.h.
 
 export const Frame = {
   /** The guest is up, commands follow. */

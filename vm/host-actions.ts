@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Host side of vm/host.ts: does to the machine, through QEMU's monitor, what a guest program asks for.
+// Host side of vm/host.ts: carries out what a guest program asks for, through QEMU's monitor.
 import type { Actions, Reply, Request } from './actions.js';
 import type { Monitor } from './monitor.js';
 

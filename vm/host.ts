@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Guest side: programs in the test machine ask the host to do to it what a guest cannot. Each call
-// resolves when the host has done it and rejects with QEMU's reason when it could not. The ids of
-// devices are in vm/devices.ts.
+// Guest side: lets a program ask the host to unplug, plug, throttle or break a device. Each call resolves when the
+// host has done it and rejects with QEMU's reason when it could not. The ids of devices are in vm/devices.ts.
 import { createConnection } from 'node:net';
 import type { Actions, AerError, DeviceProperties, Reply, ThrottleLimits } from './actions.js';
 

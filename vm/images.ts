@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Read-only ext4 images for what is large and rarely changes: the node binary and node_modules.
-// From 9p under software emulation the first start of node takes seconds and jest most of a minute.
+// Read-only ext4 images of the node binary and node_modules, which are large and rarely change. From 9p under
+// software emulation the first start of node takes seconds and jest most of a minute.
 import { cpSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { cached, hash, keepFresh, withScratch } from '../tools/cache.js';

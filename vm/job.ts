@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the guest's init is told to do: NUL-terminated strings, a key and its value in turn
-// (read by vm/init/job.c).
+// Encodes what the guest's init has to do, as vm/init/job.c reads it. NUL-terminated strings, a key and its value in
+// turn.
 
 export interface Job {
   /** Serial numbers of the disks to mount, at `/images/SERIAL`. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The guest's kernel log, put together from the records of /dev/kmsg.
+// Puts the guest's kernel log together from the records of /dev/kmsg.
 
 /** `level` as in syslog: 0 to 3 errors, 4 warnings, 5 notices, 6 information, 7 debugging. */
 export interface KernelRecord {

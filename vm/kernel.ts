@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A kernel to boot, wherever it comes from.
+// What a kernel to boot is: an image, its modules, and its kind of hot-plug.
 
 export interface Kernel {
   readonly image: string;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Which kernel to boot.
+// Finds the kernel to boot, by its name or by the path of its image.
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { callersFolder } from './caller.js';

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The test machine: boots a kernel in QEMU, runs one command in it, and hands over what it wrote.
+// runInVm: boots a kernel in QEMU, runs one command in it, and passes on its output.
+
 import { clearProgress, say } from '../tools/progress.js';
 import { MissingProgramError } from '../tools/run-program.js';
 import { chooseAccelerator } from './accelerator.js';

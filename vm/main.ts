@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// npm run vm: runs a command in the test machine.
+// `npm run vm`: runs a command in the test machine.
 import { constants } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
 import { clearProgress } from '../tools/progress.js';

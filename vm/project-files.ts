@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The project's own files for the guest. They go into the initrd: small, always current, nothing to
-// cache, and much faster to read there than over 9p.
+// Collects the project's own files for the guest. They go into the initrd: small, always current, nothing to cache,
+// and much faster to read there than over 9p.
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../tools/paths.js';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// QEMU as a child process. Every file and socket reaches it as an inherited descriptor: nothing of a
-// run has a name on the host that could clash, be tampered with or stay behind.
+// Starts QEMU as a child process, and decides on its arguments. Every file and socket reaches it as an inherited
+// descriptor: nothing of a run has a name on the host that could clash, be tampered with or stay behind.
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import type { Duplex, Readable } from 'node:stream';

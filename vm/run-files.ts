@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The files of one run, opened for QEMU.
+// Opens the files of one run for QEMU: kernel, initrd, disk and images.
 import { randomUUID } from 'node:crypto';
 import {
   closeSync,

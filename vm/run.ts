@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One machine from its start to its end.
+// One run of the machine, from the start of QEMU to its end.
 import { constants } from 'node:os';
 import type { Writable } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Unpacks a kernel image on the host. Packed with xz, as Debian's is, it takes software emulation two
-// and a half seconds of each boot to unpack it; QEMU starts a plain ELF kernel as well (PVH).
+// Unpacks a kernel image on the host. Packed with xz, as Debian's is, it takes software emulation two and a half
+// seconds of each boot to unpack it; QEMU starts a plain ELF kernel as well (PVH).
 import { execFileSync } from 'node:child_process';
 import { gunzipSync } from 'node:zlib';
 import { requireProgram } from '../tools/run-program.js';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Registers of a device in the hands of vfio-pci; the twins map the same BAR through sysfs.
+// Registers of a real device, bound to vfio-pci. The twins map the same BAR through sysfs.
 import type { Device } from 'vfio';
 import { bench } from '../native.js';
 import type { Place, Registers } from './registers.js';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What `import 'vfio'` costs a process beside its own start, in fresh ones. In processor time of all their threads, user
-// and system: how long it takes says most about what else the machine does.
+// What `import 'vfio'` costs a fresh process, beyond the start of Node. It is measured in processor time of all
+// threads, user and system: elapsed time says most about what else the machine does.
 import { execFileSync } from 'node:child_process';
 import { projectRoot } from '../../tools/paths.js';
 import { Samples } from '../../tools/statistics.js';

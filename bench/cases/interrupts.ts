@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// How long a signal takes from write(eventfd) in another thread to the first statement of our code: on the main
-// thread, in a worker, and in a worker that waits; against a C++ thread in read().
+// Latency of a signal, from write(eventfd) in another thread to the first statement of our code. It is measured on
+// the main thread, in a worker, and in a worker that waits, against a C++ thread in read().
 import { type Device, openDevice } from 'vfio';
 import { Samples } from '../../tools/statistics.js';
 import { address, hardware, memoryMachine, workerAddresses } from '../memory-machine.js';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Registers of the memory back end; the twins' are a memfd as well.
+// Registers of the memory back end. The twins use a memfd as well.
 import { openDevice } from 'vfio';
 import { loadNative } from '../../lib/internal/load-native.js';
 import * as memory from '../memory-machine.js';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Register access by width and method: ours, the addon's own functions without our classes, and what JavaScript
-// has for memory, which is no way to access a register (docs/mmio-in-javascript.md) and stands here for comparison.
+// Register access by width and method. Ours, the addon's own functions without our classes, and what JavaScript has
+// for memory, which is no way to access a register (docs/mmio-in-javascript.md) and is here for comparison.
 import { loopOf, type Scope } from '../loop.js';
 import { bench } from '../native.js';
 import type { Result } from '../report.js';

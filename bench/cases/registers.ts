@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The registers that are measured: ours, and the twins' mapping of the same or the like.
+// What a register under measurement is: ours, and the twins' mapping of the same memory.
 import type { Region } from 'vfio';
 import type { Native } from '../../lib/native.js';
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// More than one access, or more than an access: batches, polls, doorbells, registers by name.
+// Batches, polls, doorbells and registers by name: more than one access, or more than an access.
 import { bindRegisters, defineRegisters, type Region } from 'vfio';
 import { awaitingLoopOf, loopOf, type Scope } from '../loop.js';
 import { bench } from '../native.js';

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Signals as fast as the kernel takes them: what they cost the thread that listens, whether any is lost, and what
-// the event loop notices of it. The twin is the thread that raises them: who listens has to keep up with it. How
-// long a storm takes would say most about the kernel's write(), and about who else has the processors.
+// Signals as fast as the kernel takes them: what they cost the listening thread, and whether any is lost. It also
+// measures what the event loop notices of the storm. The twin is the thread that raises them: who listens has to keep
+// up with it. How long a storm takes would say most about the kernel's write(), and about who else has the
+// processors.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Interrupt, openDevice } from 'vfio';

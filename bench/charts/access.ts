@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What one access costs, by method: the median and the deciles around it.
+// The chart of what one access costs, by method: the median and the deciles around it.
 import type { TopLevelSpec } from 'vega-lite';
 import type { Distribution } from '../../tools/statistics.js';
 import type { Report } from '../report.js';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How long signals take to reach our code: the part that has arrived by then.
+// The chart of how long signals take to reach our code: which share has arrived by then.
 import type { TopLevelSpec } from 'vega-lite';
 import type { Report } from '../report.js';
 

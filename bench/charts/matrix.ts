@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What was executed where one access was written, in each tier of each Node: as the trap test found it
-// (build/results/exact-matrix.json).
+// The chart of what the trap test found, in each tier of each Node. It reads build/results/exact-matrix.json.
 import type { TopLevelSpec } from 'vega-lite';
 
 /** A cell of that file. */

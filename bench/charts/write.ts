@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The charts of a report as files.
+// Writes the charts of a report as files.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../../tools/paths.js';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The floor of every loop here: turns that do nothing, and that the compiler has to make.
+// The floor of every loop: turns that do nothing and that the compiler may not leave out.
 #include "twins.h"
 
 namespace bench {

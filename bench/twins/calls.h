@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The bare Node-API call: functions from JavaScript that take what our accessors take, (handle,
-// offset) or (handle, offset, value), make the access and check nothing.
+// Bare Node-API calls that take the arguments of our accessors, make the access and check nothing.
 #pragma once
 
 #include <node_api.h>

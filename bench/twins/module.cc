@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The addon of the benchmarks: the twins and the signals as functions of numbers that give a
-// number.
+// The addon of the benchmarks: exports the twins and the signals as functions of numbers.
 #include <fcntl.h>
 #include <node_api.h>
 #include <sys/mman.h>

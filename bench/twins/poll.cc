@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Polls of a register that has the value already: what waiting costs when there is nothing to wait
+// Polls of a register that already has the value: the cost of waiting when there is nothing to wait
 // for.
 #include "twins.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A device's part in the measurements of interrupts: a thread that signals an eventfd, and a record
-// of how long each signal took to reach whoever waits. One series at a time.
+// The device's part in measuring interrupts: a thread that signals an eventfd and records each
+// latency. One series at a time.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What the benchmarks compare with: the shortest C++ that makes the same accesses or system calls.
-// Each gives how long it took, in nanoseconds: of the thread's processor time, unless it waits for
-// another thread. Registers are given as addresses.
+// The shortest C++ that makes the same accesses or system calls, to compare with. Each gives how
+// long it took, in nanoseconds: of the thread's processor time, unless it waits for another thread.
+// Registers are given as addresses.
 #pragma once
 
 #include <cstdint>

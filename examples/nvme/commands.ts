@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Opcodes, the layout of a submission queue entry, and the commands the driver sends
-// (NVMe Base Specification 2.0, 3.3.3.1 and 5; NVM Command Set Specification 1.0, 3.2).
+// Opcodes, submission queue entries and the commands the driver sends (NVMe Base Specification 2.0, 3.3.3.1, 5).
+// Reads, writes and flushes are in the NVM Command Set Specification 1.0, 3.2.
 import type { DataPointer } from './prp.js';
 
 /** Admin commands (figure 138). */

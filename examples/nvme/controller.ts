@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// An NVMe controller over PCIe: starts it, makes its queues, and shuts it down in order.
+// An NVMe controller over PCIe: starts it, has its queues, and shuts it down in order.
 import type { Device, Grant, InterruptSet, InterruptType } from 'vfio';
 import {
   Cns,

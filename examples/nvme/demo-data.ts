@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The data of the demo: 64 MiB that look random. The same seed always makes the same data.
+// The data of the demo: 64 MiB that look random and that a seed makes again.
 import { createCipheriv, createHash } from 'node:crypto';
 
 export const DEMO_BYTES = 64 * 2 ** 20;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Shows: the second half of `npm run demo`: reads the 64 MiB back into zeroed memory and compares them.
-// Needs: the data that demo-write.js wrote with the same seed, and root.
+// The second half of `npm run demo`: reads the 64 MiB back into zeroed memory and compares.
+// Needs: what demo-write.js wrote with the same seed, and root.
 // Run:   node dist/examples/nvme/demo-read.js --address ADDRESS [--seed N]
 // Prints `read BYTES bytes sha256=HEX`. If a byte differs, prints its position and ends with 1.
 import { firstDifference, isZero, sha256 } from './demo-data.js';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the two processes of the demo report, and how it is printed. In the test machine, the host
-// prints one summary of both. On other machines, each process prints its own.
+// What the demo's two processes report, and how it is printed. In the test machine the host listens and prints one
+// summary of both; elsewhere each prints its own.
 import { appendFileSync } from 'node:fs';
 
 /** What one of the processes did. */

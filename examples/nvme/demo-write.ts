@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Shows: the first half of `npm run demo`: writes 64 MiB, made from a seed, to the start of a namespace.
-// Needs: an NVMe controller behind an IOMMU whose data may be lost, and root.
+// The first half of `npm run demo`: 64 MiB from a seed, written to the start of a namespace.
+// Needs: an NVMe controller whose content may be lost, behind an IOMMU, and root.
 // Run:   node dist/examples/nvme/demo-write.js --address ADDRESS [--seed N]
 // Prints the controller's identity and `wrote BYTES bytes sha256=HEX`.
 import { DEMO_BYTES, seededPieces, sha256 } from './demo-data.js';

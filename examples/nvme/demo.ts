@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// npm run demo: an NVMe controller driven from TypeScript in the test machine. One process writes
-// 64 MiB, another reads them back; what they did is printed and compared.
+// `npm run demo`: writes 64 MiB to an NVMe controller in the test machine and reads them back. This part runs on the
+// host: it boots the machine, where one process writes and another reads, then compares and prints what they did.
 import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Parses the data that Identify returns (NVMe Base Specification 2.0, 5.17.2; NVM Command Set 1.0, 4.1.5).
-// Pass a copy of the data to these functions: the device could change the original while they read it.
+// Reads the answers of Identify (NVMe Base Specification 2.0, 5.17.2; NVM Command Set 1.0, 4.1.5). These functions
+// take a copy of the data: the device could change the original as they read it.
 
 export interface ControllerIdentity {
   /** PCI Vendor ID. */

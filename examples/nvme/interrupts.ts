@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Chooses how the controller announces completions: the type of interrupt, and the number of vectors.
+// Chooses the interrupts of a controller: which type, and how many vectors.
 import { type Device, type InterruptSet, type InterruptType, VfioError } from 'vfio';
 import { NvmeError } from './errors.js';
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// An I/O queue pair that another thread drives. The controller's thread creates the queue pair with admin
-// commands and grants its parts. The other thread submits commands and handles completions.
+// An I/O queue pair that another thread drives. The controller's thread makes it, because that takes admin commands,
+// and grants its parts; the other one submits and completes.
 import { type AdoptedDevice, adopt, type DmaBuffer, VfioError } from 'vfio';
 import { NvmeStatusError } from './errors.js';
 import type { NamespaceIdentity } from './identify.js';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Disables, enables and shuts down a controller through its registers CC and CSTS
-// (NVMe Base Specification 2.0, 3.5.1, 3.6.1, 3.7.2).
+// Disables, enables and shuts down a controller (NVMe Base Specification 2.0, 3.5.1, 3.6.1, 3.7.2). The registers are
+// CC and CSTS.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CQE_DWORDS, SQE_DWORDS } from './commands.js';
 import { NvmeError } from './errors.js';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Shows: an NVMe controller driven from TypeScript: reset, enable, identify, and I/O with --write.
-// Needs: an unused NVMe controller behind an IOMMU, and the right to bind it (root).
+// An NVMe controller driven from TypeScript: reset, enable, identify, and with --write I/O.
+// Needs: an NVMe controller behind an IOMMU that nothing uses, and the rights to bind it (root).
 // Run:   node dist/examples/nvme/main.js [ADDRESS] [--write]     or: npm run example:nvme
 // Prints the identity of the controller and its namespaces, and whether it read back what it wrote.
 import { randomFillSync } from 'node:crypto';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Physical Region Pages: how a command tells the controller where its data is (NVMe Base Specification 2.0, 4.1.1).
-// An entry is the 64-bit address of a page. Only the first entry may point into the middle of its page.
+// Physical Region Pages: how a command says where its data is (NVMe Base Specification 2.0, 4.1.1). An entry is the
+// 64-bit address of a page; only the first may point into the middle of its page.
 
 /** The driver uses 4 KiB pages (CC.MPS = 0), the size every controller on PCs supports. */
 export const PAGE_BYTES = 4096;

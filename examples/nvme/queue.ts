@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A queue pair: a ring of commands to the controller, and a ring of completions from the controller
-// (NVMe Base Specification 2.0, 3.3). It allocates nothing per command.
+// A queue pair: rings of commands and of completions (NVMe Base Specification 2.0, 3.3). Nothing is allocated per
+// command.
 import type { Doorbell } from 'vfio';
 import { type Command, CQE_DWORDS, putCommand, SQE_DWORDS } from './commands.js';
 import type { DataPointer, DeviceMemory } from './prp.js';

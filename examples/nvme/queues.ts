@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The queue pairs of a controller, and their memory.
+// The queue pairs of a controller, and the memory it reaches for them.
 import type { Device, DmaBuffer } from 'vfio';
 import { CQE_DWORDS, SQE_DWORDS } from './commands.js';
 import type { IoPath } from './namespace.js';

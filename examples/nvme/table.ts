@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Formats a controller's identity as a table.
+// Prints a controller's identity as a table.
 import Table from 'cli-table3';
 import type { Controller } from './controller.js';
 import { versionText } from './identify.js';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Detects that a controller no longer works: a command hangs, or the device is gone, reset or closed.
+// Notices that a controller has failed or hangs.
 import type { Device } from 'vfio';
 import { NvmeError } from './errors.js';
 import type { QueuePair } from './queue.js';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Shows: two workers that drive one NVMe controller at once, each with its own I/O queue pair.
-// Needs: an unused NVMe controller behind an IOMMU, and the right to bind it (root).
+// One NVMe controller driven by two workers at once, each with an I/O queue pair of its own.
+// Needs: an NVMe controller behind an IOMMU that nothing uses, and the rights to bind it (root).
 // Run:   node dist/examples/nvme/workers.js [ADDRESS]     or: npm run example:workers
 // Prints whether each worker read back what it wrote to a scratch area. The area is restored.
 import { randomFillSync } from 'node:crypto';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The native addon, by node-gyp; make finds out what has to be compiled again.
+// Builds the native addon with node-gyp; make finds out what has to be compiled again.
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';

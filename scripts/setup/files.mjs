@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Which files a step is made from, and a stamp that says of which contents it was made last.
+// Finds the files that a step reads, and stamps what it made with a hash of them.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

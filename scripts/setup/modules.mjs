@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// node_modules, as package-lock.json has it.
+// Installs node_modules as package-lock.json has it.
 import { hashFiles, readStamp, writeStamp } from './files.mjs';
 import { runNpm } from './run.mjs';
 

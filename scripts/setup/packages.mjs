@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Programs that come from the distribution: installed where we may, else named.
+// Installs programs from the distribution where it may, else names what is missing.
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { readStamp, writeStamp } from './files.mjs';
 import { findProgram, run, SetupError } from './run.mjs';

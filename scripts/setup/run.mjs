@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Runs other programs, quietly: on a terminal one line says what is going on, and the output of a
-// program is shown when it fails.
+// Runs other programs quietly. On a terminal one line says what is going on; the output of a program is shown when it
+// fails.
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// dist/, by tsc, as tsconfig.json says, and dist/vfio.js, which is what `import 'vfio'` loads: the whole library in one
-// file, because Node takes about a millisecond for each.
+// Compiles dist/ with tsc and bundles dist/vfio.js, which `import 'vfio'` loads. The library is one file, because
+// Node takes about a millisecond for each.
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What `npm run test:all` adds to `npm test`. Each job is a command of its own; those that can go on for as long as one
-// likes are short here.
+// The commands that `npm run test:all` adds to `npm test`. Each job is a command of its own; those that can go on for
+// as long as one likes are short here.
 import { hasLabKernel } from '../../vm/lab-kernel.js';
 
 export interface Job {

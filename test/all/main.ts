@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// npm run test:all: `npm test`, then what takes longer, side by side. What takes hours, or needs another processor, has
-// commands of its own (CONTRIBUTING.md).
+// `npm run test:all`: runs `npm test`, then what takes longer, side by side. What takes hours, or needs another
+// processor, has commands of its own (CONTRIBUTING.md).
 import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
 import { clearProgress, progress } from '../../tools/progress.js';

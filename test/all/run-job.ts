@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One job of `npm run test:all`, from its start to its end.
+// Runs one command of `npm run test:all`, from its start to its end.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, rmSync } from 'node:fs';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the tests left behind: gcc's counters beside the objects of build/coverage, and jest's summary.
+// Collects what the tests left behind: gcc's counters below build/coverage, and jest's summary.
 import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { projectRoot } from '../../tools/paths.js';

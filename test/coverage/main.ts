@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// npm run coverage, after its tests: one table over both languages; ends with 1 when it is not enough.
+// `npm run coverage`, after its tests: one table over both languages. It ends with 1 when coverage is too low.
 import { textTable } from '../../tools/table.js';
 import { collectNative, collectTypeScript } from './collect.js';
 import { below, type Coverage, measures, missed, percent, required, type Share } from './counts.js';

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Runs cases in one tier of one Node and writes down what was executed: child.js TIER, with the cases as JSON on
-// standard input, a line of JSON for each on standard output. run-child.ts starts it with the flags of the tier.
+// The process of one tier of one Node: runs cases and reports what was executed. `child.js TIER` takes the cases as
+// JSON on standard input and gives a line of JSON for each on standard output; run-child.ts starts it with the flags
+// of the tier.
 import { readFileSync, writeSync } from 'node:fs';
 import { type Case, READY_AFTER } from './cases.js';
 import { PAGES, parseAccesses, type Trapped } from './notation.js';

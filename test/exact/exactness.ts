@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The trap test: cases × tiers × Nodes, a cell at a time.
+// The trap test: runs cases × tiers × Nodes, a cell at a time.
 
 import type { NodeIdentity } from '../../tools/nodes.js';
 import type { Case, OurCase, PlainCase } from './cases.js';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What V8 did to plain arrays when expectations.json was recorded (npm run test:exact -- --record), as far as
-// it is not what is written.
+// What V8 did to plain arrays when expectations.json was recorded, where it is not what is written. `npm run
+// test:exact -- --record` records it.
 //
 // A difference is reported and fails nothing: V8 may change this with any release, in either direction, and no
 // user of the library is hurt by it; but docs/mmio-in-javascript.md then says what is no longer true. What the

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Which cells have to be exact: all of ours, and those of plain stores that the doorbell's fast path stands on
-// (DESIGN: a typed-array store where the engine was proved to make exact ones). The table of proved engines is
-// lib/internal/doorbells.ts; this holds it to what is executed. An engine that is not in it takes the slow way,
-// which has to be exact like everything of ours, and is named when its stores would do.
+// Which cells have to be exact. All of ours have to, and those of plain stores that the doorbell's fast path stands
+// on: a typed-array store where the engine was proved to make exact ones. The table of proved engines is
+// lib/internal/doorbells.ts; this holds it to what is executed. An engine that is not in it takes the slow way, which
+// has to be exact like everything of ours, and is named when its stores would do.
 import { storesAreExact } from '../../lib/internal/doorbells.js';
 import type { Cell, MatrixCell } from './cells.js';
 import { PLAIN_CASES } from './plain-cases.js';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// npm run test:exact: the trap test on any Nodes, a line for each cell (CONTRIBUTING.md).
+// `npm run test:exact`: the trap test on any Nodes, with a line for each cell.
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { majors, type NodeIdentity, nodeOf, runningNode } from '../../tools/nodes.js';
 import { clearProgress, progress } from '../../tools/progress.js';

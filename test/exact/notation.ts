@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Accesses in writing: `R4@0x1000 W4x3@0x1004 R1@dma:0x8`, separated by spaces, `-` for none.
+// Writes and reads accesses as text: `R4@0x1000 W4x3@0x1004 R1@dma:0x8`, and `-` for none.
 //   R4        a read of 4 bytes at offset 0 of the BAR (W: a write)
 //   M4        a read and a write of one instruction; L4: the same, locked
 //   @0x10     the offset; @dma:0x10 in the DMA buffer, @wasm:0x10 in a WebAssembly.Memory

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What x86-64 instructions with a memory operand do to it, in the opcode maps of the Intel manual (volume 2,
-// appendix A): those that compilers emit to touch data. What stands in no row is unknown, never guessed.
+// What x86-64 instructions with a memory operand do to it. It has those that compilers emit to touch data, in the
+// opcode maps of the Intel manual (volume 2, appendix A). What stands in no row is unknown, never guessed.
 
 /** `move`: a string instruction with a memory operand on either side. */
 export type Does = 'load' | 'store' | 'modify' | 'move';

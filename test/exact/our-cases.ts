@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the library promises of each access, in the forms that optimisers get wrong: results that nobody uses,
-// masks, the same register twice, two registers in order. A write is followed by the read that flushes it.
+// The cases of the library: accesses in the forms that optimisers get wrong. Results that nobody uses, masks, the
+// same register twice, two registers in order. A write is followed by the read that flushes it.
 import type { OurCase } from './cases.js';
 
 export const OUR_CASES: readonly OurCase[] = [

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What people write without the library, with what they mean by it: one access for each that stands there.
-// Arrays of more than a few elements are left out: how the C library copies them hangs on the processor.
+// The cases of plain typed arrays: what people write without the library, and what they mean by it. Arrays of more
+// than a few elements are left out: how the C library copies them hangs on the processor.
 import type { PlainCase } from './cases.js';
 
 export const PLAIN_CASES: readonly PlainCase[] = [

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The trap test in text: a line for each cell that has to be exact, and what is worth knowing of the rest.
+// The trap test in text: a line for each cell that has to be exact, and what has changed in the rest.
 import type { Cell } from './cells.js';
 import type { Change } from './expectations.js';
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Starts child.js for one tier of one Node and takes what it says, case by case.
+// Starts child.js for one tier of one Node and takes its reports, case by case.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';

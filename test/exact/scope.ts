@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the statements of a case have in scope (cases.ts), on a device of memory whose pages are watched.
+// What the statements of a case can name, on a device of memory whose pages are watched.
 import { Console } from 'node:console';
 import { Writable } from 'node:stream';
 import { bindRegisters, defineRegisters, openDevice } from '../../lib/index.js';

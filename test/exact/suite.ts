@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The trap test as a part of npm test: on the running Node, a case for each cell that has to be exact.
+// The trap test as a suite of `npm test`, on the running Node.
 import { release } from 'node:os';
 import { type NodeIdentity, runningNode } from '../../tools/nodes.js';
 import type { Send } from '../harness/events.js';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The ways V8 can run a function, and how it is made to. Names of runtime functions are V8's own test natives
-// (--allow-natives-syntax); those that say in which tier a function is have kept their names from V8 11 to 14,
-// while the bits of %GetOptimizationStatus have moved.
+// The tiers in which V8 can run a function, and how it is made to. Names of runtime functions are V8's own test
+// natives (--allow-natives-syntax); those that say in which tier a function is have kept their names from V8 11 to
+// 14, while the bits of %GetOptimizationStatus have moved.
 
 export const TIERS = [
   'jitless',

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Any text as a PCI address: it is one exactly when printing its numbers gives it back.
+// Target: any text as a PCI address. It is one exactly when printing its numbers gives it back.
 #include "vfio/address.h"
 
 #include <cstdio>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Any answers of a container while memory is mapped and unmapped and groups come and go: an IOVA is
-// handed out once, and only what the kernel let go of is free again.
+// Target: any answers of a container while memory is mapped and unmapped and groups come and go. An
+// IOVA is handed out once, and only what the kernel let go of is free again.
 #include "vfio/address_space.h"
 
 #include <optional>

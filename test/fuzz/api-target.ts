@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The targets in JavaScript: random calls on the public API, or on what the addon exports, and strings for the
-// parsers of addresses, in processes of their own. A run hangs on its seed; one that fails is made short before it is reported.
+// The targets in JavaScript: random calls in processes of their own. They are calls on the public API or on what the
+// addon exports, and strings for the parsers of addresses. A run depends on its seed alone; one that fails is made
+// short before it is reported.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A capability chain of any shape: it ends, and each capability lies in its buffer.
+// Target: a capability chain of any shape. It ends, and each capability lies in its buffer.
 #include "vfio/capabilities.h"
 
 #include "input.h"

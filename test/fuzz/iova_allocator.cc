@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Steps of the IOVA allocator, chosen by the input, beside the model.
+// Target: steps of the IOVA allocator, chosen by the input, beside a model of it.
 #include "iova_model.h"
 #include "target.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Any answers of a device's descriptor: what it says of itself is bounded and belongs to the index
-// that was asked for, and each access and mapping works or is refused.
+// Target: any answers of a device's descriptor. What it says of itself is bounded and belongs to
+// the index that was asked for, and each access and mapping works or is refused.
 #include "vfio/kernel_function.h"
 
 #include <fcntl.h>

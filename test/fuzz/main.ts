@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// npm run fuzz: hostile data for what reads it, and random calls on the API (CONTRIBUTING.md). The last line
-// is `runs R crashes C corpus K`.
+// `npm run fuzz`: hostile data for what reads it, and random calls on the API. The last line is `runs R crashes C
+// corpus K`.
 import { availableParallelism } from 'node:os';
 import { Command, Option } from 'commander';
 import { clearProgress, progress } from '../../tools/progress.js';

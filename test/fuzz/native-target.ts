@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The targets in C++: a libFuzzer program each, built by clang in build/fuzz.
+// The targets in C++: builds a libFuzzer program for each and runs it.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a run of fuzzers comes to.
+// What a run of fuzzers found, and how it is reported.
 
 export interface Outcome {
   /** Inputs tried, or calls made. */

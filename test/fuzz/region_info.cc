@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Any answer to VFIO_DEVICE_GET_REGION_INFO: what is offered for mapping lies in the region, in
-// order, apart, and in whole pages but for the region's own end.
+// Target: any answer to VFIO_DEVICE_GET_REGION_INFO. What is offered for mapping lies in the
+// region, in order, apart, and in whole pages but for the region's own end.
 #include "target.h"
 #include "vfio/capabilities.h"
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Any text where sysfs has the link to a device's IOMMU group: a number of a group, or refused.
+// Target: any text as sysfs's link to a device's IOMMU group. It is the number of a group, or
+// refused.
 #include "hostile_kernel.h"
 #include "target.h"
 #include "vfio/type1/address_space.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What each target is: a function of an input, called with as many as there is time for.
+// What each target is: a function of an input, called as often as there is time for.
 #pragma once
 
 #include "input.h"

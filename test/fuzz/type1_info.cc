@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Any answer to VFIO_IOMMU_GET_INFO: its ranges are in order and apart, and what the allocator
-// makes of them lies inside.
+// Target: any answer to VFIO_IOMMU_GET_INFO. Its ranges are in order and apart, and what the
+// allocator makes of them lies inside.
 #include <optional>
 
 #include "target.h"

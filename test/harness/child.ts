@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A suite's process on the host: a crash of native code ends it, not the process that reports.
+// Runs a suite in a child process on the host. A crash of native code ends that process, not the one that reports.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';

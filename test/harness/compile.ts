@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Compiles the project for the test machine, to CommonJS in build/guest/: jest needs a transform for
-// anything else, and the guest is too slow for one. Only what changed is compiled again.
+// Compiles the project for the test machine, to CommonJS in build/guest/. Without that jest needs a transform, for
+// which the guest is too slow. Only what changed is compiled again.
 import {
   existsSync,
   mkdirSync,

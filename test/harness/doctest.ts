@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Reads what a doctest program reports (`--reporters=xml`, with `--duration=true` or `--list-test-cases`), a
-// line at a time, as events.
+// Turns the XML report of a doctest program into events. The program runs with `--reporters=xml` and with
+// `--duration=true` or `--list-test-cases`; it is read a line at a time.
 import { uptime } from 'node:os';
 import { basename } from 'node:path';
 import type { Send } from './events.js';

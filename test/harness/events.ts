@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a running suite tells the process that reports it, one JSON line each, over a pipe from a child
+// The events of a running suite, one JSON line each. They go to the process that reports, over a pipe from a child
 // process or over the results channel of the test machine. Written at once, so that a crash loses nothing.
 import { openSync, writeSync } from 'node:fs';
 

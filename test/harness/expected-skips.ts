@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// test/expected-skips.txt: which skips are expected, and why. Any other is a gap that somebody has to
-// see.
+// Reads test/expected-skips.txt: which skips are expected, and why. Any other is a gap that somebody has to see.
 import { glob } from './glob.js';
 
 export interface ExpectedSkip {

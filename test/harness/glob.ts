@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The patterns for names in the lists of test/*.txt.
+// Matches names against the patterns in the lists of test/*.txt.
 
 /** The whole of a name, in which `*` stands for any text. */
 export function glob(pattern: string): RegExp {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// jest's settings for build/guest/: compiled files, so no transform; one process, since one kernel and its devices are
-// shared by all tests; one test file a machine (guest-suite.ts).
+// jest's settings inside the test machine, for build/guest/. Files are compiled, so there is no transform; one
+// process, since all tests share one kernel and its devices; one test file a machine (guest-suite.ts).
 
 import { type GuestMachine, SUITE_FILE } from './guest-suite.js';
 

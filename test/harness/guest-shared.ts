@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the tests in the machine share and only root can open: the channel of their results, the kernel log, the
-// way to the checkout.
+// Opens what the tests in the machine share and only root can open. That is the channel of their results, the kernel
+// log, and the way to the checkout.
 import { chmodSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { CHANNEL_VARIABLE } from './events.js';

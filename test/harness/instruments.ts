@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What watches code while its tests run: AddressSanitizer with UndefinedBehaviorSanitizer and LeakSanitizer,
-// ThreadSanitizer, valgrind, counters of what is executed. A program that ends puts what was found into a directory,
-// child processes too; the run fails when anything is in it.
+// What watches native code during tests: AddressSanitizer, ThreadSanitizer, valgrind, coverage counters.
+// AddressSanitizer comes with UndefinedBehaviorSanitizer and LeakSanitizer. A program that ends puts what was found
+// into a directory, child processes too; the run fails when anything is in it.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The jest reporter of --list: the names of tests that a pattern matching none of them left unrun.
+// The jest reporter of --list: reports the names of tests and runs none.
 import { openChannel } from './events.js';
 import { parseTitles } from './titles.js';
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Patterns for names of tests; the argument of --name, in every command that has one.
+// Patterns for names of tests, and the --name option of every command that has one.
 import { InvalidArgumentError } from 'commander';
 
 /** As jest compiles it. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Tells tests of the same name in one file apart.
 import { type TestId, testKey } from './events.js';
 
 /** Tells tests of one file with the same name apart: "name", "name (2)" and so on, as they come. */

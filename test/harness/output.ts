@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What people see of a run. Without a terminal: failures and the summary, nothing else.
+// Prints a run for people. Without a terminal: failures and the summary, nothing else.
 import { stripVTControlCharacters, styleText } from 'node:util';
 import { clearProgress, progress } from '../../tools/progress.js';
 import type { TestEvent } from './events.js';

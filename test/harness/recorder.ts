@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Turns the events of one suite into its cases, whatever way the suite ends.
+// Turns the events of one suite into its cases, however the suite ends.
 import {
   type CaseEvent,
   type StartEvent,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Which suites a command runs (CONTRIBUTING.md).
+// Chooses the suites that a command runs.
 import type { VmKernel } from '../../vm/kernels.js';
 import { hasLabKernel } from '../../vm/lab-kernel.js';
 import { exactSuite } from '../exact/suite.js';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Suites next to each other, as many as there are processors.
+// Runs suites side by side, as many as there are processors.
 
 /**
  * Does `work` on every item, `limit` of them at a time, and gives the results in the order of the items.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the cases of a run come to.
+// Counts the cases of a run.
 import type { CaseRecord } from './recorder.js';
 
 export interface Counts {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Titles carry what jest has no field for: the back end and device a group of tests runs on, and the
-// reason of a skip. test/support/ writes them, the reporter reads them back.
+// Puts into titles what jest has no field for: back end, device, and the reason of a skip. Files of test/support/
+// write such titles, the reporter reads them back.
 
 export const backends = ['type1', 'iommufd', 'vfio-user', 'memory'] as const;
 export type Backend = (typeof backends)[number];

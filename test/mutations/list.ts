@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// test/mutations.json: small faults, and for each the test that has to turn red.
+// Reads test/mutations.json: small faults, each with the test that has to turn red.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../../tools/paths.js';

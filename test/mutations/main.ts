@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// npm run test:mutations: puts small faults into a copy of the checkout, one at a time, and runs the test that has
-// to turn red. The last line is `mutations N killed N survived N`.
+// `npm run test:mutations`: puts small faults into a copy of the checkout, one at a time. For each it runs the test
+// that has to turn red. The last line is `mutations N killed N survived N`.
 import { Command } from 'commander';
 import { namePattern } from '../harness/name-pattern.js';
 import { type Mutation, mutate, readMutations, type Test, testName } from './list.js';

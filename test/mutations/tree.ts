@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A copy of the checkout to break: the checkout itself is never touched, however a run ends.
+// The copy of the checkout that faults are put into. The checkout itself is never touched, however a run ends.
 import { execFileSync } from 'node:child_process';
 import {
   cpSync,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Builds the copy as it is and runs one test in it.
+// Builds the copy with a fault in it and runs one test.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// A trap for memory accesses. While it is armed the watched pages are closed: each access of this
-// thread faults, is written down, is let through for that one instruction (the processor's trap
-// flag), and finds the pages closed again. So one entry is one access that was executed, whatever
-// the source code or a compiler thought of it. x86-64 only; one a process, as signal handlers are.
+// Traps memory accesses: pages that write down each access to them. While it is armed the watched
+// pages are closed: each access of this thread faults, is written down, is let through for that one
+// instruction (the processor's trap flag), and finds the pages closed again. So one entry is one
+// access that was executed, whatever the source code or a compiler thought of it. x86-64 only; one
+// a process, as signal handlers are.
 //
 // What it does not see: the second access to the same range of an instruction that has two memory
 // operands there (`movs` within a page), and what the kernel does in a system call.

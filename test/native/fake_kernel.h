@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// VFIO as the kernel offers it, below the table of system calls: /dev/vfio/vfio, groups 12 and 13,
-// the devices 0000:01:00.0 and .1 (group 12), 0000:02:00.0 (group 13), and 0000:03:00.0 without an
-// IOMMU. Its descriptors are real ones, so that leaks show; a device's is a sparse memfd, so that
-// reading and mapping regions works; its eventfds are signalled. Stands from construction to
-// destruction. Thread-safe.
+// VFIO as the kernel offers it, below the table of system calls. It has /dev/vfio/vfio, groups 12
+// and 13, the devices 0000:01:00.0 and .1 (group 12), 0000:02:00.0 (group 13), and 0000:03:00.0
+// without an IOMMU. Its descriptors are real ones, so that leaks show; a device's is a sparse
+// memfd, so that reading and mapping regions works; its eventfds are signalled. Stands from
+// construction to destruction. Thread-safe.
 #pragma once
 
 #include <cstdint>

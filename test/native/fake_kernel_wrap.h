@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// `testing.useFakeKernel` of the developer build (see tools/testing-addon.ts): the type1 back end,
-// with a kernel of ours below the table of system calls.
+// `testing.useFakeKernel` of the developer build: the type1 back end over a fake kernel. The fake
+// kernel stands below the table of system calls (see tools/testing-addon.ts).
 #pragma once
 
 #include <napi.h>

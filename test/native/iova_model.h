@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// An IovaAllocator beside a plain model of it: what becomes of each page of four small parts of the
-// address space, at its start, around 4 GiB, around the allocator's end and at 2^64. After each
+// An IovaAllocator beside a plain model of it. The model follows each page of four small parts of
+// the address space: at its start, around 4 GiB, around the allocator's end and at 2^64. After each
 // step both have to say the same.
 #pragma once
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// `testing` of the developer build (see tools/testing-addon.ts): the memory back end and the
-// system call hook, for tests written in TypeScript.
+// `testing` of the developer build: the memory back end and the system call hook, for TypeScript.
+// (See tools/testing-addon.ts.)
 #pragma once
 
 #include <napi.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The entry point of the native tests. It holds the sanitizers' options too.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 

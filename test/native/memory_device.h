@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// A PCI function made of memory: BARs are memfds, so that mapping them is real, interrupts are
-// eventfds, configuration space is an array. It does what kernel VFIO does with a device, including
-// what is unpleasant: a BAR with memory decode off raises SIGBUS, INTx masks itself. Tests play the
-// hardware's part through the methods under that heading. Thread-safe.
+// A PCI function made of memory: memfds as BARs, eventfds as interrupts. BARs are memfds so that
+// mapping them is real; configuration space is an array. It does what kernel VFIO does with a
+// device, including what is unpleasant: a BAR with memory decode off raises SIGBUS, INTx masks
+// itself. Tests play the hardware's part through the methods under that heading. Thread-safe.
 #pragma once
 
 #include <array>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A point that the memory back end passes through (open, read, reset, close, map, unmap), where a
-// test can make it slow, stop it, or make it fail. Thread-safe.
+// A point of the memory back end where a test can make it slow, stop it, or make it fail. Opening,
+// reading, resetting, closing, mapping and unmapping pass through one. Thread-safe.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What several native tests need.
+// What several native tests share.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// `testing.trap` of the developer build (see tools/testing-addon.ts): what the processor really
-// does to a BAR and to DMA memory.
+// `testing.trap` of the developer build: what the processor really does to a BAR and to DMA memory.
+// (See tools/testing-addon.ts.)
 #pragma once
 
 #include <napi.h>

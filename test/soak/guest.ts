@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The soak inside the test machine: `node build/guest/test/soak/guest.js SECONDS short|full [PATTERN]`. Tells main.ts how it
-// goes, in lines of JSON.
+// The soak inside the test machine. `node build/guest/test/soak/guest.js SECONDS short|full [PATTERN]` runs it. Tells
+// main.ts how it goes, in lines of JSON.
 import { appendFileSync } from 'node:fs';
 import { judgeKernelLog } from '../harness/kernel-log.js';
 import { openKernelLog, readKernelLog } from '../harness/kmsg.js';

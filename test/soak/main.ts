@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// npm run soak: what takes too long for the tests, over and over in the test machine, for as long as one likes.
+// `npm run soak`: runs what takes too long for the tests, over and over in the test machine.
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { projectRoot } from '../../tools/paths.js';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What happens to the mixed load: one of these after the other, each with all as before at its end.
+// The faults of the mixed load, one after the other. At the end of each, all is as before.
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nvme, nvmeDisk as nvmeDrive, pair, rootPort } from '../../vm/devices.js';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The devices of the mixed load as it has them: an NVMe controller and an edu, opened, lost and opened again.
+// The devices of the mixed load: an NVMe controller and an edu, opened, lost and opened again.
 import { Controller } from '../../examples/nvme/controller.js';
 import {
   type Binding,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A mixed load, with a fault every few seconds: an NVMe controller writes and reads blocks that say where they belong,
-// an edu moves memory and interrupts, and whatever happens to either, what was written is there afterwards.
+// A mixed load of an NVMe controller and an edu, with a fault every few seconds. The controller writes and reads
+// blocks that say where they belong, the edu moves memory and interrupts, and whatever happens to either, what was
+// written is there afterwards.
 import { randomFillSync } from 'node:crypto';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';

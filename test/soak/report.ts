@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the soak counted, as people read it.
+// Prints what the soak counted.
 import { textTable } from '../../tools/table.js';
 import type { Figures, SoakLine } from './soak.js';
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Opens of a device that does not answer: the kernel waits a minute for it, and another one and more to close it.
+// Opens of a device that does not answer, for which the kernel waits minutes.
 import { type Binding, bindDevice, openDevice } from '../../lib/index.js';
 import { nvme, rootPort } from '../../vm/devices.js';
 import { LAG_LIMIT_MS, measureLag } from '../support/lag.js';

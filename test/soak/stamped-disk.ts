@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Part of a namespace in which every block says where it belongs, how often it was written, and whether it is whole:
-// a write or a read that went elsewhere, was lost or was torn shows.
+// Blocks of a disk that say where they belong and how often they were written. A write or a read that went elsewhere,
+// was lost or was torn shows.
 import { randomFillSync, randomInt } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import type { Namespace } from '../../examples/nvme/namespace.js';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Every way there is to access a region, for tests of what becomes of all of them.
+// Every way to access a region, for tests that have to cover all of them.
 import type { AccessArray, Region } from '../../lib/index.js';
 
 /** Accesses 16 bytes at most at a multiple of 8, and finds fault with no value. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the tests of the core do with QEMU's edu: answer, interrupt, and move memory.
-// docs/specs/edu.txt in QEMU has the registers.
+// What tests do with QEMU's edu: let it answer, interrupt, and move memory. QEMU has its registers in
+// docs/specs/edu.txt.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Device } from '../../lib/index.js';
 

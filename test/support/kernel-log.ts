@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The kernel log gate of the VM suites (jest's setupFilesAfterEnv): what the guest's kernel said since
-// the test before is read after each test; a fault, oops, memlock message or "blocked until" that was not
-// announced fails it.
+// The kernel log gate of the VM suites: a fault or an oops that a test did not announce fails it. (jest's
+// setupFilesAfterEnv.) What the guest's kernel said since the test before is read after each test; memlock messages
+// and "blocked until" count too.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach } from '@jest/globals';
 import { openChannel } from '../harness/events.js';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How long the event loop stands still while something is awaited.
+// Measures how long the event loop stands still while something is awaited.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
 /** What was promised, and ten times that: what a test on a busy, emulated machine holds to. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The leak budget: a device opened, used and closed over and over, and what is left of that in this process.
+// The leak budget: opens, uses and closes a device over and over, and measures what this process still holds.
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Stand-ins for what the NVMe driver gets from the library: memory, registers and doorbells.
+// Stand-ins for the memory, registers and doorbells that the NVMe driver gets from the library.
 import { emptyDataPointer } from '../../examples/nvme/prp.js';
 import { type Done, type Doorbells, QueuePair } from '../../examples/nvme/queue.js';
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The program of a peer process (peer.ts): does what its parent asks and answers.
+// The program of a peer process: does what its parent asks and answers.
 import { commands } from './peer-commands.js';
 
 export interface Request {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Another process that uses this library: to hold what this one wants, to be an ordinary user, to be
-// killed. A test tells it what to do, one command of peer-commands.ts at a time.
+// Another process that uses this library: to hold a device, to be an ordinary user, to be killed. A test tells it
+// what to do, one command of peer-commands.ts at a time.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Where in the machine's memory a device's addresses lead: through the tables of the IOMMU, as the IOMMU itself
-// looks (Intel VT-d, legacy mode: 3.4, 3.7, 9.1, 9.3, 9.8). Memory that is watched there can still be watched when
-// the process that mapped it is gone.
+// Finds where in the machine's memory a device's addresses lead, through the tables of the IOMMU. It reads them as
+// the IOMMU does (Intel VT-d, legacy mode: 3.4, 3.7, 9.1, 9.3, 9.8). Memory that is watched there can still be
+// watched when the process that mapped it is gone.
 import type { VmDevice } from '../../vm/devices.js';
 import { readMemory } from '../../vm/host.js';
 

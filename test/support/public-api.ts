@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The public API as dist/lib/index.d.ts declares it: what can be called, and what each argument is meant to be.
-// What is marked @internal is left out, and so is what comes from Node's classes.
+// The public API with what each argument is meant to be, from dist/lib/index.d.ts. What is marked @internal is left
+// out, and so is what comes from Node's classes.
 import { join } from 'node:path';
 import ts from 'typescript';
 

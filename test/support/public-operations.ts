@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The operations of the public API, read from the declarations that the package ships: what a test of "every
-// operation" has to have.
+// The operations of the public API, from the declarations that the package ships. A test of "every operation" has to
+// have them all.
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type * as Compiler from 'typescript';

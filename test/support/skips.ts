@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Skips with a reason. A skip that is expected on some machine stands in test/expected-skips.txt; any
-// other fails the run in CI.
+// Skips tests with a reason. A skip that is expected on some machine stands in test/expected-skips.txt; any other
+// fails the run in CI.
 import { describe, test } from '@jest/globals';
 import { skippedTitle } from '../harness/titles.js';
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The power of a slot, cut with the device in it: its config space reads all ones, its registers answer nothing,
-// and the kernel is told of none of it. With the power comes a device that has forgotten everything.
+// Cuts the power of a slot with the device in it. Its config space then reads all ones, its registers answer nothing,
+// and the kernel is not told. With the power comes a device that has forgotten everything.
 import { readFileSync } from 'node:fs';
 import type { VmDevice } from '../../vm/devices.js';
 import { writeConfig } from '../../vm/host.js';

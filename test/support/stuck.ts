@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Threads that the kernel does not let go.
+// Finds threads that wait in the kernel and cannot be ended.
 import { readdirSync, readFileSync } from 'node:fs';
 import { until } from './until.js';
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// describeOn: names the back end and device of a group of tests.
 import { describe } from '@jest/globals';
 import { type Subject, titleOn } from '../harness/titles.js';
 

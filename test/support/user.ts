@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The ordinary user of the VM tests.
+// The ordinary user that VM tests run as.
 
 /** Nobody, who owns what an administrator gave it and nothing else. */
 export const ordinaryUser = {

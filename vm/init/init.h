@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// init.h: what the parts of the guest's process 1 share. One thread; every failure that leaves the
-// guest unusable goes through die().
+// What the parts of the guest's process 1 share. One thread; every failure that leaves the guest
+// unusable goes through die().
 #ifndef VM_INIT_H
 #define VM_INIT_H
 

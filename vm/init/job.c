@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// job.c: reads /job, a sequence of NUL-terminated strings: a key, then its values.
+// Reads /job, a sequence of NUL-terminated strings: a key, then its values.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// kernel-log.c: the guest's kernel log, sent on as it grows, so that the host has it when the guest
+// Sends the guest's kernel log to the host as it grows, so that the host has it when the guest
 // dies.
 #include <errno.h>
 #include <fcntl.h>

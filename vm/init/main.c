@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// main.c: process 1 of the test machine: load drivers, build the root, run one command, report.
+// Process 1 of the test machine: loads drivers, builds the root, runs one command, reports.
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// port.c: frames over the virtio-serial port named "vfio-vm": u32 kind, u32 size, then the bytes.
+// Frames over the virtio-serial port named "vfio-vm": u32 kind, u32 size, then the bytes.
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// relay.c: runs a command and carries what it writes, the results FIFO and the kernel log to the
-// host, all over one port: frames arrive in order, so the exit status comes after every byte.
+// Runs a command and carries its output, its results and the kernel log to the host. All go over
+// one port: frames arrive in order, so the exit status comes after every byte.
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// requests.c: guest programs ask the host for actions over a unix socket, a line each way. A port
+// Passes requests of guest programs to the host, over a unix socket with a line each way. A port
 // opens only once; a socket lets any number of programs, of any user, ask at the same time.
 #include <poll.h>
 #include <stdint.h>

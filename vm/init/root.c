@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// root.c: the root file system: the host's, read-only over 9p, under an overlay whose writes stay
-// in memory; on top of it the images and files this run brings along.
+// Builds the root file system: the host's, read-only over 9p, under an overlay in memory. On top of
+// it go the images and files that this run brings along.
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

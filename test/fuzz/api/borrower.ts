@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A worker that adopts grants, as the thread that grants knows it.
+// A worker that adopts grants, as the granting thread sees it.
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { PublicApi } from '../../support/public-api.js';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Makes calls and judges what comes of them, now or later.
+// Makes calls and judges their outcome, at once or when a promise settles.
 import { describeCall } from './describe.js';
 import { isAnswer } from './judge.js';
 

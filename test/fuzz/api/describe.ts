@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A call as a line of a replay.
+// Writes a call as a line of a replay.
 import { inspect } from 'node:util';
 
 const MOST = 120;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Which exceptions are an answer: those with a code, those of the caller's own code, and those by which
+// Which exceptions are a proper answer. Those with a code, those of the caller's own code, and those by which
 // JavaScript refuses a private member to an object of another class.
 import { HostileError } from './hostile.js';
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Uses of one member of an object: a call, a look, an assignment.
+// What can be done with one member of an object: call it, read it, assign to it.
 import type { Member } from '../../support/public-api.js';
 import type { Call } from './calls.js';
 import type { Pool } from './pool.js';

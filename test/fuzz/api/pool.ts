@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The objects that calls have given so far, open ones and closed ones.
+// The objects that calls have returned so far, open and closed.
 import type { PublicApi } from '../../support/public-api.js';
 import { type Draw, pick } from './random.js';
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Random numbers by seed: those of a step hang on the seed and the number of the step alone, so that leaving
-// other steps out changes nothing.
+// Random numbers by seed and step. Those of a step depend on the seed and the number of the step alone, so that
+// leaving other steps out changes nothing.
 
 /** Below its argument, which is at least 1. */
 export type Draw = (below: number) => number;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Arguments: what was meant, or anything there is. A recipe makes a value of the objects that are alive when
-// it is used.
+// Random arguments: of the kind a parameter wants, or of any kind. A recipe makes a value of the objects that are
+// alive when it is used.
 import fc, { type Arbitrary } from 'fast-check';
 import type { Shape } from '../../support/public-api.js';
 import { hostileValues } from './hostile.js';
