@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The errors of the package: one family for what the kernel or the library refuses, and TypeError
-// and RangeError for wrong arguments. Each carries a `code`; match that, not the class.
+// The errors of the package: VfioError, and TypeError and RangeError for wrong arguments. VfioError is what the
+// kernel or the library refuses. Each carries a `code`; match that, not the class.
 import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 import {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // runInVm: boots a kernel in QEMU, runs one command in it, and passes on its output.
-
 import { clearProgress, say } from '../tools/progress.js';
 import { MissingProgramError } from '../tools/run-program.js';
 import { chooseAccelerator } from './accelerator.js';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A forgotten object stays open until the environment ends: garbage collection never closes or
-// unmaps, it only tells. https://github.com/nodejs/node/pull/58536 has the why.
+// Warns of forgotten objects. They stay open until the environment ends: garbage collection never closes or unmaps.
+// The reason is in https://github.com/nodejs/node/pull/58536.
 import type { EventEmitter } from 'node:events';
 
 /** A thread that ends within this time gives everything back anyway: nothing was forgotten. */

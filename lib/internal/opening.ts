@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Opens that are abandoned: an open in the kernel cannot be cancelled, so the caller is told at
-// once and what arrives afterwards is closed.
+// Opens that can be abandoned. An open in the kernel cannot be cancelled, so the caller is told at once and what
+// arrives afterwards is closed.
 import { abortionOf, watchAbort } from './abort.js';
 import type { Closable } from './closing.js';
 import { warn } from './report.js';

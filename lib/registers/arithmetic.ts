@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Bits of register values: in numbers up to 32 bits, because a BigInt costs an allocation an
-// operation, and in bigints for 64.
+// Bits of register values: in numbers up to 32 bits, in bigints for 64. A BigInt costs an allocation for each
+// operation.
 import { rangeError } from '../errors.js';
 import { expected, show } from '../internal/validate.js';
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the compiler makes of a register map: which registers, fields and methods there are, and
-// which of them are numbers and which bigints.
+// The types of a register map: its registers, fields and methods, as numbers or bigints.
 import type { Region } from '../region.js';
 import type {
   FieldBits,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What devices were bound to before they were bound to vfio-pci, and by which process: remembered in a file below
-// /run, so that a process that was killed leaves a way back. A boot undoes bindings, and clears /run.
+// Remembers which driver a device had before it was bound to vfio-pci, and which process bound it. A file below /run
+// has it, so that a process that was killed leaves a way back. A boot undoes bindings, and clears /run.
 import { readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { warn } from '../internal/report.js';
 import type { PciDevice } from '../pci.js';

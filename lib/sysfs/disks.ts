@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Whether a device carries a disk, a tape or the like that someone uses: taking its driver away would pull it from
-// under them.
+// Whether a device carries a disk or a tape that is in use. Taking its driver away would pull it from under its
+// users.
 import { closeSync, constants, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { exists, isAbsence, isBelow, listNames, lookFailed, readText, realPath } from './files.js';

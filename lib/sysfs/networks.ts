@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Whether a device carries the network interface that leads out of this machine: taking its driver away would cut
-// off whoever is logged in over it. Not seen: routes of other network namespaces, IPv4 routes of other tables than the
-// main one, and of an IPv4 route over several interfaces all but the first. /proc does not show those.
+// Whether a device carries the network interface that leads out of this machine. Taking its driver away would cut off
+// everybody who is logged in over it. Not seen: routes of other network namespaces, IPv4 routes of other tables than
+// the main one, and of an IPv4 route over several interfaces all but the first. /proc does not show those.
 import { isBelow, listNames, readText, realPath } from './files.js';
 
 /** An interface of the device, and the one that has the default route: itself, or a bond, bridge or VLAN above it. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The folders below /run that hold the locks and what is remembered: only root may change them, because root writes to
-// sysfs what they say.
+// The folders below /run for locks and remembered bindings. Only root may change them, because root writes to sysfs
+// what they say.
 import { lstatSync, mkdirSync } from 'node:fs';
 import { VfioError } from '../errors.js';
 import { lookFailed, orNothing } from './files.js';

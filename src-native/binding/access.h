@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One access of a register behind a handle, checked and guarded: what the accessors and the
-// sequences of accesses are made of. No JavaScript runs here and nothing throws.
+// One access of a register behind a handle, checked and guarded. The accessors and the sequences of
+// accesses are made of it. No JavaScript runs here and nothing throws.
 #pragma once
 
 #include <node_api.h>

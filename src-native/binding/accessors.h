@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Register access from JavaScript: read8 .. write64(handle, offset[, value]), raw Node-API
-// callbacks without any object on the way. One call is one access of exactly its width.
+// Register access from JavaScript: read8 to write64 as raw Node-API callbacks. They take (handle,
+// offset[, value]), with no object on the way. One call is one access of exactly its width.
 #pragma once
 
 #include <napi.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the addon is made of; module.cc is its entry point, and the developer build has another that
-// adds the memory back end and the system call hook.
+// Fills the exports of the addon. The entry point of the product is module.cc; the developer build
+// has another, which adds the memory back end and the system call hook.
 #pragma once
 
 #include <napi.h>

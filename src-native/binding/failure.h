@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Failures on their way to JavaScript: plain data (NativeFailure of lib/native.ts), of which
+// Failures on their way to JavaScript, as plain data (NativeFailure of lib/native.ts). From it
 // lib/errors.ts makes the error. Errors made here would be of another realm under jest, and could
 // not carry hints.
 #pragma once

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The entry point of the addon.
 #include <napi.h>
 
 #include "binding/addon.h"

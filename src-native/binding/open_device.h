@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A function as one env has it open: the function itself, the thread for its slow calls, the
-// handles and watchers of this env. Its two halves of closing: cut() on the env's thread, release
-// on the service thread.
+// A function as one env has it open. It holds the function itself, the thread for its slow calls,
+// and the handles and watchers of this env. Its two halves of closing: cut() on the env's thread,
+// release on the service thread.
 #pragma once
 
 #include <functional>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// An armed IrqSet and the watchers that one env has on its vectors: the env that armed it, or one
-// that vectors were granted to. The count is drained in the watcher and passed as data, so a storm
-// costs one callback a turn of the loop.
+// An armed IrqSet and the watchers that one env has on its vectors. The env armed it, or its
+// vectors were granted to the env. The count is drained in the watcher and passed as data, so a
+// storm costs one callback a turn of the loop.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The exception table of guarded accesses: which instructions may raise SIGBUS, and where to go on
-// when one does. Written by the assembler next to each access, read by the signal handler.
+// The exception table: which instructions may raise SIGBUS, and where to go on when one does.
+// Written by the assembler next to each access, read by the signal handler.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The table that goes straight to the C library. Lambdas where that has variadic functions.
+// The table's entries that go straight to the C library. Lambdas where that has variadic functions.
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>

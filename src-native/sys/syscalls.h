@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Every system call of the library goes through this one table. The product links syscalls.cc,
-// whose table is constant; the developer build links test/native/syscalls_hook.cc instead, which
-// can fail the n-th call or trace all of them. Nothing outside sys/ calls the kernel in any other
-// way.
+// The one table of system calls, which every call of the library goes through. The product links
+// syscalls.cc, whose table is constant; the developer build links test/native/syscalls_hook.cc
+// instead, which can fail the n-th call or trace all of them. Nothing outside sys/ calls the kernel
+// in any other way.
 #pragma once
 
 #include <poll.h>

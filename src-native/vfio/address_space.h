@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// An I/O address space of this process: the one allocator of IOVAs and the one registry of
-// mappings, above whatever back end carries them out. Thread-safe.
+// An I/O address space of this process: the allocator of IOVAs and the registry of mappings, over
+// any back end. Thread-safe.
 #pragma once
 
 #include <cstdint>

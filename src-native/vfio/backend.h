@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What differs between the ways to reach a device: type1 (group and container), iommufd, vfio-user,
-// and the memory back end of the tests. Everything above these two interfaces is written once.
+// The interface of a back end: what differs between the ways to reach a device. The ways are type1
+// (group and container), iommufd, vfio-user, and the memory back end of the tests. Everything above
+// these two interfaces is written once.
 //
 // Both are thread-safe and throw sys::SysError for failed system calls, vfio::Error for the rest.
 // They know no Napi and keep no policy: allocation of IOVAs, the registry of mappings, states and

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Hands out I/O virtual addresses from the ranges the kernel reports: below 4 GiB first, as the
-// kernel's own DMA API does, so that a device of 32 bits reaches them. A freed address rests, so
-// that a device's late DMA faults instead of landing in another buffer: it is used again after all
-// others that the allocation may have, and the one that rested longest first. An address below
-// 4 GiB is also used again before one above that was never used, once enough rests there
-// (kEnoughRest). Not thread-safe; AddressSpace's lock covers it.
+// Allocates I/O virtual addresses from the ranges that the kernel reports. It takes those below 4
+// GiB first, as the kernel's own DMA API does, so that a device of 32 bits reaches them. A freed
+// address rests, so that a device's late DMA faults instead of landing in another buffer: it is
+// used again after all others that the allocation may have, and the one that rested longest first.
+// An address below 4 GiB is also used again before one above that was never used, once enough rests
+// there (kEnoughRest). Not thread-safe; AddressSpace's lock covers it.
 #pragma once
 
 #include <cstddef>

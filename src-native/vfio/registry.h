@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What this process holds, whichever thread or worker opened it: a group node opens once, so its
-// devices can only share one address space; a device is driven by one owner. One registry a
-// process, thread-safe.
+// The registry of what this process has open, in any thread or worker. A group node opens once, so
+// its devices can only share one address space; a device has one owner. One registry a process,
+// thread-safe.
 #pragma once
 
 #include <functional>
