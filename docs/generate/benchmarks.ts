@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The tables of docs/benchmarks.md, from the files of the runs they were measured in.
+// The tables of docs/benchmarks.md, from the JSON files of measured runs.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseReport, type Report, type Result } from '../../bench/report.js';

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
-// The generated blocks of a document.
+// The generated blocks of a document, between `begin generated: NAME` and `end generated: NAME`.
 import type { Generator } from './generator.js';
 
 /** A comment on a line of its own, which Markdown does not show. */
 const BLOCK =
-  /^<!-- begin generated: (?<name>[\w-]+) -->\n(?<text>[\s\S]*?)^<!-- end generated: \k<name> -->$/gm;
+  /^<!-- begin generated: (?<marker>(?<name>[\w-]+)(?: (?<of>\S+))?) -->\n(?<text>[\s\S]*?)^<!-- end generated: \k<marker> -->$/gm;
 const BEGIN = /^<!-- begin generated: /gm;
 
 export interface Block {
+  /** The name of its generator. */
   readonly name: string;
+  /** What stands behind the name: of what the block is. */
+  readonly of: string;
   /** What stands there. */
   readonly text: string;
 }
@@ -17,6 +20,7 @@ export interface Block {
 export function blocksOf(document: string): Block[] {
   const blocks = [...document.matchAll(BLOCK)].map(({ groups }) => ({
     name: groups?.name ?? '',
+    of: groups?.of ?? '',
     text: groups?.text ?? '',
   }));
   if (blocks.length !== [...document.matchAll(BEGIN)].length) {
@@ -25,12 +29,12 @@ export function blocksOf(document: string): Block[] {
   return blocks;
 }
 
-/** The document with `make` of a name in each block. */
-export function withBlocks(document: string, make: (name: string) => string): string {
+/** The document with what `make` gives in each block. */
+export function withBlocks(document: string, make: (name: string, of: string) => string): string {
   return document.replace(
     BLOCK,
-    (_, name: string) =>
-      `<!-- begin generated: ${name} -->\n${blockText(make(name))}<!-- end generated: ${name} -->`,
+    (_, marker: string, name: string, of = '') =>
+      `<!-- begin generated: ${marker} -->\n${blockText(make(name, of))}<!-- end generated: ${marker} -->`,
   );
 }
 
@@ -40,8 +44,8 @@ function blockText(markdown: string): string {
 }
 
 /** Whether what stands there is what the generator makes, but for measured numbers. */
-export function isUpToDate({ text }: Block, { measured, markdown }: Generator): boolean {
-  const now = blockText(markdown());
+export function isUpToDate({ of, text }: Block, { measured, markdown }: Generator): boolean {
+  const now = blockText(markdown(of));
   return measured ? withoutNumbers(text) === withoutNumbers(now) : text === now;
 }
 

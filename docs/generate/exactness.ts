@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The matrix of the trap test, from what it recorded (test/exact/expectations.json).
+// The matrix of docs/mmio-in-javascript.md, from what the trap test recorded.
 import type { Case } from '../../test/exact/cases.js';
 import { type Expectations, readExpectations, recordedFor } from '../../test/exact/expectations.js';
 import { formatAccesses, parseAccesses } from '../../test/exact/notation.js';

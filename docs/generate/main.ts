@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// npm run docs: writes the generated blocks of the documents; with --check it only says which are not up to date.
+// `npm run docs`: writes the generated blocks of the documents. With --check it only reports which are out of date.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { projectRoot } from '../../tools/paths.js';
 import { blocksOf, isUpToDate, withBlocks } from './blocks.js';
+import { leftOut } from './folders.js';
 import type { Generator } from './generator.js';
 import { GENERATORS } from './generators.js';
 
@@ -25,13 +26,19 @@ function generatorOf(name: string): Generator {
 
 /** Returns what is not as it should be. */
 function check(document: string, text: string): string[] {
-  return blocksOf(text)
-    .filter((block) => !isUpToDate(block, generatorOf(block.name)))
-    .map(({ name }) => `${document}: the block "${name}" is not what "npm run docs" makes`);
+  return blocksOf(text).flatMap((block) => {
+    try {
+      if (isUpToDate(block, generatorOf(block.name))) return [];
+      const name = `${block.name} ${block.of}`.trimEnd();
+      return [`${document}: the block "${name}" is not what "npm run docs" makes`];
+    } catch (error) {
+      return [`${document}: ${(error as Error).message}`];
+    }
+  });
 }
 
 function write(document: string, text: string): void {
-  const written = withBlocks(text, (name) => generatorOf(name).markdown());
+  const written = withBlocks(text, (name, of) => generatorOf(name).markdown(of));
   if (written !== text) writeFileSync(join(projectRoot, document), written);
 }
 
@@ -56,6 +63,8 @@ await new Command('npm run docs --')
       write(document, text);
       return [];
     });
+    const map = readFileSync(join(projectRoot, 'ARCHITECTURE.md'), 'utf8');
+    failures.push(...leftOut(projectRoot, map).map((what) => `ARCHITECTURE.md ${what}`));
     for (const failure of failures) process.stderr.write(`docs: ${failure}\n`);
     process.exitCode = failures.length > 0 ? 1 : 0;
   })

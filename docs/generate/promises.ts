@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Which tests prove which promise, from the ids that their names begin with.
+// The tables of docs/reliability.md: which tests prove which promise, by the ids in their names.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../../tools/paths.js';

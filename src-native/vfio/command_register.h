@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The command register in the configuration space of an open function: memory decode, bus master
-// and the bit that masks INTx.
+// The command register of an open function. It has the bits for memory decode and bus master, and
+// the bit that masks INTx.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The regions of an open function: what they are, their registers through the back end, and the
-// windows and doorbell pages that are mapped.
+// The regions of an open function. It reads and writes their registers through the back end, and
+// owns the windows and doorbell pages that are mapped.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The one file that jest runs in a machine: it loads the test files of its folders. jest loads itself and the library
-// anew for every file, which takes the emulated processor two seconds.
+// The one test file that jest runs in a machine. It loads the test files of its folders. For each file that jest runs,
+// it loads itself and the library again, which takes the emulated processor two seconds.
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 

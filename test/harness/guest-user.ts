@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Runs the VM tests as an ordinary user: `node build/guest/test/harness/guest-user.js MACHINE [PATTERN]`, as
-// root. Does what an administrator does once, binding the devices and giving away their nodes, and then is guest.ts without a single
-// capability.
+// Runs the VM tests as an ordinary user. Start it as root: `node build/guest/test/harness/guest-user.js MACHINE
+// [PATTERN]`. Like an administrator, it binds the devices and gives their nodes to the user. Then it runs guest.ts
+// without any capability.
 import { spawnSync } from 'node:child_process';
 import { chownSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One device of the memory back end with its function open: what the tests of Function and of its
-// parts begin with.
+// An open function of the memory back end. The tests of Function and of its parts begin with it.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Devices of the test machine, bound to vfio-pci for the tests of a file; their groups, and their real config space.
+// Binds devices of the test machine to vfio-pci for the tests of a file. It also finds their groups, and reads their
+// config space from sysfs.
 import { closeSync, openSync, readSync } from 'node:fs';
 import { afterAll, beforeAll } from '@jest/globals';
 import { type Binding, bindDevice, openDevice } from '../../lib/index.js';

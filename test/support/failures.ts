@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Catches what a call throws.
 
 /** What a call throws; undefined when it throws nothing. */
 export function failureOf(call: () => unknown): unknown {

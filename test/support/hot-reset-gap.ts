@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Which kernels cannot reset a slot of the test machine.
 import { release } from 'node:os';
 
 /** Why the kernel gives up the hot reset of a slot of the test machine; undefined where it does not. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// All orders of a few things.
 
 /** All orders of some things. */
 export function ordersOf<T>(things: readonly T[]): T[][] {

@@ -51,7 +51,7 @@ describe('a block is up to date', () => {
 });
 
 test('the matrix says what is executed in place of what is written', () => {
-  const rows = exactness.markdown().split('\n');
+  const rows = exactness.markdown('').split('\n');
   const rowOf = (code: string) => rows.find((row) => row.startsWith(`| \`${code}\` |`));
   expect(rowOf('r = (u32[4] & 1) !== 0')).toContain('`R1@0x10`');
   expect(rowOf('u32[4] \\|= 4')).toBe('| `u32[4] \\|= 4` | `R4@0x10 W4@0x10` | ✓ | ✓ | ✓ | ✓ |');

@@ -44,38 +44,6 @@ test('every promise of docs/reliability.md has a test', () => {
   expect(rows.filter(([, , tests]) => tests === '').map(([, id]) => id)).toEqual([]);
 });
 
-test('ARCHITECTURE.md has a line on every source file and page', () => {
-  const folders = [
-    'src-native',
-    'lib',
-    'vm',
-    'examples',
-    'docs',
-    'bench',
-    'scripts',
-    'test/exact',
-    'test/harness',
-    'test/fuzz',
-    'test/mutations',
-    'test/soak',
-    'test/support',
-  ];
-  const files = [...folders, 'test/native']
-    .flatMap((folder) =>
-      readdirSync(join(root, folder), { recursive: true }).map((name) =>
-        join(folder, String(name)),
-      ),
-    )
-    .filter((file) => /\.(ts|mjs|cc|h|c|config|md)$/.test(file) && !file.endsWith('_test.cc'));
-  const text = read('ARCHITECTURE.md');
-  const missing = files.filter((file) => {
-    // A pair of header and source is one line: `function.{h,cc}` or its stem.
-    const stem = file.replace(/^.*\//, '').replace(/\.(h|cc)$/, '');
-    return !new RegExp(`(^|[\\s\`{,/])${stem.replaceAll('.', '\\.')}`, 'm').test(text);
-  });
-  expect(missing).toEqual([]);
-});
-
 test('a C++ twin of a benchmark is short, as docs/benchmarks.md says', () => {
   const folder = join(root, 'bench/twins');
   const twins = readdirSync(folder).filter((file) => file.endsWith('.cc'));
