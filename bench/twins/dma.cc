@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// mmap with huge pages advised, VFIO_IOMMU_MAP_DMA, and both undone. Over the memory back end, no
-// ioctl.
+// mmap, huge pages advised, VFIO_IOMMU_MAP_DMA, and back. Over the memory back end, no ioctl.
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
