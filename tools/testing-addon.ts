@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the developer build adds to the addon: a machine of memory in place of devices, and a table of system
-// calls that can fail. Suites that use it run with VFIO_BINARY naming that build.
+// The `testing` export of the developer build: a machine of memory, and system calls that fail on demand. Suites that use it run with VFIO_BINARY naming that build.
 import { loadNative } from '../lib/internal/load-native.js';
 import type { Handle } from '../lib/native.js';
 

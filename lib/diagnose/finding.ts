@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a diagnosis finds, as plain data: its name, its facts, and the writes to sysfs that mend it. words.ts has the
-// words for each.
+// What a diagnosis finds, as plain data. A finding has its name, its facts, and the writes to sysfs that fix it.
+// words.ts has the words for each.
 import type { NativeFailure } from '../native.js';
 import type { PciDevice } from '../pci.js';
 import type { DiskUse } from '../sysfs/disks.js';
