@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The state of one napi_env, which is that of the main thread or of a worker. It holds what is open, the mailbox, the
-// pending promises and the libuv handles.
+// The state of one napi_env, which is that of the main thread or of a worker. It holds what is
+// open, the mailbox, the pending promises and the libuv handles.
 #pragma once
 
 #include <napi.h>
