@@ -78,7 +78,7 @@ void release_groups(OpenContainer& container) noexcept {
   for (auto& [group, claims] : container.groups) {
     for (std::size_t i = 0; i < claims.size(); ++i) {
       // The group's descriptor closes even when this fails; its claim goes below.
-      attempt([&] { container.space->release_group(group); });
+      attempt([&, number = group] { container.space->release_group(number); });
     }
   }
   container.groups.clear();

@@ -51,7 +51,7 @@ void Promises::keep_alive_while_pending() {
   }
 }
 
-void Promises::end() noexcept {
+void Promises::end() {
   pending_.clear();
   promise_class_.Reset();
 }

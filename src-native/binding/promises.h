@@ -29,7 +29,7 @@ class Promises final {
   void settle(Ticket ticket, const std::function<Napi::Value(Napi::Env)>& value);
 
   /// The env ends: its pending promises never settle.
-  void end() noexcept;
+  void end();
 
  private:
   /// What a promise passed to its executor. Node-API's own deferred would do the same, but nothing
