@@ -7,7 +7,7 @@ import { type Access, accessOf, formatAccesses, parseAccesses, type Trapped } fr
 import type { Report } from './run-child.js';
 import type { Tier } from './tiers.js';
 
-export type Subject = 'ours' | 'plain';
+export type Contender = 'ours' | 'plain';
 
 /** An element of build/results/exact-matrix.json. */
 export interface MatrixCell {
@@ -16,7 +16,7 @@ export interface MatrixCell {
   /** Major and minor. */
   readonly v8: string;
   readonly tier: Tier;
-  readonly subject: Subject;
+  readonly subject: Contender;
   readonly case: string;
   readonly expected: string;
   /** `?` where it could not be told. */
@@ -41,7 +41,7 @@ interface Reading {
 export function cellOf(
   { name: node, v8 }: NodeIdentity,
   tier: Tier,
-  subject: Subject,
+  subject: Contender,
   one: Case,
   report: Report,
 ): Cell {
@@ -62,7 +62,7 @@ export function cellOf(
   };
 }
 
-function read(report: Report, tier: Tier, subject: Subject, expected: string): Reading {
+function read(report: Report, tier: Tier, subject: Contender, expected: string): Reading {
   if ('error' in report) return { got: '?', reason: report.error, trapped: [] };
   const { accesses, reached, earlier } = report;
   if (!reached) {

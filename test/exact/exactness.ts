@@ -3,7 +3,7 @@
 
 import type { NodeIdentity } from '../../tools/nodes.js';
 import type { Case, OurCase, PlainCase } from './cases.js';
-import { type Cell, cellOf, type Subject } from './cells.js';
+import { type Cell, type Contender, cellOf } from './cells.js';
 import { OUR_CASES } from './our-cases.js';
 import { PLAIN_CASES } from './plain-cases.js';
 import { runChild } from './run-child.js';
@@ -14,13 +14,13 @@ export function unsupported(arch: string = process.arch): string | undefined {
   return arch === 'x64' ? undefined : `the trap decodes x86-64 instructions, not those of ${arch}`;
 }
 
-export interface Selection {
+export interface CaseSelection {
   readonly ours: readonly OurCase[];
   readonly plain: readonly PlainCase[];
 }
 
 /** The cases whose names match; `broken` names the one of ours that does without the library. */
-export function select(pattern = /(?:)/, broken?: string): Selection {
+export function selectCases(pattern = /(?:)/, broken?: string): CaseSelection {
   const matching = ({ name }: Case) => pattern.test(name);
   return {
     ours: OUR_CASES.filter(matching).map((one) =>
@@ -36,10 +36,10 @@ export function tiersOf({ config }: NodeIdentity): Tier[] {
 }
 
 /** The cases of a tier, each with its subject. */
-export function casesIn(tier: Tier, { ours, plain }: Selection): [Subject, Case][] {
-  const all: [Subject, Case][] = [
-    ...ours.map((one): [Subject, Case] => ['ours', one]),
-    ...plain.map((one): [Subject, Case] => ['plain', one]),
+export function casesIn(tier: Tier, { ours, plain }: CaseSelection): [Contender, Case][] {
+  const all: [Contender, Case][] = [
+    ...ours.map((one): [Contender, Case] => ['ours', one]),
+    ...plain.map((one): [Contender, Case] => ['plain', one]),
   ];
   return all.filter(([, { loops, wasm }]) => {
     if (tier === 'jitless') return wasm === undefined;
@@ -50,7 +50,7 @@ export function casesIn(tier: Tier, { ours, plain }: Selection): [Subject, Case]
 /** Runs the cases that `wanted` gives for each tier; `onCell` gets each as soon as it is there. */
 export async function measure(
   nodes: readonly NodeIdentity[],
-  wanted: (tier: Tier) => [Subject, Case][],
+  wanted: (tier: Tier) => [Contender, Case][],
   onCell: (cell: Cell) => void,
 ): Promise<void> {
   for (const node of nodes) {
@@ -59,7 +59,7 @@ export async function measure(
       if (left.length === 0) continue;
       const cases = left.map(([, one]) => one);
       await runChild(node, tier, cases, (one, report) => {
-        const [subject] = left.shift() as [Subject, Case];
+        const [subject] = left.shift() as [Contender, Case];
         onCell(cellOf(node, tier, subject, one, report));
       });
     }

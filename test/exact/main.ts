@@ -6,7 +6,7 @@ import { clearProgress, progress } from '../../tools/progress.js';
 import { namePattern } from '../harness/name-pattern.js';
 import { countsLine } from '../harness/summary.js';
 import type { Cell } from './cells.js';
-import { casesIn, measure, select, unsupported } from './exactness.js';
+import { casesIn, measure, selectCases, unsupported } from './exactness.js';
 import { changes, readExpectations, record, writeExpectations } from './expectations.js';
 import { mustBeExact, trustsStores, unlistedEngines } from './judgement.js';
 import { writeMatrix } from './matrix.js';
@@ -62,7 +62,7 @@ async function main(options: Options): Promise<0 | 1> {
     return 0;
   }
   const nodes = await nodesFrom(options.node);
-  const selection = select(options.name, options.break);
+  const selection = selectCases(options.name, options.break);
   const cells: Cell[] = [];
   await measure(
     nodes,

@@ -6,8 +6,8 @@ import type { Send } from '../harness/events.js';
 import type { Ending } from '../harness/recorder.js';
 import type { Suite } from '../harness/suite.js';
 import type { Case } from './cases.js';
-import type { Cell, Subject } from './cells.js';
-import { casesIn, measure, select, tiersOf, unsupported } from './exactness.js';
+import type { Cell, Contender } from './cells.js';
+import { casesIn, measure, selectCases, tiersOf, unsupported } from './exactness.js';
 import { changes, readExpectations } from './expectations.js';
 import { mustBeExact, trustsStores } from './judgement.js';
 import { writeMatrix } from './matrix.js';
@@ -38,13 +38,13 @@ export const exactSuite: Suite = {
 };
 
 /** What `npm test -- --name` matches. */
-function nameOf(subject: Subject, name: string, tier: Tier): string {
+function nameOf(subject: Contender, name: string, tier: Tier): string {
   return `${subject === 'ours' ? name : `plain ${name}, for doorbells,`} in ${tier}`;
 }
 
 /** The cases of a tier that have to be exact. */
-function judgedIn(tier: Tier, { v8 }: NodeIdentity): [Subject, Case][] {
-  return casesIn(tier, select()).filter(([subject, { name }]) =>
+function judgedIn(tier: Tier, { v8 }: NodeIdentity): [Contender, Case][] {
+  return casesIn(tier, selectCases()).filter(([subject, { name }]) =>
     mustBeExact({ subject, case: name, v8 }, trustsStores),
   );
 }
@@ -59,7 +59,7 @@ async function run(node: NodeIdentity, pattern: string | undefined, event: Send)
   const cells: Cell[] = [];
   let last = Date.now();
   const wanted = (tier: Tier) => {
-    if (pattern === undefined) return casesIn(tier, select());
+    if (pattern === undefined) return casesIn(tier, selectCases());
     const name = new RegExp(pattern, 'i');
     return judgedIn(tier, node).filter(([subject, one]) =>
       name.test(nameOf(subject, one.name, tier)),

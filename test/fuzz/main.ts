@@ -13,7 +13,7 @@ import {
   reproduceApi,
 } from './api-target.js';
 import { buildNativeTargets, fuzzNative, nativeTargets, reproduceNative } from './native-target.js';
-import { countsLine, type Outcome, sum } from './outcome.js';
+import { type Outcome, outcomeLine, sum } from './outcome.js';
 
 interface Options {
   time: number;
@@ -74,7 +74,7 @@ async function runAll(targets: readonly Target[], options: Options): Promise<Out
     show();
     const outcome = await fuzz(target, options);
     running.delete(target.name);
-    print(`${target.name}: ${countsLine(outcome)}, ${target.seconds} s`);
+    print(`${target.name}: ${outcomeLine(outcome)}, ${target.seconds} s`);
     for (const crash of outcome.crashes) print(`CRASH ${crash}`);
     show();
     return outcome;
@@ -91,7 +91,7 @@ async function main(options: Options): Promise<void> {
     input === undefined
       ? await runAll(share(names, time), options)
       : await reproduce(names[0] as string, input);
-  print(countsLine(outcome));
+  print(outcomeLine(outcome));
   process.exitCode = outcome.crashes.length === 0 ? 0 : 1;
 }
 

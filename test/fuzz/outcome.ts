@@ -19,6 +19,6 @@ export function sum(outcomes: readonly Outcome[]): Outcome {
 }
 
 /** The last line of `npm run fuzz`. */
-export function countsLine({ runs, crashes, corpus }: Outcome): string {
+export function outcomeLine({ runs, crashes, corpus }: Outcome): string {
   return `runs ${runs} crashes ${crashes.length} corpus ${corpus}`;
 }

@@ -9,7 +9,7 @@ import type { Test } from './list.js';
 import { tree } from './tree.js';
 
 /** `none`: no test has this name. */
-export type Outcome = 'green' | 'red' | 'none';
+export type TrialOutcome = 'green' | 'red' | 'none';
 
 /** A fault may make a test wait for ever; what takes longer than this is red. */
 const TEST_LIMIT_MS = 180_000;
@@ -22,13 +22,13 @@ export async function build(test: Test): Promise<void> {
   if (status !== 0) throw new Error(`the build failed:\n${output.slice(-4000)}`);
 }
 
-export function runTest(test: Test): Promise<Outcome> {
+export function runTest(test: Test): Promise<TrialOutcome> {
   return 'native' in test ? runNative(test.native) : runJest(test.jest, test.name);
 }
 
 const NATIVE = 'vfio_native_tests';
 
-async function runNative(name: string): Promise<Outcome> {
+async function runNative(name: string): Promise<TrialOutcome> {
   const { status, output } = await run(
     [`build/debug/${NATIVE}`, `--test-case=*${name}*`],
     TEST_LIMIT_MS,
@@ -37,7 +37,7 @@ async function runNative(name: string): Promise<Outcome> {
   return status === 0 ? 'green' : 'red';
 }
 
-async function runJest(path: string, name: string): Promise<Outcome> {
+async function runJest(path: string, name: string): Promise<TrialOutcome> {
   const jest = 'node_modules/jest/bin/jest.js';
   const select = ['--testPathPatterns', path, '--testNamePattern', name];
   const command = [
