@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Closing: in which order, at once, and that every use of a closed object says so.
+// Closing: its order, that it takes effect at once, and that every use of a closed object throws.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import type {
@@ -16,7 +16,7 @@ import { Edu } from '../support/edu.js';
 
 const closed = { code: 'ERR_VFIO_CLOSED' };
 
-/** One of everything, opened and then closed by its container. */
+/** One object of each kind. The container opens and closes them all. */
 interface Parts {
   container: Container;
   group: Group;
@@ -122,7 +122,7 @@ describeContract({}, 'F17/ closing', (subject) => {
   });
 
   test('stops DMA before it takes the memory away: no fault', async () => {
-    // The kernel log must have no fault in it, which the gate of the test machine sees to.
+    // The kernel log must not contain a fault; the gate of the test machine checks that.
     for (let round = 0; round < 3; round++) {
       const device = await subject.openDevice(edu);
       const buffer = device.allocDma(4096);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Config space: widths, ends, the command register, and the search for capabilities.
+// Config space: access widths, its end, the command register, and the search for capabilities.
 import { beforeEach, expect, test } from '@jest/globals';
 import type { ConfigSpace, Device } from '../../lib/index.js';
 import { describeContract } from '../support/back-ends.js';
@@ -36,7 +36,7 @@ describeContract({}, 'config space', (subject) => {
   });
 
   test('writes one byte without the ones beside it', () => {
-    // The interrupt line is a scratch register, the pin beside it is not.
+    // The interrupt line is a scratch register. The pin next to it is not.
     const before = config.read32(0x3c);
     config.write8(0x3c, 0x5a);
     expect(config.read32(0x3c)).toBe(((before & ~0xff) | 0x5a) >>> 0);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Containers: what they know about their address space, and the devices that share one.
+// Containers: the info about their address space, and the devices that share one.
 import { describe, expect, test } from '@jest/globals';
 import { describeContract } from '../support/back-ends.js';
 import { Edu } from '../support/edu.js';
@@ -100,7 +100,7 @@ describeContract({}, 'a container', (subject) => {
   describe('with several devices', () => {
     test('shows all of them the same memory', async () => {
       await using container = await subject.openContainer();
-      // The DMA of the pair reaches 28 bits.
+      // The DMA of the pair reaches 28 address bits.
       const devices = [];
       for (const { address } of [edu, ...pair]) devices.push(await container.openDevice(address));
       const buffer = container.allocDma(4096, { iova: 0x0abc_d000n });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a device says about itself, its regions and its interrupts.
+// The info of a device: its identity, its regions and its interrupts.
 import { expect, test } from '@jest/globals';
 import { describeContract } from '../support/back-ends.js';
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Opening devices: one, again, twice, two in a container; and opens that nobody waits for.
+// Opening devices: one, again, twice, two in a container, and abandoned opens.
 import { describe, expect, test } from '@jest/globals';
 import { describeContract } from '../support/back-ends.js';
 import { Edu, eduIdentification } from '../support/edu.js';
@@ -36,7 +36,7 @@ describeContract({}, 'opening', (subject) => {
       for (let round = 1; round <= 5; round++) {
         await using device = await subject.openDevice(nvme);
         expect(device.busMaster).toBe(false);
-        // Controller Configuration: zero after the reset that comes with the open.
+        // Controller Configuration is zero after the reset that an open includes.
         expect(device.bar(0).read32(0x14)).toBe(0);
         device.bar(0).write32(0x14, 0x0046_0000);
         expect(device.bar(0).read32(0x14)).toBe(0x0046_0000);
@@ -82,7 +82,7 @@ describeContract({}, 'opening', (subject) => {
       const container = await subject.openContainer();
       const late = container.openDevice(nvme.address, { signal: AbortSignal.timeout(1) });
       await expect(late).rejects.toBeDefined();
-      // Waits for what is still being opened, and closes it.
+      // Waits for the open in progress, and closes its device.
       await container.close();
       await retryWhileBusy(async () => (await subject.openDevice(nvme)).close());
     });
@@ -123,7 +123,7 @@ describeContract({}, 'opening', (subject) => {
   });
 });
 
-/** An abandoned open is closed in the background. */
+/** Retries while the device is busy: the library closes an abandoned open in the background. */
 async function retryWhileBusy(work: () => Promise<void>): Promise<void> {
   for (;;) {
     try {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// DMA memory: sizes, addresses, what is refused, and what becomes of it when it is closed; what a device reads and
-// writes there.
+// DMA memory: its sizes and addresses, what is refused, what closing does, and what a device reads and writes.
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Container, Device, DmaBuffer } from '../../lib/index.js';
@@ -26,7 +25,7 @@ describeContract({ device: 'edu' }, 'DMA memory', (subject) => {
     before = container.info;
   });
 
-  /** Whether all of it is zero. */
+  /** Whether the whole buffer is zero. */
   function isZero({ u32 }: DmaBuffer): boolean {
     return u32.every((word) => word === 0);
   }
@@ -251,7 +250,7 @@ describeContract({ device: 'edu' }, 'a device', (subject) => {
       const received = randomBytes(1024);
       await hardware.write(buffer.iova + 2048n, received);
       expect(Buffer.from(buffer.u8.slice(2048, 3072))).toEqual(received);
-      // What it was not told to touch it did not.
+      // The device did not touch any other byte.
       expect(Buffer.from(buffer.u8.slice(0, 1024))).toEqual(sent);
       expect(buffer.u8.slice(1024, 2048).every((byte) => byte === 0)).toBe(true);
       expect(buffer.u8.slice(3072).every((byte) => byte === 0)).toBe(true);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// edu as its driver has it: registers, a computation, DMA both ways and interrupts.
+// edu as a driver uses it: registers, a computation, DMA in both directions and interrupts.
 import { randomFillSync } from 'node:crypto';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { Device, Interrupt } from '../../lib/index.js';
 import { describeContract } from '../support/back-ends.js';
 import { until } from '../support/until.js';
 
-/** The registers of docs/specs/edu in QEMU. */
+/** The registers, from docs/specs/edu in QEMU. */
 const reg = {
   identification: 0x00,
   factorial: 0x08,
@@ -40,7 +40,7 @@ describeContract({ device: 'edu' }, 'edu', (subject) => {
 
   beforeAll(() => {
     ({ device } = held);
-    // Whoever had it before may have been killed, and no reset clears this.
+    // The previous process may have been killed with an interrupt raised, and no reset clears it.
     write(reg.interruptAcknowledge, 0xffff_ffff);
   });
 
@@ -67,7 +67,7 @@ describeContract({ device: 'edu' }, 'edu', (subject) => {
       await use(interrupts.vector(0));
     }
 
-    /** Acknowledges what was raised, as a listener has to before INTx is unmasked. */
+    /** Acknowledges the interrupt. A listener must do this before INTx is unmasked. */
     function acknowledge(): number {
       const raised = read(reg.interruptStatus);
       write(reg.interruptAcknowledge, raised);
@@ -102,7 +102,7 @@ describeContract({ device: 'edu' }, 'edu', (subject) => {
   });
 
   describe('DMA', () => {
-    /** One transfer; source and destination are addresses as the device sees them. */
+    /** Makes one transfer. Source and destination are addresses as the device sees them. */
     async function transfer(
       source: number,
       destination: number,
@@ -122,7 +122,7 @@ describeContract({ device: 'edu' }, 'edu', (subject) => {
       write(reg.interruptAcknowledge, 0x100);
     }
 
-    // QEMU 7.2 takes a transfer that ends with its buffer for one that leaves it, and ends the machine.
+    // QEMU 7.2 treats a transfer that reaches the end of the device's buffer as out of bounds, and ends the machine.
     test.each([
       [4, 0],
       [512, 0],

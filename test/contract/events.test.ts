@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a device tells by itself of what its program does: that it was reset, that it is closed.
+// The events that a program's own calls cause: the device was reset, or it was closed.
 import { once } from 'node:events';
 import { expect, test } from '@jest/globals';
 import type { Device } from '../../lib/index.js';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Groups: the devices that are opened in one, and the one container that may hold it.
+// Groups: the devices that a program opens in one, and the one container that a group can be in.
 import { describe, expect, test } from '@jest/globals';
 import { describeContract } from '../support/back-ends.js';
 

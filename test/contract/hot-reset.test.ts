@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The hot reset of a slot with one device: what is forgotten, and what is refused until it is over.
+// The hot reset of a slot with one device: the state that is lost, and the calls that are refused until it ends.
 import { once } from 'node:events';
 import { beforeEach, expect, test } from '@jest/globals';
 import type { Device } from '../../lib/index.js';
@@ -54,7 +54,7 @@ describeContract({ device: 'nvme' }, 'F2/ a hot reset of a slot', (subject) => {
     device.config.write16(powerControl, device.config.read16(powerControl) | 3);
     const bar = device.bar(0);
     const reset = device.hotReset();
-    // At once: the kernel is done in milliseconds, whatever this thread does meanwhile.
+    // Make the calls at once: the kernel needs only milliseconds, even while this thread is busy.
     const another = device.reset().catch((failure) => failure);
     const failures = [() => bar.read32(reg.version), () => device.config.vendorId].map(failureOf);
     await reset;

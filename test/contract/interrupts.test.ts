@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Interrupt vectors of edu (INTx, MSI) and of an NVMe controller (MSI-X): arming them, who may, how many, and what
-// arrives. Raised by `trigger()`, without the device, and on edu by the device.
+// Interrupt vectors of edu (INTx, MSI) and of an NVMe controller (MSI-X): arming, limits, and delivery. `trigger()`
+// raises them without the device; edu also raises them itself.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Device, Interrupt, InterruptSet } from '../../lib/index.js';
@@ -11,7 +11,7 @@ import { until } from '../support/until.js';
 
 const closed = { code: 'ERR_VFIO_CLOSED' };
 
-/** Long enough for what should not come. */
+/** Waits long enough for an unwanted interrupt to arrive. */
 const quiet = () => sleep(50);
 
 describeContract({ device: 'edu' }, 'interrupts', (subject) => {
@@ -180,7 +180,7 @@ describeContract({ device: 'edu' }, 'interrupts', (subject) => {
   });
 
   describe('by intx', () => {
-    /** Calls the listener at each interrupt. */
+    /** Arms INTx and calls the listener at each interrupt. */
     async function withListener(
       listener: (raised: number) => unknown,
       use: (vector: Interrupt) => Promise<void>,
@@ -213,13 +213,14 @@ describeContract({ device: 'edu' }, 'interrupts', (subject) => {
         });
       };
       await withListener(working, async () => {
-        // Never lowered: a level that is not masked comes again and again.
+        // The interrupt is not acknowledged, so the line stays up: an unmasked level interrupt would arrive again and
+        // again.
         hardware.raise(1);
         await until(() => calls === 1, 'the interrupt arrives');
         await quiet();
         expect(calls).toBe(1);
         done();
-        await until(() => calls === 2, 'it comes again, since the line is still up');
+        await until(() => calls === 2, 'it arrives again, because the line is still up');
         await quiet();
         expect(calls).toBe(2);
         hardware.acknowledge();
@@ -358,7 +359,7 @@ describeContract({ device: 'nvme' }, 'interrupts by msix', (subject) => {
     device.busMaster = true;
   });
 
-  /** Triggers each vector once, the last first, and gives what each counted. */
+  /** Triggers each vector once, the last one first. Returns the count of each. */
   async function triggerAll(set: InterruptSet): Promise<number[]> {
     const all = Array.from({ length: set.count }, (_, index) => set.vector(index));
     for (const vector of all) vector.on(() => {});
@@ -430,7 +431,7 @@ describeContract({ device: 'nvme' }, 'interrupts by msix', (subject) => {
     expect(openDescriptors().length).toBe(before + vectors);
     for (let index = 0; index < vectors; index++) set.vector(index).on(() => {});
     set.close();
-    await until(() => openDescriptors().length === before, 'their descriptors are closed');
+    await until(() => openDescriptors().length === before, 'the descriptors of the set are closed');
   });
 
   test('of a type the device has not are refused', () => {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Accesses to a BAR that the device does not answer: an error, never a signal, and it heals.
+// Accesses to a BAR that the device does not answer: they throw, without a signal, and the BAR recovers.
 import { afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { Device } from '../../lib/index.js';
 import { everyAccess } from '../support/accesses.js';
@@ -30,7 +30,7 @@ describeContract({ device: 'edu' }, 'F2/ with memory decode off', (subject) => {
   });
   afterEach(() => setDecode(held.device, true));
 
-  // Of registers that edu does not have: what comes back does not matter.
+  // edu has no register at this offset: the value does not matter.
   test.each(everyAccess)('%s fails, and works again when it is on', async (_what, access) => {
     const bar = device.bar(0);
     const attempt = async () => access(bar, 0x10);
@@ -54,7 +54,7 @@ describeContract({ device: 'edu' }, 'F2/ with memory decode off', (subject) => {
   });
 
   test('a doorbell loses what is written, and works again when it is on', () => {
-    // edu inverts what is written to 04h (docs/specs/edu.rst of QEMU).
+    // edu inverts what is written to 04h (docs/specs/edu.rst in QEMU).
     const liveness = device.bar(0).doorbell(0x04);
     for (const value of [1, 2, 3]) {
       setDecode(device, false);
@@ -80,7 +80,7 @@ describeContract({ device: 'edu' }, 'F2/ with memory decode off', (subject) => {
     expect(device.bar(0).read32(0x04)).toBe(~0x0102_0304 >>> 0);
   });
 
-  // Each takes QEMU most of a millisecond, and the kernel a page fault: 100 000 of them are for the soak.
+  // Each change takes QEMU almost a millisecond, and the kernel a page fault. The soak run makes 100 000 of them.
   test('it goes off and on three hundred times under readers in two threads', async () => {
     const toggles = 300;
     const { here, there } = await toggleUnderReaders(device, toggles, eduRegisters);
@@ -94,7 +94,7 @@ describeContract({ device: 'edu' }, 'F2/ with memory decode off', (subject) => {
     const [first, second] = await Promise.all(
       pair.map(({ address }) => container.openDevice(address)),
     );
-    if (first === undefined || second === undefined) throw new Error('no pair');
+    if (first === undefined || second === undefined) throw new Error('the pair did not open');
     setDecode(first, false);
     expect(() => first.bar(0).read32(0)).toThrow(busError);
     expect(second.bar(0).read32(0)).toBe(eduIdentification);
@@ -126,7 +126,7 @@ describeContract({ device: 'nvme' }, 'F2/ a device in D3hot', (subject) => {
   let powerControl: number;
 
   beforeAll(() => {
-    // PCI Power Management 1.2, 3.2.4: PMCSR, with the power state in its low bits.
+    // PCI Power Management 1.2, 3.2.4: PMCSR has the power state in its low bits.
     powerControl = (held.device.config.find(0x01)?.offset ?? 0) + 4;
   });
   beforeEach(() => {
@@ -172,7 +172,7 @@ describeContract({ device: 'nvme' }, 'F2/ a device in D3hot', (subject) => {
     doorbell.write(1); // lost
     setPower(0);
     for (const [, access] of everyAccess) await access(bar, 0x08);
-    // INTMS, which reads as what is masked.
+    // INTMS reads as the mask of the interrupts.
     expect(bar.read32(0x0c)).toBe(0);
     doorbell.write(2);
     expect(bar.read32(0x0c)).toBe(2);

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT
-// A device that drives fewer address bits than the IOMMU. QEMU's edu has 28 unless told otherwise, and cuts off what
-// lies above: an address past 256 MiB becomes one in the first 256 MiB, where other buffers of the program are.
+// A device that drives fewer address bits than the IOMMU translates. QEMU's edu drives 28 by default, and drops the
+// bits above: an address past 256 MiB becomes one in the first 256 MiB, where other buffers of the program are.
 import { expect, test } from '@jest/globals';
 import { describeContract } from '../support/back-ends.js';
 import { Edu } from '../support/edu.js';
 
 const MiB = 2 ** 20;
 
-/** Ten thousand where there is the time for them. Every address below 256 MiB is given out within 156. */
+/**
+ * `VFIO_TEST_ALLOCATIONS=10000` makes ten thousand. Within 156 rounds, the allocator uses every address below 256 MiB.
+ */
 const rounds = Number(process.env.VFIO_TEST_ALLOCATIONS || 200);
-/** A transfer takes edu a tenth of a second. */
+/** The number of rounds with a transfer. edu needs a tenth of a second for each. */
 const transfers = 8;
 
 describeContract({ device: 'edu' }, 'the reach of a device', (subject) => {
@@ -32,7 +34,7 @@ describeContract({ device: 'edu' }, 'the reach of a device', (subject) => {
       await hardware.store(buffer.iova, 64);
       expect(buffer.u8.subarray(0, 65).every((byte, i) => byte === (i < 64 ? 0xee : 0))).toBe(true);
     }
-    // What was written there stays: the emulated processor takes a second to look.
+    // One check at the end is enough, because a wrong byte would stay. It takes the emulated processor a second.
     expect(pool.u8.indexOf(0xee)).toBe(-1);
   });
 

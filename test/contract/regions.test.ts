@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Regions: the BARs of edu and of an NVMe controller in exact widths, to their ends, and with the MSI-X table inside.
+// Regions: the BARs of edu and of an NVMe controller, their widths, their ends, and an MSI-X table inside one.
 import { beforeAll, expect, test } from '@jest/globals';
 import type { Device, Region } from '../../lib/index.js';
 import { describeContract } from '../support/back-ends.js';
@@ -39,7 +39,8 @@ describeContract({ device: 'edu' }, 'a BAR', (subject) => {
   );
 
   test('makes accesses of exactly the width asked for', () => {
-    // Below 0x80 the device answers 32 bits only, above also 64, where 32 give the low half.
+    // Below 0x80, the device answers only 32-bit accesses. Above, it also answers 64-bit ones; 32 bits read the low
+    // half.
     bar.write64(0x80, 0x1122_3344_5566_7788n);
     expect(bar.read64(0x80)).toBe(0x1122_3344_5566_7788n);
     expect(bar.read32(0x80)).toBe(0x5566_7788);
@@ -108,7 +109,7 @@ describeContract({ device: 'nvme' }, 'a BAR with an MSI-X table', (subject) => {
   });
 
   test('reads its registers in 8, 16, 32 and 64 bits alike', () => {
-    // Controller Capabilities, and Version, which is 1.4.
+    // The registers are Controller Capabilities and Version. The version is 1.4.
     const capabilities = bar.read64(0x00);
     expect(bar.read32(0x00)).toBe(Number(capabilities & 0xffff_ffffn));
     expect(bar.read32(0x04)).toBe(Number(capabilities >> 32n));
@@ -137,7 +138,7 @@ describeContract({ device: 'nvme' }, 'a BAR with an MSI-X table', (subject) => {
   });
 
   test('shows writes of 32 and 64 bits to both halves of a register', () => {
-    // Admin Submission Queue Base Address, page aligned.
+    // Admin Submission Queue Base Address, which is page aligned.
     bar.write64(0x28, 0x1234_5678_9abc_d000n);
     expect([bar.read32(0x28), bar.read32(0x2c)]).toEqual([0x9abc_d000, 0x1234_5678]);
     bar.write32(0x28, 0x1111_1000);

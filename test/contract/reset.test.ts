@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Resetting a device: what is forgotten, what stays, and what is refused meanwhile.
+// Resetting a device: the state that is lost, the state that stays, and the calls that are refused until it ends.
 import { afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { Device } from '../../lib/index.js';
 import { describeContract } from '../support/back-ends.js';
@@ -9,9 +9,9 @@ import { LAG_LIMIT_MS, lagDuring } from '../support/lag.js';
 
 const reg = { cap: 0x00, version: 0x08, configuration: 0x14, status: 0x1c, attributes: 0x24 };
 const queues = { submission: 0x28, completion: 0x30 };
-/** IOCQES 4, IOSQES 6, EN. */
+/** IOCQES 4, IOSQES 6 and EN. */
 const enabled = 0x0046_0001;
-/** A function-level reset takes as long at least (PCI Express Base 4.0, 6.6.2). */
+/** A function-level reset takes at least this long (PCI Express Base 4.0, 6.6.2). */
 const RESET_MS = 100;
 
 describeContract({ device: 'nvme' }, 'F2/ a reset', (subject) => {
@@ -25,7 +25,7 @@ describeContract({ device: 'nvme' }, 'F2/ a reset', (subject) => {
   });
   afterEach(() => device.close());
 
-  /** Enables the controller, with an admin queue pair it never uses. */
+  /** Enables the controller, with an admin queue pair that it never uses. */
   async function enableController(): Promise<void> {
     const bar = device.bar(0);
     const memory = device.allocDma(8192);
@@ -71,7 +71,10 @@ describeContract({ device: 'nvme' }, 'F2/ a reset', (subject) => {
     expect(events).toBe(1);
   });
 
-  /** How an access fails that meets a reset: on a busy machine the reset can be over before the access is made. */
+  /**
+   * Returns the error of an access during a reset. On a busy machine, the reset can end before the access: then it
+   * tries again.
+   */
   async function failureWhileResetting(access: () => unknown): Promise<unknown> {
     for (;;) {
       const started = performance.now();

@@ -1,42 +1,45 @@
 // SPDX-License-Identifier: MIT
-// What a case is: a few statements, and the accesses they have to make.
+// The types of a case: a few statements, and the accesses that they must make.
 
 /**
- * The statements are source text, because each becomes a fresh function for each tier. In their scope are:
- *   bar, regs, door    our accessors: BAR 0, registers by name on it, a doorbell at 0x1000
- *   dma                a Uint32Array over a DMA buffer of ours
+ * The statements are source text, because each tier compiles them into a new function. They can use:
+ *   bar, regs, door    the library's accessors: BAR 0, registers by name on it, a doorbell at 0x1000
+ *   dma                a Uint32Array over a DMA buffer of the library
  *   u8 u16 u32 u64     plain typed arrays over the same BAR 0; view: a DataView, bytes: a Buffer
- *   a8 a16 a32 a64     arrays of ordinary memory, of 16 bytes at most
+ *   a8 a16 a32 a64     arrays of ordinary memory, of at most 16 bytes
  *   wasm               functions of wasm.ts over a WebAssembly.Memory
- *   x                  the number of the turn; r takes a result, so that it is used
- *   wait(promise)      the turn ends when it settles
- *   print(value)       console.log, into nothing
+ *   x                  the number of the run
+ *   r                  takes a result, so that the result is used
+ *   wait(promise)      the run ends only when the promise has settled
+ *   print(value)       console.log, whose output is discarded
  */
 export interface Case {
   readonly name: string;
   readonly body: string;
-  /** In the notation of notation.ts. */
+  /** The expected accesses, in the notation of notation.ts. */
   readonly expected: string;
-  /** Words that memory holds when it is looked at, by place; the rest is 0. */
+  /** The words that memory holds in the run that counts, by place. All other words are 0. */
   readonly finds?: Readonly<Record<string, number>>;
-  /** A register that gets ready: every third read of `at` finds `value`, the reads between 0. */
+  /** A register that becomes ready: every third read of `at` returns `value`, the other reads return 0. */
   readonly ready?: { readonly at: number; readonly value: number };
-  /** Not run in a loop of its own: its loop is elsewhere, or goes on when the function has returned. */
+  /**
+   * The case is not run in the tier `osr`: its loop is not in the function, or goes on after the function has returned.
+   */
   readonly loops?: true;
-  /** Not run where there is no WebAssembly. */
+  /** The case is not run without WebAssembly. */
   readonly wasm?: true;
 }
 
-/** The nth read of a register that gets ready. */
+/** A register becomes ready at this read. */
 export const READY_AFTER = 3;
 
-/** Something of the library, and beside it the same with a plain typed array, which --break puts in its place. */
+/** A case of the library. `--break` replaces its body with `plain`, the same access with a plain typed array. */
 export interface OurCase extends Case {
   readonly plain: string;
 }
 
-/** What people write without the library. */
+/** A case that people write without the library. */
 export interface PlainCase extends Case {
-  /** A part of what the doorbell's fast path stands on (lib/doorbell.ts). */
+  /** The fast path of doorbells depends on this case (lib/doorbell.ts). */
   readonly doorbell?: true;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A cell of the matrix: one case in one tier of one Node, with what was executed.
+// A cell of the matrix: one case in one tier of one Node version, with the accesses that it executed.
 
 import type { NodeIdentity } from '../../tools/nodes.js';
 import type { Case } from './cases.js';
@@ -11,27 +11,27 @@ export type Contender = 'ours' | 'plain';
 
 /** An element of build/results/exact-matrix.json. */
 export interface MatrixCell {
-  /** The major. */
+  /** The major version. */
   readonly node: string;
-  /** Major and minor. */
+  /** The major and minor version. */
   readonly v8: string;
   readonly tier: Tier;
   readonly subject: Contender;
   readonly case: string;
   readonly expected: string;
-  /** `?` where it could not be told. */
+  /** `?` if the accesses could not be determined. */
   readonly got: string;
   readonly ok: boolean;
 }
 
 export interface Cell extends MatrixCell {
-  /** Why it is not what was expected; empty when it is. */
+  /** Why it is not as expected; empty if it is. */
   readonly reason: string;
-  /** What was executed, a line for each access. */
+  /** The executed accesses, one line each. */
   readonly executed: readonly string[];
 }
 
-/** What was executed in a turn, or why that cannot be told. */
+/** The accesses of one run, or why they could not be determined. */
 interface Reading {
   readonly got: string;
   readonly reason: string;
@@ -57,7 +57,7 @@ export function cellOf(
     expected,
     got,
     ok,
-    reason: ok ? '' : reason || `executed ${got} where ${expected} was expected`,
+    reason: ok ? '' : reason || `executed ${got}, but expected ${expected}`,
     executed: trapped.map(describe),
   };
 }
@@ -66,10 +66,10 @@ function read(report: Report, tier: Tier, subject: Contender, expected: string):
   if ('error' in report) return { got: '?', reason: report.error, trapped: [] };
   const { accesses, reached, earlier } = report;
   if (!reached) {
-    const reason = `the function did not get to the tier ${tier}`;
+    const reason = `the function did not reach the tier ${tier}`;
     return { got: '?', reason, trapped: accesses };
   }
-  // What plain arrays do on the way to a tier is no news; ours have to be exact there, too.
+  // Only the library must also be exact before a function reaches its tier. Plain arrays are judged in the tier alone.
   const turns = subject === 'ours' ? [...earlier, accesses] : [accesses];
   const readings = turns.map(readTurn);
   return readings.find(({ got }) => got !== expected) ?? (readings.at(-1) as Reading);
@@ -80,14 +80,14 @@ function readTurn(trapped: readonly Trapped[]): Reading {
   for (const one of trapped) {
     const access = accessOf(one);
     if (access === undefined) {
-      return { got: '?', reason: `no known access: ${describe(one)}`, trapped };
+      return { got: '?', reason: `unknown access: ${describe(one)}`, trapped };
     }
     accesses.push(access);
   }
   return { got: formatAccesses(accesses), reason: '', trapped };
 }
 
-/** An access with the bytes of its instruction and a few behind them. */
+/** Describes an access, with the bytes of its instruction and a few that follow. */
 function describe(trapped: Trapped): string {
   const access = accessOf(trapped);
   const { page, offset, write } = trapped;

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: MIT
-// The process of one tier of one Node: runs cases and reports what was executed. `child.js TIER` takes the cases as
-// JSON on standard input and gives a line of JSON for each on standard output; run-child.ts starts it with the flags
-// of the tier.
+// The program that runs cases in one tier of one Node version, and reports the accesses they executed. `child.js TIER`
+// reads the cases as JSON from standard input, and writes one line of JSON for each to standard output. run-child.ts
+// starts it with the flags of the tier.
 import { readFileSync, writeSync } from 'node:fs';
 import { type Case, READY_AFTER } from './cases.js';
 import { PAGES, parseAccesses, type Trapped } from './notation.js';
 import { makeScope, type Scope } from './scope.js';
 import { PLANS, sourceOf, type Tier } from './tiers.js';
 
-/** What a case really did. */
+/** The accesses that a case executed. */
 export interface Recorded {
   readonly accesses: readonly Trapped[];
-  /** Whether the function was in its tier, before and after. */
+  /** Whether the function was in its tier both before and after the run. */
   readonly reached: boolean;
   /**
-   * The turns before it, once its tier was asked for: that in which it was compiled, and those in which V8 gave
-   * optimized code up, going on in the middle of what it had begun.
+   * The runs before it, from the moment V8 was told to use the tier: the run in which V8 compiled the function, and
+   * runs in which V8 gave up optimized code and continued in the middle of the function in another tier.
    */
   readonly earlier: readonly (readonly Trapped[])[];
 }
@@ -25,10 +25,10 @@ interface Compiled {
   replaced?: boolean;
 }
 
-/** What memory holds in the turns before the one that counts, so that both ways of each branch are known. */
+/** The contents of memory in the warm-up runs. They make both ways of each branch known to V8. */
 const PATTERNS = [0, 0x0001_0001, 0xffff_ffff];
 
-/** A piece of V8's own test language about a function. */
+/** Compiles a call of V8's test functions (`%Name(f)`) about a function. */
 function native(source: string): (f: Compiled) => unknown {
   return new Function('f', `return ${source}`) as (f: Compiled) => unknown;
 }
@@ -38,7 +38,7 @@ function compile({ body }: Case, tier: Tier, { variables }: Scope): Compiled {
   return make(...Object.values(variables)) as Compiled;
 }
 
-/** One turn, with the pages closed; `words` prepares memory for it. */
+/** Runs `call` once while the trap watches the pages. `words` prepares memory for it. */
 async function turn(
   one: Case,
   { trap, ranges, pages, settle }: Scope,
@@ -87,22 +87,22 @@ async function record(one: Case, tier: Tier, scope: Scope): Promise<Recorded> {
   return { ...(attempts.at(-1) as Recorded), earlier };
 }
 
-/** V8 gives up optimized code at the first surprise, and knows better the next time. */
+/** V8 gives up optimized code at the first surprise, and compiles better code the next time. */
 const ATTEMPTS = 5;
 
 async function attempt(one: Case, tier: Tier, scope: Scope, f: Compiled): Promise<Recorded> {
   const { force, reached } = PLANS[tier];
-  const isThere = native(reached);
+  const isInTier = native(reached);
   const words = (place: string) => one.finds?.[place] ?? 0;
   const earlier: Trapped[][] = [];
   let before = true;
   if (force !== undefined) {
     native(force)(f);
     earlier.push(await turn(one, scope, words, () => f(1)));
-    before = isThere(f) === true;
+    before = isInTier(f) === true;
   }
   const accesses = await turn(one, scope, words, () => f(1, true));
-  return { accesses, reached: before && isThere(f) === true, earlier };
+  return { accesses, reached: before && isInTier(f) === true, earlier };
 }
 
 const tier = process.argv[2] as Tier;

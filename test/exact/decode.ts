@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
-// Decodes the instruction that made an access: how wide it was, and what it does to memory.
+// Decodes the instruction that made an access: its width, and whether it loads, stores or both.
 import { type Does, type OpcodeMap, type Prefix, type Rule, ruleOf } from './opcodes.js';
 
 export interface MemoryOperand {
   readonly does: Does;
-  /** In bytes; of a repeated string instruction, of one turn. */
+  /** In bytes. For a repeated string instruction: of one repetition. */
   readonly width: number;
-  /** It holds the bus for a read and a write: with `lock`, or `xchg`, which needs no prefix. */
+  /** The instruction reads and writes as one locked access: it has a `lock` prefix, or is `xchg`, which needs none. */
   readonly locked: boolean;
 }
 
-/** What prefixes, REX, VEX and EVEX say. */
+/** The information from the prefixes, REX, VEX and EVEX. */
 interface Encoding {
   readonly map: OpcodeMap;
   readonly prefix: Prefix;
@@ -19,19 +19,19 @@ interface Encoding {
   readonly wide: boolean;
   /** The operand size prefix, 66. */
   readonly short: boolean;
-  /** Of a vector register, in bytes. */
+  /** The size of a vector register, in bytes. */
   readonly vector: number;
-  /** Where the opcode stands. */
+  /** The index of the opcode. */
   readonly at: number;
 }
 
-/** Loads and stores of a fixed address (`mov` with moffs) and string instructions name no operand. */
+/** Opcodes without a ModRM byte: loads and stores of a fixed address (`mov` with moffs), and string instructions. */
 const WITHOUT_MODRM = [0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf];
 const LEGACY_PREFIXES = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3];
 const PREFIX_OF_PP: readonly Prefix[] = ['', '66', 'f3', 'f2'];
 const MAP_OF_VEX: Record<number, OpcodeMap> = { 1: '0f', 2: '0f38' };
 
-/** Undefined when it is no known instruction with a memory operand. `code` is hex. */
+/** Returns undefined if this is not a known instruction with a memory operand. `code` is hex. */
 export function decode(code: string): MemoryOperand | undefined {
   const bytes = Buffer.from(code, 'hex');
   const encoding = encodingOf(bytes);
@@ -39,7 +39,7 @@ export function decode(code: string): MemoryOperand | undefined {
   const opcode = bytes[encoding.at] ?? 0;
   const modrm = bytes[encoding.at + 1] ?? 0;
   const named = encoding.map !== '1' || !WITHOUT_MODRM.includes(opcode);
-  // Two registers: what faulted was something else.
+  // Both operands are registers, so this instruction did not make the access.
   if (named && modrm >> 6 === 3) return undefined;
   if (bytes.length < encoding.at + (named ? 2 : 1)) return undefined;
   const rule = ruleOf(encoding.map, encoding.prefix, opcode, (modrm >> 3) & 7);
@@ -97,7 +97,7 @@ function legacy(bytes: Buffer, start: number): Encoding {
   return { map, prefix, locked: prefixes.includes(0xf0), wide, short, vector: 16, at };
 }
 
-/** Two bytes, C5 and R.vvvv.L.pp, or three, C4, RXB.map and W.vvvv.L.pp. */
+/** VEX has two bytes (C5, R.vvvv.L.pp) or three (C4, RXB.map, W.vvvv.L.pp). */
 function vex(bytes: Buffer, start: number): Encoding | undefined {
   const long = bytes[start] === 0xc4;
   const map = MAP_OF_VEX[long ? (bytes[start + 1] ?? 0) & 0x1f : 1];
@@ -114,7 +114,10 @@ function vex(bytes: Buffer, start: number): Encoding | undefined {
   };
 }
 
-/** 62, then three bytes: …map, W.vvvv.1.pp, z.LL.b.V.aaa. With a mask or a broadcast its width is not the register's. */
+/**
+ * EVEX has 62, then three bytes: …map, W.vvvv.1.pp, z.LL.b.V.aaa. With a mask or a broadcast, the width is not that of
+ * the register, so the result is undefined.
+ */
 function evex(bytes: Buffer, start: number): Encoding | undefined {
   const [, first = 0, second = 0, third = 0] = bytes.subarray(start);
   const map = MAP_OF_VEX[first & 7];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The trap test: runs cases × tiers × Nodes, a cell at a time.
+// The trap test: runs cases × tiers × Node versions, one cell at a time.
 
 import type { NodeIdentity } from '../../tools/nodes.js';
 import type { Case, OurCase, PlainCase } from './cases.js';
@@ -9,7 +9,7 @@ import { PLAIN_CASES } from './plain-cases.js';
 import { runChild } from './run-child.js';
 import { hasTier, TIERS, type Tier } from './tiers.js';
 
-/** Why nothing can be run here, or nothing. */
+/** Why the trap test cannot run here; undefined if it can. */
 export function unsupported(arch: string = process.arch): string | undefined {
   return arch === 'x64' ? undefined : `the trap decodes x86-64 instructions, not those of ${arch}`;
 }
@@ -19,7 +19,7 @@ export interface CaseSelection {
   readonly plain: readonly PlainCase[];
 }
 
-/** The cases whose names match; `broken` names the one of ours that does without the library. */
+/** Selects the cases whose names match. `broken` names a case of the library to replace with its plain typed array. */
 export function selectCases(pattern = /(?:)/, broken?: string): CaseSelection {
   const matching = ({ name }: Case) => pattern.test(name);
   return {
@@ -30,7 +30,7 @@ export function selectCases(pattern = /(?:)/, broken?: string): CaseSelection {
   };
 }
 
-/** The tiers that a Node has. */
+/** The tiers that a Node version has. */
 export function tiersOf({ config }: NodeIdentity): Tier[] {
   return TIERS.filter((tier) => hasTier(tier, config));
 }
@@ -47,7 +47,7 @@ export function casesIn(tier: Tier, { ours, plain }: CaseSelection): [Contender,
   });
 }
 
-/** Runs the cases that `wanted` gives for each tier; `onCell` gets each as soon as it is there. */
+/** Runs the cases that `wanted` returns for each tier. `onCell` gets each cell as soon as it is measured. */
 export async function measure(
   nodes: readonly NodeIdentity[],
   wanted: (tier: Tier) => [Contender, Case][],

@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: MIT
-// What V8 did to plain arrays when expectations.json was recorded, where it is not what is written. `npm run
+// What V8 did to plain arrays when expectations.json was recorded, where it differs from the source. `npm run
 // test:exact -- --record` records it.
 //
-// A difference is reported and fails nothing: V8 may change this with any release, in either direction, and no
-// user of the library is hurt by it; but docs/mmio-in-javascript.md then says what is no longer true. What the
-// library itself stands on (its accessors, the DMA patterns, the stores of the doorbell's fast path) has no
-// expectation here: it has to be exact, wherever it is run.
+// A difference is reported, but fails nothing. V8 may change this with any release, in either direction, and no user of
+// the library is affected. It means that docs/mmio-in-javascript.md is no longer true. What the library itself depends
+// on (its accessors, the DMA patterns, the stores of the doorbell's fast path) has no expectation here: it must be
+// exact everywhere.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../../tools/paths.js';
 import type { MatrixCell } from './cells.js';
 
 export interface Expectations {
-  /** The Node that stood for each line of V8. */
+  /** The Node version that was measured for each version of V8. */
   readonly engines: Readonly<Record<string, string>>;
   readonly deviations: Deviations;
 }
 
-/** By case, then by what was executed, then by engine: in which tiers, with spaces between them. */
+/** By case, then by executed accesses, then by engine: the tiers, separated by spaces. */
 type Deviations = Record<string, Record<string, Record<string, string>>>;
 
-/** A plain cell that is not as it was. */
+/** A cell of a plain array that differs from its record. */
 export interface Change {
   readonly cell: MatrixCell;
-  /** Undefined for an engine that was not recorded. */
+  /** Undefined if the engine has no record. */
   readonly recorded: string | undefined;
 }
 
@@ -37,7 +37,7 @@ export function writeExpectations(expectations: Expectations): void {
   writeFileSync(path, `${JSON.stringify(expectations, undefined, 2)}\n`);
 }
 
-/** What a plain cell executed when it was recorded; undefined when its engine was not. */
+/** The recorded accesses of a cell of a plain array; undefined if its engine has no record. */
 export function recordedFor(
   { engines, deviations }: Expectations,
   { v8, tier, case: name, expected }: Pick<MatrixCell, 'v8' | 'tier' | 'case' | 'expected'>,
@@ -56,7 +56,7 @@ export function changes(expectations: Expectations, cells: readonly MatrixCell[]
     .filter(({ cell, recorded }) => cell.got !== recorded);
 }
 
-/** The expectations with these cells in place of what was known of their engines. */
+/** Returns the expectations in which these cells replace the records of their engines. */
 export function record(
   before: Expectations,
   engines: Readonly<Record<string, string>>,
@@ -75,7 +75,7 @@ export function record(
   return { engines: { ...before.engines, ...engines }, deviations };
 }
 
-/** What is recorded, one by one. */
+/** The recorded deviations, one by one. */
 function entries({ deviations }: Expectations) {
   return Object.entries(deviations).flatMap(([name, byGot]) =>
     Object.entries(byGot).flatMap(([got, byEngine]) =>

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Which cells have to be exact. All of ours have to, and those of plain stores that the doorbell's fast path stands
-// on: a typed-array store where the engine was proved to make exact ones. The table of proved engines is
-// lib/internal/doorbells.ts; this holds it to what is executed. An engine that is not in it takes the slow way, which
-// has to be exact like everything of ours, and is named when its stores would do.
+// Decides which cells must be exact: all of the library's, and the plain stores that doorbells depend on. The fast path
+// of a doorbell is a typed-array store, on engines that were proved to make exact ones. Their table is
+// lib/internal/doorbells.ts; this test checks the table against the executed accesses. On other engines, doorbells take
+// the slow path, which must be exact like everything of the library. If the stores of such an engine are exact, the
+// test names it.
 import { storesAreExact } from '../../lib/internal/doorbells.js';
 import type { Cell, MatrixCell } from './cells.js';
 import { PLAIN_CASES } from './plain-cases.js';
 
-/** Whether the library trusts plain stores of a line of V8. */
+/** Whether the library trusts the plain stores of a version of V8. */
 export type Trusts = (v8: string) => boolean;
 
 export const trustsStores: Trusts = (v8) =>
@@ -25,7 +26,7 @@ export function mustBeExact(cell: Judged, trusts: Trusts): boolean {
   return cell.subject === 'ours' || (isDoorbell(cell) && trusts(cell.v8));
 }
 
-/** The lines of V8 whose stores were all exact here, and that the table does not have. */
+/** The versions of V8 whose stores were all exact in this run, but which are not in the table. */
 export function unlistedEngines(cells: readonly Cell[], trusts: Trusts): string[] {
   const seen = cells.filter(isDoorbell);
   const engines = [...new Set(seen.map(({ v8 }) => v8))];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// `npm run test:exact`: the trap test on any Nodes, with a line for each cell.
+// `npm run test:exact`: the trap test on any Node versions, with one line for each cell.
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { majors, type NodeIdentity, nodeOf, runningNode } from '../../tools/nodes.js';
 import { clearProgress, progress } from '../../tools/progress.js';
@@ -44,7 +44,7 @@ function report(cell: Cell): void {
   print([cellLine(cell), ...failureLines(cell).map((line) => `    ${line}`)]);
 }
 
-/** What plain arrays do: kept, or compared with what was kept. */
+/** Records what plain arrays do, or compares it with the record. */
 function judgePlain(cells: readonly Cell[], nodes: readonly NodeIdentity[], keep: boolean): void {
   const expectations = readExpectations();
   if (keep) {
@@ -77,7 +77,7 @@ async function main(options: Options): Promise<0 | 1> {
   judgePlain(cells, nodes, options.record === true);
   if (complete) {
     for (const v8 of unlistedEngines(cells, trustsStores)) {
-      print([`V8 ${v8} makes exact stores, and lib/internal/doorbells.ts does not have it`]);
+      print([`V8 ${v8} makes exact stores, but it is not in lib/internal/doorbells.ts`]);
     }
   }
   const judged = cells.filter((cell) => mustBeExact(cell, trustsStores));
@@ -87,20 +87,22 @@ async function main(options: Options): Promise<0 | 1> {
 }
 
 await new Command('npm run test:exact --')
-  .description('Runs our accessors, and plain arrays, over pages that fault on each access.')
+  .description(
+    'Runs the accessors of the library, and plain arrays, over pages that fault on each access.',
+  )
   .option(
     '--node <majors>',
-    'on these Nodes, as 20,22,24,26; on the running one by default',
+    'on these versions of Node, such as 20,22,24,26; by default on the running one',
     majors,
   )
   .option('--name <pattern>', 'only cases whose name matches this expression', namePattern)
   .option(
     '--break <case>',
-    'this case with a plain typed array in place of ours: must fail',
+    'run this case with a plain typed array instead of the library: it must fail',
     caseName,
   )
   .addOption(
-    new Option('--record', 'keep what plain arrays do as what is expected of them').conflicts([
+    new Option('--record', 'record what plain arrays do as the new expectation').conflicts([
       'name',
       'break',
     ]),

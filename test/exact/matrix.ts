@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Writes build/results/exact-matrix.json: every cell of a complete run, for pictures and tables.
+// Writes build/results/exact-matrix.json: every cell of a complete run, for charts and tables.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../../tools/paths.js';

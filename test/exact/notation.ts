@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Writes and reads accesses as text: `R4@0x1000 W4x3@0x1004 R1@dma:0x8`, and `-` for none.
 //   R4        a read of 4 bytes at offset 0 of the BAR (W: a write)
-//   M4        a read and a write of one instruction; L4: the same, locked
-//   @0x10     the offset; @dma:0x10 in the DMA buffer, @wasm:0x10 in a WebAssembly.Memory
-//   R4x3@…    three times the same; R4x3@0x10+ three in a row, at 0x10, 0x14 and 0x18
+//   M4        a read and a write by one instruction; L4: the same, locked
+//   @0x10     the offset; @dma:0x10 is in the DMA buffer, @wasm:0x10 in a WebAssembly.Memory
+//   R4x3@…    the same access three times; R4x3@0x10+ is three in a row, at 0x10, 0x14 and 0x18
 import { decode } from './decode.js';
 
-/** The pages that are watched. The first goes without saying. */
+/** The watched pages. The notation omits the name of the first. */
 export const PAGES = ['bar', 'dma', 'wasm'] as const;
 export type Page = (typeof PAGES)[number];
 
@@ -23,7 +23,7 @@ export interface Access {
 const TOKEN =
   /^(?<kind>[RWML])(?<width>\d+)(x(?<count>\d+))?(@((?<page>[a-z]+):)?(?<offset>0x[0-9a-f]+))?(?<ascending>\+)?$/;
 
-/** Throws on what is no notation. */
+/** Throws if the text is not in this notation. */
 export function parseAccesses(text: string): Access[] {
   if (text === '-') return [];
   return text.split(' ').flatMap(parseToken);
@@ -32,7 +32,7 @@ export function parseAccesses(text: string): Access[] {
 function parseToken(token: string): Access[] {
   const groups = TOKEN.exec(token)?.groups;
   const page = PAGES.find((one) => one === (groups?.page ?? 'bar'));
-  if (groups === undefined || page === undefined) throw new Error(`"${token}" is no access`);
+  if (groups === undefined || page === undefined) throw new Error(`"${token}" is not an access`);
   const width = Number(groups.width);
   const offset = Number(groups.offset ?? 0);
   const step = groups.ascending === undefined ? 0 : width;
@@ -59,7 +59,7 @@ interface Run {
   readonly ascending: boolean;
 }
 
-/** How many of the first accesses can be said in one token. */
+/** Returns how many of the first accesses fit into one token. */
 function longestRun(accesses: readonly Access[]): Run {
   const same = runLength(accesses, 0);
   const ascending = runLength(accesses, accesses[0]?.width ?? 0);
@@ -87,16 +87,16 @@ function formatRun({ kind, width, page, offset }: Access, { count, ascending }: 
   return `${kind}${width}${times}${place}${ascending ? '+' : ''}`;
 }
 
-/** An access as the trap has it, before its instruction is decoded. */
+/** An access as the trap records it, before its instruction is decoded. */
 export interface Trapped {
   readonly page: Page;
   readonly offset: number;
   readonly write: boolean;
-  /** The instruction and what follows it, in hex. */
+  /** The instruction and the bytes that follow, in hex. */
   readonly code: string;
 }
 
-/** Undefined when the instruction is unknown, or cannot have made the access. */
+/** Returns undefined if the instruction is unknown or cannot have made the access. */
 export function accessOf({ page, offset, write, code }: Trapped): Access | undefined {
   const operand = decode(code);
   if (operand === undefined || operand.does === (write ? 'load' : 'store')) return undefined;

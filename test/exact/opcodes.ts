@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
-// What x86-64 instructions with a memory operand do to it. It has those that compilers emit to touch data, in the
-// opcode maps of the Intel manual (volume 2, appendix A). What stands in no row is unknown, never guessed.
+// What x86-64 instructions do to their memory operand. The table has the instructions that compilers emit to access
+// data, in the opcode maps of the Intel manual (volume 2, appendix A). An instruction without a row is unknown, and
+// never guessed.
 
-/** `move`: a string instruction with a memory operand on either side. */
+/** `move`: a string instruction with a memory operand on both sides. */
 export type Does = 'load' | 'store' | 'modify' | 'move';
 
 /**
- * The manual's letters for the size of an operand: b, w, d, q: 1, 2, 4, 8 bytes; v: 2, 4 or 8 by prefix; y: 4,
- * or 8 with REX.W; x: a vector register. p: a vector, or with a prefix F3 or F2 one float or double of it.
+ * The manual's letters for the size of an operand. b, w, d, q: 1, 2, 4, 8 bytes; v: 2, 4 or 8 by prefix; y: 4, or 8
+ * with REX.W; x: a vector register; p: a vector, or with prefix F3 or F2 one float or double of it.
  */
 export type Size = 'b' | 'w' | 'd' | 'q' | 'v' | 'y' | 'x' | 'p';
 
@@ -16,15 +17,15 @@ export interface Rule {
   readonly size: Size;
 }
 
-/** The prefix that selects a row: the last of F3 and F2, else 66. */
+/** The prefix that selects a row: the last of F3 and F2, otherwise 66. */
 export type Prefix = '' | '66' | 'f3' | 'f2';
 
-/** 1: no escape byte; 0F: behind that byte, and VEX map 1; 0F38: VEX map 2. */
+/** 1: no escape byte; 0F: after that byte, and VEX map 1; 0F38: VEX map 2. */
 export type OpcodeMap = '1' | '0f' | '0f38';
 
 const rules = new Map<string, Rule>();
 
-/** The rule of an opcode. `reg` (bits 3 to 5 of ModRM) is a part of some opcodes. */
+/** Returns the rule of an opcode. In some opcodes, `reg` (bits 3 to 5 of ModRM) is a part of the opcode. */
 export function ruleOf(map: OpcodeMap, prefix: Prefix, opcode: number, reg: number) {
   const key = `${map} ${opcode}`;
   return (
@@ -35,7 +36,7 @@ export function ruleOf(map: OpcodeMap, prefix: Prefix, opcode: number, reg: numb
   );
 }
 
-/** Opcodes as hex text, ranges with a dash; `also` narrows them to a prefix or a `reg`. */
+/** Adds rules. `opcodes` is hex text, with a dash for a range. `also` limits the rules to a prefix or a `reg`. */
 function add(map: OpcodeMap, does: Does, size: Size, opcodes: string, ...also: string[]): void {
   for (const part of opcodes.split(' ')) {
     const [first = 0, last = first] = part.split('-').map((text) => Number.parseInt(text, 16));
@@ -46,7 +47,7 @@ function add(map: OpcodeMap, does: Does, size: Size, opcodes: string, ...also: s
   }
 }
 
-// add or adc sbb and sub xor: to memory 00/01 …, from memory 02/03 …; cmp reads only.
+// add or adc sbb and sub xor: 00/01 … modify memory, 02/03 … read it. cmp only reads.
 for (const opcode of [0x00, 0x08, 0x10, 0x18, 0x20, 0x28, 0x30]) {
   add('1', 'modify', 'b', opcode.toString(16));
   add('1', 'modify', 'v', (opcode + 1).toString(16));

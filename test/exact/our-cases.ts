@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The cases of the library: accesses in the forms that optimisers get wrong. Results that nobody uses, masks, the
-// same register twice, two registers in order. A write is followed by the read that flushes it.
+// The cases of the library: accesses in the forms that optimisers get wrong. These are unused results, masks, the same
+// register twice, two registers in order. After a write follows the read that flushes it.
 import type { OurCase } from './cases.js';
 
 export const OUR_CASES: readonly OurCase[] = [
@@ -189,7 +189,7 @@ export const OUR_CASES: readonly OurCase[] = [
     expected: 'R4@0x40 W4@0x40 R4@0x40',
   },
   {
-    // Nothing in this register is kept, so nothing has to be read.
+    // No other field of this register must be kept, so it need not be read.
     name: 'register-clear',
     body: "regs.STATUS.clear('DONE'); regs.STATUS.read()",
     plain: 'u32[0x11] = 2; u32[0x11]',
@@ -202,7 +202,7 @@ export const OUR_CASES: readonly OurCase[] = [
     expected: 'R4@0x48 W4@0x48 R4@0x48',
   },
   {
-    // Where the engine is trusted (judgement.ts) this is a store that V8 compiled.
+    // On an engine that the library trusts (judgement.ts), this is a store that V8 compiled.
     name: 'doorbell',
     body: 'dma[0] = x; dma[1] = 1; dma[2] = 0; dma[3] = x; door.write(x); dma[4] = x; door.write(x)',
     plain: 'dma[0] = x; dma[1] = 1; dma[2] = 0; dma[3] = x; Atomics.store(u32, 0x400, x)',
@@ -215,14 +215,14 @@ export const OUR_CASES: readonly OurCase[] = [
     expected: 'W4@dma:0x0 W4@0x1000 W4@dma:0x4 W4x2@0x1000',
   },
   {
-    // Stores to a descriptor, then the write that tells the device of it.
+    // Stores to a descriptor, then the write that tells the device about it.
     name: 'dma-submit',
     body: 'dma[0] = x; dma[1] = 1; dma[2] = 0; dma[3] = x; bar.write32(0x1000, x)',
     plain: 'dma[0] = x; dma[1] = 1; dma[2] = 0; dma[3] = x; Atomics.store(u32, 0x400, x)',
     expected: 'W4x4@dma:0x0+ W4@0x1000',
   },
   {
-    // The dword with the phase first and once; the rest only behind the branch.
+    // Reads the dword with the phase first and once, and the rest only after the branch.
     name: 'dma-complete',
     body: `const last = Atomics.load(dma, 3);
       if ((last & 0x10000) !== 0) { r = dma[0] + dma[2] + (last & 0xffff); bar.write32(0x1004, x); }`,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The cases of plain typed arrays: what people write without the library, and what they mean by it. Arrays of more
-// than a few elements are left out: how the C library copies them hangs on the processor.
+// The cases of plain typed arrays: code that people write without the library, and the accesses they expect. Arrays of
+// more than a few elements are left out, because how the C library copies them depends on the processor.
 import type { PlainCase } from './cases.js';
 
 export const PLAIN_CASES: readonly PlainCase[] = [

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Starts child.js for one tier of one Node and takes its reports, case by case.
+// Starts child.js for one tier of one Node version, and collects its reports case by case.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -12,17 +12,17 @@ import type { Case } from './cases.js';
 import type { Recorded } from './child.js';
 import { COMMON_FLAGS, PLANS, type Tier } from './tiers.js';
 
-/** What became of a case. */
+/** The result of a case. */
 export type Report = Recorded | { readonly error: string };
 
-/** Far more than any tier takes: a case that spins for ever ends here. */
+/** A hang guard: any tier needs far less. It ends a case that loops without end. */
 const LIMIT_MS = 120_000;
 
 const program = join(projectRoot, 'dist/test/exact/child.js');
-/** Made for the oldest Node; it runs on the others, too. */
+/** Built for the oldest Node version; newer ones load it too. */
 const addon = join(projectRoot, 'build/Release/testing/vfio_testing.node');
 
-/** Calls `report` for each case, in their order; those that a crash left out have an error. */
+/** Calls `report` for each case, in their order. If the process crashes, the remaining cases get an error. */
 export async function runChild(
   node: NodeIdentity,
   tier: Tier,
@@ -41,7 +41,7 @@ export async function runChild(
     const one = left.shift();
     if (one !== undefined) report(one, parse(line));
   });
-  // A child that dies early reads no cases; how it ended says more than the broken pipe.
+  // If the child dies early, it does not read its cases. How it ended says more than the broken pipe.
   child.stdin.on('error', () => {}).end(JSON.stringify(cases));
   const [stderr, [status, signal]] = await Promise.all([text(child.stderr), once(child, 'close')]);
   done();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the statements of a case can name, on a device of memory whose pages are watched.
+// The variables that the statements of a case can use, on a memory device whose pages are watched.
 import { Console } from 'node:console';
 import { Writable } from 'node:stream';
 import { bindRegisters, defineRegisters, openDevice } from '../../lib/index.js';
@@ -9,7 +9,7 @@ import { wasmAccesses } from './wasm.js';
 
 const ADDRESS = '0000:00:01.0';
 const BAR_BYTES = 0x4000;
-/** At the start of a page, which it has mapped for itself. */
+/** At the start of a page, because the library maps a page for the doorbell alone. */
 const DOORBELL = 0x1000;
 
 const REGISTERS = defineRegisters({
@@ -21,12 +21,12 @@ const REGISTERS = defineRegisters({
 
 export interface Scope {
   readonly trap: AccessTrap;
-  /** What the ranges that the trap numbers are. */
+  /** The page and offset of each range, in the order in which the trap numbers them. */
   readonly ranges: readonly { readonly page: Page; readonly base: number }[];
-  /** Every watched page as words, to be written while the trap is not armed. */
+  /** Every watched page as words. Write to it only while the trap is not armed. */
   readonly pages: Readonly<Record<Page, Uint32Array>>;
   readonly variables: Readonly<Record<string, unknown>>;
-  /** Settles when all that the case waits for has settled. */
+  /** Settles when everything that the case passed to `wait` has settled. */
   settle(): Promise<void>;
 }
 
@@ -82,7 +82,7 @@ export async function makeScope(): Promise<Scope> {
   };
 }
 
-/** console.log, whose text nobody reads. */
+/** A console.log whose output is discarded. */
 function printer(): (value: unknown) => void {
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const console = new Console(nowhere);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The trap test as a suite of `npm test`, on the running Node.
+// The trap test as a suite of `npm test`, on the running Node version.
 import { release } from 'node:os';
 import { type NodeIdentity, runningNode } from '../../tools/nodes.js';
 import type { Send } from '../harness/events.js';
@@ -37,12 +37,12 @@ export const exactSuite: Suite = {
   },
 };
 
-/** What `npm test -- --name` matches. */
+/** The name that `npm test -- --name` matches. */
 function nameOf(subject: Contender, name: string, tier: Tier): string {
   return `${subject === 'ours' ? name : `plain ${name}, for doorbells,`} in ${tier}`;
 }
 
-/** The cases of a tier that have to be exact. */
+/** The cases of a tier that must be exact. */
 function judgedIn(tier: Tier, { v8 }: NodeIdentity): [Contender, Case][] {
   return casesIn(tier, selectCases()).filter(([subject, { name }]) =>
     mustBeExact({ subject, case: name, v8 }, trustsStores),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The tiers in which V8 can run a function, and how it is made to. Names of runtime functions are V8's own test
-// natives (--allow-natives-syntax); those that say in which tier a function is have kept their names from V8 11 to
-// 14, while the bits of %GetOptimizationStatus have moved.
+// The tiers in which V8 can run a function, and how a test makes V8 use each. The names with `%` are V8's own test
+// functions (--allow-natives-syntax). Those that report the tier of a function have kept their names from V8 11 to 14,
+// while the bits of %GetOptimizationStatus have moved.
 
 export const TIERS = [
   'jitless',
@@ -15,27 +15,27 @@ export const TIERS = [
 export type Tier = (typeof TIERS)[number];
 
 export interface TierPlan {
-  /** What Node is started with. */
+  /** The flags for Node. */
   readonly flags: readonly string[];
-  /** Turns before the one that counts. */
+  /** The number of warm-up runs. */
   readonly warmUp: number;
-  /** Called with the function before the turn that has it compiled. */
+  /** Called with the function before the run in which V8 compiles it. */
   readonly force?: string;
-  /** Says whether a function has got there. */
+  /** Tells whether a function is in this tier. */
   readonly reached: string;
 }
 
 const unoptimized = ['--no-opt', '--no-maglev', '--liftoff-only'];
 const interpreted = [...unoptimized, '--no-sparkplug'];
-/** WebAssembly has two tiers of its own: Liftoff, and TurboFan. */
+/** WebAssembly has its own two tiers: Liftoff and TurboFan. */
 const wasmOptimized = '--no-liftoff';
-/** Enough for V8 to know the types of everything. */
+/** Enough runs for V8 to learn the types of all values. */
 const WARM = 10;
 
 export const PLANS: Record<Tier, TierPlan> = {
-  // As where no memory may be written and executed.
+  // As on systems where no memory may be both written and executed.
   jitless: { flags: ['--jitless'], warmUp: WARM, reached: '%ActiveTierIsIgnition(f)' },
-  // The first call ever.
+  // The very first call.
   cold: { flags: interpreted, warmUp: 0, reached: '%ActiveTierIsIgnition(f)' },
   ignition: { flags: interpreted, warmUp: WARM, reached: '%ActiveTierIsIgnition(f)' },
   sparkplug: {
@@ -56,11 +56,12 @@ export const PLANS: Record<Tier, TierPlan> = {
     force: '%OptimizeFunctionOnNextCall(f)',
     reached: '%ActiveTierIsTurbofan(f)',
   },
-  // A loop is replaced by TurboFan's code while it runs: the function itself asks for it and says whether it came.
+  // V8 replaces the code of a running loop with TurboFan's (on-stack replacement). The function itself requests this,
+  // and reports whether it happened.
   osr: { flags: ['--no-maglev', wasmOptimized], warmUp: WARM, reached: 'f.replaced' },
 };
 
-/** A tier goes to work when it is told to, not whenever it has time; types are learnt from the first call on. */
+/** Makes V8 compile when it is told to, not when it has time, and learn types from the first call on. */
 export const COMMON_FLAGS = [
   '--allow-natives-syntax',
   '--no-concurrent-recompilation',
@@ -68,8 +69,8 @@ export const COMMON_FLAGS = [
 ];
 
 /**
- * The source of a function f(x, replace) of these statements. A loop is replaced in its third turn or the one
- * after, and only its last turn counts: `restart` forgets what was recorded before.
+ * Returns the source of a function f(x, replace) with these statements. V8 replaces the code of the loop in its third
+ * iteration or the one after. Only the last iteration counts: `restart` discards what was recorded before.
  */
 export function sourceOf(body: string, tier: Tier): string {
   if (tier !== 'osr') return `return function f(x) { let r; { ${body} } return r; }`;
@@ -84,7 +85,7 @@ export function sourceOf(body: string, tier: Tier): string {
   }`;
 }
 
-/** Maglev is a part of V8 that Node builds from version 24 on. */
+/** Whether a Node version has this tier. Node includes Maglev from version 24 on. */
 export function hasTier(tier: Tier, config: Readonly<Record<string, unknown>>): boolean {
   return tier !== 'maglev' || config.v8_enable_maglev === 1;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Register accesses of WebAssembly, over a memory of its own whose pages are watched.
+// Register accesses by WebAssembly code, over its own memory whose pages are watched.
 
 /** The functions below, over a memory of one page. */
 export interface WasmAccesses {
@@ -29,14 +29,14 @@ const MODULE = [
   '0a 00 2000 2001 fe170200 0b', // store
 ];
 
-/** What of the WebAssembly API is used: TypeScript has it with the browser's types only. */
+/** The parts of the WebAssembly API that are used. TypeScript declares it only with the browser's types. */
 interface WebAssemblyApi {
   Memory: new (limits: { initial: number; maximum: number }) => { buffer: ArrayBuffer };
   Module: new (code: Uint8Array) => object;
   Instance: new (module: object, imports: object) => { exports: Record<string, unknown> };
 }
 
-/** Undefined without WebAssembly, as in --jitless. */
+/** Returns undefined without WebAssembly, as with --jitless. */
 export function wasmAccesses(): WasmAccesses | undefined {
   const { WebAssembly: api } = globalThis as unknown as { WebAssembly?: WebAssemblyApi };
   if (api === undefined) return undefined;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The targets in JavaScript: random calls in processes of their own. They are calls on the public API or on what the
-// addon exports, and strings for the parsers of addresses. A run depends on its seed alone; one that fails is made
-// short before it is reported.
+// The fuzz targets in JavaScript: random calls, in separate processes. They are calls on the public API or on the
+// addon's exports, and strings for the parsers of addresses. A run depends only on its seed. A failing run is shortened
+// before it is reported.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -17,23 +17,23 @@ import type { Outcome } from './outcome.js';
 export const apiTargets = ['api', 'addon', 'parsers'] as const;
 export type ApiTarget = (typeof apiTargets)[number];
 
-/** Of one process. */
+/** The steps of one process. */
 const STEPS = 10_000;
-/** Far more than those take. */
+/** A hang guard: a process needs far less. */
 const LIMIT_MS = 300_000;
-/** For making a failing run short, in milliseconds. */
+/** The time limit for shortening a failing run, in milliseconds. */
 const SHRINKING = 180_000;
 
 const child = join(projectRoot, 'dist/test/fuzz/api/child.js');
 const addon = join(projectRoot, 'build/Release/testing/vfio_testing.node');
 const apiFile = join(projectRoot, 'build/public-api.json');
 
-/** Makes the list of the public API that the runs read. */
+/** Writes the description of the public API that the runs read. */
 export function preparePublicApi(): void {
   writeFileSync(apiFile, JSON.stringify(readPublicApi(projectRoot)));
 }
 
-/** Until so many calls have been made, or so many seconds are over. */
+/** A target ends after this many seconds, or once it has made this many calls. It checks this between processes. */
 export interface Limits {
   seconds: number;
   calls: number;
@@ -53,7 +53,7 @@ export async function fuzzApi(target: ApiTarget, limits: Limits, seed: number): 
   return { runs, corpus: 0, crashes: [] };
 }
 
-/** Makes the calls of a file that a failing run left, showing each. */
+/** Repeats the calls from the file of a failing run, and prints each. */
 export async function reproduceApi(target: ApiTarget, input: string): Promise<Outcome> {
   const seed = Number(/-seed-(\d+)/.exec(input)?.[1]);
   const { calls, failure, output } = await attempt({ target, seed }, input, ['--trace']);
@@ -100,7 +100,7 @@ async function attempt({ target, seed }: Run, only?: string, more: readonly stri
   };
 }
 
-/** The steps that are needed for a run to fail are found by leaving out others. */
+/** Reports a failing run. It shortens the run first: it leaves out steps for as long as the run still fails. */
 async function report(run: Run, failure: string): Promise<string> {
   mkdirSync(crashDirectory, { recursive: true });
   const file = join(crashDirectory, `${run.target}-seed-${run.seed}.json`);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// `npm run fuzz`: hostile data for what reads it, and random calls on the API. The last line is `runs R crashes C
-// corpus K`.
+// `npm run fuzz`: hostile data for the parsers, and random calls on the API. The last line is `runs R crashes C corpus
+// K`.
 import { availableParallelism } from 'node:os';
 import { Command, Option } from 'commander';
 import { clearProgress, progress } from '../../tools/progress.js';
@@ -23,7 +23,7 @@ interface Options {
   input?: string;
 }
 
-/** How much of the time a target gets. Calls are many things, and an input is one. */
+/** A target and its share of the time. */
 interface Target {
   name: string;
   seconds: number;
@@ -35,7 +35,7 @@ function isApi(name: string): name is ApiTarget {
   return (apiTargets as readonly string[]).includes(name);
 }
 
-/** As many run at once as there are processors. */
+/** Divides the time by weight. As many targets run at once as there are processors. */
 function share(names: readonly string[], time: number): Target[] {
   const weight = (name: string) => WEIGHTS[name] ?? 1;
   const total = names.reduce((sum, name) => sum + weight(name), 0);
@@ -96,13 +96,16 @@ async function main(options: Options): Promise<void> {
 }
 
 await new Command('fuzz')
-  .description('Hostile data for what reads it, and random calls on the API.')
-  .option('--time <seconds>', 'for all targets together', Number, 600)
-  .option('--calls <number>', 'at most so many for each way to call', Number, 1_000_000)
+  .description('Tries hostile data on the parsers, and random calls on the API.')
+  .option('--time <seconds>', 'the time for all targets together', Number, 600)
+  .option('--calls <number>', 'the most calls of each target in JavaScript', Number, 1_000_000)
   .addOption(
-    new Option('--target <name...>', 'only these').choices([...apiTargets, ...nativeTargets()]),
+    new Option('--target <name...>', 'only these targets').choices([
+      ...apiTargets,
+      ...nativeTargets(),
+    ]),
   )
-  .option('--seed <number>', 'what the random choices hang on', Number, Date.now() % 2 ** 31)
-  .option('--input <file>', 'one input again, of the target')
+  .option('--seed <number>', 'the seed of the random choices', Number, Date.now() % 2 ** 31)
+  .option('--input <file>', 'only repeat this input of the target')
   .action(main)
   .parseAsync();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The targets in C++: builds a libFuzzer program for each and runs it.
+// The fuzz targets in C++: builds a libFuzzer program for each and runs it.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync } from 'node:fs';
@@ -11,12 +11,12 @@ import { projectRoot } from '../../tools/paths.js';
 import type { Outcome } from './outcome.js';
 
 const build = join(projectRoot, 'build/fuzz');
-/** What was found in earlier runs on this machine; what is kept for good is in test/fuzz/corpus. */
+/** The inputs found in earlier runs on this machine. test/fuzz/corpus has the inputs that the project keeps. */
 const found = join(projectRoot, 'build/fuzz-corpus');
 const seeds = join(projectRoot, 'test/fuzz/corpus');
 export const crashDirectory = join(projectRoot, 'build/fuzz-crashes');
 
-/** An input that takes longer, in seconds, does not end. */
+/** An input that takes longer than this many seconds counts as a hang. */
 const SLOWEST = 10;
 const MEGABYTES = 2048;
 
@@ -25,7 +25,7 @@ export function nativeTargets(): string[] {
   return readFileSync(join(projectRoot, 'test/fuzz/TARGETS'), 'utf8').trim().split('\n');
 }
 
-/** Compiles what has changed. Throws with the compiler's words. */
+/** Compiles the targets that have changed. Throws with the compiler's output. */
 export async function buildNativeTargets(): Promise<void> {
   const settings = {
     SANITIZE: 'fuzzer-no-link,address,undefined',
@@ -37,7 +37,7 @@ export async function buildNativeTargets(): Promise<void> {
   await promisify(execFile)(process.execPath, args, { cwd: projectRoot });
 }
 
-/** Tries inputs for so many seconds. */
+/** Tries inputs for this many seconds. */
 export async function fuzzNative(target: string, seconds: number, seed: number): Promise<Outcome> {
   const corpus = join(found, target);
   for (const directory of [corpus, crashDirectory]) mkdirSync(directory, { recursive: true });
@@ -58,7 +58,7 @@ export async function fuzzNative(target: string, seconds: number, seed: number):
   };
 }
 
-/** Tries one input again, with everything the sanitizers say. */
+/** Tries one input again, and prints the whole output of the sanitizers. */
 export async function reproduceNative(target: string, input: string): Promise<Outcome> {
   const { status, output } = await run(target, [input]);
   process.stderr.write(output);
@@ -80,7 +80,7 @@ function lastNumber(output: string, pattern: RegExp): number {
 function describeCrash(target: string, output: string): string {
   const what = /^(?:not so: |SUMMARY: |==\d+== ?ERROR: )(.*)/m.exec(output)?.[0] ?? 'a crash';
   const artifact = /Test unit written to (\S+)/.exec(output)?.[1];
-  // Before the first input, say.
+  // There is no input if, for example, it crashed before the first one.
   if (artifact === undefined) return `${target}: ${what}\n${output}`;
   const input = relative(projectRoot, artifact);
   return `${target}: ${what}\n    input: ${input}\n    again: npm run fuzz -- --target ${target} --input ${input}`;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// What a run of fuzzers found, and how it is reported.
+// The result of a run of fuzzers, and the line that reports it.
 
 export interface Outcome {
   /** Inputs tried, or calls made. */
   readonly runs: number;
-  /** One line or more a crash: what it was, and the command that brings it back. */
+  /** One or more lines for each crash: its description, and the command that reproduces it. */
   readonly crashes: readonly string[];
-  /** Inputs kept because each reaches something that no other does. */
+  /** The number of kept inputs: each reaches code that no other reaches. */
   readonly corpus: number;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A device that is gone without a word, in the middle of everything: the power of its slot is cut.
+// A device that disappears without notice while it is in use: its slot loses power.
 import { once } from 'node:events';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { Controller } from '../../examples/nvme/controller.js';
@@ -28,17 +28,17 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'F4/ a device that has vanished
     device.on('lost', () => losses++);
   });
   afterEach(async () => {
-    // Without power the kernel waits for it a minute and more.
+    // Without power, the kernel would wait for the device for more than a minute.
     await slot.on();
     await device.close();
-    // It has forgotten its BARs, and the kernel does not know.
+    // The device has lost its BARs, and the kernel does not know.
     await removed.take(nvme);
     binding = await removed.bringBack(nvme, binding);
     await binding.restore();
     await nvmeDisk();
   });
 
-  /** Cuts its power and has the library notice. */
+  /** Turns the slot's power off and makes the library notice. */
   async function vanish(): Promise<void> {
     const told = once(device, 'lost');
     await slot.off();
@@ -116,7 +116,7 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'F4/ a device that has vanished
   test('ends the commands of the NVMe driver, which can be closed', async () => {
     const controller = await Controller.open(device);
     const memory = device.allocDma(16 * 4096);
-    // Without bus master it can neither fetch a command nor answer.
+    // Without bus master, the controller can neither fetch a command nor answer.
     device.busMaster = false;
     const reads = Array.from({ length: 16 }, (_, i) =>
       controller.namespace().read(i, memory, i * 4096, 4096),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Calls that the kernel takes long for: it waits a minute for a device that does not answer, here until the power
-// of its slot is back. `npm run soak` waits for all of it.
+// Calls that take the kernel long: it waits up to a minute for a device that does not answer. Here, the power of the
+// slot returns before that. `npm run soak` waits for the whole minute.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { type Binding, bindDevice, type Device, openDevice } from '../../lib/index.js';
@@ -15,9 +15,9 @@ import { describeOn } from '../support/subject.js';
 import { nvmeDisk } from '../support/sysfs.js';
 import { until } from '../support/until.js';
 
-/** How long there is no power. The kernel looks again after as long as it has waited. */
+/** How long there is no power. The kernel doubles the time between its checks. */
 const OUTAGE_MS = 1000;
-/** The kernel's own patience is a minute. */
+/** The limit for a prompt end. The kernel itself would wait a minute. */
 const PROMPTLY_MS = 30_000;
 
 describeOn({ backend: 'type1', device: 'nvme' }, 'F20/ a device that does not answer', () => {
@@ -31,14 +31,14 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'F20/ a device that does not an
   });
   afterEach(async () => {
     await slot.on();
-    // It has forgotten its BARs, and the kernel does not know.
+    // The device has lost its BARs, and the kernel does not know.
     await removed.take(nvme);
     binding = await removed.bringBack(nvme, binding);
     await binding.restore();
     await nvmeDisk();
   });
 
-  /** Opens it while it has no power; that comes back some time after the kernel has begun to wait. */
+  /** Opens the device while it has no power. The power returns some time after the kernel began to wait. */
   async function openSlowly(signal?: AbortSignal): Promise<Device> {
     const opening = openDevice(nvme.address, { signal });
     let settled = false;
@@ -70,12 +70,16 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'F20/ a device that does not an
     await expect(opening).rejects.toBe(reason);
     await untilStuckInKernel(process.pid);
     await slot.on();
-    await until(() => openDescriptors().length <= before, 'what was opened is closed', PROMPTLY_MS);
+    await until(
+      () => openDescriptors().length <= before,
+      'the abandoned open is closed',
+      PROMPTLY_MS,
+    );
   });
 
   test('keeps a process that exits no longer than the kernel does', async () => {
     await using peer = new Peer();
-    // It answers once it has started, which takes some reading of files.
+    // The peer answers once it has started, for which it reads some files.
     await peer.call('freeDma');
     const opening = peer.call('openDevice', nvme.address);
     opening.catch(() => {});

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Devices that are taken away from who has them open, while they are at work: what was waited for ends, the
-// device is closed in time, and when it is back it can be opened.
+// Devices that are taken away while a program has them open and they work. Pending operations end, the device is closed
+// in time, and when it is back it can be opened.
 import { once } from 'node:events';
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { Controller } from '../../examples/nvme/controller.js';
@@ -14,7 +14,7 @@ import { describeOn } from '../support/subject.js';
 import { nvmeDisk } from '../support/sysfs.js';
 import { until } from '../support/until.js';
 
-/** The kernel asks within 1 s; a slot's button has five seconds of its own. This is only for what hangs. */
+/** A hang guard. The kernel requests the device within 1 s; the button of a slot takes another 5 s. */
 const REQUEST_LIMIT_MS = 20_000;
 const READS = 8;
 
@@ -26,7 +26,7 @@ const warned = [
 let binding: Binding;
 let warnings: unknown[][];
 
-/** Catches the warnings of each test of this group. */
+/** Records the warnings of each test of this group. */
 function useWarnings(): void {
   beforeEach(() => {
     warnings = [];
@@ -41,7 +41,7 @@ function requestOf(device: Device): Promise<unknown> {
   return once(device, 'request', { signal: AbortSignal.timeout(REQUEST_LIMIT_MS) });
 }
 
-/** The codes with which promises were rejected; undefined for those that were not. */
+/** The error codes of the promises; undefined for those that succeed. */
 async function codesOf(promises: Promise<unknown>[]): Promise<(string | undefined)[]> {
   const outcomes = await Promise.allSettled(promises);
   return outcomes.map((each) => (each.status === 'rejected' ? each.reason.code : undefined));
@@ -58,11 +58,11 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'F3/ an NVMe controller', () =>
     await nvmeDisk();
   });
 
-  /** Takes the controller away, and brings it back whatever happens meanwhile. */
-  async function whileTaken(way: Removal, meanwhile: (gone: Promise<void>) => Promise<void>) {
+  /** Takes the controller away, runs `work`, and brings the controller back even if `work` fails. */
+  async function whileTaken(way: Removal, work: (gone: Promise<void>) => Promise<void>) {
     const gone = way.take(nvme);
     try {
-      await meanwhile(gone);
+      await work(gone);
     } finally {
       await gone;
       binding = await way.bringBack(nvme, binding);
@@ -82,13 +82,14 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'F3/ an NVMe controller', () =>
     await controller.namespace().read(0, memory);
   }
 
-  // Not unplugged: QEMU ends, or never lets go, when a controller goes that was at work. Idle: events.test.ts.
+  // Unplugging is not tested here: QEMU crashes, or never releases the controller, if it was at work. For an idle one,
+  // see unplug.test.ts.
   test.each([removed, unbound])(
     'that is $how with commands in flight is closed after the grace time',
     async (way) => {
       const device = await openDevice(nvme.address, { requestGrace: 200 });
       const controller = await Controller.open(device);
-      // Without it the controller can neither fetch a command nor answer.
+      // Without bus master, the controller can neither fetch a command nor answer.
       device.busMaster = false;
       const codes = codesOf(startReads(controller));
       const order: string[] = [];
@@ -128,7 +129,7 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'F3/ an NVMe controller', () =>
       await device.close();
     });
     await whileTaken(unbound, (gone) => gone);
-    // It waited for them.
+    // `controller.close()` waited for the reads.
     expect(await codes).toEqual(Array(READS).fill(undefined));
     await expectWorking();
   });
@@ -138,7 +139,7 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'F3/ an NVMe controller', () =>
     const requested = requestOf(device);
     await whileTaken(unbound, async () => {
       await requested;
-      // The kernel has the lock that it resets under.
+      // The kernel holds the lock that a reset needs.
       await expect(device.reset()).rejects.toMatchObject({
         code: 'EAGAIN',
         hint: expect.stringContaining('wants it back'),
@@ -156,7 +157,7 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'F3/ an NVMe controller', () =>
     device.on('request', () => requests++);
     const administrator = writeSlowly('/sys/bus/pci/drivers/vfio-pci/unbind', nvme.address);
     const gone = once(administrator, 'exit');
-    await until(() => requests > 0, 'it is asked for');
+    await until(() => requests > 0, 'the kernel requests the device');
     administrator.kill('SIGINT');
     expect(device.bar(0).read32(0x08)).toBe(0x0001_0400);
     expect(administrator.exitCode).toBeNull();

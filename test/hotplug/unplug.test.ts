@@ -10,7 +10,7 @@ import { describeOn } from '../support/subject.js';
 import { driverOf, nvmeDisk, sysfs } from '../support/sysfs.js';
 import { until } from '../support/until.js';
 
-/** The kernel asks within 1 s; a slot's button has five seconds of its own. This is only for what hangs. */
+/** A hang guard. The kernel requests the device within 1 s; the button of a slot takes another 5 s. */
 const REQUEST_LIMIT_MS = 20_000;
 
 describeOn({ backend: 'type1' }, 'F3/ a device that is open', () => {
@@ -25,11 +25,11 @@ describeOn({ backend: 'type1' }, 'F3/ a device that is open', () => {
     expect(device.bar(0).read32(0x08)).toBe(0x0001_0400);
     await device.close();
     await untilUnplugged(nvme.id);
-    await until(() => !existsSync(sysfs(nvme, 'vendor')), 'it is gone');
+    await until(() => !existsSync(sysfs(nvme, 'vendor')), 'the device is gone');
     await expect(openDevice(nvme.address)).rejects.toMatchObject({ code: 'ENODEV' });
 
     await plug('nvme', nvme.id, { bus: rootPort.id, serial: 'vfio-nvme-0', drive: nvmeDrive });
-    await until(() => driverOf(nvme) === 'nvme', 'it is back');
+    await until(() => driverOf(nvme) === 'nvme', 'nvme has the device again');
     await nvmeDisk();
   });
 });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A machine without an IOMMU: nothing isolates a device, so none is driven, not even where the kernel would hand it
-// out. The tests build on each other: the kernel's own guard is taken down on the way.
+// A machine without an IOMMU: the library drives no device, even if the kernel would hand it out. The tests build on
+// each other: they turn off the kernel's own protection on the way.
 import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Binding, bindDevice, Container, openDevice } from '../../lib/index.js';

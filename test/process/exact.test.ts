@@ -41,7 +41,7 @@ test('a plain typed array in its place fails, and what was executed is printed',
   expect(status).toBe(1);
   const failed = lines.findIndex((line) => line.includes('tier=turbofan'));
   expect(lines[failed]).toMatch(/expected=R4@0x10 got=R1@0x10 FAILED$/);
-  expect(lines[failed + 1]).toBe('    executed R1@0x10 where R4@0x10 was expected');
+  expect(lines[failed + 1]).toBe('    executed R1@0x10, but expected R4@0x10');
   // test byte [mem], 1
   expect(lines[failed + 2]).toMatch(/^ {4}R1@0x10 {3}(4[0-9a-f] )?f6 /);
 });

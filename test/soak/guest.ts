@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: MIT
-// The soak inside the test machine. `node build/guest/test/soak/guest.js SECONDS short|full [PATTERN]` runs it. Tells
-// main.ts how it goes, in lines of JSON.
+// The soak inside the test machine. `node build/guest/test/soak/guest.js SECONDS short|full [PATTERN]` runs it. It
+// reports its progress to main.ts in lines of JSON.
 import { appendFileSync } from 'node:fs';
 import { judgeKernelLog } from '../harness/kernel-log.js';
 import { openKernelLog, readKernelLog } from '../harness/kmsg.js';
 import { cases } from './cases.js';
 import { addFigures, type Figures, type SoakCase, type SoakLine } from './soak.js';
 
-/** A line at least this often, as long as rounds end. */
+/** The shortest time between two progress lines of a case, which come at the end of a round. */
 const TELL_MS = 5000;
-/** The kernel reports what a device did wrong some time after. */
+/** The kernel reports a fault of a device some time after it happened. */
 const LOG_PATIENCE_MS = 200;
 
 function tell(line: SoakLine): void {
   appendFileSync(process.env.VFIO_VM_RESULTS as string, `${JSON.stringify(line)}\n`);
 }
 
-/** The time left, divided by the cases that have not run. */
+/** Gives each case its share of the time that is left. */
 async function runAll(selected: readonly SoakCase[], seconds: number): Promise<void> {
   const end = performance.now() + seconds * 1000;
   for (const [index, one] of selected.entries()) {

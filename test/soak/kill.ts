@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Processes that are killed at random points of a transfer, with the memory that it goes to watched.
+// Kills processes at random points of a transfer, and watches the memory that the transfer writes to.
 import { bindDevice } from '../../lib/index.js';
 import { edu } from '../../vm/devices.js';
 import { interruptTransfer } from '../support/interrupted-transfer.js';
 import { Peer } from '../support/peer.js';
 import type { Figures, SoakCase } from './soak.js';
 
-/** The process of the next round: it starts while one is at work, as that takes most of a round. */
+/** The process of the next round. It starts during the current round, because starting takes most of a round. */
 let next: Peer;
 
 async function prepare(): Promise<AsyncDisposable> {
@@ -20,7 +20,7 @@ async function prepare(): Promise<AsyncDisposable> {
   };
 }
 
-/** Each opens the device as the kill before left it, and has it read memory first. */
+/** Each process opens the device in the state that the previous kill left, and first makes it read memory. */
 async function round(): Promise<Figures> {
   const peer = next;
   next = new Peer();

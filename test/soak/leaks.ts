@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: MIT
-// The leak budget: a device is opened, used and closed as often as there is time for, and nothing may be left.
+// The leak budget: a device is opened, used and closed repeatedly, and nothing may be left.
 import { bindDevice, type InterruptType } from '../../lib/index.js';
 import { edu, nvme, type VmDevice } from '../../vm/devices.js';
 import { type Growth, type Holdings, LeakBudget } from '../support/leak-budget.js';
 import type { SoakCase } from './soak.js';
 
-/** Resident memory may grow by this much a cycle, in bytes. */
+/** The most that resident memory may grow per cycle, in bytes. */
 const BUDGET = 1024;
-/** Mappings may grow by so many a cycle: whatever stays mapped is one each time, and V8's own come and go. */
+/** The most that mappings may grow per cycle. A leaked mapping adds one each time, while V8's own come and go. */
 const MAPPINGS_BUDGET = 0.1;
 
 interface Cycles {
-  /** Cycles before the first that counts. */
+  /** The warm-up cycles. */
   readonly warmUp: number;
-  /** Cycles a round. */
+  /** The cycles of a round. */
   readonly batch: number;
-  /** From this many cycles on the growth is held against the budget: V8's own pages weigh less by then. */
+  /** From this many cycles on, the growth is compared with the budget: by then V8's own pages matter less. */
   readonly enough: number;
-  /** The cycles that are promised. */
+  /** The promised number of cycles. */
   readonly promised: number;
 }
 
@@ -43,8 +43,8 @@ function leakCase(device: VmDevice, interrupts: InterruptType, cycles: Cycles): 
 }
 
 function judge({ bytes, mappings }: Growth): void {
-  if (!(bytes < BUDGET)) throw new Error(`resident memory grew by ${bytes} bytes a cycle`);
-  if (!(mappings < MAPPINGS_BUDGET)) throw new Error(`mappings grew by ${mappings} a cycle`);
+  if (!(bytes < BUDGET)) throw new Error(`resident memory grew by ${bytes} bytes per cycle`);
+  if (!(mappings < MAPPINGS_BUDGET)) throw new Error(`mappings grew by ${mappings} per cycle`);
 }
 
 function leaksOf(left: Holdings): number {

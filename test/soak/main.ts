@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// `npm run soak`: runs what takes too long for the tests, over and over in the test machine.
+// `npm run soak`: repeats checks that take too long for the tests, in the test machine.
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { projectRoot } from '../../tools/paths.js';
@@ -19,9 +19,12 @@ interface Options {
   readonly name?: RegExp;
 }
 
-/** Beyond the time asked for: each case has one round at least, and some rounds take minutes. */
+/** Added to the requested time: each case has at least one round, and some rounds take minutes. */
 const GRACE_SECONDS = 600;
-/** When each case has all of the rounds that are promised: what hangs is ended by whoever started it. */
+/**
+ * Added to the requested time with `--full`, when each case makes all promised rounds. The caller must end a run that
+ * hangs.
+ */
 const FULL_GRACE_SECONDS = 3 * 3600;
 
 const guestRoot = join(projectRoot, 'build/guest');
@@ -32,7 +35,7 @@ function positive(text: string): number {
   return value;
 }
 
-/** The last line of each case, and what kept the guest from giving all of them. */
+/** Returns the last line of each case, and why the guest stopped early, if it did. */
 async function soak({
   minutes,
   full,
@@ -80,14 +83,14 @@ async function main(options: Options): Promise<0 | 1> {
 }
 
 await new Command('npm run soak --')
-  .description('Long runs in the test machine; each case gets its share of the time.')
+  .description('Long checks in the test machine. Each case gets its share of the time.')
   .option(
     '--minutes <number>',
-    'how long, beside the boot; each case has one round at least',
+    'how long to run, without the boot; each case has at least one round',
     positive,
     10,
   )
-  .option('--full', 'each case goes on until it also has all the rounds that are promised')
+  .option('--full', 'each case runs until it has also made all its promised rounds')
   .option('--kernel <kernel>', 'distro, lab or the path of an image', defaultKernel())
   .option('--name <pattern>', 'only cases whose names match this expression', namePattern)
   .action(async (options: Options) => {

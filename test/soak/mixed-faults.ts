@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The faults of the mixed load, one after the other. At the end of each, all is as before.
+// The faults of the mixed load. At the end of each, all devices are as before.
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nvme, nvmeDisk as nvmeDrive, pair, rootPort } from '../../vm/devices.js';
@@ -12,17 +12,17 @@ import type { Rig } from './mixed-rig.js';
 
 export interface Fault {
   readonly name: string;
-  /** Which device fails what is under way on it. */
+  /** The device whose pending operations the fault makes fail. */
   readonly hits: 'edu' | 'nvme' | undefined;
   strike(rig: Rig): Promise<void>;
 }
 
 const memoryDecode = 2;
 
-/** How long registers cannot be reached, in milliseconds. */
+/** How long the registers cannot be accessed, in milliseconds. */
 const OFF_MS = 50;
 
-/** Registers cannot be reached for a while, whatever the device does meanwhile. */
+/** Makes the registers inaccessible for a while, whatever the device is doing. */
 const decodeOff: Fault = {
   name: 'memory decode off',
   hits: 'edu',
@@ -65,7 +65,7 @@ const unplugging: Fault = {
     await rig.closeNvme();
     await untilUnplugged(nvme.id);
     await plug('nvme', nvme.id, { bus: rootPort.id, serial: 'vfio-nvme-0', drive: nvmeDrive });
-    await until(() => driverOf(nvme) === 'nvme', 'the controller is back');
+    await until(() => driverOf(nvme) === 'nvme', 'nvme has the controller again');
     await nvmeDisk();
     await rig.openNvme();
   },

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The devices of the mixed load: an NVMe controller and an edu, opened, lost and opened again.
+// The devices of the mixed load, an NVMe controller and an edu: opened, lost and opened again.
 import { Controller } from '../../examples/nvme/controller.js';
 import {
   type Binding,
@@ -11,7 +11,7 @@ import {
 import { edu, nvme, pair } from '../../vm/devices.js';
 import { CHUNK_BYTES } from './stamped-disk.js';
 
-/** How many reads and writes are under way at once. */
+/** How many reads and writes are in progress at once. */
 export const LANES = 4;
 
 export class Rig implements AsyncDisposable {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A mixed load of an NVMe controller and an edu, with a fault every few seconds. The controller writes and reads
-// blocks that say where they belong, the edu moves memory and interrupts, and whatever happens to either, what was
-// written is there afterwards.
+// A mixed load of an NVMe controller and an edu, with a fault every few seconds. The controller writes and reads blocks
+// that contain their own location, and the edu moves memory and raises interrupts. Whatever happens to either device,
+// the written data must be there afterwards.
 import { randomFillSync } from 'node:crypto';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,14 +12,15 @@ import { LANES, Rig } from './mixed-rig.js';
 import type { Figures, SoakCase } from './soak.js';
 import { StampedDisk } from './stamped-disk.js';
 
-/** How long the load goes on before a fault, and after one strikes, in milliseconds. */
+/** How long the load runs before each fault, in milliseconds. */
 const QUIET_MS = 2000;
 /**
- * In milliseconds: the load itself keeps the loop, emulated, on a computer that does other things too. A kernel that waits
- * for a device would keep it for longer; without a load, test/vm holds it to less.
+ * In milliseconds. The load itself delays the event loop, under emulation and on a computer that also does other work.
+ * If the kernel's wait for a device blocked the loop, the delay would be longer. Without a load, test/vm sets a lower
+ * limit.
  */
 const LOADED_LAG_LIMIT_MS = 2000;
-/** Bytes that edu moves at once: it has 4 KiB of its own, and the memory has room for two. */
+/** The bytes that edu moves at once. It has 4 KiB of its own memory, and the buffer has room for two transfers. */
 const EDU_BYTES = 1024;
 
 let rig: Rig;
@@ -44,11 +45,14 @@ async function round(): Promise<Figures> {
   const struck = await load(fault, () => fault.strike(rig));
   delays.disable();
   const maxLag = delays.max / 1e6;
-  if (maxLag > LOADED_LAG_LIMIT_MS) throw new Error(`the event loop stood still for ${maxLag} ms`);
+  if (maxLag > LOADED_LAG_LIMIT_MS) throw new Error(`the event loop was blocked for ${maxLag} ms`);
   return { faults: 1, bytesVerified: quiet + struck, maxLag, ...(await leaks()) };
 }
 
-/** Loads both devices while `work` goes on; gives how many bytes were verified. What a fault hits may fail. */
+/**
+ * Loads both devices while `work` runs, and returns how many bytes were verified. Operations that the fault hits may
+ * fail.
+ */
 async function load(fault: Fault | undefined, work: () => Promise<unknown>): Promise<number> {
   let going = true;
   const verified = { bytes: 0 };
@@ -68,7 +72,7 @@ async function load(fault: Fault | undefined, work: () => Promise<unknown>): Pro
   return verified.bytes;
 }
 
-/** A mismatch is one whatever was done to the device. */
+/** Ignores errors with a code if the device was hit. A mismatch of data has no code, so it always fails. */
 async function unlessHit(hit: boolean, work: Promise<void>): Promise<void> {
   try {
     await work;
@@ -102,7 +106,8 @@ async function runEdu(isGoing: () => boolean, verified: { bytes: number }): Prom
     randomFillSync(sent);
     await edu.load(eduMemory.iova, EDU_BYTES);
     await edu.store(eduMemory.iova + BigInt(EDU_BYTES), EDU_BYTES);
-    if (Buffer.compare(sent, received) !== 0) throw new Error('mismatch: edu gave other bytes');
+    if (Buffer.compare(sent, received) !== 0)
+      throw new Error('mismatch: edu wrote other bytes than it read');
     verified.bytes += EDU_BYTES;
     edu.raise(1);
     await set.vector(0).once({ timeout: 5000 });
@@ -110,7 +115,7 @@ async function runEdu(isGoing: () => boolean, verified: { bytes: number }): Prom
   }
 }
 
-/** All devices are open as they were after the first round of faults, and so the process holds what it held then. */
+/** All devices are open again, as after the first round of each fault, so the process must hold the same resources. */
 async function leaks(): Promise<Figures> {
   if (rounds % faults.length !== 0) return {};
   await growth.sample(rounds);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Prints what the soak counted.
+// Prints the figures of the soak.
 import { textTable } from '../../tools/table.js';
 import type { Figures, SoakLine } from './soak.js';
 
@@ -19,11 +19,11 @@ const COLUMNS: readonly [keyof Figures, string][] = [
 
 const UNITS: Partial<Record<keyof Figures, string>> = { growth: ' B', maxLag: ' ms' };
 
-/** One line on how a case goes. */
+/** One line about the progress of a case. */
 export function progressText({ name, figures, seconds, ended, failure }: SoakLine): string {
   const counted = COLUMNS.filter(([key]) => figures[key] !== undefined);
   const counts = counted.map(([key, title]) => `${title} ${figure(figures, key)}`).join(', ');
-  const state = failure === undefined ? (ended ? 'passed' : 'goes on') : `FAILED: ${failure}`;
+  const state = failure === undefined ? (ended ? 'passed' : 'running') : `FAILED: ${failure}`;
   return `${seconds.toFixed(0).padStart(5)} s  ${name}: ${counts}; ${state}`;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Opens of a device that does not answer, for which the kernel waits minutes.
+// Opens a device that does not answer, for which the kernel waits minutes.
 import { type Binding, bindDevice, openDevice } from '../../lib/index.js';
 import { nvme, rootPort } from '../../vm/devices.js';
 import { LAG_LIMIT_MS, measureLag } from '../support/lag.js';
@@ -20,11 +20,11 @@ async function round(): Promise<Figures> {
   try {
     const { result, lag } = await measureLag(refusalOfOpen);
     if (result !== 'ERR_VFIO_LOST') throw new Error(`the open ended with ${result}`);
-    if (lag > LAG_LIMIT_MS) throw new Error(`the event loop stood still for ${lag} ms`);
+    if (lag > LAG_LIMIT_MS) throw new Error(`the event loop was blocked for ${lag} ms`);
     return { maxLag: lag };
   } finally {
     await slot.on();
-    // It has forgotten its BARs, and the kernel does not know.
+    // The device has lost its BARs, and the kernel does not know.
     await removed.take(nvme);
     binding = await removed.bringBack(nvme, binding);
   }

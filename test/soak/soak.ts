@@ -1,32 +1,34 @@
 // SPDX-License-Identifier: MIT
-// What a case of the soak is, and what it counts.
+// The types of a soak case and of its figures.
 
-/** What is counted over the rounds of a case; what it does not count is absent. */
+/** The figures of a case, over all its rounds. A figure that the case does not count is absent. */
 export interface Figures {
   rounds?: number;
   /** Processes that were killed. */
   kills?: number;
   /** Devices that were opened, used and closed. */
   cycles?: number;
-  /** Things that were done to the devices under load. */
+  /** Faults that struck the devices under load. */
   faults?: number;
   /** How often memory decode was changed. */
   toggles?: number;
-  /** Register reads that gave what they had to. */
+  /** Register reads that returned the right value. */
   reads?: number;
-  /** Those that the device did not answer. */
+  /** Register reads that the device did not answer. */
   busErrors?: number;
-  /** Bytes that were compared with what they have to be. */
+  /** Bytes that were compared with their expected values. */
   bytesVerified?: number;
-  /** Things that were not given back: descriptors, mappings, threads, locked pages. */
+  /** Resources that were not released: descriptors, mappings, threads, locked pages. */
   leaks?: number;
-  /** By how many bytes resident memory grew a cycle, or a round where there are no cycles: as it is now. */
+  /**
+   * The growth of resident memory per cycle, in bytes, or per round if there are no cycles. The latest value counts.
+   */
   growth?: number;
-  /** The longest time that the event loop stood still, in milliseconds: the largest of all. */
+  /** The longest delay of the event loop in all rounds, in milliseconds. */
   maxLag?: number;
 }
 
-/** What is not a sum. */
+/** How to combine the figures that are not sums. */
 const combine: { [Name in keyof Figures]?: (before: number, now: number) => number } = {
   growth: (_before, now) => now,
   maxLag: Math.max,
@@ -42,30 +44,30 @@ export function addFigures(sum: Figures, round: Figures): Figures {
   return total;
 }
 
-/** A case of `npm run soak`. It is alone in the machine, with all devices as a boot leaves them. */
+/** A case of `npm run soak`. It has the machine to itself, with all devices as a boot leaves them. */
 export interface SoakCase {
-  /** Begins with the id of the fault that it proves. */
+  /** The name begins with the id of the fault that the case proves. */
   readonly name: string;
-  /** Before its first round: binds devices. What it gives is disposed of after the last. */
+  /** Runs before the first round, and binds devices. Its result is disposed of after the last round. */
   prepare(): Promise<AsyncDisposable>;
   /**
-   * One round, as short as it can be: there is at least one, and there are more until the case's share of
-   * the time is over. Throws when what it proves does not hold; the kernel log is judged after each.
+   * Makes one round, as short as possible. There is at least one, and more until the case's share of the time is over.
+   * It throws if what it proves does not hold. The kernel log is checked after each round.
    */
   round(): Promise<Figures>;
-  /** Rounds that it has at least with `--full`, however long they take. */
+  /** The least number of rounds with `--full`, however long they take. */
   readonly promised?: number;
-  /** Lines that the kernel logs in a round because of what is done to it. */
+  /** Lines that the kernel is expected to log because of the case. */
   readonly announced?: readonly RegExp[];
 }
 
-/** A line of what the guest tells the host. */
+/** A progress line that the guest sends to the host. */
 export interface SoakLine {
   readonly name: string;
   readonly figures: Figures;
   readonly seconds: number;
   /** Whether this is the last line of this case. */
   readonly ended: boolean;
-  /** Why it ended before its time. */
+  /** Why the case failed, if it did. */
   readonly failure?: string;
 }

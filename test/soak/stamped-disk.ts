@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Blocks of a disk that say where they belong and how often they were written. A write or a read that went elsewhere,
-// was lost or was torn shows.
+// Blocks of a disk that contain their own location and the number of the write. This shows a write or a read that went
+// to the wrong place, was lost or was torn.
 import { randomFillSync, randomInt } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import type { Namespace } from '../../examples/nvme/namespace.js';
@@ -8,19 +8,19 @@ import type { DmaBuffer } from '../../lib/index.js';
 
 const BLOCK_BYTES = 512;
 const CHUNK_BLOCKS = 64;
-/** What is written and read at once. */
+/** The bytes that one write or read moves. */
 export const CHUNK_BYTES = CHUNK_BLOCKS * BLOCK_BYTES;
 const CHUNKS = 512;
-/** LBA, generation, CRC-32 of the rest and of these two. */
+/** LBA, generation, and the CRC-32 of these two and the rest of the block. */
 const STAMP_BYTES = 12;
-/** Of a chunk that was never written, or whose write failed: nothing is known of it. */
+/** The generation of a chunk that was never written, or whose write failed: its contents are unknown. */
 const UNKNOWN = 0;
 
 export class StampedDisk {
   readonly #generations = new Uint32Array(CHUNKS).fill(UNKNOWN);
   #generation = UNKNOWN;
 
-  /** Writes one of the chunks of a lane, by the lane's part of `memory`. */
+  /** Writes a random chunk of a lane, from the lane's part of `memory`. */
   async write(namespace: Namespace, memory: DmaBuffer, lane: Lane): Promise<void> {
     const chunk = randomInt(CHUNKS / lane.of) * lane.of + lane.number;
     const generation = ++this.#generation;
@@ -32,7 +32,7 @@ export class StampedDisk {
     this.#generations[chunk] = generation;
   }
 
-  /** Reads a chunk of a lane that was written; gives how many bytes were right. Throws at the first that is not. */
+  /** Reads a written chunk of a lane. Returns how many bytes were right, and throws at the first wrong block. */
   async verify(namespace: Namespace, memory: DmaBuffer, lane: Lane): Promise<number> {
     const chunk = this.#someWritten(lane);
     if (chunk === undefined) return 0;
@@ -53,7 +53,7 @@ export class StampedDisk {
   }
 }
 
-/** One of several that work at once, each on its own chunks and its own part of the memory. */
+/** One of several lanes that work at once, each with its own chunks and its own part of the memory. */
 export interface Lane {
   readonly number: number;
   readonly of: number;

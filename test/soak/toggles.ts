@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Memory decode going off and on while two threads read and a doorbell rings.
+// Turns memory decode off and on while two threads read registers and one rings a doorbell.
 import { bindDevice, type Device, openDevice } from '../../lib/index.js';
 import { edu } from '../../vm/devices.js';
 import { eduRegisters } from '../support/edu.js';
 import { toggleUnderReaders } from '../support/toggles.js';
 import type { Figures, SoakCase } from './soak.js';
 
-/** A second or two of them, emulated. */
+/** Under emulation, this many take a second or two. */
 const TOGGLES = 1000;
 
 let device: Device;
@@ -25,7 +25,7 @@ async function prepare(): Promise<AsyncDisposable> {
 async function round(): Promise<Figures> {
   const { here, there } = await toggleUnderReaders(device, TOGGLES, eduRegisters);
   const wrong = here.wrong + there.wrong;
-  if (wrong > 0) throw new Error(`${wrong} accesses gave another value or another error`);
+  if (wrong > 0) throw new Error(`${wrong} accesses returned a wrong value or a wrong error`);
   return {
     toggles: TOGGLES,
     reads: here.read + there.read,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Every way to access a region, for tests that have to cover all of them.
+// Every way to access a region, for tests that must cover all of them.
 import type { AccessArray, Region } from '../../lib/index.js';
 
-/** Accesses 16 bytes at most at a multiple of 8, and finds fault with no value. */
+/** Accesses at most 16 bytes at an offset that is a multiple of 8. It does not check the value. */
 export type AnyAccess = (region: Region, offset: number) => unknown;
 
 const arrays: [string, () => AccessArray][] = [
@@ -12,7 +12,10 @@ const arrays: [string, () => AccessArray][] = [
   ['64', () => new BigUint64Array(2)],
 ];
 
-/** By name; of a doorbell, which loses what it cannot write, see {@link Region.doorbell}. */
+/**
+ * Each access by its name. Doorbells are not here: a doorbell does not report a lost write, see {@link
+ * Region.doorbell}.
+ */
 export const everyAccess: [string, AnyAccess][] = [
   ['read8', (region, offset) => region.read8(offset)],
   ['read16', (region, offset) => region.read16(offset)],

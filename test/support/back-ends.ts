@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The back ends that the contract suites run on, each with its devices. A further back end is one line of `backEnds`.
+// The back ends that the contract suites run on, each with its devices. A new back end is one line of `backEnds`.
 import { Container, type Device, type OpenOptions, openDevice } from '../../lib/index.js';
 import { edu, nvme, pair, type VmDevice } from '../../vm/devices.js';
 import type { Backend } from '../harness/titles.js';
@@ -8,18 +8,18 @@ import { type Held, useOpen } from './held.js';
 import { hotResetGap } from './hot-reset-gap.js';
 import { describeOn } from './subject.js';
 
-/** A device by the name that opens it, and its ids. */
+/** A device: the address that opens it, and its ids. */
 export type ContractDevice = Pick<VmDevice, 'address' | 'vendor' | 'device'>;
 
-/** What every back end has; vm/devices.ts says what these devices can do. */
+/** The devices that every back end has. vm/devices.ts says what they can do. */
 interface Devices {
   readonly edu: ContractDevice;
   readonly nvme: ContractDevice;
-  /** Two of edu whose DMA reaches 28 bits. */
+  /** Two edu devices whose DMA reaches 28 address bits. */
   readonly pair: readonly [ContractDevice, ContractDevice];
 }
 
-/** The IOVAs that there are: 0 to `last`, without the window of message-signalled interrupts. */
+/** The valid IOVAs: 0 to `last`, except the window of message-signalled interrupts. */
 interface Iovas {
   readonly msiWindow: { readonly first: bigint; readonly last: bigint };
   readonly last: bigint;
@@ -27,15 +27,15 @@ interface Iovas {
 
 interface BackEnd {
   readonly backend: Backend;
-  /** The options of `Container.open` and `openDevice` that choose it. */
+  /** The options of `Container.open` and `openDevice` that select this back end. */
   readonly chosenBy: object;
   readonly devices: Devices;
   readonly iovas: Iovas;
   /** The IOMMU group that a device is in. */
   readonly groupOf: (device: ContractDevice) => number;
-  /** Why nvme cannot be hot-reset here; undefined where it can. */
+  /** Why nvme cannot be hot-reset here; undefined if it can. */
   readonly hotResetGap: string | undefined;
-  /** Makes devices ready to be opened before the tests of a group, and takes them back after. */
+  /** Prepares devices so that the tests of a group can open them, and undoes this after the tests. */
   readonly useReady: (...devices: ContractDevice[]) => void;
 }
 
@@ -50,12 +50,12 @@ const inMachine = {
 
 const backEnds: readonly BackEnd[] = [{ backend: 'type1', chosenBy: {}, ...inMachine }];
 
-/** A back end in the hands of a suite. */
+/** A back end as a suite uses it. */
 export interface ContractSubject extends BackEnd {
   openContainer(): Promise<Container>;
-  /** Opens a device in a container of its own, unless the options name one. */
+  /** Opens a device in its own container, unless the options name another. */
   openDevice(device: ContractDevice, options?: OpenOptions): Promise<Device>;
-  /** Opens a device before the tests of this group; closes it and takes it back after. */
+  /** Opens a device before the tests of this group. After them, it closes the device and undoes the preparation. */
   useDevice(device: ContractDevice): Held;
 }
 
@@ -75,7 +75,7 @@ function subjectOf(backEnd: BackEnd): ContractSubject {
   };
 }
 
-/** Tests of the public API that hold on every back end, and say with which of its devices. */
+/** Makes one group of tests for each back end. The title of a group names the back end and its device. */
 export function describeContract(
   { device }: { device?: 'edu' | 'nvme' },
   title: string,

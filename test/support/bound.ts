@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Binds devices of the test machine to vfio-pci for the tests of a file. It also finds their groups, and reads their
-// config space from sysfs.
+// Binds devices of the test machine to vfio-pci for the tests of a file. It also finds the groups of devices, and reads
+// their config space from sysfs.
 import { closeSync, openSync, readSync } from 'node:fs';
 import { afterAll, beforeAll } from '@jest/globals';
 import { type Binding, bindDevice, openDevice } from '../../lib/index.js';
@@ -10,8 +10,8 @@ import { type Held, useOpen } from './held.js';
 import { nvmeDisk, sysfs } from './sysfs.js';
 
 /**
- * Binds these to vfio-pci before the tests of this group and gives them back after. What is bound already stays so: an
- * ordinary user finds it bound (harness/guest-user.ts).
+ * Binds devices to vfio-pci before the tests of this group and restores their drivers after them. A device that is
+ * already bound stays bound. An ordinary user finds every device bound (harness/guest-user.ts).
  */
 export function useBound(...devices: Pick<VmDevice, 'address'>[]): void {
   const bindings: Binding[] = [];
@@ -21,11 +21,13 @@ export function useBound(...devices: Pick<VmDevice, 'address'>[]): void {
   });
 
   afterAll(async () => {
-    for (const binding of bindings.reverse()) await giveBack(binding);
+    for (const binding of bindings.reverse()) await restore(binding);
   });
 }
 
-/** Binds and opens a device before the tests of this group; closes it and gives it back after. */
+/**
+ * Binds and opens a device before the tests of this group. After them, it closes the device and restores its driver.
+ */
 export function useDevice(which: VmDevice): Held {
   return useOpen(
     () => useBound(which),
@@ -33,7 +35,7 @@ export function useDevice(which: VmDevice): Held {
   );
 }
 
-async function giveBack(binding: Binding): Promise<void> {
+async function restore(binding: Binding): Promise<void> {
   await binding.restore();
   const driver = readDevice(binding.address)?.driver;
   if (binding.address === nvme.address && driver === nvme.driver) await nvmeDisk();
@@ -51,13 +53,13 @@ export function groupNode(device: VmDevice): string {
   return `/dev/vfio/${groupOf(device)}`;
 }
 
-/** 16 bits of a device's config space as the kernel sees it, past all that VFIO virtualizes. */
+/** Reads 16 bits of a device's real config space from sysfs, without VFIO's virtualization. */
 export function realConfig16(device: VmDevice, offset: number): number {
   const fd = openSync(sysfs(device, 'config'), 'r');
   try {
     const bytes = Buffer.alloc(2);
-    // Sysfs shows all of it to root, and the first 64 bytes to others.
-    if (readSync(fd, bytes, 0, 2, offset) !== 2) throw new Error(`nothing to see at ${offset}`);
+    // Root can read all of the file, other users only the first 64 bytes.
+    if (readSync(fd, bytes, 0, 2, offset) !== 2) throw new Error(`cannot read offset ${offset}`);
     return bytes.readUInt16LE();
   } finally {
     closeSync(fd);

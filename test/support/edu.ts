@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What tests do with QEMU's edu: let it answer, interrupt, and move memory. QEMU has its registers in
+// Drives QEMU's edu in tests: it answers, interrupts and moves memory. QEMU documents the registers in
 // docs/specs/edu.txt.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Device } from '../../lib/index.js';
@@ -19,13 +19,13 @@ const reg = {
 const start = 1;
 const toMemory = 2;
 
-/** The device's own memory, 4 KiB of it, as its DMA engine addresses it. */
+/** The device's own memory of 4 KiB, at the address that its DMA engine uses for it. */
 const ownMemory = 0x4_0000n;
 
-/** What the identification register reads. */
+/** The value of the identification register. */
 export const eduIdentification = 0x0100_00ed;
 
-/** What toggles.ts reads and writes of it: the liveness register reads the inverse of what was written. */
+/** The registers that toggles.ts uses. The liveness register reads the inverse of what was written. */
 export const eduRegisters = {
   constant: reg.identification,
   value: eduIdentification,
@@ -33,7 +33,7 @@ export const eduRegisters = {
   echo: (written: number) => ~written >>> 0,
 };
 
-/** The values of some registers that reads can be checked against. */
+/** An edu whose answers tests can check. */
 export class Edu {
   readonly #device: Device;
 
@@ -45,37 +45,37 @@ export class Edu {
     return this.#device.bar(0).read32(reg.identification);
   }
 
-  /** Writes a word to the liveness register and gives what it reads then: the word inverted. */
+  /** Writes a word to the liveness register, and returns what the register reads then: the inverted word. */
   invert(word: number): number {
     this.#device.bar(0).write32(reg.liveness, word);
     return this.#device.bar(0).read32(reg.liveness);
   }
 
-  /** Raises the device's interrupt; `bits` stand in its status until they are acknowledged. */
+  /** Raises the device's interrupt. `bits` stay set in its status until they are acknowledged. */
   raise(bits: number): void {
     this.#device.bar(0).write32(reg.interruptRaise, bits);
   }
 
-  /** Lowers the interrupt and gives the bits that were raised. */
+  /** Lowers the interrupt and returns the bits that were raised. */
   acknowledge(): number {
     const bits = this.#device.bar(0).read32(reg.interruptStatus);
     this.#device.bar(0).write32(reg.interruptAcknowledge, bits);
     return bits;
   }
 
-  /** Has the device read memory at `iova` into its own. */
+  /** Makes the device copy memory at `iova` into its own memory. */
   load(iova: bigint, bytes: number): Promise<void> {
     this.#startDma(iova, ownMemory, bytes, start);
     return this.idle();
   }
 
-  /** Has the device write memory at `iova` from its own. */
+  /** Makes the device copy its own memory to `iova`. */
   store(iova: bigint, bytes: number): Promise<void> {
     this.startStore(iova, bytes);
     return this.idle();
   }
 
-  /** What the device finds at an address: it carries that into a buffer of ours. */
+  /** Returns the bytes that the device reads at an address. The device copies them to a temporary buffer. */
   async read(iova: bigint, bytes: number): Promise<Uint8Array> {
     using seen = this.#device.allocDma(4096);
     await this.load(iova, bytes);
@@ -83,7 +83,7 @@ export class Edu {
     return seen.u8.slice(0, bytes);
   }
 
-  /** Has the device write bytes to an address. */
+  /** Makes the device write bytes to an address. */
   async write(iova: bigint, bytes: Uint8Array): Promise<void> {
     using source = this.#device.allocDma(4096);
     source.copyFrom(bytes);
@@ -91,12 +91,12 @@ export class Edu {
     await this.store(iova, bytes.length);
   }
 
-  /** Begins {@link store}. The device takes its time: about 100 ms pass before it moves anything. */
+  /** Begins {@link store} and does not wait. The device waits about 100 ms before it moves anything. */
   startStore(iova: bigint, bytes: number): void {
     this.#startDma(ownMemory, iova, bytes, start | toMemory);
   }
 
-  /** Resolves when no transfer is under way: until then it takes no other. */
+  /** Resolves when no transfer is in progress. Until then, the device accepts no other transfer. */
   async idle(): Promise<void> {
     while ((this.#device.bar(0).read32(reg.dmaCommand) & start) !== 0) await sleep(5);
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Catches what a call throws.
 
-/** What a call throws; undefined when it throws nothing. */
+/** Returns what a call throws; undefined if it throws nothing. */
 export function failureOf(call: () => unknown): unknown {
   try {
     call();

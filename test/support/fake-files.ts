@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// node:fs with a fake tree in place of /sys, /proc, /dev and /run, where each call can fail.
+// node:fs with a fake tree instead of /sys, /proc, /dev and /run. A test can make each call fail.
 import fs from 'node:fs';
 import promises, { type FileHandle } from 'node:fs/promises';
 import { constants } from 'node:os';
@@ -22,7 +22,7 @@ const synchronous = [
 ] as const;
 const asynchronous = ['readFile', 'readdir', 'readlink', 'stat', 'access'] as const;
 
-/** What it is called in an error of Node's. */
+/** The system call that Node names in the error of each function, if it differs from the function's name. */
 const syscallOf: Record<string, string> = {
   readFileSync: 'open',
   readFile: 'open',
@@ -31,11 +31,11 @@ const syscallOf: Record<string, string> = {
   writeFileSync: 'open',
 };
 
-function isOurs(path: unknown): path is string {
+function isFaked(path: unknown): path is string {
   return typeof path === 'string' && /^\/(sys|proc|dev|run)(\/|$)/.test(path);
 }
 
-/** A file of sysfs acts on what is written to it. */
+/** Plays the kernel: called with the path and the text of each write to a file of sysfs. */
 export type Write = (path: string, value: string) => Promise<void>;
 
 export class FakeFiles implements Disposable {
@@ -45,7 +45,7 @@ export class FakeFiles implements Disposable {
   #calls: string[] = [];
   #failure: { nth: number; errno: Errno } | undefined;
 
-  /** From now on, until disposed. */
+  /** Replaces node:fs until it is disposed. */
   constructor(root: string, write: Write) {
     this.#root = root;
     this.#write = write;
@@ -65,13 +65,16 @@ export class FakeFiles implements Disposable {
     for (const spy of this.#spies) spy.mockRestore();
   }
 
-  /** The nth call from now on fails. */
+  /** Makes the nth call from now on fail. */
   fail(nth: number, errno: Errno): void {
     this.#calls = [];
     this.#failure = { nth, errno };
   }
 
-  /** What was called since then; the call that failed, if any, comes last but for what followed it. */
+  /**
+   * Returns the calls since {@link fail} or the last `takeCalls`, and removes the failure. Calls that follow the failed
+   * one are included.
+   */
   takeCalls(): string[] {
     const calls = this.#calls;
     this.#calls = [];
@@ -89,18 +92,18 @@ export class FakeFiles implements Disposable {
   #redirected(name: string): (real: Call) => Call {
     return (real) =>
       (path, ...rest) => {
-        if (!isOurs(path)) return real(path, ...rest);
+        if (!isFaked(path)) return real(path, ...rest);
         const failure = this.#enter(name, path);
         const isAsync = (asynchronous as readonly string[]).includes(name);
         if (failure !== undefined && isAsync) return Promise.reject(failure);
         if (failure !== undefined) throw failure;
         // A rename has two paths.
         const [to, ...options] = rest;
-        return real(this.#root + path, isOurs(to) ? this.#root + to : to, ...options);
+        return real(this.#root + path, isFaked(to) ? this.#root + to : to, ...options);
       };
   }
 
-  /** A file to be read, or to be written to; what is written goes to whoever plays the kernel. */
+  /** Opens a file of sysfs to be read or written. The `Write` function of the constructor gets what is written. */
   async #open(real: Call, path: unknown, rest: unknown[]): Promise<unknown> {
     if (typeof path !== 'string' || !path.startsWith('/sys/')) return real(path, ...rest);
     this.#mayFail('open', path);
@@ -129,7 +132,7 @@ export class FakeFiles implements Disposable {
     if (failure !== undefined) throw failure;
   }
 
-  /** Counts a call; the error to fail it with, when it is its turn. */
+  /** Counts a call. Returns the error if this call is the one to fail. */
   #enter(name: string, path: string): Error | undefined {
     this.#calls.push(`${name} ${path}`);
     if (this.#failure?.nth !== this.#calls.length) return undefined;

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll } from '@jest/globals';
 import type { Device } from '../../lib/index.js';
 
-/** A device that a test may close and open anew. */
+/** A device that a test can close and open again. */
 export class Held {
   device!: Device;
   readonly #open: () => Promise<Device>;
@@ -12,7 +12,7 @@ export class Held {
     this.#open = open;
   }
 
-  /** Closes the device, if it is open, and opens it anew. */
+  /** Closes the device if it is open, and opens it again. */
   async reopen(): Promise<void> {
     await this.device?.close();
     this.device = await this.#open();
@@ -20,8 +20,8 @@ export class Held {
 }
 
 /**
- * Opens a device before the tests of this group and closes it after them. `prepare` registers the hooks that make the
- * device ready to be opened, and take it back once it is closed.
+ * Opens a device before the tests of this group and closes it after them. `prepare` registers the hooks that prepare
+ * the device for opening, and that undo this after the device is closed.
  */
 export function useOpen(prepare: () => void, open: () => Promise<Device>): Held {
   const held = new Held(open);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Another process that has a file open, and does nothing else.
+// Another process that keeps a file open, and does nothing else.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 
@@ -18,7 +18,7 @@ export class Holder implements AsyncDisposable {
     this.#ended = once(child, 'close');
   }
 
-  /** Rejects with what the process wrote when it cannot open the file. */
+  /** Rejects with the error output of the process if the process cannot open the file. */
   static async of(path: string, flags: number): Promise<Holder> {
     const child = spawn(process.execPath, ['-e', program, path, `${flags}`], {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -37,7 +37,7 @@ export class Holder implements AsyncDisposable {
     return this.#child.pid as number;
   }
 
-  /** Ends the process, and with it its hold. */
+  /** Ends the process, which closes the file. */
   async release(): Promise<void> {
     this.#child.kill('SIGKILL');
     await this.#ended;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A process that ends while its device is writing to its memory, with that memory watched afterwards.
+// Ends a process while its device writes to its memory, and watches that memory afterwards.
 import { randomBytes, randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { edu } from '../../vm/devices.js';
@@ -7,27 +7,27 @@ import { readMemory } from '../../vm/host.js';
 import type { Peer } from './peer.js';
 import { physicalAddress } from './physical-memory.js';
 
-/** About what edu takes before it moves anything. */
+/** edu waits about this long before it moves anything. */
 const TRANSFER_MS = 100;
-/** Longer than any transfer that was begun before. */
+/** Longer than any transfer that began before the process ended. */
 const SETTLE_MS = 250;
 const BYTES = 1024;
-/** What is compared; by chance it is equal once in 2^128. */
+/** The unit of comparison. Two random blocks are equal with a probability of 1 in 2^128. */
 const BLOCK_BYTES = 16;
 
-/** What became of the memory. */
+/** What the memory shows afterwards. */
 export interface InterruptedTransfer {
-  /** Whether the device had written before the end. */
+  /** Whether the device wrote before the process ended. */
   landed: boolean;
-  /** How many bytes of what it was to write came after the end: none may. */
+  /** How many bytes of the transfer were written after the process ended. Must be 0. */
   writtenAfterEnd: number;
-  /** How many bytes were compared to know that. */
+  /** How many bytes were compared to find that out. */
   bytesCompared: number;
 }
 
 /**
- * Opens edu in that process and begins a transfer; `end` ends the process at a random point of it. edu has to
- * be bound to vfio-pci.
+ * Opens edu in the peer and begins a transfer. `end` ends the process at a random point of the transfer. edu must be
+ * bound to vfio-pci.
  */
 export async function interruptTransfer(
   peer: Peer,
@@ -48,13 +48,13 @@ export async function interruptTransfer(
   const newBlocks = [...blocksOf(pattern, after)].filter((block) => !earlier.has(block));
   return {
     landed: earlier.size > 0,
-    // The memory is the kernel's again: what was there before may have gone meanwhile.
+    // The kernel owns the memory again and may overwrite it, so blocks can also disappear. Only new blocks count.
     writtenAfterEnd: newBlocks.length * BLOCK_BYTES,
     bytesCompared: Math.min(before.length, after.length),
   };
 }
 
-/** Where the pattern is as the device was to write it. */
+/** Returns the offsets of the blocks that match the pattern. */
 function blocksOf(pattern: Buffer, memory: Buffer): Set<number> {
   const blocks = new Set<number>();
   for (let at = 0; at < BYTES; at += BLOCK_BYTES) {

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
-// Measures how long the event loop stands still while something is awaited.
+// Measures how long the event loop is blocked while a test awaits something.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
-/** What was promised, and ten times that: what a test on a busy, emulated machine holds to. */
+/** The promised limit in milliseconds. Tests allow ten times as much, because the machine is emulated and busy. */
 export const LAG_MS = 50;
 export const LAG_LIMIT_MS = 10 * LAG_MS;
 
-/** Awaits something; gives its result and the loop's longest delay meanwhile, in milliseconds. */
+/** Awaits `work`. Returns its result and the longest delay of the event loop until then, in milliseconds. */
 export async function measureLag<T>(work: () => Promise<T>): Promise<{ result: T; lag: number }> {
   const delays = monitorEventLoopDelay({ resolution: 5 });
   delays.enable();
   try {
     const result = await work();
-    // What stood still just now is counted in the next turn.
+    // The next turn of the event loop records the last delay.
     await new Promise((resolve) => setTimeout(resolve, 10));
     return { result, lag: delays.max / 1e6 };
   } finally {
@@ -21,8 +21,8 @@ export async function measureLag<T>(work: () => Promise<T>): Promise<{ result: T
 }
 
 /**
- * The same with a register access at every turn of the loop until it has ended. Counts what came of them, by the
- * code of the failure, or as "fine".
+ * Measures the same, and makes a register access at every turn of the event loop until `work` settles. Counts the
+ * outcomes of the accesses by error code, or as "fine".
  */
 export async function lagDuring(
   work: () => Promise<unknown>,

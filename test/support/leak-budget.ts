@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The leak budget: opens, uses and closes a device over and over, and measures what this process still holds.
+// The leak budget: opens, uses and closes a device repeatedly, and measures what this process keeps.
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
@@ -7,13 +7,16 @@ import { type InterruptType, openDevice } from '../../lib/index.js';
 import { median } from '../../tools/statistics.js';
 import { collectGarbage } from './garbage.js';
 
-/** What is opened, and which of its interrupts are armed each time. */
+/** The device to open, and the type of interrupt to arm each time. */
 export interface LeakSubject {
   readonly address: string;
   readonly interrupts: InterruptType;
 }
 
-/** What a process holds. Mappings that are only memory come and go with V8: see {@link Growth}. */
+/**
+ * The resources that a process holds. Mappings of plain memory are not here, because V8 also creates and removes them:
+ * see {@link Growth}.
+ */
 export interface Holdings {
   readonly descriptors: number;
   /** Mappings of devices. */
@@ -24,7 +27,7 @@ export interface Holdings {
   readonly pinned: number;
 }
 
-/** The name of a field of /proc/self/status, and its number. */
+/** Returns the number in a field of /proc/self/status. */
 function status(field: string): number {
   const text = readFileSync('/proc/self/status', 'utf8');
   return Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(text)?.[1]);
@@ -44,14 +47,14 @@ function holdingsNow(): Holdings {
   };
 }
 
-/** What is held in that many looks, one after the other: a thread ends some time after its device was closed. */
-const STEADY_LOOKS = 10;
-const LOOK_MS = 10;
+/** Resources count once this many measurements in a row agree: a thread ends some time after its device was closed. */
+const STEADY_MEASUREMENTS = 10;
+const INTERVAL_MS = 10;
 
 export async function holdings(): Promise<Holdings> {
   let held = holdingsNow();
-  for (let same = 1; same < STEADY_LOOKS; same++) {
-    await sleep(LOOK_MS);
+  for (let same = 1; same < STEADY_MEASUREMENTS; same++) {
+    await sleep(INTERVAL_MS);
     const now = holdingsNow();
     if (!isDeepStrictEqual(now, held)) same = 0;
     held = now;
@@ -59,7 +62,7 @@ export async function holdings(): Promise<Holdings> {
   return held;
 }
 
-/** What is held beyond what was held before. */
+/** Returns what this process holds in addition to `before`. */
 export async function heldSince(before: Holdings): Promise<Holdings> {
   const now = await holdings();
   const difference = (field: keyof Holdings) => now[field] - before[field];
@@ -72,14 +75,14 @@ export async function heldSince(before: Holdings): Promise<Holdings> {
   };
 }
 
-/** What has to be held beyond that at the end. */
+/** The expected result of {@link heldSince} at the end. */
 export const nothing: Holdings = { descriptors: 0, mappings: 0, threads: 0, locked: 0, pinned: 0 };
 
 type Sample = [after: number, amount: number];
 
 /**
- * Theil and Sen's slope: the median of those between any two samples. V8's heap grows and shrinks in steps of a
- * MiB or two, which tilt a least-squares line; what every cycle leaves behind is in all of the slopes.
+ * The Theil-Sen slope: the median of the slopes between any two samples. V8's heap grows and shrinks in steps of a MiB
+ * or two, which would distort a least-squares line. A leak in every cycle shows in all of the slopes.
  */
 function slope(samples: readonly Sample[]): number {
   const slopes = samples.flatMap(([x, y], index) =>
@@ -89,27 +92,27 @@ function slope(samples: readonly Sample[]): number {
 }
 
 /**
- * How resident memory and the number of mappings grow: samples of them, without what V8 has yet to collect. A closed
- * BAR that stays mapped is memory without a name, and shows only here.
+ * Measures how resident memory and the number of mappings grow, after V8 has collected its garbage. A closed BAR that
+ * stays mapped is a mapping without a name, and shows only here.
  */
 export class Growth {
   readonly #bytes: Sample[] = [];
   readonly #mappings: Sample[] = [];
 
-  /** Looks, after so many cycles. */
+  /** Takes a sample, after this many cycles. */
   async sample(after: number): Promise<void> {
-    // What was collected is given back in the turns that follow.
+    // V8 returns collected memory to the kernel in the following turns of the event loop.
     await collectGarbage(2);
     this.#bytes.push([after, process.memoryUsage.rss()]);
     this.#mappings.push([after, mappings().length]);
   }
 
-  /** Bytes a cycle. */
+  /** Bytes per cycle. */
   get bytes(): number {
     return slope(this.#bytes);
   }
 
-  /** Mappings a cycle. */
+  /** Mappings per cycle. */
   get mappings(): number {
     return slope(this.#mappings);
   }
@@ -128,7 +131,7 @@ async function cycle({ address, interrupts }: LeakSubject): Promise<void> {
   await raised;
 }
 
-/** Cycles of one device, as many as one likes, and what they cost. */
+/** Runs cycles of one device, and measures what they leave behind. */
 export class LeakBudget {
   readonly #subject: LeakSubject;
   readonly #before: Holdings;
@@ -140,7 +143,7 @@ export class LeakBudget {
     this.#before = before;
   }
 
-  /** Warms up: what is made once (code, heaps, the threads' stacks) is not counted. */
+  /** Runs warm-up cycles first: resources that are made once (code, heaps, thread stacks) do not count. */
   static async begin(subject: LeakSubject, warmUp: number): Promise<LeakBudget> {
     for (let done = 0; done < warmUp; done++) await cycle(subject);
     return new LeakBudget(subject, await holdings());
@@ -156,7 +159,7 @@ export class LeakBudget {
     await this.growth.sample(this.#cycles);
   }
 
-  /** What is held beyond what was held before. */
+  /** Returns what this process holds now and did not hold after the warm-up. */
   left(): Promise<Holdings> {
     return heldSince(this.#before);
   }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// A control group with a limit on memory, for another process.
+// A control group that limits the memory of another process.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const list = '/proc/cgroups';
 
-/** Whether the kernel was built with such limits. */
+/** Whether the kernel was built with memory limits for control groups. */
 export const hasMemoryCgroups = existsSync(list) && /^memory\s/m.test(readFileSync(list, 'utf8'));
 
 export class MemoryCgroup implements Disposable {
@@ -25,7 +25,7 @@ export class MemoryCgroup implements Disposable {
     writeFileSync(join(this.#path, 'cgroup.procs'), `${pid}`);
   }
 
-  /** Its processes have to be gone. */
+  /** The processes of the control group must have ended. */
   [Symbol.dispose](): void {
     rmdirSync(this.#path);
     execFileSync('umount', [this.#root]);

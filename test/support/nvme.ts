@@ -3,7 +3,7 @@
 import { emptyDataPointer } from '../../examples/nvme/prp.js';
 import { type Done, type Doorbells, QueuePair } from '../../examples/nvme/queue.js';
 
-/** Memory that a device would see at `address`. */
+/** Ordinary memory that a device would see at `address`. */
 export class FakeMemory {
   readonly u32: Uint32Array;
 
@@ -29,7 +29,7 @@ export class FakeMemory {
   }
 }
 
-/** Remembers what was written to the doorbells. */
+/** Records the values that were written to the doorbells. */
 export class FakeDoorbells implements Doorbells {
   readonly tails: number[] = [];
   readonly heads: number[] = [];
@@ -53,7 +53,7 @@ export class FakeQueue {
     this.queue = new QueuePair({ id: 1, entries, sq, cq, doorbells });
   }
 
-  /** Submits a command of no meaning; returns its identifier. */
+  /** Submits an arbitrary command; returns its identifier. */
   submit(done: Done, opcode = 2): number {
     const cid = this.queue.nextCid;
     this.queue.submit(opcode, 1, emptyDataPointer(), 0, 0, 0, done);

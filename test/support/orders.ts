@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// All orders of a few things.
+// Lists all orders of a few things.
 
-/** All orders of some things. */
+/** Returns all orders of the given things. */
 export function ordersOf<T>(things: readonly T[]): T[][] {
   if (things.length < 2) return [[...things]];
   return things.flatMap((thing, index) =>

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
-// What this process holds: its descriptors, its mappings of devices, its locked memory.
+// The resources of this process: its descriptors, its mappings of devices, its locked memory.
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** The numbers of the descriptors that this process has open. One of them is the listing's own. */
+/** The numbers of the descriptors that this process has open. One of them belongs to the listing itself. */
 export function openDescriptors(): string[] {
   return readdirSync('/proc/self/fd');
 }
 
-/** The mappings of devices in this process; what a closed one has left has no name (leak-budget.ts counts all). */
+/**
+ * The mappings of devices in this process. What a closed device leaves mapped has no name, so it is not here
+ * (leak-budget.ts counts all mappings).
+ */
 export function deviceMappings(): string[] {
   return readFileSync('/proc/self/maps', 'utf8')
     .split('\n')

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
-// What a peer process can be told to do, one step at a time: see peer.ts. It keeps what it opens.
+// The commands that a peer process can carry out, one at a time (see peer.ts). The peer keeps what it opens.
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as vfio from '../../lib/index.js';
 import { readDevice } from '../../lib/pci.js';
 import { Edu } from './edu.js';
 
-/** One process's part of a race for a device. */
+/** What one process observed in a race for a device. */
 export interface Turn {
-  /** It bound the device itself, rather than finding it bound. */
+  /** Whether this process bound the device itself. Otherwise, it found the device bound. */
   isOwn: boolean;
-  /** What had the device while it was this process's. */
+  /** The drivers that the device had while this process had it bound. */
   drivers: (string | undefined)[];
 }
 
@@ -29,7 +29,7 @@ export const commands = {
     return device.info.deviceId;
   },
 
-  /** Opens it in a container and by a group that were opened elsewhere. */
+  /** Opens a device with the descriptors of a container and a group, which another process opened. */
   async openByDescriptors(
     address: string,
     container: number,
@@ -45,7 +45,7 @@ export const commands = {
     await opened().container.close();
   },
 
-  /** Who it is in its user namespace, and what it may there, as /proc has it. */
+  /** The user ID and capabilities of the peer in its user namespace, from /proc. */
   identity(): { uid: number | undefined; capabilities: string | undefined } {
     const status = readFileSync('/proc/self/status', 'utf8');
     return {
@@ -54,7 +54,7 @@ export const commands = {
     };
   },
 
-  /** Becomes an ordinary user for good, all threads of it. */
+  /** Turns all threads of the peer permanently into those of an ordinary user. */
   becomeUser(uid: number): void {
     process.setgroups?.([]);
     process.setgid?.(uid);
@@ -73,7 +73,9 @@ export const commands = {
     await vfio.bindDevice(address);
   },
 
-  /** Binds a device, looks for so long whether it stays bound, and gives it back: what it saw. */
+  /**
+   * Binds a device, watches for this long whether it stays bound, and restores its driver. Returns what it observed.
+   */
   async takeTurn(address: string, milliseconds: number): Promise<Turn> {
     const binding = await vfio.bindDevice(address);
     const drivers = new Set<string | undefined>();
@@ -92,7 +94,7 @@ export const commands = {
     return memory.iova;
   },
 
-  /** Frees what allocDma gave last. */
+  /** Frees the last buffer that allocDma returned. */
   freeDma(): void {
     memory?.close();
   },
@@ -101,12 +103,12 @@ export const commands = {
     return opened().container.info.mappingsAvailable;
   },
 
-  /** Only where the device is an edu. */
+  /** Works only if the device is an edu. */
   invert(word: number): number {
     return new Edu(opened()).invert(word);
   },
 
-  /** Fills memory with a byte, has an edu carry it there and back, and gives what arrived. */
+  /** Fills memory with a byte, makes an edu copy it there and back, and returns what arrived. */
   async copyByDma(byte: number, bytes: number): Promise<Uint8Array> {
     opened().busMaster = true;
     const edu = new Edu(opened());
@@ -118,7 +120,10 @@ export const commands = {
     return received.u8.slice(0, bytes);
   },
 
-  /** Has an edu carry what allocDma gave, filled with a byte, to behind itself; gives what arrived. */
+  /**
+   * Fills the start of the last allocDma buffer with a byte, and makes an edu copy it to the bytes behind. Returns what
+   * arrived.
+   */
   async copyInMemory(byte: number, bytes: number): Promise<Uint8Array> {
     if (memory === undefined) throw new Error('the peer has no memory');
     opened().busMaster = true;
@@ -129,14 +134,14 @@ export const commands = {
     return memory.u8.slice(bytes, 2 * bytes);
   },
 
-  /** Begins a transfer into memory that is mapped now and ends with the process. */
+  /** Begins a transfer into memory that is mapped until the process ends. */
   startDma(): void {
     opened().busMaster = true;
     memory = opened().allocDma(4096);
     new Edu(opened()).startStore(memory.iova, 1024);
   },
 
-  /** Has an edu take 1 KiB; gives the IOVA of memory to put it into by {@link startTransfer}. */
+  /** Makes an edu read a pattern. Returns the IOVA of the memory that {@link startTransfer} writes the pattern to. */
   async prepareTransfer(pattern: Uint8Array): Promise<bigint> {
     opened().busMaster = true;
     using source = opened().allocDma(4096);
@@ -146,12 +151,12 @@ export const commands = {
     return memory.iova;
   },
 
-  /** Begins to write it there. */
+  /** Begins the transfer that {@link prepareTransfer} prepared. It has 1 KiB. */
   startTransfer(): void {
     new Edu(opened()).startStore((memory as vfio.DmaBuffer).iova, 1024);
   },
 
-  /** Arms one vector, has the kernel raise it, and gives what arrived. */
+  /** Arms one vector, makes the kernel raise it, and returns what arrived. */
   async interrupt(type: vfio.InterruptType): Promise<number> {
     opened().busMaster = true;
     using set = opened().enableInterrupts(type);
@@ -169,7 +174,7 @@ export const commands = {
     armed?.close();
   },
 
-  /** Has an edu raise what was armed before, and gives what arrived. */
+  /** Makes an edu raise the interrupt that `arm` armed, and returns what arrived. */
   async raise(): Promise<number | undefined> {
     const arrived = armed?.vector(0).once({ timeout: 5000 });
     new Edu(opened()).raise(1);
@@ -178,19 +183,19 @@ export const commands = {
     return count;
   },
 
-  /** Ends without closing anything, after this command has answered. */
+  /** Ends the process without closing anything, after this command has answered. */
   exit(): void {
     setImmediate(() => process.exit(0));
   },
 
-  /** Ends by an exception that nobody catches, after this command has answered. */
+  /** Ends the process with an uncaught exception, after this command has answered. */
   throw(): void {
     setImmediate(() => {
       throw new Error('nobody catches this');
     });
   },
 
-  /** Lets go of the parent, so that the process ends when nothing else keeps it. */
+  /** Disconnects from the parent, so that the process ends if nothing else keeps it running. */
   finish(): void {
     setImmediate(() => process.disconnect());
   },

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The program of a peer process: does what its parent asks and answers.
+// The program of a peer process: it carries out the commands of its parent and answers.
 import { commands } from './peer-commands.js';
 
 export interface Request {
@@ -7,7 +7,7 @@ export interface Request {
   args: unknown[];
 }
 
-/** An error's fields cross to the parent as plain data. */
+/** An error travels to the parent as an object with its fields. */
 export type Answer = { value: unknown } | { error: { message: string } & Record<string, unknown> };
 
 async function perform({ name, args }: Request): Promise<Answer> {

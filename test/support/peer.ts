@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Another process that uses this library: to hold a device, to be an ordinary user, to be killed. A test tells it
-// what to do, one command of peer-commands.ts at a time.
+// Another process that uses this library: it holds a device, is an ordinary user, or gets killed. A test tells it what
+// to do, one command of peer-commands.ts at a time.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -9,17 +9,17 @@ import type { Answer, Request } from './peer-main.js';
 
 /** How a {@link Peer} differs from this process. */
 export interface PeerOptions {
-  /** Its user and group. */
+  /** The number of its user and of its group. */
   uid?: number;
-  /** What it may lock, in KiB. */
+  /** Its limit on locked memory, in KiB. */
   memlock?: number;
-  /** Whether it is root in a user namespace of its own, which its user is outside. */
+  /** Whether it runs as root in its own user namespace. Outside, it is the user above. */
   userNamespace?: boolean;
-  /** Descriptors that it inherits, under the numbers from {@link firstDescriptor} on. */
+  /** Descriptors that it inherits. Their numbers start at {@link firstDescriptor}. */
   descriptors?: number[];
 }
 
-/** After its standard streams and the channel to its parent. */
+/** The first number after the standard streams and the channel to the parent. */
 export const firstDescriptor = 4;
 
 const program = fileURLToPath(new URL('peer-main.bundle.js', import.meta.url));
@@ -50,12 +50,12 @@ export class Peer implements AsyncDisposable {
     return this.#child.pid as number;
   }
 
-  /** What it wrote, warnings among it. */
+  /** Everything that it wrote to its output streams, including warnings. */
   get output(): string {
     return this.#errors;
   }
 
-  /** Has it perform a command; rejects with the error's fields when that throws there. */
+  /** Makes it carry out a command. If the command throws, rejects with the fields of the error. */
   async call<Name extends keyof Commands>(
     name: Name,
     ...args: Parameters<Commands[Name]>
@@ -70,13 +70,13 @@ export class Peer implements AsyncDisposable {
     return message.value as Awaited<ReturnType<Commands[Name]>>;
   }
 
-  /** Sends a signal and waits for its end. */
+  /** Sends a signal and waits until the process has ended. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     this.#child.kill(signal);
     await this.#ended;
   }
 
-  /** Its exit status, or the signal that ended it. */
+  /** Resolves to its exit status, or to the signal that ended it. */
   get ended(): Promise<number | NodeJS.Signals> {
     return this.#ended;
   }

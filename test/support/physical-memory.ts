@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
-// Finds where in the machine's memory a device's addresses lead, through the tables of the IOMMU. It reads them as
-// the IOMMU does (Intel VT-d, legacy mode: 3.4, 3.7, 9.1, 9.3, 9.8). Memory that is watched there can still be
-// watched when the process that mapped it is gone.
+// Finds the physical address behind an IOVA, through the tables of the IOMMU. It reads the tables as the IOMMU does
+// (Intel VT-d, legacy mode: 3.4, 3.7, 9.1, 9.3, 9.8). A test can watch memory at its physical address even after the
+// process that mapped it has ended.
 import type { VmDevice } from '../../vm/devices.js';
 import { readMemory } from '../../vm/host.js';
 
-/** The registers of QEMU's IOMMU. */
+/** The address of the registers of QEMU's IOMMU. */
 const IOMMU = 0xfed9_0000;
 const ROOT_TABLE_ADDRESS = 0x20;
 const ENTRY_BYTES = 16;
 const PAGE_BITS = 12;
-/** 512 entries in each table of pages. */
+/** Each page table has 512 entries. */
 const LEVEL_BITS = 9;
 
-/** The physical address behind an IOVA in a page of 4 KiB. */
+/** Returns the physical address behind an IOVA, which must be mapped by a 4 KiB page. */
 export async function physicalAddress(device: VmDevice, iova: bigint): Promise<number> {
   const [bus, slotAndFunction] = routing(device);
   const contexts = frame(await readWord(IOMMU + ROOT_TABLE_ADDRESS)) + bus * ENTRY_BYTES;
@@ -37,9 +37,9 @@ async function readWord(address: number): Promise<bigint> {
   return (await readMemory(address, 8)).readBigUInt64LE();
 }
 
-/** What an entry points at. */
+/** The address that a table entry points at. */
 function present(entry: bigint): number {
-  if ((entry & 3n) === 0n) throw new Error('the IOMMU has nothing mapped there');
+  if ((entry & 3n) === 0n) throw new Error('the IOMMU maps nothing at this address');
   return frame(entry);
 }
 

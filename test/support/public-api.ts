@@ -1,37 +1,37 @@
 // SPDX-License-Identifier: MIT
-// The public API with what each argument is meant to be, from dist/lib/index.d.ts. What is marked @internal is left
-// out, and so is what comes from Node's classes.
+// The public API with the expected kind of each argument, from dist/lib/index.d.ts. Items marked @internal are left
+// out, and so are those that come from Node's classes.
 import { join } from 'node:path';
 import ts from 'typescript';
 
-/** What an argument is meant to be. */
+/** The expected kind of an argument. */
 export type Shape =
   | { kind: 'number' | 'bigint' | 'string' | 'boolean' | 'function' | 'nothing' | 'anything' }
   | { kind: 'literal'; value: string | number | boolean }
   | { kind: 'union'; of: Shape[] }
   | { kind: 'array'; of: Shape }
   | { kind: 'object'; members: Record<string, Shape> }
-  /** One of our classes, or of the platform's: `AbortSignal`, `Uint32Array`. */
+  /** A class of this library or of the platform: `AbortSignal`, `Uint32Array`. */
   | { kind: 'instance'; of: string };
 
-/** Something of an object that a program can use. */
+/** A member of an object that a program can use. */
 export interface Member {
-  /** Symbols go by their description: `Symbol.asyncDispose`. */
+  /** Symbols have the name of their description: `Symbol.asyncDispose`. */
   name: string;
   kind: 'method' | 'getter' | 'accessor';
-  /** Of a method, what it takes; of an accessor, the one thing that can be assigned. */
+  /** The parameters of a method; for an accessor, the one value that can be assigned. */
   parameters: Shape[];
 }
 
 export interface PublicApi {
   functions: Member[];
-  /** By the name of the class. */
+  /** The classes by name. */
   classes: Record<string, { statics: Member[]; members: Member[] }>;
 }
 
 const DEPTH = 4;
 
-/** Reads the declarations below `root`, which have to be built. */
+/** Reads the declarations below `root`, which must be built. */
 export function readPublicApi(root: string): PublicApi {
   const entry = join(root, 'dist/lib/index.d.ts');
   const program = ts.createProgram([entry], {
@@ -46,7 +46,7 @@ export function readPublicApi(root: string): PublicApi {
   const checker = program.getTypeChecker();
   const source = program.getSourceFile(entry);
   const module = source && checker.getSymbolAtLocation(source);
-  if (module === undefined) throw new Error(`${entry} is not there: run npm run build`);
+  if (module === undefined) throw new Error(`${entry} does not exist: run npm run build`);
   const symbols = checker.getExportsOfModule(module).map((symbol) => resolve(checker, symbol));
   const reader = new Reader(checker);
   return {
@@ -61,7 +61,7 @@ export function readPublicApi(root: string): PublicApi {
   };
 }
 
-/** What an export stands for. Device and Group are names for a class with its type argument. */
+/** Returns the symbol behind an export. Device and Group are aliases of a class with its type argument. */
 function resolve(checker: ts.TypeChecker, symbol: ts.Symbol): ts.Symbol {
   const isAlias = (symbol.flags & ts.SymbolFlags.Alias) !== 0;
   const target = isAlias ? checker.getAliasedSymbol(symbol) : symbol;
@@ -154,7 +154,7 @@ const primitives: [ts.TypeFlags, 'number' | 'bigint' | 'string' | 'boolean' | 'n
   [ts.TypeFlags.Undefined | ts.TypeFlags.Null | ts.TypeFlags.Void, 'nothing'],
 ];
 
-/** Declared by the library, for everybody. */
+/** Whether the library declares this for every program. */
 function isOurs(symbol: ts.Symbol): boolean {
   const declared = symbol.declarations?.some((each) =>
     each.getSourceFile().fileName.includes('/dist/lib/'),

@@ -1,25 +1,28 @@
 // SPDX-License-Identifier: MIT
-// The operations of the public API, from the declarations that the package ships. A test of "every operation" has to
-// have them all.
+// The operations of the public API, from the declarations in the package. Tests of "every operation" must have them
+// all.
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type * as Compiler from 'typescript';
 
-// Not imported: under jest it would be compiled once more, all nine megabytes of it.
+// Not imported, because jest would transform it: all nine megabytes.
 const ts = createRequire(import.meta.url)('typescript') as typeof Compiler;
 
 const root = fileURLToPath(new URL('../../dist/lib/', import.meta.url));
 
 /**
- * `openDevice`, `new VfioError`, `Container.open (static)`, `Region.read32`, `Device.busMaster`,
- * `Device.busMaster=`, `Group.[asyncDispose]`: functions, constructors, methods and accessors that anybody can
- * call. Not what is marked `@internal`, and not what is inherited from Node.
+ * `openDevice`, `new VfioError`, `Container.open (static)`, `Region.read32`, `Device.busMaster`, `Device.busMaster=`,
+ * `Group.[asyncDispose]`: functions, constructors, methods and accessors that any program can call. Items marked
+ * `@internal` and members inherited from Node are left out.
  */
 export function publicOperations(): string[] {
   return readDeclarations().operations;
 }
 
-/** The keys of every interface of which something may be left out, by its name: what a caller fills in. */
+/**
+ * The keys of every interface with optional members, by the name of the interface. Callers pass such objects as
+ * options.
+ */
 export function publicOptions(): Record<string, string[]> {
   return readDeclarations().options;
 }
@@ -34,14 +37,15 @@ function readDeclarations(): Declarations {
     module: ts.ModuleKind.NodeNext,
     moduleResolution: ts.ModuleResolutionKind.NodeNext,
     target: ts.ScriptTarget.ES2022,
-    // Types of Node and of the language are of no interest, and to read them is half the time.
+    // The types of Node and of the language are not needed, and reading them takes half of the time.
     noLib: true,
     types: [],
   });
   const checker = program.getTypeChecker();
   const index = program.getSourceFile(`${root}index.d.ts`);
   const module = index && checker.getSymbolAtLocation(index);
-  if (module === undefined) throw new Error('There is no dist/lib/index.d.ts: npm run build');
+  if (module === undefined)
+    throw new Error('dist/lib/index.d.ts does not exist: run npm run build');
   const found = new Set<string>();
   const options: Record<string, string[]> = {};
   const seen = new Set<Compiler.Node>();
@@ -59,7 +63,7 @@ function readDeclarations(): Declarations {
           .getPropertiesOfType(checker.getTypeAtLocation(declaration))
           .map(({ name }) => name);
       }
-      // An alias is made of other types: a Register of Readable, Writable and so on.
+      // An alias is composed of other types: a Register of Readable, Writable and so on.
       if (ts.isTypeAliasDeclaration(declaration)) visitReferences(declaration.type);
     }
   }
@@ -77,7 +81,7 @@ function isOurs(declaration: Compiler.Declaration): boolean {
   return declaration.getSourceFile().fileName.startsWith(root);
 }
 
-/** What a caller fills in, as one can see from this: something of it may be left out. */
+/** Whether callers pass this interface as options: then it has optional members. */
 function isOptions({ members }: Compiler.InterfaceDeclaration): boolean {
   return members.some(
     (member) => ts.isPropertySignature(member) && member.questionToken !== undefined,

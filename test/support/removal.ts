@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The ways to take a device from a process that has it open.
+// The ways in which an administrator takes a device away from a process that has it open.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -9,21 +9,21 @@ import type { VmDevice } from '../../vm/devices.js';
 import { driverOf, sysfs } from './sysfs.js';
 import { until } from './until.js';
 
-/** One of them. The device is in the hands of vfio-pci. */
+/** One way to take a device away. The device is bound to vfio-pci. */
 export interface Removal {
   readonly how: string;
-  /** Resolves when it is gone, which is some time after it was closed. */
+  /** Resolves when the device is gone, some time after the process closed it. */
   take(device: VmDevice): Promise<void>;
-  /** Brings it back to vfio-pci; gives what `binding` has become. */
+  /** Binds the device to vfio-pci again; returns the binding that replaces `binding`. */
   bringBack(device: VmDevice, binding: Binding): Promise<Binding>;
 }
 
-/** A write that lasts as long as the process that has the device: in one that can be waited for. */
+/** Writes in a process of its own, because the write lasts until the device is closed. */
 export function writeSlowly(path: string, text: string) {
   return spawn('sh', ['-c', `echo ${text} > ${path}`], { stdio: 'ignore' });
 }
 
-/** By an administrator, from its driver. */
+/** An administrator unbinds the device from its driver. */
 export const unbound: Removal = {
   how: 'unbound',
   async take({ address }) {
@@ -36,7 +36,7 @@ export const unbound: Removal = {
   },
 };
 
-/** By an administrator, from the system. */
+/** An administrator removes the device from the system. */
 export const removed: Removal = {
   how: 'removed',
   async take(device) {
@@ -49,8 +49,8 @@ export const removed: Removal = {
   },
 };
 
-/** The kernel's driver has to have it before it can be taken from it. */
+/** Waits until the kernel's driver has the device, then binds it to vfio-pci. */
 async function bindNew(device: VmDevice): Promise<Binding> {
-  await until(() => driverOf(device) === device.driver, 'the kernel has it');
+  await until(() => driverOf(device) === device.driver, `${device.driver} has the device`);
   return bindDevice(device.address);
 }

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Skips tests with a reason. A skip that is expected on some machine stands in test/expected-skips.txt; any other
-// fails the run in CI.
+// Skips tests, with a reason. test/expected-skips.txt lists the expected skips. In CI, any other skip fails the run.
 import { describe, test } from '@jest/globals';
 import { skippedTitle } from '../harness/titles.js';
 
 type TestBody = () => void | Promise<void>;
 
-/** `test` where the condition holds, else a skip with this reason: `testIf(hasX, 'no X')('…', …)`. */
+/** `test` if the condition holds, otherwise a skip with this reason: `testIf(hasX, 'no X')('…', …)`. */
 export function testIf(condition: boolean, reason: string) {
   return (name: string, body: TestBody, timeout?: number): void => {
     if (condition) test(name, body, timeout);
@@ -14,7 +13,7 @@ export function testIf(condition: boolean, reason: string) {
   };
 }
 
-/** `describe` where the condition holds, else its tests are skipped with this reason. */
+/** `describe` if the condition holds, otherwise all its tests are skipped with this reason. */
 export function describeIf(condition: boolean, reason: string) {
   return (name: string, body: () => void): void => {
     if (condition) describe(name, body);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Cuts the power of a slot with the device in it. Its config space then reads all ones, its registers answer nothing,
-// and the kernel is not told. With the power comes a device that has forgotten everything.
+// Turns the power of a slot off while a device is in it, and on again. Without power, the config space reads all ones,
+// the registers do not answer, and the kernel is not told. When the power returns, the device has lost all its state.
 import { readFileSync } from 'node:fs';
 import type { VmDevice } from '../../vm/devices.js';
 import { writeConfig } from '../../vm/host.js';
@@ -18,12 +18,12 @@ export class SlotPower {
   readonly #offset: number;
   readonly #on: number;
 
-  /** Of the slot below this port. */
+  /** Controls the slot below this port. */
   constructor(port: VmDevice) {
     const config = readFileSync(sysfs(port, 'config'));
     this.#port = port.address;
     this.#offset = capability(config, PCI_EXPRESS) + SLOT_CONTROL;
-    // With its indicator off, QEMU would take the device out.
+    // If the power indicator were off too, QEMU would unplug the device.
     const control = config.readUInt16LE(this.#offset) & ~(INDICATOR | POWER_OFF);
     this.#on = control | INDICATOR_ON;
   }

@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: MIT
-// Finds threads that wait in the kernel and cannot be ended.
+// Finds threads that wait in the kernel and cannot be killed.
 import { readdirSync, readFileSync } from 'node:fs';
 import { until } from './until.js';
 
-/** So many looks at a thread find it asleep: 100 ms at least, far longer than a wait for a file. */
-const LOOKS = 20;
+/**
+ * A thread counts as stuck once this many checks in a row find it in uninterruptible sleep. That is at least 20 ms,
+ * longer than a wait for a file usually takes.
+ */
+const CHECKS = 20;
 
-/** Waits until a thread of a process stays asleep in the kernel such that no signal wakes it. */
+/** Waits until a thread of a process stays in uninterruptible sleep, from which no signal wakes it. */
 export async function untilStuckInKernel(pid: number, limit?: number): Promise<void> {
-  let looks = new Map<string, number>();
+  let checks = new Map<string, number>();
   const isStuck = () => {
-    looks = new Map(threadsAsleep(pid).map((thread) => [thread, (looks.get(thread) ?? 0) + 1]));
-    return [...looks.values()].some((times) => times >= LOOKS);
+    checks = new Map(threadsAsleep(pid).map((thread) => [thread, (checks.get(thread) ?? 0) + 1]));
+    return [...checks.values()].some((times) => times >= CHECKS);
   };
-  await until(isStuck, 'the kernel waits', limit);
+  await until(isStuck, 'a thread is stuck in the kernel', limit);
 }
 
 function threadsAsleep(pid: number): string[] {
@@ -22,7 +25,7 @@ function threadsAsleep(pid: number): string[] {
 
 function stateOf(pid: number, thread: string): string | undefined {
   try {
-    // After the name, which is in parentheses.
+    // The state follows the name, which is in parentheses.
     return /\) (\S)/.exec(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8'))?.[1];
   } catch {
     return undefined;

@@ -3,7 +3,7 @@
 import { describe } from '@jest/globals';
 import { type Subject, titleOn } from '../harness/titles.js';
 
-/** Tests of one back end and device, which the report counts apart. */
+/** Groups tests of one back end and device. The report counts each such combination separately. */
 export function describeOn(subject: Subject, title: string, body: () => void): void {
   describe(titleOn(title, subject), body);
 }

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: MIT
-// Memory decode going off and on under readers in two threads and a ringing doorbell.
+// Turns memory decode off and on while two threads read registers and one rings a doorbell.
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { Device, Doorbell } from '../../lib/index.js';
 
-/** What the reads of one thread came to. */
+/** The outcomes of the reads of one thread. */
 export interface Tally {
   read: number;
   failed: number;
-  /** Another value, or another error than ERR_VFIO_BUS. */
+  /** Reads of a wrong value, and errors other than ERR_VFIO_BUS. */
   wrong: number;
 }
 
-/** A register of BAR 0 that always reads the same, and one to write, with what it reads afterwards. */
+/**
+ * A register of BAR 0 that always reads the same value, and a register to write, with the value that it reads
+ * afterwards.
+ */
 export interface Registers {
   constant: number;
   value: number;
@@ -20,7 +23,7 @@ export interface Registers {
   echo: (written: number) => number;
 }
 
-/** Reads until it is told to stop, in a thread that was granted the BAR. */
+/** Reads until it is told to stop, in a worker to which the BAR was granted. */
 const reader = `
   import { parentPort, workerData } from 'node:worker_threads';
   import { adopt } from 'vfio';
@@ -45,8 +48,8 @@ const reader = `
 const memoryDecode = 0x2;
 
 /**
- * Changes memory decode so often, through the command register; after each change this thread reads and rings, and
- * a worker reads all the while.
+ * Changes memory decode this many times, through the command register. After each change, this thread reads and rings
+ * the doorbell. A worker reads all the time.
  */
 export async function toggleUnderReaders(
   device: Device,
@@ -62,7 +65,7 @@ export async function toggleUnderReaders(
   });
   await once(worker, 'message');
   const told = once(worker, 'message');
-  // A thread that ended may be heard of in the same turn as what it said last.
+  // The event loop can report the worker's last message and its exit in the same turn, so listen for both now.
   const exited = once(worker, 'exit');
   const here = toggle(device, toggles, registers);
   Atomics.store(stop, 0, 1);
@@ -97,7 +100,7 @@ function toggle(device: Device, toggles: number, registers: Registers): Tally {
   return tally;
 }
 
-/** The write is lost; where native code makes it, with an error. */
+/** Rings while memory decode is off. The write is lost; if native code makes the write, it also throws. */
 function ringInVain(bell: Doorbell, tally: Tally): void {
   try {
     bell.write(0xffff_ffff);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Waits for what the hardware, the kernel, another thread or another process does.
+// Waits for a change that the hardware, the kernel, another thread or another process makes.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { patience } from './patience.js';
 
-/** Waits until something holds, in milliseconds as a rule; the limit, in milliseconds too, is for what hangs. */
+/** Waits until a condition holds, which usually takes milliseconds. The limit, in milliseconds, only catches hangs. */
 export async function until(
   holds: () => boolean,
   what = `${holds}`,
@@ -11,7 +11,7 @@ export async function until(
 ): Promise<void> {
   const deadline = Date.now() + limit;
   while (!holds()) {
-    if (Date.now() > deadline) throw new Error(`not within ${limit / 1000} s: ${what}`);
+    if (Date.now() > deadline) throw new Error(`not true after ${limit / 1000} s: ${what}`);
     await sleep(1);
   }
 }

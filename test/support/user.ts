@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The ordinary user that VM tests run as.
 
-/** Nobody, who owns what an administrator gave it and nothing else. */
+/** The user "nobody". It owns only what an administrator gave it. */
 export const ordinaryUser = {
-  /** Its group has the same number. */
+  /** The number of the user, and of its group. */
   uid: 65534,
-  /** What it may lock, in bytes: twice the largest buffer that a test maps, which is 256 MiB. */
+  /** Its limit on locked memory, in bytes: twice the largest buffer that a test maps, which is 256 MiB. */
   memlock: 2 ** 29,
 } as const;

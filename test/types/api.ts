@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a user's program may write, and what the compiler stops. Only compiled, never run: an
-// expected error that is none fails the type check.
+// What a user's program can write, and what the compiler refuses. This file is only compiled, never run. An expected
+// error that does not occur fails the type check.
 import {
   type AdoptedDevice,
   type AffectedDevice,
@@ -17,7 +17,7 @@ import {
   VfioError,
 } from 'vfio';
 
-/** A value of exactly this type. */
+/** Accepts only a value of exactly this type. */
 function exactly<T>(): <U>(value: U & ([U, T] extends [T, U] ? unknown : never)) => void {
   return () => {};
 }
@@ -36,7 +36,7 @@ export async function opening(): Promise<void> {
 
   // @ts-expect-error an address is a string
   await openDevice(1);
-  // @ts-expect-error a descriptor is its number
+  // @ts-expect-error a descriptor is a number
   await Container.open({ descriptor: '3' });
   // @ts-expect-error a token is a UUID as a string
   await openDevice('01:00.0', { vfToken: 1n });
@@ -44,7 +44,7 @@ export async function opening(): Promise<void> {
   await openDevice('01:00.0', { contaner: container });
   // @ts-expect-error a container is opened, not constructed from nothing
   new Container();
-  // @ts-expect-error what is known of a device is not changed
+  // @ts-expect-error the properties of a device are read-only
   device.address = '0000:02:00.0';
 }
 
@@ -53,7 +53,7 @@ export async function resets(device: Device): Promise<void> {
   exactly<void>()(await device.hotReset());
   exactly<readonly AffectedDevice[]>()(device.hotResetInfo());
   exactly<string | undefined>()(device.hotResetInfo()[0]?.address);
-  // @ts-expect-error the kernel says what it takes along
+  // @ts-expect-error the list of affected devices is read-only
   device.hotResetInfo().push({ address: '0000:01:00.0', group: 1 });
 }
 
@@ -67,15 +67,15 @@ export function registers(device: Device): void {
   exactly<number | undefined>()(device.config.find(0x11)?.offset);
   exactly<number | undefined>()(device.rom?.byteLength);
 
-  // @ts-expect-error 32 bits are a number
+  // @ts-expect-error a 32-bit value is a number
   bar.write32(0, 1n);
-  // @ts-expect-error 64 bits are a bigint
+  // @ts-expect-error a 64-bit value is a bigint
   bar.write64(0, 1);
   // @ts-expect-error an offset is a number
   bar.read32(0n);
-  // @ts-expect-error a write has a value
+  // @ts-expect-error a write needs a value
   bar.write8(0);
-  // @ts-expect-error there is no view of a BAR
+  // @ts-expect-error a BAR has no typed array
   bar.buffer;
 }
 
@@ -93,9 +93,9 @@ export function memory(device: Device): void {
   device.allocDma(4096, { iova: 4096 });
   // @ts-expect-error there is no such direction
   device.allocDma(4096, { direction: 'in' });
-  // @ts-expect-error an IOVA is nothing to add a number to
+  // @ts-expect-error an IOVA is a bigint, so a number cannot be added to it
   buffer.iova + 4096;
-  // @ts-expect-error people's memory is copied, never mapped
+  // @ts-expect-error a program's own memory cannot be mapped, only copied
   device.allocDma(Buffer.alloc(4096));
 }
 
@@ -136,9 +136,9 @@ export async function workers(device: Device): Promise<void> {
   adopt(grant);
   // @ts-expect-error regions are objects, not numbers
   device.grant({ regions: [0] });
-  // @ts-expect-error there is nothing else to grant
+  // @ts-expect-error config space cannot be granted
   device.grant({ config: device.config });
-  // @ts-expect-error a reset is the owner's
+  // @ts-expect-error only the owner can reset a device
   adopted.reset();
 }
 
@@ -146,9 +146,9 @@ export function events(device: Device): void {
   device.on('request', () => device.close());
   device.once('lost', () => {});
 
-  // @ts-expect-error none is called error
+  // @ts-expect-error there is no event named error
   device.on('error', () => {});
-  // @ts-expect-error they come without arguments
+  // @ts-expect-error the events have no arguments
   device.on('fault', (reason: string) => reason);
 }
 
@@ -163,9 +163,9 @@ export async function binding(): Promise<void> {
   const released: Released = await releaseDevice(nvme.address, { dryRun: true });
   exactly<string | undefined>()(released.driver);
 
-  // @ts-expect-error there is no force
+  // @ts-expect-error there is no option force
   await bindDevice(nvme.address, { force: true });
-  // @ts-expect-error what it was bound to is remembered, not said
+  // @ts-expect-error the previous driver is recorded, so it is not an option
   await releaseDevice(nvme.address, { driver: 'nvme' });
   // @ts-expect-error IDs are numbers
   await listDevices({ vendorId: '0x8086' });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the compiler makes of a register map. Only compiled, never run: an expected error that is
-// none fails the type check.
+// What the compiler infers from a register map, and what it refuses. This file is only compiled, never run. An expected
+// error that does not occur fails the type check.
 import {
   bindRegisters,
   type Device,
@@ -10,7 +10,7 @@ import {
   type Registers,
 } from 'vfio';
 
-/** A value of exactly this type. */
+/** Accepts only a value of exactly this type. */
 function exactly<T>(): <U>(value: U & ([U, T] extends [T, U] ? unknown : never)) => void {
   return () => {};
 }
@@ -74,13 +74,13 @@ export function values(device: Device): void {
   regs.CCC;
   // @ts-expect-error there is no such field
   regs.CC.ENN;
-  // @ts-expect-error 32 bits are a number
+  // @ts-expect-error a 32-bit value is a number
   regs.CC.write(1n);
-  // @ts-expect-error 64 bits are a bigint
+  // @ts-expect-error a 64-bit value is a bigint
   regs.ACQ.write(1);
-  // @ts-expect-error a field is changed by set()
+  // @ts-expect-error set() changes a field, an assignment does not
   regs.CC.EN = 1;
-  // @ts-expect-error registers are not replaced
+  // @ts-expect-error registers cannot be replaced
   regs.CC = bindRegisters(device.bar(2), MAP).CC;
 }
 
@@ -97,9 +97,9 @@ export function wideRegisters(device: Device): void {
   exactly<bigint>()(MAP.CAP.encode({ MQES: 1, WHOLE: 1n }));
   exactly<bigint>()(MAP.CAP.mask('MQES', 'LONG'));
 
-  // @ts-expect-error fields of up to 32 bits are numbers
+  // @ts-expect-error a field of up to 32 bits is a number
   MAP.CAP.encode({ MQES: 1n });
-  // @ts-expect-error wider ones are bigints
+  // @ts-expect-error a wider field is a bigint
   MAP.CAP.encode({ WHOLE: 1 });
   // @ts-expect-error the register is a bigint
   MAP.CAP.decode(1);
@@ -107,25 +107,25 @@ export function wideRegisters(device: Device): void {
 
 export function access(device: Device): void {
   const regs = bindRegisters(device.bar(0), MAP);
-  // @ts-expect-error read-only
+  // @ts-expect-error this is read-only
   regs.CAP.write(1n);
-  // @ts-expect-error read-only
+  // @ts-expect-error this is read-only
   regs.CSTS.set({ RDY: 1 });
-  // @ts-expect-error write-only
+  // @ts-expect-error this is write-only
   regs.NSSR.read();
-  // @ts-expect-error write-only
+  // @ts-expect-error this is write-only
   regs.NSSR.describe();
-  // @ts-expect-error reading clears, so no field reads the register in passing
+  // @ts-expect-error a read clears the register, so it has no properties that read a field
   regs.ISR.TX;
-  // @ts-expect-error nor does text
+  // @ts-expect-error a read clears the register, so it has no describe()
   regs.ISR.describe();
-  // @ts-expect-error nor is it written
+  // @ts-expect-error a register that a read clears is read-only
   regs.ISR.write(1);
-  // @ts-expect-error a register without fields has none to set
+  // @ts-expect-error a register without fields has no set()
   regs.ACQ.set({});
-  // @ts-expect-error nor to clear
+  // @ts-expect-error a register without fields has no clear()
   regs.PURE.clear('DONE');
-  // @ts-expect-error nor to get
+  // @ts-expect-error a register without fields has no get()
   regs.ACQ.get();
 }
 
@@ -143,21 +143,21 @@ export function changes(device: Device): void {
   CC.set({ ENN: 1 });
   // @ts-expect-error a field of a 32-bit register is a number
   CC.set({ EN: 1n });
-  // @ts-expect-error a field is no boolean
+  // @ts-expect-error a field is not a boolean
   CC.set({ EN: true });
-  // @ts-expect-error nothing to clear
+  // @ts-expect-error this register has no fields to clear
   CC.clear('EN');
-  // @ts-expect-error cleared by clear(), not set
+  // @ts-expect-error clear() clears this field, set() does not accept it
   ISTAT.set({ DONE: 1 });
-  // @ts-expect-error not cleared by writing ones
+  // @ts-expect-error writing ones does not clear this field
   ISTAT.clear('MODE');
   // @ts-expect-error there is no such field
   ISTAT.clear('DON');
-  // @ts-expect-error at least one
+  // @ts-expect-error at least one field is needed
   ISTAT.clear();
-  // @ts-expect-error write-only
+  // @ts-expect-error this is write-only
   MIXED.GO;
-  // @ts-expect-error read-only
+  // @ts-expect-error this is read-only
   MIXED.set({ BUSY: 1 });
 }
 
@@ -170,11 +170,11 @@ export function arrays(device: Device): void {
 
   // @ts-expect-error an array has no value of its own
   regs.SQTDBL.write(7);
-  // @ts-expect-error each is as the map says
+  // @ts-expect-error each element has the access of the map
   regs.SQTDBL.at(3).read();
   // @ts-expect-error an index is a number
   regs.SQTDBL.at('3');
-  // @ts-expect-error a register is no array
+  // @ts-expect-error a register is not an array
   regs.CC.at(0);
 }
 
@@ -192,16 +192,16 @@ export function withoutDevice(): void {
   MAP.CC.encode({ ENN: 1 });
   // @ts-expect-error there is no such field
   MAP.CC.mask('ENN');
-  // @ts-expect-error at least one
+  // @ts-expect-error at least one field is needed
   MAP.CC.mask();
   // @ts-expect-error there is no such field
   MAP.CC.fields.ENN;
-  // @ts-expect-error 32 bits are a number
+  // @ts-expect-error a 32-bit value is a number
   MAP.CC.describe(0n);
 }
 
 export function definitions(device: Device): void {
-  // @ts-expect-error where is it?
+  // @ts-expect-error a register needs an offset
   defineRegisters({ A: {} });
   // @ts-expect-error there is no such width
   defineRegisters({ A: { at: 0, width: 24 } });
@@ -209,28 +209,28 @@ export function definitions(device: Device): void {
   defineRegisters({ A: { at: 0, access: 'w0c' } });
   // @ts-expect-error there is no such key
   defineRegisters({ A: { at: 0, acess: 'ro' } });
-  // @ts-expect-error nor in a field
+  // @ts-expect-error there is no such key in a field
   defineRegisters({ A: { at: 0, fields: { F: { bits: 0, acces: 'ro' } } } });
-  // @ts-expect-error highest and lowest
+  // @ts-expect-error a range has two bits: the highest and the lowest
   defineRegisters({ A: { at: 0, fields: { F: [3, 2, 1] } } });
-  // @ts-expect-error reading clears whole registers
+  // @ts-expect-error a read clears a whole register, not a field
   defineRegisters({ A: { at: 0, fields: { F: { bits: 0, access: 'rc' } } } });
-  // @ts-expect-error every register has a read
+  // @ts-expect-error a field cannot be named read, because every register has that method
   defineRegisters({ A: { at: 0, fields: { read: 0 } } });
-  // @ts-expect-error a description is not yet a map
+  // @ts-expect-error a description must first go through defineRegisters()
   bindRegisters(device.bar(0), { A: { at: 0 } });
-  // @ts-expect-error registers are in a region
+  // @ts-expect-error registers are bound to a region, not to a device
   bindRegisters(device, MAP);
 }
 
-/** A driver takes the registers of its map. */
+/** A driver function can take the registers of its map. */
 export function enable(regs: Registers<typeof MAP>): void {
   regs.CC.set({ EN: 1 });
-  // @ts-expect-error it stays typed
+  // @ts-expect-error the registers keep their types
   regs.CC.set({ ENN: 1 });
 }
 
-/** A tool that reads maps from files knows no names. */
+/** A tool that reads maps from files does not know the names at compile time. */
 export function dynamic(device: Device, specs: RegisterSpecs): void {
   const map: RegisterMap = defineRegisters(specs);
   for (const [name, definition] of Object.entries(map)) {

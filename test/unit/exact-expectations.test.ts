@@ -44,14 +44,14 @@ describe('what plain arrays do', () => {
       { cell: worse, recorded: 'R4@0x10' },
     ]);
     expect(changeLines(changes(expectations, [better]))).toEqual([
-      'changed: V8 12.4 (Node 22), turbofan, plain "read, unused": - when it was recorded, R4@0x10 now',
+      'changed: V8 12.4 (Node 22), turbofan, plain "read, unused": recorded -, now R4@0x10',
     ]);
   });
 
   test('of an engine that was never recorded is said once', () => {
     const cells = [cell({ v8: '15.0' }), cell({ v8: '15.0', got: '-' })];
     expect(changeLines(changes(record(nothing, engines, []), cells))).toEqual([
-      'V8 15.0 is not in test/exact/expectations.json; --record puts it there',
+      'V8 15.0 is not in test/exact/expectations.json; --record adds it',
     ]);
   });
 

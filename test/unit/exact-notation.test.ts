@@ -52,7 +52,7 @@ test.each([
 });
 
 test.each(['', 'R', 'R4 ', 'R4@10', 'X4', 'R4@sram:0x0', 'R4@0x0x3'])('"%s" is refused', (text) => {
-  expect(() => parseAccesses(text)).toThrow('is no access');
+  expect(() => parseAccesses(text)).toThrow('is not an access');
 });
 
 describe('an access of the trap', () => {

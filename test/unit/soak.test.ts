@@ -13,7 +13,7 @@ test('counts add up, of lags the largest stays, of growth the last', () => {
 });
 
 test('a line says what was counted and how it goes', () => {
-  expect(progressText(line)).toBe('   12 s  a case: rounds 2, max lag 4 ms; goes on');
+  expect(progressText(line)).toBe('   12 s  a case: rounds 2, max lag 4 ms; running');
   expect(progressText({ ...line, ended: true })).toMatch(/; passed$/);
   expect(progressText({ ...line, ended: true, failure: 'why' })).toMatch(/; FAILED: why$/);
 });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Two processes that bind and give back the same device, at once: they take turns, and whoever bound it has it.
+// Two processes bind and restore the same device at once: they take turns, and the one that bound it has it.
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, expect } from '@jest/globals';
 import { blocked, nvme, type VmDevice } from '../../vm/devices.js';
@@ -8,9 +8,9 @@ import { testIf } from '../support/skips.js';
 import { describeOn } from '../support/subject.js';
 import { driverOf, nvmeDisk, overrideOf } from '../support/sysfs.js';
 
-/** How often they race; more of it by `VFIO_TEST_RACES=200`. */
+/** The number of rounds. `VFIO_TEST_RACES=200` sets another. */
 const rounds = Number(process.env.VFIO_TEST_RACES || 5);
-/** A hang guard: a round takes some seconds in emulation, on a busy machine. */
+/** A hang guard: under emulation on a busy machine, a round takes some seconds. */
 const ROUND_LIMIT_MS = 30_000;
 
 describeOn({ backend: 'type1' }, 'S2/ binding in a race', () => {
@@ -24,7 +24,7 @@ describeOn({ backend: 'type1' }, 'S2/ binding in a race', () => {
     for (const peer of peers) await peer.kill();
   });
 
-  /** Both bind the device, look for some milliseconds whether it stays bound, and give it back. */
+  /** Both processes bind the device, watch for this long whether it stays bound, and restore it. */
   async function race(device: VmDevice, milliseconds: number): Promise<void> {
     const { address, driver } = device;
     const turns = await Promise.all(
@@ -38,11 +38,11 @@ describeOn({ backend: 'type1' }, 'S2/ binding in a race', () => {
 
   const raceIf = testIf(
     existsSync('/proc/locks'),
-    'this kernel has no file locks, so nobody takes turns',
+    'this kernel has no file locks, so the processes cannot take turns',
   );
 
   for (const { name, device, times } of [
-    // The controller of a disk takes its kernel driver seconds to let go of.
+    // The kernel's nvme driver needs seconds to release the controller.
     { name: 'an NVMe controller', device: nvme, times: Math.ceil(rounds / 5) },
     { name: 'a network device', device: blocked.neighbour, times: rounds },
   ]) {

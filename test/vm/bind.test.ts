@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// bindDevice() on the real sysfs: to vfio-pci and back, and when it must not.
+// bindDevice() on the real sysfs: it binds to vfio-pci and back, and refuses what it must not bind.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -23,13 +23,13 @@ import { describeOn } from '../support/subject.js';
 import { driverOf, nvmeDisk, overrideOf, sysfs } from '../support/sysfs.js';
 import { until } from '../support/until.js';
 
-/** Runs a program of the system to its end. */
+/** Runs a program of the system until it ends. */
 function run(program: string, ...args: string[]): void {
   const { status, stderr, error } = spawnSync(program, args, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`${program} ${args.join(' ')}: ${error?.message ?? stderr}`);
 }
 
-/** A device is not bound, by neither way to ask, and is as it was. */
+/** Expects that bindDevice refuses a device, with and without `dryRun`, and leaves it unchanged. */
 async function expectRefused(device: VmDevice, code: string, why: string): Promise<void> {
   for (const dryRun of [true, false]) {
     await expect(bindDevice(device.address, { dryRun })).rejects.toMatchObject({
@@ -105,7 +105,7 @@ describeOn({ backend: 'type1' }, 'binding', () => {
       await binding.restore();
       expect(driverOf(edu)).toBeUndefined();
       expect(overrideOf(edu)).toBe('(null)');
-      // Nothing takes it when the kernel looks again.
+      // No driver binds it when the kernel probes again.
       writeFileSync('/sys/bus/pci/drivers_probe', edu.address);
       expect(driverOf(edu)).toBeUndefined();
     });
@@ -147,7 +147,7 @@ describeOn({ backend: 'type1' }, 'binding', () => {
     expect(existsSync(sysfs(neighbour, 'net'))).toBe(false);
     await binding.restore();
     expect(driverOf(neighbour)).toBe('e1000e');
-    await until(() => existsSync(sysfs(neighbour, 'net')), 'the interface is back');
+    await until(() => existsSync(sysfs(neighbour, 'net')), 'the network interface is back');
   });
 
   test('gives back once, however often it is asked', async () => {
@@ -196,7 +196,7 @@ describeOn({ backend: 'type1' }, 'binding', () => {
       expect(readFileSync(`${directory}/file`, 'utf8')).toBe('kept');
     });
 
-    testIf(existsSync('/proc/swaps'), 'the kernel has no swap space')(
+    testIf(existsSync('/proc/swaps'), 'this kernel has no swap support')(
       'while it is swap space',
       async () => {
         const disk = await nvmeDisk();
@@ -207,7 +207,7 @@ describeOn({ backend: 'type1' }, 'binding', () => {
       },
     );
 
-    // The kernel numbers the controllers in the order in which they answer.
+    // The node's name comes from the disk, because the kernel numbers controllers in the order in which they answer.
     test.each<[string, (disk: string) => string]>([
       ['its disk', (disk) => disk],
       ['its generic node', (disk) => disk.replace('nvme', 'ng')],

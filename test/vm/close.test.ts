@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Closing: that nothing of it stays in this process, and that the next process finds nothing in the way, also when
-// nothing was closed because the process was killed.
+// Closing leaves nothing in this process, and the next process can open the device. The same holds if the process was
+// killed before it could close anything.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants, readlinkSync } from 'node:fs';
@@ -19,7 +19,7 @@ import { describeOn } from '../support/subject.js';
 
 const closed = { code: 'ERR_VFIO_CLOSED' };
 
-/** What VFIO's files are called that this process has open. */
+/** The paths of the VFIO files that this process has open. */
 function vfioDescriptors(): string[] {
   return openDescriptors().flatMap((fd) => {
     try {
@@ -31,12 +31,14 @@ function vfioDescriptors(): string[] {
   });
 }
 
-/** The mappings of `/dev/vfio` and of devices; the addon's own file is called vfio too. */
+/**
+ * The mappings of `/dev/vfio` and of devices. The addon's own file is left out, although its name contains vfio too.
+ */
 function vfioMappings(): string[] {
   return deviceMappings().filter((line) => !line.endsWith('.node'));
 }
 
-/** Uses a device in every way that takes something from the kernel. */
+/** Uses a device in every way that takes a resource from the kernel. */
 async function use(device: Device): Promise<void> {
   device.bar(0).read32(0);
   device.busMaster = true;
@@ -83,7 +85,7 @@ describeOn({ backend: 'type1' }, 'F17/ closing', () => {
     }
   });
 
-  // Eight orders of the 24, in which each comes first and last: the device's transfer is to be over each time.
+  // Eight of the 24 orders, in which each object is first and last. Each run must wait for the device's transfer.
   const steps = ['buffer', 'set', 'device', 'container'] as const;
   const turned = steps.map((_, by) => [...steps.slice(by), ...steps.slice(0, by)]);
   const inTurn = [...turned, ...turned.map((order) => order.toReversed())];
@@ -108,7 +110,8 @@ describeOn({ backend: 'type1' }, 'F17/ closing', () => {
   test.each(inTurn.map((order) => [order.join(', '), order] as const))(
     'is whole from a callback that runs while the device writes to memory: %s',
     async (_, order) => {
-      // Memory that is taken from a device before that is quieted: on a slow machine the IOMMU stops it.
+      // In these orders the buffer closes before the device is quieted. On a slow machine, the IOMMU then stops the
+      // transfer.
       const quiets = Math.min(order.indexOf('device'), order.indexOf('container'));
       if (order.indexOf('buffer') < quiets) expectKernelLog(/DMAR/, { optional: true });
       const before = [vfioDescriptors(), vfioMappings(), lockedMemory()];
@@ -130,7 +133,7 @@ describeOn({ backend: 'type1' }, 'F17/ closing', () => {
       expect([vfioDescriptors(), vfioMappings(), lockedMemory()]).toEqual(before);
       expect(u8.every((byte) => byte === 0)).toBe(true);
       await (await openDevice(edu.address)).close();
-      await sleep(120); // and no other fault comes of it, which the gate sees to
+      await sleep(120); // the kernel log gate fails the test if another fault follows
       expect(u8.every((byte) => byte === 0)).toBe(true);
     },
   );
@@ -183,7 +186,7 @@ describeOn({ backend: 'type1' }, 'F17/ closing', () => {
     });
 
     test('for a process that is killed while its device writes to memory, twice', async () => {
-      // They take a while to start: the second does so while the first is at work.
+      // A process takes a while to start: the second starts while the first works.
       const peers = [new Peer(), new Peer()];
       for (const [round, peer] of peers.entries()) {
         await peer.call('openDevice', edu.address);

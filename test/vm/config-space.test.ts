@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Config space through VFIO: what is real, what is virtual, and what is not written at all.
+// Config space through VFIO: which registers are real, which are virtual, and which are never written.
 import { readFileSync } from 'node:fs';
 import { beforeEach, expect, test } from '@jest/globals';
 import type { ConfigSpace, Device } from '../../lib/index.js';
@@ -106,12 +106,12 @@ describeOn({ backend: 'type1' }, 'config space', () => {
   });
 });
 
-/** What is asked for, at an offset, or in a capability's registers. */
+/** A write to config space, at an offset or in the registers of a capability. */
 interface ConfigWrite {
   what: string;
   at: (config: ConfigSpace) => number;
   width: 16 | 32;
-  /** By all ones where it does not say. */
+  /** All ones by default. */
   value?: number;
 }
 
@@ -140,7 +140,7 @@ const kept: ConfigWrite[] = [
   { what: 'the header of PCI Express', at: inCapability(capabilityId.express, 0), width: 16 },
 ];
 
-// Which interrupts it raises and where it may write is not among them.
+// None of them selects which interrupts the device raises, or where it may write.
 const carriedOut: ConfigWrite[] = [
   { what: 'memory decode and bus master', at: () => 0x04, width: 16, value: 0x0006 },
   { what: 'memory decode off', at: () => 0x04, width: 16, value: 0x0000 },

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Containers of type1: the page sizes of the machine's IOMMU, how many mappings they count, and who may share the devices of a group.
+// Containers of type1: the IOMMU's page sizes, the count of mappings, and sharing the devices of a group.
 import { describe, expect, test } from '@jest/globals';
 import { Container, openDevice } from '../../lib/index.js';
 import { edu, nvme, pair } from '../../vm/devices.js';

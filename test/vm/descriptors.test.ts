@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Containers and groups by descriptors that something else opened.
+// Containers and groups from descriptors that the test opened itself.
 import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Container } from '../../lib/index.js';
@@ -15,7 +15,7 @@ const O_CLOEXEC = 0o2000000;
 describeOn({ backend: 'type1' }, 'descriptors from outside', () => {
   useBound(edu, ...pair);
 
-  /** As this test opened them, to be closed by it. */
+  /** Descriptors that the test opens and closes itself. */
   let node: number;
   let group: number;
   let another: number;
@@ -63,9 +63,9 @@ describeOn({ backend: 'type1' }, 'descriptors from outside', () => {
     await using container = await Container.open({ descriptor: node });
     await container.openGroup(groupOf(edu), { descriptor: group });
     await container.openDevice(edu.address);
-    // One of those listed was the listing's own.
+    // One of the listed descriptors belonged to the listing itself.
     const ours = openDescriptors().filter((name) => !before.includes(name) && isOpen(name));
-    // Its container, its group and its device at least.
+    // At least those of its container, its group and its device.
     expect(ours.length).toBeGreaterThan(3);
     for (const name of ours) expect(flagsOf(name) & O_CLOEXEC).toBe(O_CLOEXEC);
   });
@@ -125,7 +125,7 @@ describeOn({ backend: 'type1' }, 'descriptors from outside', () => {
         code: 'ERR_VFIO_BUSY',
         message: expect.stringContaining('is in a container already'),
       });
-      // The refusal did not take it away.
+      // The refusal did not take the group away from the peer.
       expect(await peer.call('invert', 0)).toBe(0xffff_ffff);
       await peer.call('closeContainer');
       await container.openGroup(groupOf(edu), { descriptor: group });

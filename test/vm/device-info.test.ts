@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a device says about itself, beside what sysfs says.
+// What the info of a device says, compared to sysfs.
 import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { edu, nvme, type VmDevice } from '../../vm/devices.js';
@@ -7,7 +7,7 @@ import { groupOf, useDevice } from '../support/bound.js';
 import { describeOn } from '../support/subject.js';
 import { sysfs } from '../support/sysfs.js';
 
-/** The sizes of BARs 0 to 5 and the ROM, as the kernel keeps them. */
+/** The sizes of BARs 0 to 5 and the ROM, as the kernel assigned them. */
 function resourceSizes(device: VmDevice): number[] {
   const lines = readFileSync(sysfs(device, 'resource'), 'utf8').split('\n').slice(0, 7);
   return lines.map((line) => {

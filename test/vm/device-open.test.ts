@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Opening devices by their addresses and groups; and what an open leaves behind in this process.
+// Opening devices by address and by group, and what an open leaves behind in this process.
 import { constants } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { Container, openDevice } from '../../lib/index.js';
@@ -24,7 +24,7 @@ describeOn({ backend: 'type1' }, 'opening', () => {
     test('works without naming a container', async () => {
       await using first = await openDevice(pair[0].address);
       await using second = await openDevice(pair[1].address);
-      // One group, so one address space: a buffer of one is seen by the other.
+      // One group means one address space: both devices see the buffer.
       const buffer = first.allocDma(4096, { iova: 0x0200_0000n });
       buffer.u8.fill(9, 0, 32);
       second.busMaster = true;

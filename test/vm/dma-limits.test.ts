@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The limits on mapping memory: how much an ordinary user may lock, and how many mappings there can be.
+// The limits on DMA memory: how much an ordinary user may lock, and how many mappings can exist.
 import { chownSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { openDevice } from '../../lib/index.js';
@@ -13,7 +13,7 @@ import { describeOn } from '../support/subject.js';
 const nobody = 65534;
 const KiB = 2 ** 10;
 
-/** What a process has locked and pinned. */
+/** The memory that a process has locked and pinned. */
 function memoryOf({ pid }: Peer): string[] | null {
   return readFileSync(`/proc/${pid}/status`, 'utf8').match(/^Vm(Lck|Pin):.*$/gm);
 }
@@ -43,7 +43,7 @@ describeOn({ backend: 'type1', device: 'edu' }, 'F15/ a limit', () => {
         request: 'VFIO_IOMMU_MAP_DMA',
         hint: expect.stringMatching(/1048576 bytes are needed .* 65536 are allowed/),
       });
-      // Nothing stayed locked: what is allowed can still be had.
+      // Nothing stayed locked: the full limit is still available.
       await peer.call('allocDma', 64 * KiB);
     });
 
@@ -76,7 +76,8 @@ describeOn({ backend: 'type1', device: 'edu' }, 'F15/ a limit', () => {
   });
 
   describe('of 32 mappings in a container', () => {
-    // 65535 unless changed, which would take half a minute to fill here. It is read when a container opens.
+    // The default is 65535. To make that many mappings would take half a minute here. A container reads the limit when
+    // it opens.
     const parameter = '/sys/module/vfio_iommu_type1/parameters/dma_entry_limit';
     let before: string;
     beforeEach(() => {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What type1 counts of DMA memory: the bytes that it locks, and the mappings of a container.
+// What type1 counts for DMA memory: the bytes that it locks, and the mappings of a container.
 import { beforeEach, expect, test } from '@jest/globals';
 import type { Device } from '../../lib/index.js';
 import { edu } from '../../vm/devices.js';

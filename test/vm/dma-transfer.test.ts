@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a device cannot reach: all that is not mapped for it, or not in that direction. Where the IOMMU stops a device
-// it says so in the kernel log, and the device is told nothing.
+// What a device cannot reach: memory that is not mapped for it, or not in that direction. When the IOMMU stops a
+// device, the kernel log says so. The device is not told.
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from '@jest/globals';
@@ -13,13 +13,13 @@ import { Edu } from '../support/edu.js';
 import { expectKernelLog } from '../support/kernel-log.js';
 import { describeOn } from '../support/subject.js';
 
-/** Longer than edu takes for a transfer. */
+/** Waits longer than a transfer of edu takes. */
 const transferred = () => sleep(150);
 
-/** Announces what the kernel logs when the IOMMU stops the device. */
+/** Announces the lines that the kernel logs when the IOMMU stops the device. */
 function expectFault(way: 'Read' | 'Write', iova: bigint): void {
   const line = new RegExp(`\\[DMA ${way}\\b.*fault addr 0x${iova.toString(16)}\\b`);
-  // The kernel logs a few faults in five seconds, and then no more.
+  // The kernel limits its log to a few faults in five seconds.
   expectKernelLog(line, { optional: ++faults > 3 });
   expectKernelLog(/DMAR: DRHD: handling fault status/, { optional: true });
 }
@@ -83,7 +83,7 @@ describeOn({ backend: 'type1', device: 'edu' }, 'a device', () => {
       hardware.startStore(iova, 256);
       buffer.close();
       expectFault('Write', iova);
-      // Freed IOVAs rest, so what is allocated now is not what the device still writes to.
+      // Freed IOVAs are not reused at once, so the new buffers do not get the IOVA that the device still writes to.
       const next: DmaBuffer[] = Array.from({ length: 16 }, () => device.allocDma(4096));
       await transferred();
       for (const other of next) {
@@ -134,7 +134,7 @@ describeOn({ backend: 'type1', device: 'edu' }, 'F8/ the kernel log gate', () =>
   test('fails a test whose device went where it may not, if that was not announced', async () => {
     const { device } = held;
     device.busMaster = true;
-    // What the gate would read after this test. The kernel logs ten of its faults in five seconds.
+    // The lines that the gate would read after this test. The kernel logs ten of its faults in five seconds.
     const lines: string[] = [];
     for (let attempt = 0; attempt < 100 && lines.length === 0; attempt++) {
       await new Edu(device).store(0x7_0000_0000n, 64);

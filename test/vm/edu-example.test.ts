@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// examples/edu.ts as a user runs it: a program of its own.
+// examples/edu.ts as a user runs it: as a separate program.
 import { execFileSync } from 'node:child_process';
 import { expect, test } from '@jest/globals';
 import { edu } from '../../vm/devices.js';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a device tells whoever has it open: that the kernel wants it back, that it reported an error.
+// The events of an open device: the kernel wants it back, or it reported an error.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
@@ -14,18 +14,18 @@ import { describeOn } from '../support/subject.js';
 import { driverOf, sysfs } from '../support/sysfs.js';
 import { until } from '../support/until.js';
 
-/** The next time a device emits this. */
+/** Waits until a device emits this event. */
 async function event(device: Device, name: 'request' | 'close'): Promise<void> {
   await once(device, name, { signal: AbortSignal.timeout(10_000) });
 }
 
-/** An administrator takes the device from vfio-pci; ends when the kernel has it back. */
+/** Unbinds the device from vfio-pci, as an administrator would. Ends when the kernel has it back. */
 function unbind({ address }: VmDevice): Promise<unknown> {
   const path = '/sys/bus/pci/drivers/vfio-pci/unbind';
   return once(spawn('sh', ['-c', `echo ${address} > ${path}`], { stdio: 'ignore' }), 'exit');
 }
 
-/** Has the kernel look for a driver again, which is vfio-pci by its override. */
+/** Makes the kernel look for a driver again. The override makes that vfio-pci. */
 async function bindAgain({ address }: VmDevice): Promise<void> {
   await writeFile('/sys/bus/pci/drivers_probe', address);
 }
@@ -65,7 +65,7 @@ describeOn({ backend: 'type1' }, 'F3/ a device that is open', () => {
       let requests = 0;
       device.on('request', () => requests++);
       const unbound = unbind(edu);
-      await until(() => requests > 0, 'it is asked for');
+      await until(() => requests > 0, 'the kernel requests the device');
       await device.close();
       await unbound;
       expect(requests).toBe(1);
@@ -77,7 +77,7 @@ describeOn({ backend: 'type1' }, 'F3/ a device that is open', () => {
       device.on('request', () => order.push('request'));
       device.on('close', () => order.push('close'));
       await unbind(edu);
-      await until(() => order.length === 2, 'it is closed');
+      await until(() => order.length === 2, 'the device is closed');
       expect(order).toEqual(['request', 'close']);
       expect(device.closed).toBe(true);
       expect(warnings).toEqual([]);
@@ -119,7 +119,7 @@ describeOn({ backend: 'type1' }, 'F3/ a device that is open', () => {
   });
 
   test('can be given back by who still has it open, while it is asked for', async () => {
-    // The kernel holds the device's lock meanwhile: a look at sysfs that blocks would block for ever.
+    // The kernel holds the device's lock until the device is closed: a blocking read of sysfs would never return.
     const binding = await bindDevice(edu.address);
     await using device = await openDevice(edu.address);
     const restored = once(device, 'request').then(() => {
@@ -143,7 +143,7 @@ describeOn({ backend: 'type1' }, 'F5/ a device that is open, when it reports an 
     let faults = 0;
     device.on('fault', () => faults++);
     await injectError(rootPort.id, error);
-    await until(() => faults > 0, 'it reports');
+    await until(() => faults > 0, 'the device reports the error');
     expect(device.closed).toBe(false);
   });
 });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Groups: who is in them, what blocks them, and holding one.
+// Groups: their members, what blocks them, and holding one open.
 import { constants, writeFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { bindDevice, Container, openDevice } from '../../lib/index.js';
@@ -85,7 +85,7 @@ describeOn({ backend: 'type1' }, 'a group', () => {
         hint: expect.stringContaining('ls /sys/kernel/iommu_groups'),
       };
       await expect(container.openGroup(9999)).rejects.toMatchObject(failure);
-      // And can be tried again.
+      // A second attempt fails in the same way.
       await expect(container.openGroup(9999)).rejects.toMatchObject(failure);
       expect(container.groups).toEqual([]);
     });
@@ -141,11 +141,11 @@ describeOn({ backend: 'type1' }, 'S5/ a group with a device that its kernel driv
     } finally {
       writeFileSync(`/sys/bus/pci/drivers/${driver}/bind`, address);
     }
-    await until(() => driverOf(blocked.neighbour) === driver, 'the neighbour has its driver');
+    await until(() => driverOf(blocked.neighbour) === driver, 'the neighbour has its driver again');
   });
 
   test('names what blocks it to those who hold it', async () => {
-    // The kernel refuses a driver for a device whose group someone holds: nothing can block it then.
+    // While a group is open, the kernel refuses to bind a driver to its devices, so nothing can block it then.
     const binding = await bindDevice(address);
     await using container = await Container.open();
     const group = await container.openGroup(groupOf(blocked.edu));

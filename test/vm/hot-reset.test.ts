@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Resetting a whole slot or bus: what is taken along, and what is in the way.
+// Hot resets of a whole slot or bus: which devices they affect, and what prevents them.
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
@@ -17,7 +17,7 @@ import { driverOf } from '../support/sysfs.js';
 
 const busy = expect.objectContaining({ code: 'ERR_VFIO_BUSY' });
 
-/** Bits of the command register that a driver finds after a reset. */
+/** The bits of the command register that show whether a device is quiet. */
 function quietBits(device: { address: string }): number {
   const bits = command.memory | command.busMaster | command.intxDisable;
   return realConfig16(device as typeof edu, command.register) & bits;
@@ -29,7 +29,7 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'F2/ a hot reset of a slot', ()
   const held = useDevice(nvme);
   const testGivenUp = testIf(
     hotResetGap !== undefined,
-    'later kernels take the answer of the device for the link state',
+    'later kernels judge the link state by whether the device answers',
   );
 
   testGivenUp('says what it means when the kernel gives up', async () => {
@@ -43,7 +43,7 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'F2/ a hot reset of a slot', ()
 
 describeOn({ backend: 'type1', device: 'edu' }, 'F2/ a hot reset of a bus', () => {
   const { edu: first, neighbour } = blocked;
-  /** Of e1000e: base of the transmit ring, a register that its reset clears (Intel 82574, 10.2.6.5). */
+  /** A register of e1000e that its reset clears: the base of the transmit ring (Intel 82574, 10.2.6.5). */
   const ringBase = 0x3800;
   useBound(first, neighbour);
   let container: Container;
@@ -69,7 +69,7 @@ describeOn({ backend: 'type1', device: 'edu' }, 'F2/ a hot reset of a bus', () =
     for (const access of [() => nic.bar(0).read32(ringBase), () => nic.config.vendorId]) {
       const heard = once(nic, 'reset');
       const reset = device.hotReset();
-      // At once: it is over soon, whatever this thread does meanwhile.
+      // Make the access at once: the reset ends soon, even while this thread is busy.
       const failure = failureOf(access);
       await reset;
       expect(failure).toEqual(busy);

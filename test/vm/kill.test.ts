@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Processes that end while their device writes to memory, in every way that a process can end: nothing is written
-// afterwards, and the next one works without anybody's help.
+// Processes that end, in every possible way, while their device writes to memory. Nothing is written after the end, and
+// the next process can use the device without any repair.
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { edu } from '../../vm/devices.js';
@@ -12,17 +12,17 @@ import { Peer } from '../support/peer.js';
 import { testIf } from '../support/skips.js';
 import { describeOn } from '../support/subject.js';
 
-/** `npm run soak` does hundreds. */
+/** `npm run soak` makes hundreds of them. */
 const KILLS = 2;
 const MiB = 2 ** 20;
 
-/** The OOM killer says what memory there is, and from where it was called. */
+/** The OOM killer logs how much memory there is, with a call trace. */
 function expectOomReport(): void {
   expectKernelLog(/Killed process .*node/);
   expectKernelLog(/Call Trace:/, { optional: true });
 }
 
-/** Has the OOM killer take a process. */
+/** Makes the OOM killer kill a process. */
 async function runOutOfMemory(peer: Peer): Promise<void> {
   writeFileSync(`/proc/${peer.pid}/oom_score_adj`, '1000');
   writeFileSync('/proc/sysrq-trigger', 'f');
@@ -33,7 +33,7 @@ describeOn(
   'F6/ a process that ends while its device writes',
   () => {
     useBound(edu);
-    /** The one of the next test: it starts while another is at work. */
+    /** The process for the next test. It starts while the current test runs. */
     let next: Peer;
 
     beforeAll(() => {
@@ -41,7 +41,7 @@ describeOn(
     });
     afterAll(() => next.kill());
 
-    /** Each opens the device as the one before left it, and has it read memory first. */
+    /** Each process opens the device in the state that the previous process left, and first makes it read memory. */
     async function interrupt(end: (peer: Peer) => Promise<unknown>): Promise<Peer> {
       const peer = next;
       next = new Peer();
@@ -52,7 +52,7 @@ describeOn(
 
     test('is seen to write where the test looks', async () => {
       const { landed } = await interruptTransfer(next, async (peer) => {
-        // By then the transfer has ended.
+        // After this command, the transfer has ended.
         await peer.call('copyByDma', 1, 16);
         await peer.kill();
       });
@@ -80,7 +80,7 @@ describeOn(
       expect(await peer.ended).toBe('SIGKILL');
     });
 
-    testIf(hasMemoryCgroups, 'the kernel has no limits on the memory of control groups')(
+    testIf(hasMemoryCgroups, 'this kernel has no memory limits for control groups')(
       'writes nothing when its mapping passes the limit of its control group half-way',
       async () => {
         expectOomReport();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Devices left over by processes that were interrupted between binding and giving back, and the ways back.
+// Devices left over by processes that were interrupted before they could restore them, and how to restore them.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { bindDevice, openDevice, releaseDevice } from '../../lib/index.js';
@@ -11,7 +11,7 @@ import { driverOf, nvmeDisk, overrideOf, sysfs } from '../support/sysfs.js';
 const remembered = '/run/vfio/bindings.json';
 const entries = () => JSON.parse(readFileSync(remembered, 'utf8')) as Record<string, unknown>;
 
-/** A process binds and opens the device, and gets a signal. */
+/** Makes a process bind and open the device, then sends it a signal. */
 async function leaveOver(signal: NodeJS.Signals): Promise<void> {
   const peer = new Peer();
   await peer.call('bindDevice', nvme.address);
@@ -20,7 +20,7 @@ async function leaveOver(signal: NodeJS.Signals): Promise<void> {
   expect([driverOf(nvme), overrideOf(nvme)]).toEqual(['vfio-pci', 'vfio-pci']);
 }
 
-async function expectGivenBack(): Promise<void> {
+async function expectRestored(): Promise<void> {
   expect([driverOf(nvme), overrideOf(nvme)]).toEqual(['nvme', '(null)']);
   expect(entries()).not.toHaveProperty([nvme.address]);
   await nvmeDisk();
@@ -42,7 +42,7 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'S2/ binding a leftover', () =>
       expect(binding).toMatchObject({ leftOver: true, previousDriver: 'nvme', steps: [] });
       await (await openDevice(nvme.address)).close();
       await binding.restore();
-      await expectGivenBack();
+      await expectRestored();
       expect(await bindDevice(nvme.address, { dryRun: true })).toMatchObject({ leftOver: false });
     },
   );
@@ -52,7 +52,7 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'S2/ binding a leftover', () =>
     const released = await releaseDevice(nvme.address);
     expect(released).toMatchObject({ address: nvme.address, driver: 'nvme' });
     expect(released.steps).toHaveLength(3);
-    await expectGivenBack();
+    await expectRestored();
   });
 
   test('leftover that nothing is known of: releaseDevice lets the kernel choose a driver', async () => {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The test machine is what vm/devices.ts says: everything below it builds on that.
+// The test machine has the devices that vm/devices.ts lists. All other device tests rely on that.
 import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
@@ -33,7 +33,7 @@ function number(device: VmDevice, name: string): number {
   return Number(readFileSync(sysfs(device, name), 'utf8'));
 }
 
-/** The driver that holds a device, if any. */
+/** The driver that a device is bound to, if any. */
 function driver(device: VmDevice): string | undefined {
   try {
     return basename(readlinkSync(sysfs(device, 'driver')));
@@ -42,7 +42,7 @@ function driver(device: VmDevice): string | undefined {
   }
 }
 
-/** The addresses in a device's group. */
+/** The addresses of the devices in a device's group. */
 function group(device: VmDevice): string[] {
   return readdirSync(sysfs(device, 'iommu_group/devices')).sort();
 }
@@ -106,7 +106,7 @@ describe('the host', () => {
 describe('the kernel log gate', () => {
   test('lets an announced line pass', () => {
     expectKernelLog(/BUG: announced by a test/);
-    // Without its end, a line waits for more.
+    // A line without a line end would wait for more text.
     writeFileSync('/dev/kmsg', 'BUG: announced by a test\n');
   });
 });

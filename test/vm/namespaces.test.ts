@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Root in a user namespace, as in a rootless container: what it may there counts for nothing with VFIO.
+// Root in a user namespace, as in a rootless container: VFIO ignores the capabilities that root has there.
 import { chownSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { blocked, edu, nvme } from '../../vm/devices.js';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// examples/nvme/main.ts as a user runs it: a program of its own.
+// examples/nvme/main.ts as a user runs it: as a separate program.
 import { execFileSync } from 'node:child_process';
 import { readlinkSync } from 'node:fs';
 import { basename } from 'node:path';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// An NVMe controller that fails, and one whose disk stands still: every command ends, and the controller works again.
+// An NVMe controller that fails, and one whose disk stalls: every command ends, and the controller works again.
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Controller } from '../../examples/nvme/controller.js';
 import { CSTS } from '../../examples/nvme/registers.js';
@@ -12,7 +12,7 @@ import { describeOn } from '../support/subject.js';
 import { until } from '../support/until.js';
 
 const READS = 6;
-/** What fails is waited for this long; what works has to be that quick, also on a busy computer. */
+/** Failing commands take this long, in milliseconds. Working commands must be faster, also on a busy computer. */
 const commandTimeout = 2000;
 
 describeOn({ backend: 'type1', device: 'nvme' }, 'F7/ an NVMe controller', () => {
@@ -26,7 +26,7 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'F7/ an NVMe controller', () =>
   });
   afterAll(() => throttle(nvme.id, {}));
 
-  /** The codes with which reads failed; undefined for those that did not. */
+  /** Starts reads. Returns their error codes; undefined for those that succeed. */
   async function read(controller: Controller): Promise<(string | undefined)[]> {
     const reads = Array.from({ length: READS }, (_, i) =>
       controller.namespace().read(i, memory, i * 4096, 4096),
@@ -45,10 +45,13 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'F7/ an NVMe controller', () =>
     expectKernelLog(/DMAR: DRHD: handling fault status/, { optional: true });
     const controller = await Controller.open(device, { commandTimeout });
     const { registers } = controller;
-    // It cannot say that it has done anything.
+    // Without this memory, the controller cannot report completions.
     (controller.io.queue.cq as DmaBuffer).close();
     const codes = read(controller);
-    await until(() => registers.get('CSTS', CSTS.CFS) === 1, 'it reports');
+    await until(
+      () => registers.get('CSTS', CSTS.CFS) === 1,
+      'the controller reports a fatal status',
+    );
     expect(await codes).toEqual(Array(READS).fill('ERR_NVME_TIMEOUT'));
     await controller.close();
     await device.reset();

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-// The NVMe driver with the one interrupt line that every PCI function has.
+// The NVMe driver with INTx, the one interrupt line that every PCI function has.
 import { expect, test } from '@jest/globals';
 import { Controller } from '../../examples/nvme/controller.js';
 import { nvme } from '../../vm/devices.js';
 import { useDevice } from '../support/bound.js';
 import { describeOn } from '../support/subject.js';
 
-// With both machines on two busy processors QEMU 7.2 was seen, twice, not to carry out one of the commands: there
-// was no completion half a minute later, not only no interrupt, and no other queue or kernel was concerned. Ten
-// thousand reads alone on the host had none of it. So one more try, and none that waits so long.
+// On two busy processors with both machines running, QEMU 7.2 twice did not carry out one of the commands. Half a
+// minute later, not only the interrupt but also the completion was missing. No other queue and no other kernel had
+// this. Ten thousand reads on an idle host never showed it. So the test gets one more try, and does not wait that long.
 const commandTimeout = 8000;
 
 describeOn({ backend: 'type1', device: 'nvme' }, 'nvme with INTx', () => {
@@ -24,7 +24,7 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'nvme with INTx', () => {
 
   test('reads, one interrupt and more for each command', async () => {
     const interrupts = await interruptsOfTenReads().catch((error) => {
-      process.stderr.write(`nvme with INTx: once more, after ${error}\n`);
+      process.stderr.write(`nvme with INTx: trying again after ${error}\n`);
       return interruptsOfTenReads();
     });
     expect(interrupts).toBeGreaterThanOrEqual(10);

@@ -76,7 +76,7 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'nvme', () => {
     });
 
     describe('reads what was written', () => {
-      // Blocks, and where in the memory: PRP1 alone, PRP2, a list; aligned and not; several commands.
+      // Number of blocks, and offset in the memory: PRP1 alone, PRP2, a list; aligned and not; several commands.
       test.each([
         [1, 0],
         [1, 4092],
@@ -173,7 +173,7 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'nvme', () => {
       });
 
       test('a command out of its order', async () => {
-        // The number of queues is settled before the first is created (5.27.1.5).
+        // The number of queues cannot change once the first queue exists (5.27.1.5).
         await expect(controller.admin(setNumberOfQueues(1, 1))).rejects.toMatchObject({
           statusName: 'Command Sequence Error',
         });
@@ -190,7 +190,7 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'nvme', () => {
       const before = controller.interrupts;
       using memory = device.allocDma(4096);
       for (let i = 0; i < 10; i++) await namespace.read(i, memory);
-      // One at a time: each command is announced by an interrupt of its own.
+      // One command at a time, so each has its own interrupt.
       expect(controller.interrupts - before).toBe(10);
     });
 
@@ -250,7 +250,7 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'nvme', () => {
 
     test('ends commands in flight when it is reset', async () => {
       using memory = device.allocDma(8 * 4096);
-      // Of eight reads, a slow disk has most still to do when the reset comes.
+      // On a slow disk, most of the eight reads are still in flight when the reset comes.
       await throttle(nvme.id, { operationsPerSecond: 4 });
       try {
         const reads = Array.from({ length: 8 }, (_, i) =>
@@ -383,7 +383,7 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'nvme', () => {
       withController(
         async (controller) => {
           using memory = device.allocDma(4096);
-          // Without bus master the controller can neither fetch a command nor answer.
+          // Without bus master, the controller can neither fetch a command nor answer.
           device.busMaster = false;
           await expect(controller.namespace().read(0, memory)).rejects.toMatchObject({
             code: 'ERR_NVME_TIMEOUT',

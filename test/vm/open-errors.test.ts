@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Why a device cannot be opened, in words that say what to do. A device in no IOMMU group is not here: with
-// its IOMMU on, the test machine has none (lib-hints.test.ts has it, on a tree of files).
+// The errors of opening a device, and the hints that say what to do. A device outside any IOMMU group is not tested
+// here: with its IOMMU on, the test machine has none. lib-hints.test.ts tests it, on a tree of files.
 import { closeSync, constants, openSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { Container, openDevice } from '../../lib/index.js';

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Root opens, an ordinary user drives: by giving up root on the way, or by descriptors from a privileged parent.
+// Root opens a device and an ordinary user drives it. Either the process gives up root after opening, or a privileged
+// parent passes it descriptors.
 import { chmodSync, closeSync, openSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { edu, nvme, type VmDevice } from '../../vm/devices.js';
@@ -14,7 +15,7 @@ const { uid } = ordinaryUser;
 
 describeOn({ backend: 'type1' }, 'S8/ root opens and an ordinary user drives', () => {
   useBound(edu, nvme);
-  // Made by root, for root: whoever lost it cannot open them any more.
+  // Only root can open the nodes now. A process that gave up root cannot.
   beforeAll(() => {
     for (const device of [edu, nvme]) chmodSync(groupNode(device), 0o600);
   });
@@ -96,7 +97,7 @@ describeOn({ backend: 'type1' }, 'S8/ root opens and an ordinary user drives', (
     beforeAll(() => {
       opened.push(...open(edu));
       peer = new Peer({ uid, memlock: 64, descriptors: opened });
-      // The child has its own by now.
+      // The child has inherited its own copies by now.
       for (const descriptor of opened) closeSync(descriptor);
     });
     afterAll(() => peer.kill());

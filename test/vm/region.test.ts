@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the kernel makes of BARs: mappings of memory, and ports that it accesses for us.
+// How the kernel provides BARs: memory is mapped, I/O ports are accessed through the kernel.
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type Device, openDevice, type Region } from '../../lib/index.js';
 import { blocked, edu } from '../../vm/devices.js';
@@ -17,15 +17,15 @@ describeOn({ backend: 'type1', device: 'edu' }, 'a BAR', () => {
 });
 
 describeOn({ backend: 'type1', device: 'e1000e' }, 'a BAR of ioports', () => {
-  /** Intel 82574, 10.2.1: a register of BAR 0 is named at the one, and is at the other. */
+  /** Intel 82574, 10.2.1: write the offset of a BAR 0 register to the first port, and access it through the second. */
   const [ioAddress, ioData] = [0, 4];
-  /** Base of the transmit ring, low half. */
+  /** The base of the transmit ring, low half. */
   const ringBase = 0x3800;
   const unsupported = expect.objectContaining({ code: 'ERR_VFIO_UNSUPPORTED' });
   let device: Device;
   let ports: Region;
 
-  // Before the devices are given back.
+  // Registered first, so that it runs before the devices are restored.
   afterAll(() => device.close());
   useBound(blocked.edu, blocked.neighbour);
   beforeAll(async () => {
@@ -53,7 +53,7 @@ describeOn({ backend: 'type1', device: 'e1000e' }, 'a BAR of ioports', () => {
   test('is not touched by accesses of 64 bits, which the kernel would make two of', () => {
     ports.write32(ioAddress, ringBase);
     ports.write32(ioData, 0x1230);
-    // In two halves it would write to another register.
+    // Split into two halves, it would write to another register.
     const both = (0x4560n << 32n) | BigInt(ringBase + 0x100);
     expect(() => ports.read64(ioAddress)).toThrow(unsupported);
     expect(() => ports.write64(ioAddress, both)).toThrow(unsupported);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// examples/registers.ts as a user runs it: a program of its own.
+// examples/registers.ts as a user runs it: as a separate program.
 import { execFileSync } from 'node:child_process';
 import { expect, test } from '@jest/globals';
 import { nvme } from '../../vm/devices.js';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A reset as the device sees it, past all that VFIO virtualizes.
+// A reset as the device itself sees it, without VFIO's virtualization.
 import { expect, test } from '@jest/globals';
 import { nvme } from '../../vm/devices.js';
 import { realConfig16, useDevice } from '../support/bound.js';

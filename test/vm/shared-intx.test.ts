@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// INTx of two devices on one line: shared where both can be masked one by one, and refused where not.
+// INTx of two devices on one line: they share it if each can be masked on its own, otherwise it is refused.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { afterEach, expect, test } from '@jest/globals';
@@ -13,7 +13,7 @@ import { sysfs } from '../support/sysfs.js';
 
 const [first, second] = pair;
 
-/** Whether vfio-pci takes the devices that it gets from now on for ones that cannot mask their INTx. */
+/** Sets whether vfio-pci treats the devices that it binds from now on as unable to mask INTx. */
 function setNoIntxMask(on: boolean): void {
   writeFileSync('/sys/module/vfio_pci/parameters/nointxmask', on ? 'Y' : 'N');
 }
@@ -21,7 +21,7 @@ function setNoIntxMask(on: boolean): void {
 describeOn({ backend: 'type1', device: 'edu' }, 'INTx of two devices on one line', () => {
   const testRefused = testIf(
     !/^6\.(1|12)\./.test(release()),
-    'Linux 6.1 and 6.12 look at nointxmask only when they load vfio-pci',
+    'Linux 6.1 and 6.12 read nointxmask only when they load vfio-pci',
   );
 
   afterEach(() => setNoIntxMask(false));

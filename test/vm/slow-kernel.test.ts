@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Calls that the kernel takes long for, in ordinary use. hotplug/no-answer.test.ts has a device without power.
+// Calls that take the kernel long in ordinary use. hotplug/no-answer.test.ts tests a device without power.
 import { expect, test } from '@jest/globals';
 import { openDevice } from '../../lib/index.js';
 import { nvme } from '../../vm/devices.js';
@@ -10,7 +10,7 @@ import { describeOn } from '../support/subject.js';
 describeOn({ backend: 'type1', device: 'nvme' }, 'F20/ a reset of the kernel', () => {
   useBound(nvme);
 
-  // A function-level reset takes 100 ms at least (PCI Express Base 4.0, 6.6.2), and is part of all three.
+  // All three include a function-level reset, which takes at least 100 ms (PCI Express Base 4.0, 6.6.2).
   test('holds up no open, reset or close of the event loop', async () => {
     const opened = await measureLag(() => openDevice(nvme.address));
     const device = opened.result;

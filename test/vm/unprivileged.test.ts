@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// An ordinary user, without and with a group's node: no capability, the usual limit on locked memory.
+// An ordinary user, with and without access to a group's node. The user has no capability and the usual limit on locked
+// memory.
 import { chmodSync, chownSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { blocked, edu, nvme } from '../../vm/devices.js';

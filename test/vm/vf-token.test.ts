@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// SR-IOV: virtual functions of a physical function that its kernel driver has, and of one that VFIO has,
-// which share its VF token.
+// SR-IOV: virtual functions whose physical function has its kernel driver, or is bound to vfio-pci. In the second case,
+// they share its VF token.
 import { existsSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Binding, bindDevice, type Device, openDevice } from '../../lib/index.js';
@@ -13,10 +13,10 @@ const physical = virtualizable.address;
 const [virtual, sibling] = virtualFunctions;
 const vfToken = '83d8f4f2-509f-382f-3c1e-e6bfe0fa1001';
 const wrong = '83d8f4f2-509f-382f-3c1e-e6bfe0fa1002';
-/** CSTS of a virtual function that got no queues: fatal, and every other register reads 0. */
+/** CSTS of a virtual function without queues: a fatal status. Every other register reads 0. */
 const status = { offset: 0x1c, offline: 2 };
 
-/** Makes so many virtual functions, or takes them away with 0. */
+/** Creates this many virtual functions; 0 removes them. */
 function setVirtualFunctions(count: number): void {
   writeFileSync(sysfs(virtualizable, 'sriov_numvfs'), `${count}`);
 }
@@ -25,7 +25,7 @@ function hasVirtualFunction(): boolean {
   return existsSync(`/sys/bus/pci/devices/${virtual}`);
 }
 
-/** What a test opened and bound, undone in the opposite order. */
+/** The steps that undo what a test opened and bound. They run in the opposite order. */
 let undo: (() => unknown)[];
 
 async function opened(address: string, options = {}): Promise<Device> {
@@ -43,7 +43,7 @@ async function bound(address: string): Promise<Binding> {
 describeOn({ backend: 'type1', device: 'nvme' }, 'vfToken: SR-IOV', () => {
   beforeEach(() => {
     undo = [];
-    // The kernel's driver would try them, in its own time, and fail for want of queues.
+    // The kernel's driver would probe them, at a time of its own, and fail because they have no queues.
     writeFileSync(sysfs(virtualizable, 'sriov_drivers_autoprobe'), '0');
   });
 
@@ -52,7 +52,7 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'vfToken: SR-IOV', () => {
     setVirtualFunctions(0);
     writeFileSync(sysfs(virtualizable, 'sriov_drivers_autoprobe'), '1');
     expect(hasVirtualFunction()).toBe(false);
-    await until(() => driverOf(virtualizable) === 'nvme', 'the driver is back');
+    await until(() => driverOf(virtualizable) === 'nvme', 'nvme has the physical function again');
   });
 
   describe('with the physical function in the hands of its kernel driver', () => {
@@ -94,7 +94,7 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'vfToken: SR-IOV', () => {
       await bound(physical);
     });
 
-    /** Opens the physical function with the token, and makes its virtual functions. */
+    /** Opens the physical function with the token, and creates its virtual functions. */
     async function share(): Promise<Device> {
       const device = await opened(physical, { vfToken });
       setVirtualFunctions(2);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Workers that drive queues of one NVMe controller, on real kernel VFIO. As programs of their own: under jest a
-// worker would not find the modules.
+// Workers that drive queues of one NVMe controller, on real kernel VFIO. They run in separate programs, because a
+// worker under jest would not find the modules.
 import { execFileSync } from 'node:child_process';
 import { expect, test } from '@jest/globals';
 import { nvme } from '../../vm/devices.js';
 import { describeOn } from '../support/subject.js';
 
-/** Reads and writes back block `id` for ever, until its queue is taken back. */
+/** Writes and reads block `id` repeatedly, until its queue is taken back. */
 const worker = `
   import { parentPort, workerData } from 'node:worker_threads';
   import { borrowQueue } from './dist/examples/nvme/lent-queue.js';
@@ -49,7 +49,7 @@ const program = `
     console.log(as ? 'as expected' : message);
   };
   const [first, second] = await Promise.all([lend(2), lend(3)]);
-  // One is told, one is ended; both under load.
+  // One worker is told to end, the other is terminated; both under load.
   const told = once(first.worker, 'message');
   await Promise.all([first.loan.end(), second.worker.terminate().then(() => second.loan.end())]);
   check((await told)[0]);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The program of the borrowing thread: adopts each token it gets and makes random calls on what it adopted.
+// The program of the borrowing thread. It adopts each token it gets, and makes random calls on the adopted objects.
 import { parentPort, workerData } from 'node:worker_threads';
 import { adopt } from '../../../lib/index.js';
 import type { BorrowerAnswer, BorrowerData } from './borrower.js';

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
-// A worker that adopts grants, as the granting thread sees it.
+// A worker that adopts grants, from the view of the granting thread.
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { PublicApi } from '../../support/public-api.js';
 
-/** What the worker is started with. */
+/** The data that the worker starts with. */
 export interface BorrowerData {
   api: PublicApi;
   seed: number;
 }
 
-/** What it answers to each request. */
+/** The worker's answer to a request. */
 export interface BorrowerAnswer {
   number: number;
   failure: string | undefined;
@@ -25,7 +25,7 @@ export class Borrower {
     this.#data = { api, seed };
   }
 
-  /** Resolves when the worker has made its calls, or is no more. */
+  /** Resolves when the worker has made its calls, or has ended. */
   async use(token: string, number: number): Promise<void> {
     const worker = this.#start();
     const failure = await new Promise<Error | undefined>((resolve) => {
@@ -35,7 +35,7 @@ export class Borrower {
     if (failure !== undefined) throw failure;
   }
 
-  /** Terminates it wherever it is. */
+  /** Terminates the worker, whatever it is doing. */
   async end(): Promise<void> {
     const worker = this.#worker;
     this.#worker = undefined;

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
-// Makes calls and judges their outcome, at once or when a promise settles.
+// Makes calls and judges their outcome, either at once or when a promise settles.
 import { describeCall } from './describe.js';
 import { isAnswer } from './judge.js';
 
-/** Far more than anything takes once everything is closed. */
+/** A hang guard: once everything is closed, nothing takes that long. */
 const LIMIT_MS = 20_000;
 
 export interface Call {
-  /** What is called, in words. */
+  /** The name of what is called. */
   what: string;
   args: readonly unknown[];
   make: () => unknown;
-  /** Nothing but that it is survived. */
+  /** The process only has to survive the call: its outcome is not judged. */
   onlySurvive?: boolean;
 }
 
@@ -19,12 +19,12 @@ export class Calls {
   readonly #absorb: (value: unknown) => void;
   readonly #trace: ((line: string) => void) | undefined;
   readonly #pending = new Map<Promise<void>, string>();
-  /** How many were made. */
+  /** The number of calls so far. */
   count = 0;
-  /** The first answer that was none. */
+  /** The first outcome that was not a proper answer. */
   failure: Error | undefined;
 
-  /** `absorb` gets what calls give. */
+  /** `absorb` gets the results of calls. */
   constructor(absorb: (value: unknown) => void, trace?: (line: string) => void) {
     this.#absorb = absorb;
     this.#trace = trace;
@@ -44,29 +44,29 @@ export class Calls {
     }
   }
 
-  /** Something other than a call. */
+  /** Traces an event that is not a call. */
   note(line: string): void {
     this.#trace?.(line);
   }
 
   judge(failure: unknown, line: string): void {
     if (isAnswer(failure)) return;
-    this.failure ??= new Error(`${line}: this is no answer`, { cause: failure });
+    this.failure ??= new Error(`${line}: this is not a proper answer`, { cause: failure });
   }
 
-  /** Waits a little for what is under way. */
+  /** Gives pending calls a moment to settle. */
   async turn(): Promise<void> {
     const pending = Promise.all(this.#pending.keys());
     await Promise.race([pending, new Promise((resolve) => setImmediate(resolve))]);
   }
 
-  /** Waits for everything, once nothing is in its way any more. */
+  /** Waits for all pending calls, once nothing blocks them. */
   async settle(): Promise<void> {
     const deadline = Date.now() + LIMIT_MS;
     while (this.#pending.size > 0 && this.failure === undefined) {
       if (Date.now() > deadline) {
         const [line] = this.#pending.values();
-        this.failure = new Error(`${line}: never settled, though everything was closed`);
+        this.failure = new Error(`${line}: never settled, although everything was closed`);
       }
       await new Promise((resolve) => setTimeout(resolve, 1));
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One run of random calls in a process of its own. The last line it prints is the number of calls; it ends
-// with 1 when a call had no proper answer.
+// One run of random calls, in its own process. The last line it prints is the number of calls. It ends with status 1 if
+// a call had no proper answer.
 import { readFileSync, writeSync } from 'node:fs';
 import { inspect } from 'node:util';
 import { Command } from 'commander';
@@ -21,7 +21,7 @@ interface Options {
 const STDOUT = 1;
 const STDERR = 2;
 
-/** A mistake of ours ends it, too. */
+/** A mistake in the fuzzer itself also ends the process, with status 2. */
 async function main(options: Options): Promise<void> {
   try {
     await run(options);
@@ -45,7 +45,7 @@ async function run(options: Options): Promise<void> {
   process.on('uncaughtException', (failure) => calls.judge(failure, 'an uncaught exception'));
   process.on('unhandledRejection', (failure) => calls.judge(failure, 'an unhandled rejection'));
   process.on('warning', () => {});
-  // What the library waits for need not keep the process alive.
+  // The library's pending operations do not keep the process alive, so this timer does.
   setInterval(() => {}, 1000);
   const chosen = only
     ? (JSON.parse(readFileSync(only, 'utf8')) as number[])
@@ -61,11 +61,11 @@ async function run(options: Options): Promise<void> {
 }
 
 await new Command('child')
-  .requiredOption('--target <name>', 'what is called: api, addon or parsers')
+  .requiredOption('--target <name>', 'what to call: api, addon or parsers')
   .requiredOption('--api <file>', 'the public API, as JSON')
-  .requiredOption('--seed <number>', 'what the calls hang on', Number)
-  .requiredOption('--steps <number>', 'how many', Number)
-  .option('--only <file>', 'only these steps')
+  .requiredOption('--seed <number>', 'the seed of the random choices', Number)
+  .requiredOption('--steps <number>', 'how many steps to make', Number)
+  .option('--only <file>', 'make only the steps in this file')
   .option('--trace', 'print each call before it is made')
   .action(main)
   .parseAsync();

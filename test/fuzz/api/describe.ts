@@ -8,7 +8,7 @@ export function describeCall(what: string, args: readonly unknown[]): string {
   return `${what}(${args.map(describe).join(', ')})`;
 }
 
-/** Of hostile values, too. */
+/** Describes a value, even a hostile one. */
 function describe(value: unknown): string {
   try {
     const text = inspect(value, { depth: 1, breakLength: Number.POSITIVE_INFINITY, compact: 9 });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Objects that throw when they are looked at. What they throw is known as theirs.
+// Objects that throw when they are inspected. Their exceptions are recognisable.
 
-/** What a program's own code throws, which is no failure of the library. */
+/** An exception from the program's own code, which is not a failure of the library. */
 export class HostileError extends Error {
   static {
     HostileError.prototype.name = 'HostileError';
@@ -16,7 +16,7 @@ const traps: ProxyHandler<object> = Object.fromEntries(
   Object.getOwnPropertyNames(Reflect).map((trap) => [trap, refuse]),
 );
 
-/** A value of each kind that answers every question with an exception. */
+/** Values of different kinds that answer every access with an exception. */
 export const hostileValues: readonly unknown[] = [
   new Proxy({}, traps),
   new Proxy([], traps),
@@ -39,7 +39,7 @@ export const hostileValues: readonly unknown[] = [
     },
   },
   {
-    // biome-ignore lint/suspicious/noThenProperty: a thenable that throws is what this is about
+    // biome-ignore lint/suspicious/noThenProperty: this value must be a thenable that throws
     get then() {
       return refuse();
     },

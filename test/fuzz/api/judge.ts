@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Which exceptions are a proper answer. Those with a code, those of the caller's own code, and those by which
-// JavaScript refuses a private member to an object of another class.
+// Decides which exceptions are a proper answer. Those are exceptions with a code, exceptions from the caller's own
+// code, and the exceptions with which JavaScript refuses access to a private member on an object of another class.
 import { HostileError } from './hostile.js';
 
 const BRAND_CHECK =

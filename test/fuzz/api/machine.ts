@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// The machine of memory that the calls are made on, and the hardware's part in it.
+// The machine of memory devices that the calls run on, and the actions of its hardware.
 import { type MemoryDevice, syscalls, useMachine } from '../../../tools/testing-addon.js';
 import { type Draw, pick } from './random.js';
 
-/** In a domain that no computer has: a call that gets to the real sysfs finds nothing there. */
+/** The devices are in a domain that no computer has: a call that reaches the real sysfs finds nothing there. */
 const DEVICES = ['f00d:00:01.0', 'f00d:00:01.1', 'f00d:00:02.0'] as const;
 
-/** Also one that is not there. */
+/** The addresses to call with. One has no device. */
 export const ADDRESSES: readonly string[] = [...DEVICES, 'f00d:00:03.0'];
 
 const [first, second, third] = DEVICES;
@@ -14,13 +14,13 @@ const [first, second, third] = DEVICES;
 export interface Hardware {
   /** Whether a container or device is still open on it. */
   readonly inUse: boolean;
-  /** One thing that hardware, or the kernel, does by itself. Says what it was. */
+  /** Makes one random action of the hardware or the kernel. Returns its name. */
   act(draw: Draw): string;
-  /** Lets everything go that something waits for. */
+  /** Ends all delays and failures that could block a call. */
   relent(): void;
 }
 
-/** A machine with two groups; from now on containers are opened on it. */
+/** Makes a machine with two groups. From now on, containers open on it. */
 export function makeMachine(): Hardware {
   syscalls().reset();
   const machine = useMachine(

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// What can be done with one member of an object: call it, read it, assign to it.
+// Makes a call of one member of an object: calls it, reads it, or assigns to it.
 import type { Member } from '../../support/public-api.js';
 import type { Call } from './calls.js';
 import type { Pool } from './pool.js';
 import type { Draw } from './random.js';
 import type { Values } from './values.js';
 
-/** These block the thread for as long as they are told to. */
+/** Methods that block the thread for as long as their argument says. */
 const BLOCKING = /^waitSync$/;
 
 export function useMember(
@@ -19,7 +19,7 @@ export function useMember(
   const target = object as Record<PropertyKey, unknown>;
   if (member.kind === 'method') {
     const args = argumentsOf(member, values.arguments(member.parameters, pool, draw), draw);
-    // On a closed one, another one, or none of the kind.
+    // Sometimes calls the method on another object: perhaps closed, or of another class.
     const self = draw(40) === 0 ? pool.any(draw) : object;
     const make = () => Reflect.apply(target[key] as () => unknown, self, args);
     return { what, args, make, onlySurvive: self !== object };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Random calls on what the addon exports, past every check of lib/. Only that the process survives them is
-// asked: what they throw is not judged.
+// Random calls on the addon's exports, which bypass the checks of lib/. The process only has to survive them: what they
+// throw is not judged.
 import { loadNative } from '../../../lib/internal/load-native.js';
 import type { Shape } from '../../support/public-api.js';
 import { Calls } from './calls.js';
@@ -13,7 +13,7 @@ const LIFE = 300;
 const MOST_ARGUMENTS = 6;
 const MOST_OBJECTS = 40;
 
-/** What native code mostly takes; the rest is anything. */
+/** The arguments that native code mostly takes. The last kind is anything. */
 const SHAPES: readonly Shape[] = [
   { kind: 'number' },
   { kind: 'number' },
@@ -108,7 +108,7 @@ export class NativeSession {
   }
 }
 
-/** Waiting is done for as long as one is told to. */
+/** Limits the arguments that say how long a call waits. */
 function bounded(name: string, args: unknown[], draw: Draw): unknown[] {
   if (name === 'wait') return [args[0], draw(2)];
   if (name === 'poll32') return [...args.slice(0, 4), draw(50)];

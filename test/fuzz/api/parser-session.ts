@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Strings for both parsers of PCI addresses, which have to agree.
+// Random strings for the two parsers of PCI addresses, which must agree.
 import { Calls } from './calls.js';
 import { makeMachine } from './machine.js';
 import { disagreement, NativeParser, nearlyAddress } from './parsers.js';
 import { drawFor } from './random.js';
 
-/** In a step. */
+/** The number of strings in a step. */
 const STRINGS = 100;
 
 export class ParserSession {
@@ -16,7 +16,7 @@ export class ParserSession {
   constructor(seed: number, trace?: (line: string) => void) {
     this.#seed = seed;
     this.calls = new Calls(() => {}, trace);
-    // Nobody reads where a million errors come from.
+    // Stack traces of a million errors would only cost time.
     Error.stackTraceLimit = 0;
   }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Strings that are nearly PCI addresses, for the two parsers of them.
+// Makes strings that are almost PCI addresses, and compares the two parsers on them.
 import { loadNative } from '../../../lib/internal/load-native.js';
 import type { NativeContainer } from '../../../lib/native.js';
 import { parseAddress } from '../../../lib/pci.js';
@@ -9,7 +9,7 @@ const addresses = ['0000:01:00.0', 'f00d:1f:1f.7', '10000:e1:0a.3', 'abcdef01:ff
 const characters = [...'0178 9afgAF:./\0\n'];
 const strangers = ['٠', '０', 'é', '😀', '\u202e', '\ud800', '../', 'x'.repeat(300), addresses[0]];
 
-/** An address with a few changes, or with none. */
+/** Returns an address with a few changes, or unchanged. */
 export function nearlyAddress(draw: Draw): string {
   let text = pick(draw, addresses) as string;
   for (let changes = draw(4); changes > 0; changes--) {
@@ -21,7 +21,7 @@ export function nearlyAddress(draw: Draw): string {
   return text;
 }
 
-/** Its full form in TypeScript, if it is an address there. */
+/** Returns the full form that TypeScript parses, or undefined if the string is not an address. */
 export function fullForm(value: unknown): string | undefined {
   try {
     return parseAddress(value);
@@ -31,7 +31,7 @@ export function fullForm(value: unknown): string | undefined {
   }
 }
 
-/** C++'s opinion. */
+/** The parser in C++. */
 export class NativeParser {
   readonly #container: NativeContainer;
 
@@ -43,7 +43,7 @@ export class NativeParser {
     return new NativeParser(await loadNative().openContainer(undefined));
   }
 
-  /** Whether it is an address: then it finds the device, or looks for it. */
+  /** Whether C++ accepts the string as an address. Then it looks for the device. */
   takes(text: string): boolean {
     try {
       this.#container.groupOf(text);
@@ -58,10 +58,14 @@ export class NativeParser {
   }
 }
 
-/** What is wrong when the two do not agree; the short form, `01:00.0`, is TypeScript's alone. */
+/**
+ * Describes how the two parsers disagree; undefined if they agree. Only TypeScript accepts the short form, `01:00.0`.
+ */
 export function disagreement(text: string, native: NativeParser): string | undefined {
   const full = fullForm(text);
   const agreed =
     native.takes(text) === (full === text) && (full === undefined || native.takes(full));
-  return agreed ? undefined : `${JSON.stringify(text)} is ${full} in TypeScript, not in C++`;
+  return agreed
+    ? undefined
+    : `TypeScript parses ${JSON.stringify(text)} as ${full}, and C++ does not agree`;
 }

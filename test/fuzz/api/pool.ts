@@ -3,7 +3,7 @@
 import type { PublicApi } from '../../support/public-api.js';
 import { type Draw, pick } from './random.js';
 
-/** Of one class. The oldest are forgotten, which is what a program does, too. */
+/** The most objects of one class. The pool forgets the oldest, as a program would. */
 const MOST = 8;
 
 export class Pool {
@@ -14,7 +14,7 @@ export class Pool {
     this.#classes = classes;
   }
 
-  /** Takes in what a call gave, if it is of a class that has members. */
+  /** Adds the result of a call, if its class has members. */
   absorb(value: unknown): void {
     if (Array.isArray(value)) for (const item of value.slice(0, MOST)) this.absorb(item);
     const name = this.#classOf(value);
@@ -25,12 +25,12 @@ export class Pool {
     this.#objects.set(name, known);
   }
 
-  /** Some object of the class. */
+  /** Returns a random object of the class. */
   one(name: string, draw: Draw): object | undefined {
     return pick(draw, this.#objects.get(name) ?? []);
   }
 
-  /** Some object, each class as likely as another. */
+  /** Returns a random object. Each class is equally likely. */
   any(draw: Draw): object | undefined {
     const name = pick(draw, [...this.#objects.keys()]);
     return name === undefined ? undefined : this.one(name, draw);
@@ -40,7 +40,7 @@ export class Pool {
     return this.#objects.get(name) ?? [];
   }
 
-  /** Of some grant. */
+  /** Returns the token of a random grant. */
   token(draw: Draw): string | undefined {
     return (this.one('Grant', draw) as { token: string } | undefined)?.token;
   }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Random numbers by seed and step. Those of a step depend on the seed and the number of the step alone, so that
-// leaving other steps out changes nothing.
+// Random numbers from a seed and the number of a step. They depend on nothing else, so leaving out other steps does not
+// change them.
 
-/** Below its argument, which is at least 1. */
+/** Returns a random integer from 0 to below its argument, which is at least 1. */
 export type Draw = (below: number) => number;
 
 export function drawFor(seed: number, step: number): Draw {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Random calls on the public API, over a machine that fails now and then. From time to time everything is
-// closed, and then every promise has to settle and the machine to be free.
+// Random calls on the public API, on a machine that sometimes fails. From time to time everything is closed. Then every
+// promise must settle, and the machine must be free.
 import * as vfio from '../../../lib/index.js';
 import type { Member, PublicApi } from '../../support/public-api.js';
 import { Borrower } from './borrower.js';
@@ -11,9 +11,9 @@ import { Pool } from './pool.js';
 import { type Draw, drawFor, pick } from './random.js';
 import { Values } from './values.js';
 
-/** How many steps a machine lives, about. */
+/** The average number of steps before everything is closed. */
 const LIFE = 200;
-/** Far more than closing takes. */
+/** A hang guard: closing takes far less. */
 const LIMIT_MS = 20_000;
 
 type Closable = { close(): Promise<void> };
@@ -26,7 +26,7 @@ export class Session {
   readonly #open = new Set<Closable>();
   readonly #borrower: Borrower;
   readonly calls: Calls;
-  /** Those of the module, and of its classes; with what they are called on. */
+  /** The functions of the module and the static methods of its classes, each with the object to call it on. */
   readonly #functions: readonly (readonly [object, Member])[];
   #hardware: Hardware = makeMachine();
 
@@ -52,7 +52,7 @@ export class Session {
     else await this.calls.turn();
   }
 
-  /** Closes everything, and begins anew. */
+  /** Closes everything, and starts again with a new machine. */
   async end(): Promise<void> {
     this.calls.note('// everything is closed');
     this.#hardware.relent();
@@ -63,7 +63,7 @@ export class Session {
     this.#hardware = makeMachine();
   }
 
-  /** Also what opens while the rest closes. */
+  /** Also closes what opens while the rest closes. */
   async #closeAll(): Promise<void> {
     do {
       for (const each of this.#open) {
@@ -91,7 +91,7 @@ export class Session {
     else this.calls.make(useMember(object, member, tools));
   }
 
-  /** What a program does first, so that there is something to use. */
+  /** Opens a container or a device, so that there are objects to use. */
   #openSomething(draw: Draw): void {
     this.calls.make(this.#opening(draw));
   }
@@ -122,7 +122,7 @@ export class Session {
     });
   }
 
-  /** Another thread adopts a grant and makes calls of its own. */
+  /** Makes a worker adopt a grant and make its own calls. Sometimes terminates the worker. */
   #lend(number: number, draw: Draw): void {
     const token = this.#pool.token(draw);
     if (token === undefined) return;

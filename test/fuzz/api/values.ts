@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Random arguments: of the kind a parameter wants, or of any kind. A recipe makes a value of the objects that are
-// alive when it is used.
+// Random arguments, of the kind that a parameter expects or of any kind. A recipe makes a value. It can use the objects
+// that exist when it is called.
 import fc, { type Arbitrary } from 'fast-check';
 import type { Shape } from '../../support/public-api.js';
 import { hostileValues } from './hostile.js';
@@ -10,12 +10,12 @@ import { type Draw, pick } from './random.js';
 
 export type Recipe = (pool: Pool, draw: Draw) => unknown;
 
-/** How many recipes of a shape there are to choose from. */
+/** The number of recipes to choose from for each shape. */
 const DECK = 200;
 
 /**
- * Sizes between these would really be allocated, and take all the memory there is. Above, the kernel
- * refuses.
+ * Sizes in this range are left out: memory of such a size would really be allocated, and use up the machine. Larger
+ * sizes are refused by the kernel.
  */
 const TOO_MUCH = { from: 2 ** 24, to: 2 ** 43 };
 
@@ -54,7 +54,7 @@ const viewTypes = [
   BigUint64Array,
 ] as const;
 
-/** Buffers are new each time, since some end up detached. */
+/** Buffers are new for each call, because some get detached. */
 const buffers: Arbitrary<Recipe> = fc
   .tuple(fc.nat(viewTypes.length - 1), fc.nat(64), fc.nat(6))
   .map(
@@ -87,7 +87,7 @@ const constant = (value: unknown): Recipe => {
   return () => value;
 };
 
-/** A live object, a closed one, or something that only looks like one. */
+/** An open object, a closed one, or an imitation with the same prototype. */
 const objects: Arbitrary<Recipe> = fc.nat(5).map((forged) => (pool, draw) => {
   const object = pool.any(draw);
   return forged === 0 && object !== undefined
@@ -98,7 +98,7 @@ const objects: Arbitrary<Recipe> = fc.nat(5).map((forged) => (pool, draw) => {
 const anything: Arbitrary<Recipe> = fc.oneof(
   fc.oneof(numbers, bigints, strings, fc.boolean()).map(constant),
   fc.constantFrom(undefined, null, Symbol('any'), Symbol.iterator).map(constant),
-  // By number, since fast-check looks at what it is given.
+  // Chosen by index, because fast-check inspects the values that it is given.
   fc.nat(hostileValues.length - 1).map((index) => constant(hostileValues[index])),
   fc.anything({ maxDepth: 2, withBigInt: true, withTypedArray: true }).map(constant),
   buffers,
@@ -175,7 +175,7 @@ function mostly(shape: Shape): Arbitrary<Recipe> {
   return fc.oneof({ weight: 5, arbitrary: meant(shape) }, { weight: 1, arbitrary: anything });
 }
 
-/** Arguments by shape, from one seed. */
+/** Makes arguments by shape, from one seed. */
 export class Values {
   readonly #seed: number;
   readonly #decks = new Map<string, readonly Recipe[]>();
@@ -184,7 +184,7 @@ export class Values {
     this.#seed = seed;
   }
 
-  /** For these parameters; now and then some too few or too many. */
+  /** Makes arguments for these parameters. Sometimes there are too few or too many. */
   arguments(parameters: readonly Shape[], pool: Pool, draw: Draw): unknown[] {
     const surplus = draw(16) === 0 ? 1 : 0;
     const missing = draw(8) === 0 ? draw(parameters.length + 1) : 0;
