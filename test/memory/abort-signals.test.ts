@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Who takes a signal takes a genuine AbortSignal, and uses nothing of it that a program could have put there.
+// Calls with a `signal` option accept only a genuine AbortSignal, and use no member that a program can replace.
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import {
@@ -11,7 +11,8 @@ import {
 } from '../../lib/index.js';
 import { useMachine } from '../../tools/testing-addon.js';
 import { publicOptions } from '../support/public-operations.js';
-import { expectNothingOpen, turn, withCode } from './support.js';
+import { turn } from '../support/turn.js';
+import { expectNothingOpen, withCode } from './support.js';
 
 const address = '0000:16:00.0';
 const mate = '0000:16:00.1';
@@ -40,8 +41,8 @@ afterEach(async () => {
   expectNothingOpen(machine, address, mate);
 });
 
-/** Each waits for something that does not come before the signal. */
-const takers: Record<string, (signal: AbortSignal) => Promise<unknown>> = {
+/** The calls that take a signal. Each waits for something that does not happen before the signal aborts. */
+const callsWithSignal: Record<string, (signal: AbortSignal) => Promise<unknown>> = {
   'openDevice (OpenOptions)': (signal) => openDevice(mate, { signal, container }),
   'Container.openDevice (OpenDeviceOptions)': (signal) => container.openDevice(mate, { signal }),
   'Group.openDevice (OpenDeviceOptions)': (signal) => group.openDevice(mate, { signal }),
@@ -49,8 +50,8 @@ const takers: Record<string, (signal: AbortSignal) => Promise<unknown>> = {
   'Region.poll32 (PollOptions)': (signal) => device.bar(0).poll32(0, 1, 1, { signal }),
 };
 
-/** Holds up the opens meanwhile. */
-async function waiting(work: () => Promise<void>): Promise<void> {
+/** Runs `work` while no open of the device can finish. */
+async function whileOpensWait(work: () => Promise<void>): Promise<void> {
   const { opening } = machine.device(mate);
   opening.hold();
   try {
@@ -62,13 +63,13 @@ async function waiting(work: () => Promise<void>): Promise<void> {
 
 test('every option called signal is tried here', () => {
   const declared = Object.entries(publicOptions()).filter(([, keys]) => keys.includes('signal'));
-  const tried = Object.keys(takers).map((name) => name.replace(/.*\((\w+)\)/, '$1'));
+  const tried = Object.keys(callsWithSignal).map((name) => name.replace(/.*\((\w+)\)/, '$1'));
   expect([...new Set(tried)].sort()).toEqual(declared.map(([name]) => name).sort());
 });
 
 const genuine = () => new AbortController().signal;
 
-describe.each(Object.entries(takers))('%s', (_, take) => {
+describe.each(Object.entries(callsWithSignal))('%s', (_, take) => {
   test.each<[string, () => unknown]>([
     ['what can be listened to once', () => ({ aborted: false, addEventListener() {} })],
     ['all of the members', () => ({ ...members, aborted: false })],
@@ -99,7 +100,7 @@ describe.each(Object.entries(takers))('%s', (_, take) => {
       addEventListener: { value: fail },
       removeEventListener: { value: fail },
     });
-    await waiting(async () => {
+    await whileOpensWait(async () => {
       const taken = take(signal);
       const reason = new Error('mine');
       setImmediate(() => controller.abort(reason));
@@ -120,7 +121,7 @@ describe.each(Object.entries(takers))('%s', (_, take) => {
 
   test('is not ended by an event that only has the name', async () => {
     const controller = new AbortController();
-    await waiting(async () => {
+    await whileOpensWait(async () => {
       const taken = take(controller.signal);
       let settled = false;
       const watched = taken.finally(() => {
@@ -137,7 +138,7 @@ describe.each(Object.entries(takers))('%s', (_, take) => {
   test('ends although the inside of its signal was broken', async () => {
     const controller = new AbortController();
     const { signal } = controller;
-    await waiting(async () => {
+    await whileOpensWait(async () => {
       const taken = take(signal);
       await turn();
       for (const key of Object.getOwnPropertySymbols(signal)) {

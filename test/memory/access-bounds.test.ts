@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Offset, width and size of an access, against a model of what fits: in regions smaller than a page or an access,
-// in odd ones, mapped or not.
+// The bounds of register accesses, checked against a model of which offsets and widths fit. The regions are mapped
+// or not; some are smaller than a page or than an access, and some have odd sizes.
 
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
@@ -11,7 +11,7 @@ import { expectNothingOpen } from './support.js';
 const sizes = [1, 2, 3, 4, 7, 8, 12, 15, 0xfff, 0x1000, 0x1001, 0x3008];
 const widths = [8, 16, 32, 64] as const;
 type Width = (typeof widths)[number];
-/** Six BARs each: all sizes mapped, and again not mapped. */
+/** Devices with six BARs each. Together they have every size twice: mapped and not mapped. */
 const specs = [0, 1, 2, 3].map((index) => ({
   address: `0000:16:00.${index}`,
   group: 220,
@@ -38,7 +38,7 @@ const read = (region: Region, width: Width, offset: number) => region[`read${wid
 const write = (region: Region, width: Width, offset: number, value: bigint) =>
   width === 64 ? region.write64(offset, value) : region[`write${width}`](offset, Number(value));
 
-/** The bytes of a region, by the smallest accesses there are. */
+/** The bytes of a region, each read by an access of 8 bits. */
 const bytesOf = (region: Region, from: number, to: number) =>
   Array.from({ length: Math.max(to - from, 0) }, (_, i) => region.read8(from + i));
 
@@ -51,7 +51,7 @@ function codeOf(work: () => unknown): string | undefined {
   }
 }
 
-/** Offsets round both ends of any region, and round where numbers end. */
+/** Offsets around both ends of the regions, and around the limits of number types. */
 const offsets = fc.oneof(
   fc.integer({ min: -9, max: 24 }),
   fc.integer({ min: 0xff0, max: 0x1010 }),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The addon by itself: what lib/ checks before it asks, it refuses too, and nothing has happened.
+// The addon without lib/: it also refuses the arguments that lib/ would refuse, and changes nothing then.
 import { createServer } from 'node:net';
 import { types } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -150,7 +150,7 @@ describe('an object of another kind', () => {
     buffer.close();
   });
 
-  /** An object of the kind that addons make of addresses; Node has some. */
+  /** A V8 external: the kind of object in which addons wrap addresses. This one belongs to Node. */
   function anExternal(): unknown {
     const server = createServer().listen(0);
     const { _handle } = server as never as { _handle: { _externalStream: object } };
@@ -160,7 +160,7 @@ describe('an object of another kind', () => {
     return external;
   }
 
-  /** What can be called on an object: its methods, and the getters of its accessors. */
+  /** The functions that a program can call on an object: its methods, and the getters of its accessors. */
   function callables(object: AnyObject): [string, (this: unknown) => unknown][] {
     const described = Object.getOwnPropertyDescriptors(Object.getPrototypeOf(object));
     return Object.entries(described)

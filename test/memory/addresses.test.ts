@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The two parsers of PCI addresses, in TypeScript and in C++, on the same strings. `npm run fuzz` gives them a
-// million.
+// The parsers of PCI addresses in TypeScript and in C++ agree on the same strings. `npm run fuzz` tries a million.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { useMachine } from '../../tools/testing-addon.js';
 import { disagreement, fullForm, NativeParser, nearlyAddress } from '../fuzz/api/parsers.js';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The locks by which processes and threads take turns at binding.
+// The locks that let only one process or thread at a time bind a device.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs, {
@@ -30,7 +30,7 @@ const folder = '/run/lock/vfio';
 
 let tree: FakeTree;
 
-// Loading the addon, and jest's own reading of files, opens and closes descriptors.
+// Takes one lock before the tests: loading the addon, and jest reading files for that, opens and closes descriptors.
 beforeAll(async () => {
   using first = new FakeTree();
   (await takeLock('first', first.root))();
@@ -44,7 +44,7 @@ afterEach(() => {
 });
 
 const take = (name = 'a', limit = SHORT_MS) => takeLock(name, tree.root, limit);
-/** How many are open on files of the tree: jest opens and closes others. */
+/** The number of descriptors that are open on files of the tree. Others do not count: jest opens and closes some. */
 const descriptors = () =>
   readdirSync('/proc/self/fd').filter((fd) => targetOf(fd)?.startsWith(tree.root)).length;
 const targetOf = (fd: string) => orNothing(() => readlinkSync(`/proc/self/fd/${fd}`));
@@ -97,7 +97,7 @@ describe('S2/ a lock', () => {
     expect(descriptors()).toBe(before);
   });
 
-  /** Takes the lock, says so and keeps it; as a program, and as that of a worker. */
+  /** Takes the lock, says so and keeps it. A process and a worker can run this program. */
   const program = `
     const [path, binary] = process.argv.slice(-2);
     const fd = require('node:fs').openSync(path, 'r+');

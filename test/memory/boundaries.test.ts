@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Every number that the public API takes, round the places where numbers are cut off: nothing is rounded, wrapped
-// or truncated; what does not fit is refused, and changes nothing.
+// Every number that the public API takes, at the limits of number types. No number is rounded, wrapped or truncated:
+// a number that does not fit is refused, and changes nothing.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import {
   bindRegisters,
@@ -44,7 +44,7 @@ afterAll(async () => {
   expectNothingOpen(machine, address);
 });
 
-/** One below, at and above each power of two at which some type of number ends. */
+/** The numbers one below, at and one above each power of two that is the limit of a number type. */
 const edges = [31, 32, 53, 63, 64].flatMap((power) =>
   [-1n, 0n, 1n].map((by) => 2n ** BigInt(power) + by),
 );
@@ -56,8 +56,8 @@ const map = defineRegisters({ A: { at: 0, width: 32 } });
 const u32 = 0xffff_ffff;
 const timerMost = 2 ** 31 - 1;
 
-/** What takes a number: the largest it takes, and the call. */
-const takers: Record<string, [most: number, take: (value: number) => unknown]> = {
+/** The calls that take a number, each with the largest number that it accepts. */
+const callsWithNumber: Record<string, [most: number, take: (value: number) => unknown]> = {
   'Container.openGroup(id)': [timerMost, (id) => container.openGroup(id)],
   'Container.allocDma(bytes)': [2 ** 46, (bytes) => container.allocDma(bytes)],
   'Device.allocDma(bytes)': [2 ** 46, (bytes) => device.allocDma(bytes)],
@@ -122,13 +122,13 @@ const takers: Record<string, [most: number, take: (value: number) => unknown]> =
   'listDevices({ classCode })': [0xff_ffff, (classCode) => listDevices({ classCode })],
 };
 
-/** 2^53 - 1 bytes are also no whole pages. */
+/** The code can be ERR_VFIO_ALIGN too: 2^53 - 1 bytes, for example, are also not a multiple of the page size. */
 const refused = expect.objectContaining({
   code: expect.stringMatching(/^ERR_VFIO_(RANGE|ALIGN)$/),
   name: 'RangeError',
 });
 
-/** What could change by a number that was let through. */
+/** The state that a wrongly accepted number could change. */
 function state() {
   return [
     Array.from({ length: 8 }, (_, index) => hardware.peek(0, 4 * index)),
@@ -141,14 +141,15 @@ function state() {
 }
 
 describe('F19/ a number that does not fit is refused, and changes nothing, by', () => {
-  test.each(Object.entries(takers))('%s', async (_, [most, take]) => {
+  test.each(Object.entries(callsWithNumber))('%s', async (_, [most, take]) => {
     const before = state();
     const tooLarge = numbers.filter((number) => number > most);
     expect(tooLarge.length).toBeGreaterThan(0);
+    // Cut to 32 bits, 2^32 would be 0. As a double, 2^53 + 1 is the same as 2^53.
     for (const value of [...tooLarge, ...negatives, ...noIntegers]) {
       await expect((async () => take(value))()).rejects.toEqual(refused);
     }
-    // 2^32 and 4 are the same in 32 bits, 2^53 and 2^53 + 1 in a double; a bigint is no number.
+    // A bigint is not a number, even if its value fits.
     await expect((async () => take(1n as never))()).rejects.toEqual(
       withCode('ERR_INVALID_ARG_TYPE'),
     );
@@ -223,7 +224,7 @@ describe('F13/ no memory but the library’s own is mapped', () => {
   test.each(foreign)('not %s', (_, memory) => {
     const before = state();
     const wrongType = withCode('ERR_INVALID_ARG_TYPE');
-    // @ts-expect-error: a size is a number
+    // @ts-expect-error: a size must be a number
     const asSize: Parameters<Container['allocDma']>[0] = memory;
     expect(() => container.allocDma(asSize)).toThrow(wrongType);
     for (const option of ['memory', 'buffer', 'address', 'vaddr']) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A BAR that does not answer: memory decode off, or the device asleep. It is an error of that access, the
-// process lives on, and the BAR heals by itself. While another thread reads: test/process/workers.test.ts.
+// Accesses to a BAR that does not answer, because memory decode is off or the device sleeps. The access throws, the
+// process goes on, and the BAR works again once the device answers. test/process/workers.test.ts does the same while
+// another thread reads.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Device, openDevice } from '../../lib/index.js';
 import { type MemoryDevice, useMachine } from '../../tools/testing-addon.js';
@@ -93,7 +94,7 @@ test('F2/ a device that does not decode closes and opens as any other', async ()
 });
 
 test('F2/ memory decode goes off and on under readers in two threads', async () => {
-  const toggles = 500; // a hundred thousand on real VFIO: npm run soak
+  const toggles = 500; // `npm run soak` makes a hundred thousand on real VFIO
   device.bar(0).write32(0x1000, 0x1234);
   const registers = {
     constant: 0x1000,
@@ -102,7 +103,7 @@ test('F2/ memory decode goes off and on under readers in two threads', async () 
     echo: (value: number) => value,
   };
   const met = { read: 0, failed: 0 };
-  // On a busy processor the other thread may see nothing of the change for a while.
+  // On a busy processor, it can take a while until the other thread sees both states.
   while (met.read === 0 || met.failed === 0) {
     const { here, there } = await toggleUnderReaders(device, toggles, registers);
     expect(here).toEqual({ read: toggles / 2, failed: toggles / 2, wrong: 0 });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Closing while everything is at work, from wherever, in every order: nothing crashes, nothing is held, and what
-// was taken before is cut: registers throw, doorbells reach nobody, arrays read zeros.
+// Closing objects while they are in use, from any callback and in every order. Nothing crashes and nothing stays open.
+// Objects that the program still has are cut off: registers and doorbells throw, and arrays read zeros.
 import { randomFill } from 'node:crypto';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, test } from '@jest/globals';
@@ -25,7 +25,7 @@ const hardware = machine.device(address);
 
 afterAll(() => expectNothingOpen(machine, address));
 
-/** What can be closed, and what is used until then. */
+/** The objects that a test closes, and the objects that it uses until then. */
 interface Opened {
   container: Container;
   group: Group;
@@ -60,20 +60,20 @@ function close(opened: Opened, name: Name): unknown {
   return name === 'grant' ? opened.grant.revoke() : opened[name].close();
 }
 
-/** All 720, and of them the 120 that differ in the first three: what is left then is closed, mostly. */
+/** All 720 orders, and the 120 of them that differ in the first three objects: these mostly close the rest too. */
 const everyOrder = ordersOf(names);
 const byFirstThree = everyOrder.filter((order) => {
   const rest = order.slice(3).map((name) => names.indexOf(name));
   return rest.every((index, at) => at === 0 || index > (rest[at - 1] as number));
 });
 
-/** The device's registers and its memory are out of everybody's reach. */
+/** Fails unless the program no longer reaches the device, and the device no longer reaches the memory. */
 function expectCut({ bar, doorbell, buffer, view }: Opened): void {
   expect(() => bar.read32(0)).toThrow(withCode('ERR_VFIO_CLOSED'));
   expect(() => doorbell.write(1)).toThrow(withCode('ERR_VFIO_CLOSED'));
   expect(() => buffer.u8).toThrow(withCode('ERR_VFIO_CLOSED'));
   expect(hardware.dmaWrite(buffer.iova, Uint8Array.of(1))).toBe(false);
-  view[1] = 1; // to pages of nobody's
+  view[1] = 1; // to pages that the device cannot reach
   expect(view[1]).toBe(1);
 }
 
@@ -98,7 +98,7 @@ async function closeIn(
   await expectFootprint(before);
 }
 
-/** Starts all that can be under way; it ends by itself once things are closed. */
+/** Starts one operation of each kind. All of them end once their objects are closed. */
 function keepBusy({ bar, interrupts, view }: Opened): Promise<unknown> {
   const work = [
     promisify(randomFill)(view),
@@ -178,7 +178,7 @@ describe('F17/ six objects close in every order from an interrupt’s callback t
     }));
 });
 
-/** Runs in the callback of an interrupt, and waits for the end of it. */
+/** Runs `body` in the callback of an interrupt, and waits for its end. */
 function inCallback({ interrupts }: Opened, body: () => Promise<unknown>): Promise<void> {
   return new Promise((resolve, reject) => {
     interrupts.vector(0).on(() => body().then(() => resolve(), reject));

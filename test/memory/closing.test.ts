@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Closing: in any order, in any state, twice; afterwards nothing is held, and everything says that it is closed.
+// Closing objects in any order, in any state and twice. Afterwards, nothing stays open, and each object says that it
+// is closed.
 import { afterAll, describe, expect, test } from '@jest/globals';
 import {
   Container,

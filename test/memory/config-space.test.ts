@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Config space as a region: named registers, widths, capabilities, and what a write cannot change.
+// Config space as a region: named registers, widths, capabilities, and bits that a write cannot change.
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type ConfigSpace, type Device, openDevice } from '../../lib/index.js';
 import { type MemoryDevice, useMachine } from '../../tools/testing-addon.js';

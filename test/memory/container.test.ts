@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-// A container: what is opened in it, beside others, and that it closes whole. Its memory: dma.test.ts.
+// Containers: the groups and devices that they open, several containers at once, and closing. dma.test.ts tests
+// their memory.
 import { afterEach, expect, test } from '@jest/globals';
 import { Container, type Device } from '../../lib/index.js';
 import { useMachine } from '../../tools/testing-addon.js';
-import { expectNothingOpen, turn, withCode } from './support.js';
+import { turn } from '../support/turn.js';
+import { expectNothingOpen, withCode } from './support.js';
 
 const addresses = ['0000:01:00.0', '0000:01:00.1', '0000:01:01.0', '0000:01:02.0'] as const;
 const [first, second, third, fourth] = addresses;

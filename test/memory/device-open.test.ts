@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Opening a device: the state it is found in afterwards, what an open refuses, and opens that nobody waits for.
+// Opening a device: its state afterwards, the opens that are refused, and opens that the caller gave up.
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { Container, openDevice } from '../../lib/index.js';
 import { useMachine } from '../../tools/testing-addon.js';
 import { command } from '../support/command-register.js';
+import { turn } from '../support/turn.js';
 import { until } from '../support/until.js';
-import { expectNothingOpen, notNumbers, turn, withCode } from './support.js';
+import { expectNothingOpen, notNumbers, withCode } from './support.js';
 
 const address = '0000:03:00.0';
 const other = '0000:03:01.0';
@@ -184,7 +185,7 @@ describe('F20/ an open that takes its time', () => {
     expect(container.devices).toEqual([]);
     hardware.opening.release();
     await until(() => hardware.counts().functions === 0 && machine.counts().groups === 0);
-    // The last to go is the container that an open alone had made.
+    // An open without a container made one of its own, and that is closed last.
     await until(() => machine.counts().containers === 1);
     await (await openDevice(address)).close();
   });

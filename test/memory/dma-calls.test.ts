@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the kernel is asked for when memory is mapped and interrupts are armed: nothing that the library knows already.
+// The system calls of mapping memory and arming interrupts: the library asks only for facts that it does not know yet.
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Container, type Device, type DmaBuffer } from '../../lib/index.js';
 import { syscalls, useFakeKernel } from '../../tools/testing-addon.js';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The memory of a DMA buffer: the device and the program see the same bytes, and after close neither can
-// harm the other, whoever still holds a view or works on one in the background.
+// The memory of a DMA buffer. The device and the program see the same bytes. After close(), neither can harm the
+// other, even if the program still holds a view or a background task still works on one.
 import { randomFill } from 'node:crypto';
 import { open as openFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
@@ -8,7 +8,8 @@ import { deflate } from 'node:zlib';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Device, type DmaBuffer, openDevice } from '../../lib/index.js';
 import { useMachine } from '../../tools/testing-addon.js';
-import { expectNothingOpen, turn, withCode } from './support.js';
+import { turn } from '../support/turn.js';
+import { expectNothingOpen, withCode } from './support.js';
 
 const address = '0000:0b:00.0';
 const page = 4096;
@@ -140,7 +141,7 @@ describe('F8/ the device is stopped', () => {
 });
 
 describe('F1/ after close', () => {
-  /** Another ArrayBuffer over the same memory, where the engine has it (Node 22). */
+  /** Moves the memory to another ArrayBuffer. Only Node 22 and newer versions have this function. */
   const { transfer } = ArrayBuffer.prototype as unknown as { transfer?: () => ArrayBuffer };
   const views: [string, (buffer: DmaBuffer) => () => number | undefined][] = [
     [

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// DMA buffers: where they are mapped, what is refused, and that a mapping which fails leaves nothing.
-// What is in them: test/memory/dma-memory.test.ts.
+// DMA buffers: the IOVAs that they get, the requests that are refused, and mappings that fail and leave nothing.
+// test/memory/dma-memory.test.ts tests their contents.
 import { constants } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -14,8 +14,9 @@ const narrow = '0000:0a:02.0';
 const tight = '0000:0a:03.0';
 const page = 4096;
 const MiB = 2 ** 20;
-/** The window of the MSIs, and the first IOVA past the 39 bits that there are. */
+/** The IOVAs that are reserved for MSI writes. */
 const msi = { first: 0xfee00000n, last: 0xfeefffffn };
+/** The first IOVA beyond the 39 bits that the IOMMU has. */
 const end = 1n << 39n;
 
 const machine = useMachine(
@@ -36,7 +37,7 @@ beforeEach(async () => {
 afterEach(() => container.close());
 afterAll(() => expectNothingOpen(machine, address, mate, narrow, tight));
 
-/** What the IOMMU has, as pairs of IOVA and size. */
+/** The mappings in the IOMMU, as pairs of IOVA and size. */
 function mappings(group = 100): [bigint, number][] {
   return machine.mappings(group).map(({ iova, size }) => [iova, size]);
 }
@@ -191,8 +192,11 @@ describe('F20/ a buffer that is mapped on another thread', () => {
     await container.close();
   });
 
-  /** Closes the device while the memory is being mapped, and gives what becomes of that. */
-  async function closedMeanwhile(allocate: () => Promise<DmaBuffer>, from: Device): Promise<void> {
+  /** Closes the device while the kernel maps the memory. Fails unless the allocation is refused. */
+  async function closeDuringMapping(
+    allocate: () => Promise<DmaBuffer>,
+    from: Device,
+  ): Promise<void> {
     machine.mapping.hold();
     const refused = expect(allocate()).rejects.toEqual(withCode('ERR_VFIO_CLOSED'));
     machine.mapping.awaitArrival();
@@ -204,7 +208,7 @@ describe('F20/ a buffer that is mapped on another thread', () => {
 
   test('is refused when its device closes meanwhile, in a container that stays open', async () => {
     await using other = await container.openDevice(mate);
-    await closedMeanwhile(() => device.allocDmaAsync(page), device);
+    await closeDuringMapping(() => device.allocDmaAsync(page), device);
     expect(mappings(101)).toEqual([]);
     expect((await other.allocDmaAsync(page)).closed).toBe(false);
   });
@@ -226,7 +230,7 @@ describe('F20/ a buffer that is mapped on another thread', () => {
   ])('is refused when %s closes meanwhile', async (_, allocate) => {
     await container.close();
     const own = await openDevice(address);
-    await closedMeanwhile(() => allocate(own), own);
+    await closeDuringMapping(() => allocate(own), own);
     expectNothingOpen(machine, address);
   });
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Doorbells: stores that JavaScript makes itself where that is proved, and what they do when the device takes
-// none. That each is one store of 32 bits: test/exact.
+// Doorbells: registers that JavaScript writes directly where that is proven to be exact, and their behaviour when
+// the device does not answer. test/exact proves that each write is one store of 32 bits.
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Device, type Doorbell, openDevice } from '../../lib/index.js';
@@ -21,7 +21,7 @@ beforeEach(async () => {
 });
 afterEach(() => device.close());
 
-/** Elsewhere each write is one of native code, which tells of a bus error. */
+/** Whether JavaScript makes the stores. If not, native code makes them, and reports a bus error. */
 const fast = storesAreExact();
 
 test.each([
@@ -161,7 +161,7 @@ describe('F2/ when the device takes no doorbell', () => {
   test('a lost device says so', async () => {
     const doorbell = device.bar(0).doorbell(0x1000);
     hardware.lose();
-    doorbell.write(1); // nobody knows yet
+    doorbell.write(1); // the library does not know yet that the device is lost
     await until(() => {
       try {
         doorbell.write(2);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// What a device tells by itself: that the kernel wants it back, that it faulted, is lost, was reset, is closed.
+// The events of a device: the kernel wants it back, it had a fault, it is lost, it was reset, it is closed.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { type Device, openDevice } from '../../lib/index.js';
 import { type MemoryDevice, useMachine } from '../../tools/testing-addon.js';
+import { turn } from '../support/turn.js';
 import { until } from '../support/until.js';
-import { expectNothingOpen, turn, withCode } from './support.js';
+import { expectNothingOpen, withCode } from './support.js';
 
 const address = '0000:0f:00.0';
 const bars = [{ size: 0x1000 }, { size: 0x1000, mappable: false }];
@@ -15,7 +16,7 @@ let hardware: MemoryDevice;
 let device: Device;
 let heard: string[];
 
-/** Opens the device and notes its events; all but `unheard`. */
+/** Opens the device and records its events, except the events `unheard`, which get no listener. */
 async function open(options: { requestGrace?: number } = {}, ...unheard: string[]): Promise<void> {
   device = await openDevice(address, options);
   heard = [];

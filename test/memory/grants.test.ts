@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Grants as the granting thread sees them: what can be granted, what not, and what ends an offer. Grants that
-// are adopted are in test/process/grants.test.ts.
+// Grants in the granting thread: which parts can be granted, and what ends an offer. test/process/grants.test.ts
+// tests grants that another thread adopts.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import {
   adopt,
@@ -48,7 +48,7 @@ afterAll(async () => {
   expectNothingOpen(machine, address, mate);
 });
 
-/** Whether somebody could adopt it: this thread is refused as the one that granted, or as too late. */
+/** Whether another thread could adopt the grant. This thread may not, and the code says for which reason. */
 function isOnOffer(token: string): boolean {
   try {
     adopt(token);
@@ -229,7 +229,7 @@ describe('only what is open and the device’s own is granted:', () => {
   });
 
   test('not holes of an array', () => {
-    // biome-ignore lint/suspicious/noSparseArray: that is the question
+    // biome-ignore lint/suspicious/noSparseArray: the test needs an array with a hole
     const regions = [, device.bar(0)] as never;
     expect(() => device.grant({ regions })).toThrow(withCode('ERR_INVALID_ARG_TYPE'));
   });

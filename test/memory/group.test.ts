@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// IOMMU groups: held for themselves or through devices, shared by devices, and by one container only.
+// IOMMU groups: held directly or through devices, shared by several devices, but in one container only.
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { Container, openDevice } from '../../lib/index.js';
 import { useMachine } from '../../tools/testing-addon.js';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Hot reset: a whole slot or bus, with every device on it.
+// Hot reset: the reset of a whole slot or bus with every device on it.
 import { once } from 'node:events';
 import { constants } from 'node:os';
 import { afterAll, afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
@@ -178,7 +178,7 @@ describe('F2/ during a hot reset', () => {
     try {
       doorbell.write(9);
     } catch (error) {
-      expect(error).toEqual(busy); // where native code writes it
+      expect(error).toEqual(busy); // if native code makes the store
     }
     hardware.resetting.release();
     await resetting;

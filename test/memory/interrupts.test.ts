@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
-// MSI and MSI-X: arming, counts, listeners, waiting and iterating. INTx: test/memory/intx.test.ts. What
-// keeps the process alive, and handlers that throw: test/process/.
+// MSI and MSI-X: arming, counts, listeners, waiting and iterating. test/memory/intx.test.ts tests INTx. test/process/
+// tests what keeps the process alive, and handlers that throw.
 import { getEventListeners } from 'node:events';
 import { constants } from 'node:os';
 import { afterAll, afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { type Device, type InterruptSet, openDevice } from '../../lib/index.js';
 import { syscalls, useMachine } from '../../tools/testing-addon.js';
+import { turn } from '../support/turn.js';
 import { until } from '../support/until.js';
-import { badIntegers, expectNothingOpen, notNumbers, turn, withCode } from './support.js';
+import { badIntegers, expectNothingOpen, notNumbers, withCode } from './support.js';
 
 const address = '0000:08:00.0';
 const scarce = '0000:08:01.0';
@@ -29,7 +30,7 @@ beforeEach(async () => {
 afterEach(() => device.close());
 afterAll(() => expectNothingOpen(machine, address, scarce, plain));
 
-/** The device raises a vector so often. */
+/** Lets the device raise a vector `times` times. */
 function raise(vector: number, times = 1, type: 'msi' | 'msix' = 'msix'): void {
   for (let i = 0; i < times; i++) expect(hardware.raise(index[type], vector)).toBe(true);
 }
@@ -435,7 +436,7 @@ describe('a listener may', () => {
     set = device.enableInterrupts('msix', { count: 2 });
   });
 
-  /** What a listener does once, and whether another is called still. */
+  /** Runs `work` in a listener, and waits for its end. */
   async function inListener(work: () => unknown): Promise<void> {
     const done = new Promise<void>((resolve, reject) => {
       set.vector(0).on(async () => {

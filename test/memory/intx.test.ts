@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// INTx: a level, which the kernel masks at each interrupt until those who listen have served the device.
+// INTx, a level interrupt: the kernel masks it each time it is raised, until the listeners have served the device.
 import { afterAll, afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { type Device, type Interrupt, openDevice } from '../../lib/index.js';
 import { useMachine } from '../../tools/testing-addon.js';
 import { command } from '../support/command-register.js';
+import { turn } from '../support/turn.js';
 import { until } from '../support/until.js';
-import { expectNothingOpen, turn, withCode } from './support.js';
+import { expectNothingOpen, withCode } from './support.js';
 
 const address = '0000:09:00.0';
 const machine = useMachine({ address, group: 90 });
@@ -24,12 +25,12 @@ afterEach(async () => {
 });
 afterAll(() => expectNothingOpen(machine, address));
 
-/** The device asserts its line; whether that reached us. */
+/** Lets the device assert its line. Returns whether that raised an interrupt in this process. */
 function assertLine(): boolean {
   return hardware.raise(0, 0);
 }
 
-/** Long enough for whatever would come. */
+/** Waits a few turns of the event loop, long enough for any further interrupt to be delivered. */
 async function quiet(): Promise<void> {
   for (let i = 0; i < 5; i++) await turn();
 }
@@ -219,7 +220,7 @@ describe.each<[string, (vector: Interrupt, served: () => void) => Promise<unknow
     await quiet();
     expect(calls).toBeGreaterThan(1);
     expect(vector.count).toBeGreaterThanOrEqual(signalled);
-    // However the last of it met with the unmasking, the next one arrives.
+    // The storm may end just before or just after an unmasking. In either case, the next interrupt arrives.
     for (let i = 0; i < 3; i++) {
       const before = calls;
       assertLine();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The event loop turns while the kernel takes its time, and accesses meanwhile fail at once.
+// The event loop keeps running during slow kernel operations, and accesses during them fail at once.
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { type Device, openDevice } from '../../lib/index.js';
 import { useMachine } from '../../tools/testing-addon.js';
@@ -27,7 +27,7 @@ afterEach(async () => {
   await Promise.all([device.close(), neighbour.close()]);
 });
 
-/** More than the loop may stand still. */
+/** How long each kernel operation takes: more than the event loop may stand still. */
 const delay = 2 * LAG_LIMIT_MS;
 
 const slow: [string, () => Promise<void>, () => Device, string][] = [

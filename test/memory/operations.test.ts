@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The tables of operations are whole: whatever the package declares as public is in one of them.
+// The tables of operations are complete: each operation that the package declares as public is in one of them.
 import { describe, expect, test } from '@jest/globals';
 import { publicOperations } from '../support/public-operations.js';
 import { operationsByTable } from './operations/all.js';

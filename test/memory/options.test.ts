@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a caller passes is read once: a getter that answers differently the second time changes nothing between the
-// check and the use.
+// The library reads each argument only once. So a getter cannot return one value for the check, and another for the
+// use.
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import {
   bindDevice,
@@ -46,11 +46,11 @@ afterEach(async () => {
   expectNothingOpen(machine, address, mate);
 });
 
-/** How often each key was read. */
+/** The number of times that each key was read. */
 type Reads = Record<string, number>;
 
-/** An object whose getters tell the truth once, and no kind of truth after that. */
-function oneTruth(keys: readonly string[], truth: Record<string, unknown>): [object, Reads] {
+/** An object whose getters return the right value once, and a wrong one at each later read. */
+function lyingObject(keys: readonly string[], truth: Record<string, unknown>): [object, Reads] {
   const reads: Reads = Object.fromEntries(keys.map((key) => [key, 0]));
   const given = {};
   for (const key of keys) {
@@ -63,7 +63,7 @@ function oneTruth(keys: readonly string[], truth: Record<string, unknown>): [obj
   return [given, reads];
 }
 
-/** The operations that take an interface, and of its keys those that are not left out. */
+/** The calls that take an interface, and the values of the keys that the test sets. */
 interface Row {
   truth?: () => Record<string, unknown>;
   calls: Record<string, (given: never) => unknown>;
@@ -171,17 +171,17 @@ describe('options', () => {
     Object.entries(calls).map(([call, run]) => ({ call, name, truth, run })),
   );
 
-  // A key that was added since has no truth here: it is left out at the first read, and read no second time.
+  // A key that has no value here reads as undefined, as if the caller had left it out. It too is read only once.
   test.each(calls)('of $call are read once each ($name)', async ({ name, truth, run }) => {
     const keys = declared[name] as string[];
-    const [given, reads] = oneTruth(keys, truth?.() ?? {});
+    const [given, reads] = lyingObject(keys, truth?.() ?? {});
     await run(given as never);
     expect(reads).toEqual(Object.fromEntries(keys.map((key) => [key, 1])));
   });
 });
 
-/** An array whose items, and length, are true once. */
-function onceTrue<T extends object>(truth: T[], lie: unknown): T[] {
+/** An array whose items and length are right at the first read, and `lie` at each later read. */
+function lyingArray<T extends object>(truth: T[], lie: unknown): T[] {
   const seen = new Set<PropertyKey>();
   return new Proxy(truth, {
     get(target, key, receiver) {
@@ -194,16 +194,16 @@ function onceTrue<T extends object>(truth: T[], lie: unknown): T[] {
 
 describe('an array', () => {
   test('of commands is read once', () => {
-    const batch = region.batch(onceTrue([{ offset: 0x10, write: 3 }, { offset: 0x10 }], {}));
+    const batch = region.batch(lyingArray([{ offset: 0x10, write: 3 }, { offset: 0x10 }], {}));
     expect(batch.run().value(1)).toBe(3);
   });
 
   test('of parts to grant is read once', async () => {
     const memory = [device.allocDma(4096)];
     const grant = device.grant({
-      regions: onceTrue([region], {}),
-      vectors: onceTrue([vector], {}),
-      memory: onceTrue(memory, {}),
+      regions: lyingArray([region], {}),
+      vectors: lyingArray([vector], {}),
+      memory: lyingArray(memory, {}),
     });
     expect(() => vector.on(() => {})).toThrow(withCode('ERR_VFIO_BUSY'));
     await grant.revoke();

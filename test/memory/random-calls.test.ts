@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Random calls in processes of their own, as `npm run fuzz` makes them for longer.
+// Random calls of the API and the addon, in separate processes. `npm run fuzz` makes them for longer.
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { fuzzApi, preparePublicApi } from '../fuzz/api-target.js';
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a program finds by name on the objects that it gets: the documented members and nothing else. No member of
-// ours for each other, no object of the addon, no constructor that works.
+// A program finds only the documented members on the library's objects. It finds no internal member, no object of the
+// addon, and no constructor that it can call.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Container, type Device, type DmaBuffer, type Grant, type Group } from '../../lib/index.js';
 import type { InterruptSet } from '../../lib/interrupts.js';
@@ -45,7 +45,7 @@ const objects: [string, () => object][] = [
   ['Grant', () => grant],
 ];
 
-/** The members of a prototype: `lend`, `[dispose]`. */
+/** The names of a prototype's members, such as `lend` and `[dispose]`. */
 function membersOf(prototype: object): string[] {
   const names = Object.getOwnPropertyNames(prototype).filter((name) => name !== 'constructor');
   const symbols = Object.getOwnPropertySymbols(prototype).map(
@@ -54,7 +54,7 @@ function membersOf(prototype: object): string[] {
   return [...names, ...symbols].sort();
 }
 
-/** Everything that own properties lead to. */
+/** Every object that a program can reach from this one through own properties. */
 function reachable(from: object, found = new Set<object>()): Set<object> {
   if (found.has(from)) return found;
   found.add(from);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A device that drives fewer address bits than the IOMMU cuts off the rest of an address, and reads or writes other
-// memory of the program: no buffer of its own may lie out of its reach. Also alignment and boundaries.
+// Buffers lie where their device can reach them. A device with fewer address bits than the IOMMU cuts off the upper
+// bits of an address, and would then read or write other memory of the program. Also alignment and boundaries.
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Container, type Device, type DmaBuffer, openDevice } from '../../lib/index.js';
 import { useMachine } from '../../tools/testing-addon.js';
@@ -60,7 +60,7 @@ describe('a buffer of a device', () => {
     expect(() => narrowDevice.allocDma(page)).toThrow(withCode('ERR_VFIO_RANGE'));
     expect(() => narrowDevice.allocDma(page)).toThrow('a device of 20 address bits');
     expect(machine.mappings(601)).toEqual(before);
-    // The other one has all the rest.
+    // The other device can use the rest of the address space.
     expect(device.allocDma(page).iova).toBe(BigInt(MiB));
   });
 
@@ -92,7 +92,7 @@ describe('a buffer of a device', () => {
     await using alone = await openDevice(narrower, { addressBits: 30 });
     expect(alone.addressBits).toBe(30);
     expect(() => alone.allocDma(page, { iova: 2n ** 30n })).toThrow(withCode('ERR_VFIO_RANGE'));
-    // Its own container has no wider device.
+    // The container has no device with more address bits.
     expect(() => alone.container.allocDma(page, { iova: 2n ** 30n })).toThrow(
       withCode('ERR_VFIO_RANGE'),
     );

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Registers of a BAR: exact widths, bounds, and what is refused without touching the device.
+// Register accesses of a BAR: exact widths, bounds, and arguments that are refused without touching the device.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type Device, openDevice, type Region } from '../../lib/index.js';
@@ -38,7 +38,7 @@ function accessor(region: Region, name: `${'read' | 'write'}${Width}`): Access {
   return (region[name] as Access).bind(region);
 }
 
-/** The same bits as a value of that width. */
+/** The lowest bits as a value of that width: a number, or a bigint for 64 bits. */
 function valueIn(width: Width, bits: bigint): number | bigint {
   const value = BigInt.asUintN(width, bits);
   return width === 64 ? value : Number(value);
@@ -51,7 +51,7 @@ const kinds: [string, number][] = [
 ];
 
 describe.each(kinds)('a BAR that is %s', (_, bar) => {
-  /** Registers as the device sees them: around each end of a page, and so of the BAR. */
+  /** The registers as the device sees them, around each end of a page and so around the ends of the BAR. */
   const contents = () => watched.map((offset) => hardware.peek(bar, offset));
   const fill = () => {
     for (const offset of watched) hardware.poke(bar, offset, offset * 0x10001);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Reset: the state afterwards, and that nothing reaches the device meanwhile.
+// Reset: the state afterwards, and the accesses during it, which do not reach the device.
 import { once } from 'node:events';
 import { constants } from 'node:os';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Device, openDevice } from '../../lib/index.js';
 import { useMachine } from '../../tools/testing-addon.js';
 import { command } from '../support/command-register.js';
-import { expectNothingOpen, turn, withCode } from './support.js';
+import { turn } from '../support/turn.js';
+import { expectNothingOpen, withCode } from './support.js';
 
 const address = '0000:07:00.0';
 const stubborn = '0000:07:01.0';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Several register accesses in one call: flush, poll, batches, arrays, 64 bits in halves.
+// Calls that make several register accesses: flush, poll, batches, arrays, and 64 bits as two halves.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Device, openDevice, type Region } from '../../lib/index.js';
 import { type MemoryDevice, useMachine } from '../../tools/testing-addon.js';
@@ -247,7 +247,7 @@ describe('F18/ what is refused before anything is touched', () => {
     expect(() => use(device.bar(0))).toThrow(withCode(code));
   });
 
-  /** What takes an offset, and what takes a value of 32 or 64 bits. */
+  /** The calls that take an offset, and the calls that take a value of 32 or 64 bits. */
   const withOffset: [string, number, (region: Region, offset: never) => unknown][] = [
     ['write32Flush', 4, (r, offset) => r.write32Flush(offset, 1)],
     ['write32Flush, of its read', 4, (r, offset) => r.write32Flush(0, 1, offset ?? null)],
@@ -274,7 +274,7 @@ describe('F18/ what is refused before anything is touched', () => {
     ],
   ];
 
-  /** The code of what a call throws or rejects with; nothing of the device has changed. */
+  /** The code of the error of a call. Fails if the call changed a register. */
   async function codeOf(use: (region: Region) => unknown): Promise<string> {
     for (const offset of [0, 4, size - 4]) hardware.poke(0, offset, 0x77);
     const code = await new Promise((resolve) => resolve(use(device.bar(0)))).then(

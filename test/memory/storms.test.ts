@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: MIT
-// Interrupts faster than anybody can serve them, from a thread of the hardware's own: every one is counted,
-// memory and the turns of the event loop stay bounded, and nothing is lost on the way from one who waits to
-// the next.
+// Interrupt storms: a hardware thread raises interrupts faster than a program can serve them. Every interrupt is
+// counted, memory and the turns of the event loop stay bounded, and no count is lost between one waiting call and the
+// next.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { afterAll, afterEach, beforeEach, expect, test } from '@jest/globals';
 import { type Device, type Interrupt, type InterruptSet, openDevice } from '../../lib/index.js';
 import { useMachine } from '../../tools/testing-addon.js';
+import { turn } from '../support/turn.js';
 import { until } from '../support/until.js';
-import { expectNothingOpen, turn, withCode } from './support.js';
+import { expectNothingOpen, withCode } from './support.js';
 
 const address = '0000:0a:00.0';
 const machine = useMachine({ address, group: 100, msix: 2 });
 const hardware = machine.device(address);
 const index = { intx: 0, msix: 2 };
 
-/** The bench has a bound for it; here it only tells a loop that hangs. */
+/** Only detects an event loop that hangs. The benchmarks have the real limit of the delay. */
 const hungMilliseconds = 5000;
 const megabyte = 2 ** 20;
 
@@ -31,14 +32,14 @@ beforeEach(async () => {
 afterEach(() => device.close());
 afterAll(() => expectNothingOpen(machine, address));
 
-/** Every raise of a storm, signalled. */
+/** Raises vector 0 `times` times in a storm. Fails unless every raise was signalled. */
 async function storm(times: number): Promise<number> {
   const signalled = await hardware.storm(index.msix, 0, times);
   expect(signalled).toBe(times);
   return times;
 }
 
-/** Ten million where there is the time for them. */
+/** VFIO_TEST_INTERRUPTS sets more, such as ten million, when there is time for them. */
 const many = Number(process.env.VFIO_TEST_INTERRUPTS ?? 2_000_000);
 
 test(`F10/ ${many} are counted by a listener, while the loop turns and memory stays`, async () => {
@@ -63,7 +64,7 @@ test(`F10/ ${many} are counted by a listener, while the loop turns and memory st
 
 const times = 200_000;
 
-/** Consumes until all have come; gives how often it was asked. */
+/** Consumes interrupts, passes each count to `arrived`, and ends when that returns true. */
 type Consumer = (arrived: (count: number) => boolean) => Promise<unknown>;
 
 const consumers: Record<string, Consumer> = {

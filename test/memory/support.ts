@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the suites over the memory back end share: how a failure is matched, and what a test may leave behind.
+// Helpers for the suites over the memory back end: matching errors, wrong arguments, checks for leftovers.
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
@@ -7,24 +7,19 @@ import { expect } from '@jest/globals';
 import type { Machine } from '../../tools/testing-addon.js';
 import { until } from '../support/until.js';
 
-/** Matches an error by its code alone: values from the addon are of another realm under jest. */
+/** Matches an error by its code, not its class: under jest, errors from the addon belong to another realm. */
 export function withCode(code: string, fields: object = {}) {
   return expect.objectContaining({ code, ...fields });
 }
 
-/** Lets everything that is ready to run, run. */
-export function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
-/** A BAR that is mapped, one that cannot be, and one that can be in part. */
+/** A BAR that can be mapped, one that cannot be mapped, and one of which only a part can be mapped. */
 export const mappableOrNot = [
   { size: 0x3000 },
   { size: 0x3000, mappable: false },
   { size: 0x3000, sparse: [[0x1000, 0x1000] as [number, number]] },
 ];
 
-/** The wrong things people pass for a number. */
+/** Values of wrong types that a caller may pass instead of a number. */
 export const notNumbers: [string, unknown][] = [
   ['a string', '0'],
   ['nothing', undefined],
@@ -37,7 +32,7 @@ export const notNumbers: [string, unknown][] = [
   ['a function', () => 0],
 ];
 
-/** The numbers that are no index, count or size. */
+/** Numbers that are not an index, a count or a size. */
 export const badIntegers = [
   -1,
   -0.5,
@@ -48,10 +43,10 @@ export const badIntegers = [
   2 ** 53,
 ];
 
-/** What this process holds of the kernel. */
+/** The kernel resources that this process holds. */
 export interface Footprint {
   descriptors: string[];
-  /** Mappings of files of ours. */
+  /** The mappings of memfds: the fake hardware uses memfds as BARs. */
   maps: string[];
   threads: number;
 }
@@ -70,21 +65,21 @@ function listDescriptors(): string[] {
     try {
       return readlinkSync(`/proc/self/fd/${fd}`);
     } catch {
-      return ''; // the one that listed the folder
+      return ''; // the descriptor of the listing itself
     }
   });
   return links.filter((link) => link.startsWith('anon_inode:') || link.includes('memfd:')).sort();
 }
 
-/** The footprint with libuv's own threads and descriptors in it already. */
+/** The footprint before a test. It already includes the threads and descriptors of libuv. */
 export async function startingFootprint(): Promise<Footprint> {
   await Promise.all([1, 2, 3, 4].map(() => readFile('/proc/self/stat')));
   return footprint();
 }
 
 /**
- * Fails unless the process comes back to that footprint: a thread takes a moment to end. One of an earlier test may have
- * been ending when it was taken, so that there are fewer now.
+ * Fails unless the process returns to that footprint. It waits, because a thread takes a moment to end. Fewer threads
+ * are fine too: one of an earlier test may have been about to end when the footprint was taken.
  */
 export async function expectFootprint(before: Footprint): Promise<void> {
   const now = () => {
@@ -94,7 +89,7 @@ export async function expectFootprint(before: Footprint): Promise<void> {
   await until(() => isDeepStrictEqual(now(), before)).catch(() => expect(now()).toEqual(before));
 }
 
-/** Fails unless the machine has got back everything. */
+/** Fails if the process still has any object of the machine open. */
 export function expectNothingOpen(machine: Machine, ...addresses: string[]): void {
   expect(machine.counts()).toMatchObject({ containers: 0, groups: 0 });
   for (const address of addresses) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Every look at sysfs and every write to it fails once: the right error, and a device stays with the driver it had.
+// Every read of sysfs and every write to it fails once. The error is right, and the device keeps its driver.
 import { constants } from 'node:os';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Binding, bindDevice } from '../../lib/index.js';
@@ -76,8 +76,8 @@ const prepared: Prepared = {
   },
 };
 
-/** How the device stands. */
-function standing() {
+/** The driver of the device, and its `driver_override`. */
+function bindingState() {
   return { driver: sysfs.driver, override: sysfs.override };
 }
 
@@ -85,7 +85,7 @@ const asBefore = { driver: 'nvme', override: '(null)' };
 
 async function restoreAll(): Promise<void> {
   for (const binding of bindings.splice(0)) await binding.restore();
-  expect(standing()).toEqual(asBefore);
+  expect(bindingState()).toEqual(asBefore);
 }
 
 async function errorOf(work: () => unknown): Promise<unknown> {
@@ -97,7 +97,7 @@ async function errorOf(work: () => unknown): Promise<unknown> {
   }
 }
 
-/** Whether the call that was to fail was made. */
+/** Runs the scenario and makes its call number `nth` fail. Returns whether there was such a call. */
 async function fails(scenario: SysfsScenario, nth: number, errno: Errno): Promise<boolean> {
   const made = await scenario.prepare?.(prepared);
   files.fail(nth, errno);
@@ -110,7 +110,7 @@ async function fails(scenario: SysfsScenario, nth: number, errno: Errno): Promis
     expect(error).toBeUndefined();
   } else {
     expect(error).toEqual(withCode(errno, { name: 'VfioError', syscall: expect.any(String) }));
-    if (scenario.isWhole) expect(standing()).toEqual(asBefore);
+    if (scenario.isWhole) expect(bindingState()).toEqual(asBefore);
     await scenario.run(prepared, made);
   }
   await restoreAll();
@@ -141,8 +141,8 @@ describe('F22/ a lock that the kernel does not give leaves the device as it was,
     await expect(prepared.bind()).rejects.toEqual(
       withCode(errno, { name: 'VfioError', syscall: 'flock' }),
     );
-    expect(standing()).toEqual(asBefore);
-    // The turn after that is free.
+    expect(bindingState()).toEqual(asBefore);
+    // The lock is free afterwards.
     await prepared.bind();
     await restoreAll();
   });

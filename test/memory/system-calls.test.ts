@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Every system call of every public operation fails once, in every way: the right error, nothing left behind,
-// all as before or as afterwards, and everything else goes on. The operations are those of the package's
-// declarations; they run over the real type1 code, on a fake kernel.
+// Every system call of every public operation fails once in every way. The error is right, nothing is left behind, the
+// state is as before the operation or as after it, and other devices go on. The operations are those of the package's
+// declarations. They run over the real type1 code, on a fake kernel.
 import { constants } from 'node:os';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { Container, type Device, type Interrupt } from '../../lib/index.js';
@@ -16,12 +16,12 @@ import { expectFootprint, footprint, startingFootprint } from './support.js';
 
 type Errno = 'EMFILE' | 'ENOMEM' | 'EIO' | 'EINTR';
 
-/** What a signal can interrupt, and the library repeats; poll looks again in its next turn. */
+/** The calls that a signal can interrupt. The library repeats them; the loop around poll polls again anyway. */
 const interruptible = ['open', 'pread', 'pwrite', 'read', 'write', 'poll', 'close'];
-/** What wants memory rather than descriptors. */
+/** The calls that need memory, not descriptors. */
 const ofMemory = ['mmap', 'mremap', 'munmap', 'pthread_create'];
 
-/** How a call is made to fail: as it may well do, as it hardly does, and by a signal. */
+/** The errors that a call is made to fail with: a likely one, an unlikely one, and for some calls a signal. */
 function errnosOf(name: string): Errno[] {
   const isOfMemory = ofMemory.includes(name) || name.startsWith('MADV_');
   const isInterruptible = name.startsWith('VFIO_') || interruptible.includes(name);
@@ -29,8 +29,9 @@ function errnosOf(name: string): Errno[] {
 }
 
 const kernel = useFakeKernel();
-/** In a group and a container of its own, it works on whatever becomes of the others. */
+/** The bytes that the process has mapped before the tests. */
 let mapped: number;
+/** A device in a group and a container of its own. It goes on working, whatever happens to the others. */
 let neighbour: { device: Device; vector: Interrupt };
 
 beforeAll(async () => {
@@ -39,10 +40,10 @@ beforeAll(async () => {
   device.allocDma(4096);
   neighbour = { device, vector: device.enableInterrupts('msix').vector(0) };
   device.bar(0);
-  // Without what tests of before left to the collector.
+  // Garbage of earlier tests must not count.
   await collectGarbage();
   mapped = syscalls().mappedBytes();
-  // Of INTx that could not be unmasked, and is when somebody waits next.
+  // Silences the warning about INTx that could not be unmasked. The next listener or wait unmasks it.
   jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
 });
 
@@ -52,9 +53,9 @@ afterAll(async () => {
   kernel.end();
 });
 
-/** A call that is to fail. */
+/** The system call that a test makes fail. */
 interface Failure {
-  /** As Syscalls.fail takes it. */
+  /** The name of the call, as `Syscalls.fail` takes it. */
   name: string;
   nth: number;
   errno: Errno;
@@ -62,13 +63,13 @@ interface Failure {
 
 interface Outcome {
   error: unknown;
-  /** The names of its calls, in order. */
+  /** The names of the operation's system calls, in order. */
   calls: string[];
   /** The call that failed, with its request. */
   failed: string | undefined;
 }
 
-/** What the kernel holds, and this process beside it: the kernel's eventfds are in the same process here. */
+/** The resources that the fake kernel and this process hold. The kernel's eventfds do not count as the process's. */
 function held() {
   const lines = kernel.holdings();
   const armed = lines.flatMap((line) => [...line.matchAll(/ \d+:(\d+)/g)]);
@@ -80,7 +81,7 @@ function held() {
 }
 type Held = ReturnType<typeof held>;
 
-/** Descriptors that libuv watched are closed in a later turn of the loop. */
+/** Waits for that state, because libuv closes descriptors that it watched in a later turn of the event loop. */
 async function expectHeld(expected: Held): Promise<void> {
   const same = () => JSON.stringify(held()) === JSON.stringify(expected);
   await until(same).catch(() => expect(held()).toEqual(expected));
@@ -104,13 +105,13 @@ async function outcomeOf(scenario: Scenario, scene: Scene, failure?: Failure): P
   return { error, calls, failed };
 }
 
-/** `ioctl VFIO_SET_IOMMU = 0` is VFIO_SET_IOMMU, `open /dev/vfio/12 = 3` is open. */
+/** The name of a traced call: `VFIO_SET_IOMMU` for `ioctl VFIO_SET_IOMMU = 0`, `open` for `open /dev/vfio/12 = 3`. */
 function nameInTrace(line: string): string {
   const [call = '', about = ''] = line.split(' ');
   return call === 'ioctl' || call === 'madvise' ? about : call;
 }
 
-/** Every call of the operation, as what is to fail. */
+/** One failure for each system call of the operation and each of its errors. */
 function* failuresOf(calls: string[]): Generator<Failure> {
   for (const name of new Set(calls)) {
     const times = calls.filter((call) => call === name).length;
@@ -129,7 +130,7 @@ function expectNeighbourWorks(): void {
   expect(vector.waitSync(0)).toBe(1);
 }
 
-/** Whether the operation has to succeed although that call fails. */
+/** Whether the operation must succeed although that call fails. */
 function isHarmless({ tolerates = [] }: Scenario, { name, nth, errno }: Failure): boolean {
   if (errno === 'EINTR' || name === 'close') return true;
   return tolerates.includes(name) || tolerates.includes(`${name} ${nth}`);
@@ -149,7 +150,7 @@ function expectError(
   expect(error).toEqual(expect.objectContaining({ name: 'VfioError', code, ...of }));
 }
 
-/** What it does when nothing fails: its calls, and what is held afterwards. */
+/** Runs the operation without a failure. Returns its system calls, and the resources that are held afterwards. */
 async function rehearse(scenario: Scenario) {
   return onScene(scenario, async (scene) => {
     const { error, calls } = await outcomeOf(scenario, scene);
@@ -164,7 +165,7 @@ async function expectSurvives(scenario: Scenario, failure: Failure, after: Held)
     const before = held();
     const { error, failed } = await outcomeOf(scenario, scene, failure);
     if (failed === undefined || isHarmless(scenario, failure)) {
-      // Whether there is anything to cut off of memory depends on where the kernel put it.
+      // Only munmap may be missing: the address that the kernel chose decides if there is an excess part to unmap.
       if (failed === undefined) expect(failure.name).toBe('munmap');
       expect(error).toBeUndefined();
       const unsettled = failed !== undefined && scenario.unsettles?.includes(failure.name);
@@ -185,7 +186,7 @@ async function expectSurvives(scenario: Scenario, failure: Failure, after: Held)
   expectNeighbourWorks();
 }
 
-/** It succeeds; or it is the promise of before, as of everything that closes. */
+/** Fails unless the operation succeeded now, or failed with the same error object, as a repeated close() does. */
 async function expectSame(before: unknown, { error }: Outcome): Promise<void> {
   if (error !== before) expect(error).toBeUndefined();
 }
@@ -197,7 +198,7 @@ async function onScene<T>(scenario: Scenario, use: (scene: Scene) => Promise<T>)
     return await use(scene);
   } finally {
     syscalls().reset();
-    // What it rejects with was the error of the operation already; what it leaves will be seen.
+    // The test has already checked this error. It checks later whether anything is left.
     await scene.close().catch(() => {});
   }
 }
@@ -243,7 +244,7 @@ describe('F22/ nothing is asked of the system by', () => {
   });
 });
 
-/** What is held once libuv has let go of what was closed. */
+/** The resources that are held once libuv has released those that were closed. */
 async function settled() {
   for (let turns = 0; turns < 3; turns++) await new Promise(setImmediate);
   return held();

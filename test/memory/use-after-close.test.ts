@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Every use of a closed object throws or rejects with ERR_VFIO_CLOSED and reaches nothing.
+// Every use of a closed object throws or rejects with ERR_VFIO_CLOSED, and does not reach the device.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import {
   Container,
@@ -166,7 +166,7 @@ test('F17/ a handle stays closed when its entry is used again', async () => {
   const stale = native.acquire(0);
   releaseHandle(stale);
   let handle = native.acquire(0);
-  // Of 4096 entries the one that has been free for longest is taken.
+  // The table has 4096 entries, and the one that has been free for longest is used next.
   for (let next = 0; handle % 4096 !== stale % 4096 && next < 4096; next++) {
     releaseHandle(handle);
     handle = native.acquire(0);

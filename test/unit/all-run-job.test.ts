@@ -21,7 +21,7 @@ afterEach(() => {
   rmSync(results, { force: true });
 });
 
-/** Runs a job whose command is this script of the shell. */
+/** Runs a job whose command is this shell script. */
 function run(script: string) {
   const npm = join(folder, 'npm');
   writeFileSync(npm, `#!/bin/sh\n${script}\n`);

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
-// Reports that no machine ever made.
+// Made-up benchmark reports for the tests of the benchmark tools.
 import type { Report, Result } from '../../bench/report.js';
 import { type Distribution, Samples } from '../../tools/statistics.js';
 
-/** A distribution around `p50`, with deciles `spread` (a part of it) away. */
+/** A distribution around `p50`. The deciles are the fraction `spread` of `p50` away from it. */
 function around(p50: number, spread: number): Distribution {
   const low = p50 * (1 - spread);
   const high = p50 * (1 + spread);
   return { n: 100, min: low, p10: low, p50, p90: high, p99: high, max: high };
 }
 
-/** A result of `ours` against `twin`, both medians. */
+/** A result that compares the medians `ours` and `twin`. */
 export function result(name: string, ours: number, twin: number, spread = 0.01): Result {
   return {
     name,

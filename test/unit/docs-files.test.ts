@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The tables of ARCHITECTURE.md, and what it leaves out.
+// The file tables of ARCHITECTURE.md, and the folders that it leaves out.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';

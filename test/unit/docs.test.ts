@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the documents claim about the tree is true.
+// The claims that the documents make about the source tree are true.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
@@ -47,7 +47,7 @@ test('every promise of docs/reliability.md has a test', () => {
 test('a C++ twin of a benchmark is short, as docs/benchmarks.md says', () => {
   const folder = join(root, 'bench/twins');
   const twins = readdirSync(folder).filter((file) => file.endsWith('.cc'));
-  // The addon around them, and who raises the signals for both sides.
+  // The addon that contains the twins, and the code that raises the signals for both sides.
   const others = ['module.cc', 'signals.cc'];
   for (const file of twins.filter((name) => !others.includes(name))) {
     const lines = readFileSync(join(folder, file), 'utf8').trimEnd().split('\n');

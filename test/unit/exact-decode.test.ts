@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The bytes are what GNU as makes of the text; the ones behind them must not matter.
+// Decoding of instructions: GNU as made the bytes from the text; the bytes after them must not matter.
 import { expect, test } from '@jest/globals';
 import { decode } from '../exact/decode.js';
 

@@ -17,7 +17,7 @@ const access: fc.Arbitrary<Access> = fc.record({
   offset: fc.nat({ max: 0x3fff }),
 });
 
-/** With repetitions and ascending runs, which random accesses hardly have. */
+/** Lists of accesses with repetitions and ascending runs, which purely random accesses hardly ever have. */
 const accesses = fc
   .array(fc.tuple(access, fc.integer({ min: 1, max: 5 }), fc.boolean()))
   .map((runs) =>

@@ -22,7 +22,7 @@ let folder: string;
 let root: string;
 let output: string;
 
-/** A project that has little more than the copy needs. */
+/** Makes a project that has little more than the copy needs. */
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'vfio-compile-'));
   root = join(folder, 'project');

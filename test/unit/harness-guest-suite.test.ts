@@ -36,7 +36,7 @@ test('test files come by name, whatever order they are found in', () => {
   ]);
 });
 
-/** One file has them all, so a hook outside of every group would be one of all tests. */
+/** The machine loads all test files as one file, so a hook outside of every group would apply to all tests. */
 describe.each(guestFolders)('in test/%s no hook or setting is outside of every group', (folder) => {
   const directory = join(projectRoot, 'test', folder);
   test.each(readdirSync(directory))('%s', (name) => {

@@ -24,7 +24,7 @@ async function eventsOf(work: (reports: string) => void): Promise<TestEvent[]> {
 test('each report of a program is a failure of its suite', async () => {
   const events = await eventsOf((reports) => {
     writeFileSync(join(reports, 'asan.12'), '\nERROR: heap-use-after-free\n');
-    // valgrind makes one for each program.
+    // valgrind writes a report for each program, even when it found nothing.
     writeFileSync(join(reports, 'valgrind.13'), '');
   });
   const reason = 'ERROR: heap-use-after-free';

@@ -5,7 +5,7 @@ import { relevantPart, withNames } from '../harness/reports.js';
 const header = '=====\n==1==ERROR: LeakSanitizer: detected memory leaks\n\n';
 const footer = '\n\nSUMMARY: AddressSanitizer: 8 byte(s) leaked in 1 allocation(s).\n';
 
-/** A leak whose allocation was called from these modules, the nearest first. */
+/** The report of a leak. `modules` are the modules on the stack of the allocation, the innermost first. */
 function leak(...modules: string[]): string {
   const frames = ['/usr/lib/libasan.so.8', ...modules].map(
     (module, index) => `    #${index} 0x7f00${index}  (${module}+0x1234)`,

@@ -30,7 +30,7 @@ afterEach(() => {
   rmSync(join(projectRoot, `build/results/${name}.jsonl`), { force: true });
 });
 
-/** A suite that ends in these ways, one run after the other; in the last, its test ends. */
+/** A suite whose runs end in these ways, one after the other. Its test ends only in a run that ends orderly. */
 function suiteThatEnds(...endings: Ending[]): Suite {
   return {
     name,

@@ -22,7 +22,7 @@ afterEach(() => {
   rmSync(cache, { recursive: true });
 });
 
-/** The machines of a selection, and whether it says that some are left out. */
+/** The machines of a selection, and the text that says which are left out. */
 function machinesOf(selection: Selection) {
   const { suites, leftOut } = select(selection);
   const machines = suites.map(({ name }) => name).filter((name) => name.startsWith('vm-'));

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// What the harness makes of tests that fail, hang, are skipped or die: real jest runs of test/fixtures/.
+// How the harness reports tests that fail, hang, are skipped or die, in real jest runs of test/fixtures/.
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { projectRoot } from '../../tools/paths.js';
 import { runJest } from '../harness/child.js';
 import { type CaseRecord, Recorder } from '../harness/recorder.js';
 
-/** Runs fixtures as a suite is run; gives each case's record by its name. */
+/** Runs fixtures in the way that a suite is run. Returns the record of each case by the name of the case. */
 async function verdicts(files: string, ...more: string[]): Promise<Map<string, CaseRecord>> {
   const recorder = new Recorder('unit', (name) =>
     name.includes('a group skipped') ? 'not expected' : undefined,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a thread adopted, over a fake adoption. Grants of real threads are in test/process/grants.test.ts.
+// AdoptedDevice over a fake adoption. test/process/grants.test.ts tests grants between real threads.
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { AdoptedDevice, adopt } from '../../lib/adopted-device.js';
@@ -34,7 +34,7 @@ function make(): AdoptedDevice {
   return keep(new AdoptedDevice(ours, native, adoption));
 }
 
-/** Counts its events. */
+/** Counts the `close` events of the device. */
 function closesOf(device: AdoptedDevice): () => number {
   let count = 0;
   device.on('close', () => count++);
@@ -123,7 +123,7 @@ describe('what was granted', () => {
   });
 });
 
-/** Either way: everything has ended. */
+/** Fails unless the adopted device, this vector and the memory are closed. */
 async function expectEnded(device: AdoptedDevice, vector: Interrupt): Promise<void> {
   expect(device.closed).toBe(true);
   expect(thrownBy(() => device.region(0))).toMatchObject(closed);

@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: MIT
-// bindDevice on a fake sysfs, with a stand-in for the kernel that acts on what is written.
+// bindDevice on a fake sysfs, with a stand-in for the kernel that acts on the writes.
 import { rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { type Binding, bindAt, bindDevice } from '../../lib/bind.js';
 import { releaseAt } from '../../lib/release.js';
 import { catchWarnings, rejectionOf } from './lib-fake-native.js';
-import { FakeSysfs } from './lib-fake-sysfs.js';
+import { bind, FakeSysfs, probe, unbind } from './lib-fake-sysfs.js';
 import { FakeTree } from './lib-fake-tree.js';
 
 const address = '0000:01:00.0';
 const override = `/sys/bus/pci/devices/${address}/driver_override`;
-const probe = '/sys/bus/pci/drivers_probe';
-const unbind = (driver: string) => `/sys/bus/pci/drivers/${driver}/unbind`;
-const bind = (driver: string) => `/sys/bus/pci/drivers/${driver}/bind`;
 
 let tree: FakeTree;
 let kernel: FakeSysfs;
@@ -144,7 +141,7 @@ describe('S2/ refused, with nothing written, is', () => {
   });
 });
 
-/** From now on a disk of the device is mounted. */
+/** Mounts a disk of the device. */
 function useDisk(): void {
   const path = `/sys/devices/pci0000:00/${address}/nvme/nvme0/nvme0n1`;
   tree.file(`${path}/dev`, '259:0\n');
@@ -357,7 +354,7 @@ describe('S2/ restoring', () => {
     expect(kernel.driver).toBe('vfio-pci');
     await second.restore();
     expect(kernel.driver).toBe('nvme');
-    // What it was to do is done.
+    // The first binding has nothing left to restore.
     await first.restore();
   });
 
@@ -407,7 +404,7 @@ describe('S2/ restoring', () => {
       code: 'ENODEV',
       path: bind('nvme'),
     });
-    // What it was bound to is not forgotten.
+    // The record of its previous driver is still there.
     expect(await releaseAt(kernel, address, false)).toMatchObject({ driver: 'nvme' });
   });
 });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What bindDevice refuses before it changes anything, in a dry run too.
+// Devices that bindDevice refuses before it changes anything, in a dry run too.
 import { rmSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { bindAt } from '../../lib/bind.js';
@@ -31,7 +31,7 @@ function have(facts: FakePciDevice, headerType = 0): void {
   tree.file(`${device}/config`, header);
 }
 
-/** What both ways to ask are answered; nothing was written. */
+/** The error of bindDevice, which must be the same in a dry run. Fails if bindDevice wrote anything. */
 async function refusal(): Promise<Error> {
   const dry = await rejectionOf(bindAt(kernel, address, true));
   const error = await rejectionOf(bindAt(kernel, address, false));
@@ -143,7 +143,7 @@ describe('S2/ a disk that a process has open', () => {
     const disk = `${device}/nvme/nvme0`;
     tree.file(`${disk}/nvme0n1/dev`, '259:0\n');
     tree.link('/sys/block/nvme0n1', `${disk}/nvme0n1`);
-    // The number of /dev/null, which everybody can open.
+    // The number of /dev/null, which every user can open.
     tree.file(`${disk}/ng0n1/dev`, '1:3\n');
     tree.link('/sys/class/nvme-generic/ng0n1', `${disk}/ng0n1`);
     tree.process(42, '(udev-worker)', ['/dev/null']);

@@ -24,7 +24,7 @@ beforeEach(() => {
   config = open(4096);
 });
 
-/** A list of capabilities that begins at the first offset. */
+/** Writes a list of capabilities that begins at the first offset. */
 function chain(...links: [offset: number, id: number][]): void {
   header.setUint16(0x06, 0x10, true);
   header.setUint8(0x34, links[0]?.[0] ?? 0);
@@ -33,7 +33,7 @@ function chain(...links: [offset: number, id: number][]): void {
   }
 }
 
-/** A list of extended capabilities. */
+/** Writes a list of extended capabilities. */
 function extendedChain(...links: [offset: number, id: number, version: number][]): void {
   for (const [index, [offset, id, version]] of links.entries()) {
     const next = links[index + 1]?.[0] ?? 0;

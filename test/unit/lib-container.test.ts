@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Container } from '../../lib/container.js';
 import { ours } from '../../lib/internal/ours.js';
-import { defer, FakeNative, rejectionOf, settle, thrownBy } from './lib-fake-native.js';
+import { turn } from '../support/turn.js';
+import { defer, FakeNative, rejectionOf, thrownBy } from './lib-fake-native.js';
 
 const address = '0000:01:00.0';
 
@@ -65,7 +66,7 @@ describe('opening a device', () => {
     expect((await opened).message).toBe('too slow');
     expect(native.log).toEqual([`open ${address}`]);
     native.container.opening.resolve();
-    await settle();
+    await turn();
     expect(native.log).toEqual([`open ${address}`, `close ${address}`, `closed ${address}`]);
     expect(container.devices).toEqual([]);
   });
@@ -74,7 +75,7 @@ describe('opening a device', () => {
     const abort = new AbortController();
     const device = await container.openDevice(address, { signal: abort.signal });
     abort.abort();
-    await settle();
+    await turn();
     expect(device.closed).toBe(false);
   });
 
@@ -82,7 +83,7 @@ describe('opening a device', () => {
     native.container.opening = defer<void>();
     const opened = rejectionOf(container.openDevice(address));
     const closed = container.close();
-    await settle();
+    await turn();
     expect(native.log).toEqual([`open ${address}`]);
     native.container.opening.resolve();
     expect(await opened).toMatchObject({ code: 'ERR_VFIO_CLOSED', message: 'Container is closed' });
@@ -283,7 +284,7 @@ describe('closing', () => {
     native.device.closing = defer<void>();
     container.allocDma(4096);
     const closed = container.close();
-    await settle();
+    await turn();
     expect(native.log.at(-1)).toBe(`close ${address}`);
     native.device.closing.resolve();
     await closed;

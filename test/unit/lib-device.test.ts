@@ -2,13 +2,13 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { adoptOwner, Container, type Device } from '../../lib/container.js';
 import { ours } from '../../lib/internal/ours.js';
+import { turn } from '../support/turn.js';
 import {
   catchWarnings,
   defer,
   type FakeInterrupts,
   FakeNative,
   rejectionOf,
-  settle,
   thrownBy,
 } from './lib-fake-native.js';
 
@@ -27,7 +27,7 @@ beforeEach(async () => {
 
 afterEach(() => container.close().catch(() => {}));
 
-/** The events a device emits, by name, in their order. */
+/** The names of the events that the device emits from now on, in order. */
 function events(of: Device): string[] {
   const names: string[] = [];
   for (const name of ['request', 'fault', 'reset', 'lost', 'close'] as const) {
@@ -306,10 +306,10 @@ describe('what the kernel tells', () => {
       throw { errno: 5, syscall: 'ioctl', request: 'VFIO_DEVICE_SET_IRQS', path: address };
     };
     const names = events(device);
-    native.device.takenAlong(false);
+    native.device.resetByOther(false);
     expect(warnings).toEqual([{ code: 'EIO', message: expect.stringContaining(address) }]);
     expect(set.closed).toBe(true);
-    native.device.takenAlong(true);
+    native.device.resetByOther(true);
     expect(names).toEqual(['reset']);
   });
 
@@ -318,13 +318,13 @@ describe('what the kernel tells', () => {
     native.device.change({ ...change, fault: true });
     native.device.change({ ...change, lost: true });
     expect(names).toEqual(['fault', 'lost']);
-    await settle();
+    await turn();
     expect(device.closed).toBe(false);
   });
 
   test('closes a device that it wants back when nobody listens, with a warning', async () => {
     native.device.change({ ...change, requested: true });
-    await settle();
+    await turn();
     expect(device.closed).toBe(true);
     expect(warnings).toEqual([{ code: 'VFIO_REQUEST', message: expect.stringContaining(address) }]);
   });
@@ -336,7 +336,7 @@ describe('what the kernel tells', () => {
     expect(device.closed).toBe(false);
     jest.advanceTimersByTime(1);
     expect(device.closed).toBe(true);
-    await settle();
+    await turn();
     expect(names).toEqual(['request', 'close']);
     expect(warnings).toEqual([]);
   });
@@ -364,7 +364,7 @@ describe('what the kernel tells', () => {
   test('sets no timer that outlives the device', async () => {
     device.on('request', () => void device.close());
     native.device.change({ ...change, requested: true });
-    await settle();
+    await turn();
     expect(jest.getTimerCount()).toBe(0);
   });
 
@@ -372,9 +372,9 @@ describe('what the kernel tells', () => {
     const names = events(device);
     device.close();
     native.device.change({ lost: true, requested: true, fault: true });
-    native.device.takenAlong(false);
-    native.device.takenAlong(true);
-    await settle();
+    native.device.resetByOther(false);
+    native.device.resetByOther(true);
+    await turn();
     expect(names).toEqual(['close']);
   });
 
@@ -382,7 +382,7 @@ describe('what the kernel tells', () => {
     native.device.closing = defer<void>();
     native.device.change({ ...change, requested: true });
     native.device.closing.reject({ errno: 5, syscall: 'close', request: '', path: '' });
-    await settle();
+    await turn();
     expect(warnings.map(({ code }) => code)).toEqual(['VFIO_REQUEST', 'EIO']);
   });
 });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the library finds out after a failure, on a fake /sys and /proc.
+// The diagnosis that the library makes after a failure, on a fake /sys and /proc.
 import { chmodSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import { describe, expect, test } from '@jest/globals';
@@ -21,27 +21,27 @@ function failed(name: keyof typeof errno, request: string, path = '/dev/vfio/12'
   return { errno: errno[name], syscall, request: ioctl, path };
 }
 
-/** Why an open failed, in words. */
+/** The explanation of why an open failed. */
 async function explainOpen(...call: Parameters<typeof diagnoseOpen>): Promise<Explanation> {
   return explain(await diagnoseOpen(...call));
 }
 
-/** Why memory was not mapped, in words. */
+/** The explanation of why memory was not mapped. */
 function explainMap(...call: Parameters<typeof diagnoseMap>): Explanation {
   return explain(diagnoseMap(...call));
 }
 
-/** Why interrupts were not armed, in words. */
+/** The explanation of why interrupts were not armed. */
 function explainArm(...call: Parameters<typeof diagnoseArm>): Explanation {
   return explain(diagnoseArm(...call));
 }
 
-/** Why a hot reset was refused, in words. */
+/** The explanation of why a hot reset was refused. */
 function explainHotReset(...call: Parameters<typeof diagnoseHotReset>): Explanation {
   return explain(diagnoseHotReset(...call));
 }
 
-/** A machine with the device ready for VFIO. */
+/** A machine whose device is ready for VFIO. */
 function readyTree(): FakeTree {
   const tree = new FakeTree();
   tree.pci(address, { driver: 'vfio-pci', group: 12 });
@@ -268,7 +268,7 @@ describe('opening fails because', () => {
     const refused = failed('EACCES', 'VFIO_GROUP_GET_DEVICE_FD');
     const notTaken = failed('EINVAL', 'VFIO_GROUP_GET_DEVICE_FD');
 
-    /** A physical function and a virtual one, bound to vfio-pci unless said. */
+    /** A physical function and a virtual function, by default bound to vfio-pci. */
     function sriovTree(driver = 'vfio-pci'): FakeTree {
       const tree = readyTree();
       tree.bind(physical, driver);

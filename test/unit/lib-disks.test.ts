@@ -17,7 +17,7 @@ beforeEach(() => {
 
 afterEach(() => tree[Symbol.dispose]());
 
-/** A disk of the device, with partitions. */
+/** Adds a disk with two partitions to the device. */
 function disk(name: string, number: string, path = `${below}/nvme/nvme0/${name}`): void {
   tree.file(`${path}/dev`, `${number}:0\n`);
   tree.folder(`${path}/holders`);
@@ -37,7 +37,7 @@ function mount(number: string, point: string, source: string): void {
 
 test('S2/ a device without disks has none in use', async () => {
   expect(await findDiskUses(address, tree.root)).toEqual([]);
-  // Nor has a device that is not there, on this machine.
+  // A device that does not exist has none either: this call looks at the real machine.
   expect(await findDiskUses('ffff:ff:1f.7')).toEqual([]);
 });
 
@@ -139,7 +139,7 @@ test('S2/ a partition behind a loop device is in use, by whatever name', async (
 });
 
 describe('S2/ a disk that a process has open, without a claim,', () => {
-  /** Descriptors that lead to a node of this number: no other can be made without root. */
+  /** Makes every descriptor lead to a block device of this number. Only root could create a real node. */
   function openNode(number: [major: number, minor: number]): void {
     const [major, minor] = number;
     const rdev = ((minor & 0xfff00) << 12) | (major << 8) | (minor & 0xff);
@@ -180,7 +180,7 @@ describe('S2/ a disk that a process has open, without a claim,', () => {
   ])(
     'or what is no disk, is in use through a character device of %s',
     async (kind, name, path, shown) => {
-      // The number of /dev/null, which everybody can open.
+      // The number of /dev/null, which every user can open.
       tree.file(`${path}/dev`, '1:3\n');
       tree.link(`/sys/class/${kind}/${name}`, path);
       tree.process(process.pid, 'node', ['/dev/null']);

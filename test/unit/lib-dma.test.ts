@@ -5,7 +5,7 @@ import { DmaBuffer } from '../../lib/dma.js';
 import { ours } from '../../lib/internal/ours.js';
 import { fakeBuffer, thrownBy } from './lib-fake-native.js';
 
-/** Bytes whose memory went elsewhere. */
+/** A view whose memory was transferred to another ArrayBuffer. */
 function gone(): DataView<ArrayBuffer> {
   const view = new DataView(new ArrayBuffer(8));
   structuredClone(view.buffer, { transfer: [view.buffer] });

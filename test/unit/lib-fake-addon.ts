@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// A module in the shape of the addon, for VFIO_BINARY to name.
+// A fake of the addon's module, which a test names in VFIO_BINARY.
 import type { Native } from '../../lib/native.js';
 import { FakeNative } from './lib-fake-native.js';
 
 let fake = new FakeNative();
 
-/** Begins anew, and gives what stands behind the functions below. */
+/** Replaces the fake that the functions below use by a new one, and returns it. */
 export function renew(): FakeNative {
   fake = new FakeNative();
   return fake;

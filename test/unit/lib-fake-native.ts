@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A hand-written stand-in for the addon, for the logic of lib/ alone: it keeps a log of what it was
-// asked, and answers what a test tells it to.
+// A hand-written fake of the addon, to test the logic of lib/ alone. It logs the calls that it gets, and answers
+// what a test tells it to.
 import { jest } from '@jest/globals';
 import type {
   Native,
@@ -32,14 +32,9 @@ export function defer<T>(): Deferred<T> {
   return { promise, resolve, reject };
 }
 
-/** Lets everything that is ready to run, run. */
-export function settle(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
 export class FakeInterrupts implements NativeInterrupts {
   readonly listeners = new Map<number, (count: number) => void>();
-  /** What the turns of wait() give, one after the other; then 0. */
+  /** The results of the next calls of wait(), in order. Once they are used up, wait() returns 0. */
   waits: number[] = [];
   onUnmask = () => {};
 
@@ -48,7 +43,7 @@ export class FakeInterrupts implements NativeInterrupts {
     readonly log: string[],
   ) {}
 
-  /** The vector is raised. */
+  /** Raises the vector. */
   raise(vector = 0, count = 1): void {
     this.listeners.get(vector)?.(count);
   }
@@ -100,7 +95,7 @@ export class FakeInterrupts implements NativeInterrupts {
   }
 }
 
-/** An NVMe-like function: config space, a BAR of 16 KiB, one INTx, four MSI-X vectors. */
+/** A function like that of an NVMe controller: config space, a BAR of 16 KiB, one INTx, four MSI-X vectors. */
 export class FakeDevice implements NativeDevice {
   readonly group = 12;
   readonly info: { flags: number; numRegions: number; numIrqs: number };
@@ -108,11 +103,11 @@ export class FakeDevice implements NativeDevice {
   readonly bar = new Uint8Array(16384);
   interrupts: FakeInterrupts | undefined;
   master = false;
-  /** What an access gives instead of a value. */
+  /** The number that each access returns instead of a value, to report a failure. */
   failure: number | undefined;
   change: (change: NativeChange) => void = () => {};
-  /** By another device's hot reset. */
-  takenAlong: (over: boolean) => void = () => {};
+  /** Reports a hot reset of another device that affects this one: `over` is false at its begin, true at its end. */
+  resetByOther: (over: boolean) => void = () => {};
   slot: NativeAffectedDevice[] = [];
   hotResetFailure: unknown;
   closing: Deferred<void> | undefined;
@@ -139,7 +134,7 @@ export class FakeDevice implements NativeDevice {
     return { index, flags: 7, size, mappable: [], ...none };
   }
 
-  /** The fake's registers are no memory. */
+  /** The fake has no doorbells: its registers are not mapped memory. */
   doorbell() {
     return undefined;
   }
@@ -196,7 +191,7 @@ export class FakeDevice implements NativeDevice {
   }
 
   onHotReset(callback: (over: boolean) => void): void {
-    this.takenAlong = callback;
+    this.resetByOther = callback;
   }
 
   close(): Promise<void> {
@@ -215,9 +210,9 @@ export class FakeContainer implements NativeContainer {
   readonly backend = 'fake';
   readonly devices: FakeDevice[] = [];
   attached = true;
-  /** VFIO_DEVICE_FLAGS_* of the devices to come. */
+  /** VFIO_DEVICE_FLAGS_* of the devices that are opened from now on. */
   deviceFlags = 3;
-  /** What opening waits for. */
+  /** If set, opening a device and holding a group wait for this. */
   opening: Deferred<void> | undefined;
   allocFailure: unknown;
   #iova = 0x10000n;
@@ -285,7 +280,7 @@ export function fakeBuffer(iova: bigint, byteLength: number, log: string[]): Nat
   };
 }
 
-/** What was granted of a FakeDevice: BAR 0 and config space, vectors 1 and 3 of its MSI-X, a buffer. */
+/** The granted parts of a FakeDevice: BAR 0 and config space, MSI-X vectors 1 and 3, a buffer. */
 export class FakeAdoption implements NativeAdoption {
   readonly address: string;
   readonly regions: NativeAdoption['regions'];
@@ -293,7 +288,7 @@ export class FakeAdoption implements NativeAdoption {
   readonly memory: NativeDmaBuffer[];
   interrupts: FakeInterrupts | undefined;
   irqIndex: number | undefined = 2;
-  /** The granting thread ends it. */
+  /** Ends the adoption, as the granting thread would. */
   revoke = () => {};
   readonly #log: string[];
 
@@ -317,15 +312,15 @@ export class FakeAdoption implements NativeAdoption {
   }
 }
 
-/** The addon over one fake container; a handle is a region's index, of the newest device. */
 function notFaked(): never {
   throw new Error('FakeNative does single accesses only');
 }
 
+/** The addon over one fake container. A handle is the index of a region of the newest device. */
 export class FakeNative implements Native {
   readonly log: string[] = [];
   readonly container = new FakeContainer(this.log);
-  /** What the last access asked for. */
+  /** The name and the arguments of the last access. */
   access: [name: string, handle: number, offset: number, value?: number | bigint] | undefined;
 
   async openContainer(): Promise<NativeContainer> {
@@ -344,14 +339,14 @@ export class FakeNative implements Native {
     return { container: this.container, device };
   }
 
-  // Sequences run on the memory back end (test/memory/sequences.test.ts), where they can be true.
+  // test/memory/sequences.test.ts tests sequences: only the memory back end really makes them.
   write32Flush = notFaked;
   poll32 = notFaked;
   run = notFaked;
   readArray = notFaked;
   writeArray = notFaked;
 
-  /** The newest device. */
+  /** The device that was opened last. */
   get device(): FakeDevice {
     return this.container.devices.at(-1) as FakeDevice;
   }
@@ -401,7 +396,7 @@ export class FakeNative implements Native {
   }
 }
 
-/** The process warnings of a test, which are not printed. */
+/** Collects the process warnings of a test, and keeps Node from printing them. */
 export function catchWarnings(): { code: unknown; message: string }[] {
   const warnings: { code: unknown; message: string }[] = [];
   jest.spyOn(process, 'emitWarning').mockImplementation((message, options) => {
@@ -411,7 +406,7 @@ export function catchWarnings(): { code: unknown; message: string }[] {
   return warnings;
 }
 
-/** What a call throws. */
+/** The error that a call throws. Fails if the call throws nothing. */
 export function thrownBy(work: () => unknown): Error & Record<string, unknown> {
   try {
     work();
@@ -421,7 +416,7 @@ export function thrownBy(work: () => unknown): Error & Record<string, unknown> {
   throw new Error('nothing was thrown');
 }
 
-/** What a promise rejects with. */
+/** The error that a promise rejects with. Fails if the promise does not reject. */
 export async function rejectionOf(
   work: Promise<unknown>,
 ): Promise<Error & Record<string, unknown>> {

@@ -1,18 +1,25 @@
 // SPDX-License-Identifier: MIT
-// The part of the kernel that acts on what is written to the files of sysfs by which one device is bound.
+// A fake of the kernel's side of binding: it acts on writes to the sysfs files that bind one device.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { readDevice } from '../../lib/pci.js';
 import type { Sysfs } from '../../lib/sysfs/machine.js';
 import type { FakeTree } from './lib-fake-tree.js';
 
-const probe = '/sys/bus/pci/drivers_probe';
+/** The file to which a device is written for the kernel to choose its driver. */
+export const probe = '/sys/bus/pci/drivers_probe';
+
+/** The file to which a device is written to bind it to this driver. */
+export const bind = (driver: string) => `/sys/bus/pci/drivers/${driver}/bind`;
+
+/** The file to which a device is written to unbind it from this driver. */
+export const unbind = (driver: string) => `/sys/bus/pci/drivers/${driver}/unbind`;
 
 export class FakeSysfs implements Sysfs {
   readonly root: string;
   readonly writes: string[] = [];
-  /** Happens before the write with this number. */
+  /** Functions to call before the write with this number. The first write is number 0. */
   before = new Map<number, () => void>();
-  /** The driver that takes the device when no override says another. */
+  /** The driver that takes the device when `driver_override` names no other one. */
   natural: string | undefined;
   readonly #override: string;
   #attempts = 0;

@@ -20,7 +20,7 @@ export class FakeTree {
     rmSync(this.root, { recursive: true });
   }
 
-  /** A file, with its folders. */
+  /** Writes a file, and makes the folders that it needs. */
   file(path: string, text: string | Uint8Array = ''): void {
     this.folder(dirname(path));
     writeFileSync(this.root + path, text);
@@ -30,14 +30,14 @@ export class FakeTree {
     mkdirSync(this.root + path, { recursive: true, mode: 0o755 });
   }
 
-  /** A link; an absolute target lies below the root too. */
+  /** Makes a symbolic link. A target in /sys is taken to be below the root too. */
   link(path: string, target: string): void {
     this.folder(dirname(path));
     rmSync(this.root + path, { force: true });
     symlinkSync(target.startsWith('/sys') ? this.root + target : target, this.root + path);
   }
 
-  /** A PCI function as sysfs shows it. */
+  /** Adds a PCI function, as sysfs shows it. */
   pci(address: string, facts: FakePciDevice = {}): void {
     const real = `/sys/devices/pci0000:00/${address}`;
     this.file(`${real}/vendor`, `${facts.vendor ?? '0x1b36'}\n`);
@@ -55,7 +55,7 @@ export class FakeTree {
     if (facts.driver !== undefined) this.bind(address, facts.driver);
   }
 
-  /** Binds a device to a driver, which appears if it was not there. */
+  /** Binds a device to a driver. Adds the driver if it does not exist yet. */
   bind(address: string, driver: string): void {
     this.driver(driver);
     this.link(`/sys/devices/pci0000:00/${address}/driver`, `/sys/bus/pci/drivers/${driver}`);
@@ -69,7 +69,7 @@ export class FakeTree {
     this.folder(`/sys/bus/pci/drivers/${name}`);
   }
 
-  /** A process that has files open. */
+  /** Adds a process that has these files open. */
   process(pid: number, name: string, files: string[]): void {
     this.file(`/proc/${pid}/comm`, `${name}\n`);
     this.folder(`/proc/${pid}/fd`);

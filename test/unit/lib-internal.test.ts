@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The small tools below lib/internal/, by themselves.
+// The small helpers of lib/internal/, each tested alone.
 import type { EventEmitter } from 'node:events';
 import { rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';

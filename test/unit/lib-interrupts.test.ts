@@ -4,14 +4,8 @@ import { ours } from '../../lib/internal/ours.js';
 import type { Interrupt } from '../../lib/interrupt.js';
 import { type InterruptType, interruptInfo } from '../../lib/interrupts/types.js';
 import { InterruptSet } from '../../lib/interrupts.js';
-import {
-  catchWarnings,
-  defer,
-  FakeInterrupts,
-  rejectionOf,
-  settle,
-  thrownBy,
-} from './lib-fake-native.js';
+import { turn } from '../support/turn.js';
+import { catchWarnings, defer, FakeInterrupts, rejectionOf, thrownBy } from './lib-fake-native.js';
 
 let log: string[];
 let native: FakeInterrupts;
@@ -24,7 +18,7 @@ function arm(type: InterruptType, count = 1): Interrupt {
   return set.vector(0);
 }
 
-/** Collects the counts that a vector delivers. */
+/** Collects the counts that the vector delivers to a listener. */
 function collect(interrupt: Interrupt): number[] {
   const counts: number[] = [];
   interrupt.on((count) => counts.push(count));
@@ -404,7 +398,7 @@ describe('INTx', () => {
     const interrupt = arm('intx');
     interrupt.on(() => log.push('served'));
     native.raise();
-    await settle();
+    await turn();
     expect(log).toEqual(['listen 0', 'served', 'unmask']);
   });
 
@@ -414,10 +408,10 @@ describe('INTx', () => {
     interrupt.on(() => first.promise).on(() => second.promise);
     native.raise();
     first.resolve();
-    await settle();
+    await turn();
     expect(log).toEqual(['listen 0']);
     second.resolve();
-    await settle();
+    await turn();
     expect(log).toEqual(['listen 0', 'unmask']);
   });
 
@@ -426,7 +420,7 @@ describe('INTx', () => {
     collect(interrupt);
     for (let i = 0; i < 3; i++) {
       native.raise();
-      await settle();
+      await turn();
     }
     expect(log).toEqual(['listen 0', 'unmask', 'unmask', 'unmask']);
   });
@@ -436,10 +430,10 @@ describe('INTx', () => {
     const steps = interrupt[Symbol.asyncIterator]();
     native.raise();
     await steps.next();
-    await settle();
+    await turn();
     expect(log).toEqual(['listen 0']);
     steps.next();
-    await settle();
+    await turn();
     expect(log).toEqual(['listen 0', 'unmask']);
   });
 
@@ -449,7 +443,7 @@ describe('INTx', () => {
     native.raise();
     await steps.next();
     await steps.return?.();
-    await settle();
+    await turn();
     expect(log).toEqual(['listen 0', 'unlisten 0', 'unmask']);
   });
 
@@ -458,7 +452,7 @@ describe('INTx', () => {
     const first = interrupt.once();
     native.raise();
     await first;
-    await settle();
+    await turn();
     expect(log).toEqual(['listen 0', 'unlisten 0']);
     interrupt.once();
     expect(log).toEqual(['listen 0', 'unlisten 0', 'listen 0', 'unmask']);
@@ -480,7 +474,7 @@ describe('INTx', () => {
     const next = interrupt.once();
     native.raise();
     await next;
-    await settle();
+    await turn();
     expect(log).toEqual(['listen 0', 'unmask']);
   });
 
@@ -488,7 +482,7 @@ describe('INTx', () => {
     const interrupt = arm('intx');
     interrupt.on(() => interrupt.mask());
     native.raise();
-    await settle();
+    await turn();
     expect(log).toEqual(['listen 0', 'mask']);
     interrupt.unmask();
     expect(log).toEqual(['listen 0', 'mask', 'unmask']);
@@ -501,7 +495,7 @@ describe('INTx', () => {
     native.raise();
     set.close();
     work.resolve();
-    await settle();
+    await turn();
     expect(log).not.toContain('unmask');
   });
 
@@ -513,7 +507,7 @@ describe('INTx', () => {
     };
     const warnings = catchWarnings();
     native.raise();
-    await settle();
+    await turn();
     jest.restoreAllMocks();
     expect(warnings).toEqual([{ code: 'ERR_VFIO_LOST', message: expect.stringContaining('gone') }]);
   });
@@ -558,7 +552,7 @@ describe('what a listener throws', () => {
     });
     const counts = collect(interrupt);
     native.raise();
-    await settle();
+    await turn();
     expect(counts).toEqual([1]);
     expect(uncaught.map((failure) => (failure as Error).message)).toEqual(['sync', 'async']);
     expect(log).toEqual(['listen 0', 'unmask']);

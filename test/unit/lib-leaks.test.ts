@@ -7,7 +7,8 @@ import type { DmaBuffer } from '../../lib/dma.js';
 import { ours } from '../../lib/internal/ours.js';
 import type { Interrupt } from '../../lib/interrupt.js';
 import { collectGarbage } from '../support/garbage.js';
-import { catchWarnings, FakeAdoption, FakeDevice, FakeNative, settle } from './lib-fake-native.js';
+import { turn } from '../support/turn.js';
+import { catchWarnings, FakeAdoption, FakeDevice, FakeNative } from './lib-fake-native.js';
 
 let native: FakeNative;
 let warnings: { code: unknown; message: string }[];
@@ -21,7 +22,7 @@ afterEach(() => {
   jest.restoreAllMocks();
 });
 
-/** Collects garbage until something is so, or long enough. */
+/** Collects garbage until the condition holds. Gives up after a hundred tries. */
 async function collectUntil(done: () => boolean): Promise<void> {
   for (let turn = 0; turn < 100 && !done(); turn++) {
     await sleep(4);
@@ -68,8 +69,8 @@ test('a forgotten device stays open, whatever happens to it, until the kernel wa
   await forgetDevice('0000:04:00.0');
   await collectUntil(() => warningsOf('0000:04:00.0').length > 0);
   native.log.length = 0;
-  native.device.takenAlong(false);
-  native.device.takenAlong(true);
+  native.device.resetByOther(false);
+  native.device.resetByOther(true);
   native.device.change({ lost: true, requested: false, fault: true });
   expect(native.log).toEqual([]);
   native.device.change({ lost: true, requested: true, fault: true });
@@ -79,7 +80,7 @@ test('a forgotten device stays open, whatever happens to it, until the kernel wa
 test('a device that was closed is not', async () => {
   const device = await closeDevice('0000:02:00.0');
   await collectUntil(() => device.deref() === undefined);
-  await settle();
+  await turn();
   expect(warningsOf('0000:02:00.0')).toEqual([]);
 });
 
@@ -92,7 +93,7 @@ test('a device that was closed is not kept by the group that opened it', async (
   await container.close();
 });
 
-/** Only the parts of an adopted device are left in the program. */
+/** Returns two parts of an adopted device, and drops the device itself. */
 function partsOf(adoption: FakeAdoption): { buffer: DmaBuffer; vector: Interrupt } {
   const adopted = new AdoptedDevice(ours, native, adoption);
   return { buffer: adopted.memory[0] as DmaBuffer, vector: adopted.vector(3) };

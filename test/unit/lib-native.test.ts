@@ -11,7 +11,7 @@ describe('the addon', () => {
   const platform = process.platform;
   const folder = mkdtempSync(join(tmpdir(), 'vfio-native-'));
 
-  /** A module to be loaded in its place. */
+  /** Writes a module that a test loads in place of the addon, and returns its path. */
   function addon(source: string): string {
     const path = join(folder, `${files++}.cjs`);
     writeFileSync(path, source);
@@ -59,7 +59,7 @@ describe('the addon', () => {
     const [, version] = name.split(' ');
     Object.defineProperty(process, 'versions', { value: { ...versions, [key]: version } });
     try {
-      // Before anything is loaded, whatever there is.
+      // The runtime is refused before any module is loaded.
       process.env.VFIO_BINARY = addon('throw new Error("was loaded")');
       const error = thrownBy(loadNative);
       expect(error).toMatchObject({ code: 'ERR_VFIO_PLATFORM' });

@@ -22,8 +22,8 @@ function device(name: string, path = `/sys/devices/virtual/net/${name}`): void {
   tree.link(`/sys/class/net/${name}`, path);
 }
 
-/** Makes one interface a part of another. */
-function put(lower: string, upper: string): void {
+/** Makes `lower` a part of `upper`, as an interface is a part of its bond or bridge. */
+function joinTo(lower: string, upper: string): void {
   const path = lower === 'eth0' ? `${below}/net/eth0` : `/sys/devices/virtual/net/${lower}`;
   tree.link(`${path}/upper_${upper}`, `/sys/devices/virtual/net/${upper}`);
 }
@@ -68,16 +68,16 @@ test('S2/ half of the address space, and a route that leads nowhere, are no defa
 
 test('S2/ the default route of a bridge on a VLAN on a bond needs the interface below', () => {
   for (const name of ['bond0', 'bond0.7', 'br0']) device(name);
-  put('eth0', 'bond0');
-  put('bond0', 'bond0.7');
-  put('bond0.7', 'br0');
+  joinTo('eth0', 'bond0');
+  joinTo('bond0', 'bond0.7');
+  joinTo('bond0.7', 'br0');
   ipv4(['br0', '00000000', '00000000']);
   expect(routes()).toEqual([{ name: 'eth0', through: 'br0' }]);
 });
 
 test('S2/ interfaces that are above each other come to an end', () => {
   device('a');
-  put('eth0', 'a');
-  put('a', 'eth0');
+  joinTo('eth0', 'a');
+  joinTo('a', 'eth0');
   expect(routes()).toEqual([]);
 });

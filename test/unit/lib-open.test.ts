@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Opening through the public functions, over a fake addon that the loader finds by VFIO_BINARY.
+// Opening through the public functions, over a fake addon that the loader finds through VFIO_BINARY.
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Container, openDevice } from '../../lib/index.js';
+import { turn } from '../support/turn.js';
 import { renew } from './lib-fake-addon.js';
-import { defer, type FakeNative, rejectionOf, settle } from './lib-fake-native.js';
+import { defer, type FakeNative, rejectionOf } from './lib-fake-native.js';
 
 const address = '0000:01:00.0';
 const { VFIO_BINARY } = process.env;
@@ -78,7 +79,7 @@ describe('a device', () => {
     abort.abort(new Error('too slow'));
     expect((await opened).message).toBe('too slow');
     native.container.opening.resolve();
-    await settle();
+    await turn();
     expect(native.log).toEqual([
       `open ${address}`,
       `close ${address}`,

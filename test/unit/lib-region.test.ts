@@ -155,7 +155,7 @@ test('says what to look at after a bus error', () => {
 describe('poll32', () => {
   test('that is true at once is one read, and nothing is set up for a wait', async () => {
     native.read32 = () => 0xab5a;
-    // The fake cannot spin.
+    // The fake has no native poll32, so the addon cannot spin here.
     expect(await region.poll32(8, 0xff, 0x5a)).toBe(0xab5a);
     expect(await region.poll32(8, 0xff, 0x5a, { timeout: 0 })).toBe(0xab5a);
   });

@@ -30,7 +30,7 @@ const NVME = defineRegisters({
   CQHDBL: { at: 0x1004, access: 'wo', count: 4, stride: 8 },
 });
 
-/** What defining such registers throws; keys of a register may be wrong in any way. */
+/** The error that this definition of registers throws. The definition may be wrong in any way. */
 function refusal(map: unknown): Error & Record<string, unknown> {
   return thrownBy(() => defineRegisters(map as RegisterSpecs));
 }
@@ -170,7 +170,7 @@ describe('values', () => {
   });
 });
 
-/** One register that takes whole values of `width` bits in fields that touch or leave gaps. */
+/** A register of `width` bits and a value for it. The fields of the register may touch or leave gaps. */
 const anyRegister = fc
   .tuple(
     fc.constantFrom(8, 16, 32, 64),
@@ -198,7 +198,7 @@ test('encode and decode are inverse, at any place of any width', () => {
       if (R === undefined) throw new Error('the register is missing');
       const value = width === 64 ? word : Number(word);
       const decoded = R.decode(value);
-      // What each field is, by arithmetic that has nothing of the code under test.
+      // The value of each field, by arithmetic that shares nothing with the code under test.
       const names = fields.map(([name, high, low]) => {
         const bits = BigInt.asUintN(high - low + 1, word >> BigInt(low));
         return [name, high - low < 32 ? Number(bits) : bits];

@@ -14,12 +14,12 @@ import {
 } from '../../lib/registers.js';
 import { FakeDevice, FakeNative, thrownBy } from './lib-fake-native.js';
 
-/** A region of memory that keeps a list of its accesses. */
+/** A register space in memory that records its accesses. */
 class RecordingSpace implements RegisterSpace {
   readonly name = 'BAR0';
   readonly byteLength = 0x2000;
   accesses: [access: string, offset: number, value: number | bigint][] = [];
-  /** What the register is after a write; without it, what was written. */
+  /** Computes the value of the register after a write. By default, that is the value written. */
   onWrite = (_before: bigint, written: bigint): bigint => written;
   readonly #memory = new DataView(new ArrayBuffer(0x2000));
 
@@ -32,7 +32,7 @@ class RecordingSpace implements RegisterSpace {
   write32 = (offset: number, value: number) => this.#write(32, offset, value);
   write64 = (offset: number, value: bigint) => this.#write(64, offset, value);
 
-  /** The list since the last call. */
+  /** The accesses since the last call of `take()`. */
   take() {
     const taken = this.accesses;
     this.accesses = [];
@@ -378,7 +378,7 @@ describe('an array', () => {
   });
 });
 
-/** A register whose fields have any access, and what is in it. */
+/** A register whose fields have any kind of access, with its content and the values to set. */
 const anyRegister = fc
   .record({
     width: fc.constantFrom(8, 16, 32, 64),
@@ -422,7 +422,7 @@ const anyRegister = fc
   });
 
 describe('with any fields', () => {
-  // The device's half: ones clear what is w1c, and ro takes nothing.
+  // How the device reacts to a write: a one clears a w1c bit, and ro bits do not change.
   function model(target: RecordingSpace, w1c: bigint, ro: bigint): void {
     target.onWrite = (before, written) =>
       (before & ro) | (before & w1c & ~written) | (written & ~ro & ~w1c);

@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: MIT
-// What a process leaves behind that was interrupted between binding a device and giving it back, and the ways back.
+// Recovery of a device that a program bound and did not restore because it was interrupted.
 import fs, { chmodSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import promises from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { bindAt } from '../../lib/bind.js';
 import { releaseAt, releaseDevice } from '../../lib/release.js';
 import { catchWarnings, rejectionOf } from './lib-fake-native.js';
-import { FakeSysfs } from './lib-fake-sysfs.js';
+import { bind, FakeSysfs, probe, unbind } from './lib-fake-sysfs.js';
 import { FakeTree } from './lib-fake-tree.js';
 
 const address = '0000:01:00.0';
 const remembered = '/run/vfio/bindings.json';
 const override = `/sys/bus/pci/devices/${address}/driver_override`;
-const probe = '/sys/bus/pci/drivers_probe';
-const unbind = (driver: string) => `/sys/bus/pci/drivers/${driver}/unbind`;
-const bind = (driver: string) => `/sys/bus/pci/drivers/${driver}/bind`;
 
 let tree: FakeTree;
 let kernel: FakeSysfs;
@@ -37,26 +34,26 @@ function entries(): Entries {
   return JSON.parse(readFileSync(tree.root + remembered, 'utf8'));
 }
 
-/** Changes what is remembered of the device. */
+/** Changes the record of the device's binding. */
 function change(fields: Record<string, unknown>): void {
   tree.file(remembered, JSON.stringify({ [address]: { ...entries()[address], ...fields } }));
 }
 
-/** Number 41 started at 1000; `state` as ps shows it. */
-function process41(startTime = 1000, state = 'S'): void {
+/** Adds process 41, which started at `startTime`. `state` is the letter that ps shows. */
+function addProcess41(startTime = 1000, state = 'S'): void {
   const fields = [state, ...Array(18).fill('0'), `${startTime}`, '0'];
   tree.file('/proc/41/stat', `41 (a) b) ${fields.join(' ')}\n`);
 }
 
-/** The process that bound the device is another one: number 41, which started at 1000. */
-function byProcess41(): void {
+/** Changes the record as if process 41, which started at 1000, had bound the device. */
+function recordProcess41(): void {
   change({ pid: 41, startTime: 1000, id: 'of process 41' });
 }
 
-/** A process binds the device, and ends. */
+/** Leaves the device as a process does that binds it and then ends. */
 async function leaveBound(): Promise<void> {
   await bindAt(kernel, address, false);
-  byProcess41();
+  recordProcess41();
   kernel.writes.length = 0;
 }
 
@@ -203,12 +200,12 @@ describe('S2/ a device that was left over', () => {
     ['it is a zombie', 1000, 'Z'],
   ])('is known to be when %s', async (_when, startTime, state) => {
     await leaveBound();
-    process41(startTime, state);
+    addProcess41(startTime, state);
     expect((await bindAt(kernel, address, true)).leftOver).toBe(true);
   });
 
   test.each([
-    ['its process is there', () => process41()],
+    ['its process is there', () => addProcess41()],
     ['this process bound it', () => change({ pid: process.pid, startTime: 0 })],
     ['another device was plugged', () => change({ deviceId: 1 })],
     ['nothing is remembered', () => tree.file(remembered, '{}')],
@@ -228,7 +225,7 @@ describe('S2/ a device that was left over', () => {
   });
 
   test.each([
-    ['a process that has ended', byProcess41],
+    ['a process that has ended', recordProcess41],
     ['a thread of this process', () => undefined],
   ])('in the middle of binding by %s is bound, and goes back all the way', async (_who, by) => {
     await bindAt(kernel, address, false);
@@ -244,7 +241,7 @@ describe('S2/ a device that was left over', () => {
 
   describe('by a binding of this process that failed, and could not be undone,', () => {
     beforeEach(async () => {
-      // The probe, and the bind of the rollback.
+      // Write 2 is the probe, and write 4 is the bind of the rollback.
       for (const step of [2, 4]) {
         kernel.before.set(step, () => {
           throw Object.assign(new Error(), { errno: -5, syscall: 'write' });
@@ -304,8 +301,8 @@ describe('S2/ a device that was left over', () => {
 
 test('S2/ restoring leaves a device alone that another process has bound since', async () => {
   const binding = await bindAt(kernel, address, false);
-  byProcess41();
-  process41();
+  recordProcess41();
+  addProcess41();
   const error = await rejectionOf(binding.restore());
   expect(error).toMatchObject({ code: 'ERR_VFIO_BUSY' });
   expect(error.message).toContain('bound to vfio-pci now, by process 41: left alone');

@@ -38,15 +38,15 @@ test('the bytes of an entry, little-endian', () => {
 test('admin commands', () => {
   expect(identify(1)).toEqual({ opcode: 0x06, nsid: 0, cdw10: 1 });
   expect(identify(0, 5)).toEqual({ opcode: 0x06, nsid: 5, cdw10: 0 });
-  // NSQR 4 and NCQR 2, both 0's based.
+  // NSQR is 4 and NCQR is 2: both are one less than the number.
   expect(setNumberOfQueues(5, 3)).toEqual({ opcode: 0x09, cdw10: 7, cdw11: 0x0002_0004 });
-  // QSIZE 63 and QID 1; IV 1, IEN, PC.
+  // CDW10: QSIZE is 63 and QID is 1. CDW11: IV is 1, IEN and PC are set.
   expect(createCompletionQueue(1, 64, 1)).toEqual({
     opcode: 0x05,
     cdw10: 0x003f_0001,
     cdw11: 0x0001_0003,
   });
-  // CQID 1, PC.
+  // CDW11: CQID is 1, PC is set.
   expect(createSubmissionQueue(1, 64)).toEqual({
     opcode: 0x01,
     cdw10: 0x003f_0001,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A controller that writes what it likes: into completion queues, and as Identify data.
+// A hostile controller, which writes any data into completion queues and as Identify data.
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import {
@@ -15,7 +15,7 @@ const COMMANDS = ENTRIES - 1;
 
 const dword = fc.oneof(fc.nat(0xffff_ffff), fc.constantFrom(0, 0xffff_ffff, 0x1_0000));
 
-/** Some command, or any number; either phase; the rest of the entry as it comes. */
+/** A completion entry: the identifier of a command or any number, either phase, and any other content. */
 const completion = fc.record({
   slot: fc.nat(ENTRIES - 1),
   cid: fc.oneof(fc.nat(COMMANDS), fc.nat(0xffff)),
@@ -92,7 +92,7 @@ describe('S9/ completion entries of any content', () => {
     const calls: number[] = [];
     fake.submit((status) => void calls.push(status));
     for (let turn = 0; turn < 4; turn++) {
-      // Whatever the phase is now, all entries have it.
+      // Gives all entries the phase that the queue expects now.
       fake.cq.u32.fill(turn % 2 === 0 ? 0xffff_ffff : 0xfffe_ffff);
       expect(fake.queue.poll()).toBe(ENTRIES);
     }

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { type InterruptInfo, type InterruptSet, type InterruptType, VfioError } from 'vfio';
 import { armVectors } from '../../examples/nvme/interrupts.js';
 
-/** A device with so many vectors of each type, of which the host has `spare`. */
+/** A device with this number of vectors of each type. The host can arm at most `spare` of them. */
 function deviceWith(counts: Partial<Record<InterruptType, number>>, spare = 2) {
   return {
     address: '0000:01:00.0',

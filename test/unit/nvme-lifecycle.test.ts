@@ -8,17 +8,17 @@ const { CC, CSTS, AQA, ASQ, ACQ } = REGISTERS;
 const RDY = 1;
 const CFS = 2;
 const SHST_COMPLETE = 2 << 2;
-/** TO 1 (500 ms), 4 KiB pages, the NVM command set. */
+/** CAP of a usable controller: TO is 1 (500 ms), 4 KiB pages, the NVM command set. */
 const GOOD_CAP = 0x0000_0020_0100_07ffn;
 
-/** Registers that react to CC as a controller does, after some reads of CSTS. */
+/** Registers that react to a write of CC like a controller: CSTS changes after some reads. */
 class FakeController {
   readonly writes: [offset: number, value: number][] = [];
   readonly registers: Registers;
   cap = GOOD_CAP;
   cc = 0;
   csts = 0;
-  /** What CSTS becomes after CC was written; by default what a healthy controller does. */
+  /** Computes the CSTS that follows a write of CC. By default, it reacts like a healthy controller. */
   react = (cc: number): number => {
     if ((cc & 0xc000) !== 0) return RDY | SHST_COMPLETE;
     return (cc & 1) === 1 ? RDY : 0;

@@ -3,11 +3,12 @@ import { describe, expect, test } from '@jest/globals';
 import { type NvmeError, NvmeStatusError } from '../../examples/nvme/errors.js';
 import { Namespace } from '../../examples/nvme/namespace.js';
 import { FakeMemory, FakeQueue } from '../support/nvme.js';
+import { turn } from '../support/turn.js';
 
 const BLOCK = 512;
 const MAX_TRANSFER = 64 * 1024;
 
-/** A namespace whose commands land in a fake queue. */
+/** A namespace whose commands go to a fake queue. */
 function makeNamespace({ entries = 8, metadataBytes = 0, blockBytes = BLOCK } = {}) {
   const fake = new FakeQueue(entries);
   const lists = new FakeMemory(entries * 4096, 0x7000_0000n);
@@ -20,7 +21,7 @@ function makeNamespace({ entries = 8, metadataBytes = 0, blockBytes = BLOCK } = 
   return { fake, namespace, lists, owner };
 }
 
-/** The device's side: completes what was submitted, slot after slot. */
+/** Acts as the device: completes the submitted commands, slot after slot. Returns how many there were. */
 function completeAll(fake: FakeQueue, status: (lba: number) => number = () => 0): number {
   const from = completed.get(fake) ?? 0;
   const to = fake.doorbells.tails.at(-1) ?? 0;
@@ -35,8 +36,6 @@ function completeAll(fake: FakeQueue, status: (lba: number) => number = () => 0)
   return count;
 }
 const completed = new WeakMap<FakeQueue, number>();
-
-const soon = () => new Promise((resolve) => setImmediate(resolve));
 
 const memory = new FakeMemory(2 ** 20, 0x1_0000_0000n);
 
@@ -130,7 +129,7 @@ describe('promises', () => {
   test('a long read is split, and rung once', async () => {
     const { fake, namespace } = makeNamespace();
     const reading = namespace.read(100, memory, 512, 2 * MAX_TRANSFER + BLOCK);
-    await soon();
+    await turn();
     expect(fake.doorbells.tails).toEqual([3]);
     const parts = [0, 1, 2].map((slot) => {
       const dwords = fake.slot(slot);
@@ -150,7 +149,7 @@ describe('promises', () => {
     const writing = namespace.write(0, memory);
     let commands = 0;
     for (let i = 0; i < 20; i++) {
-      await soon();
+      await turn();
       commands += completeAll(fake);
     }
     await writing;
@@ -161,7 +160,7 @@ describe('promises', () => {
     const { fake, namespace } = makeNamespace({ entries: 4 });
     const both = Promise.all([namespace.write(0, memory), namespace.read(5, memory)]);
     for (let i = 0; i < 40; i++) {
-      await soon();
+      await turn();
       completeAll(fake);
     }
     await both;
@@ -176,10 +175,10 @@ describe('promises', () => {
       settled = true;
       return error;
     });
-    await soon();
+    await turn();
     fake.complete(0, 0x4080);
     fake.queue.poll();
-    await soon();
+    await turn();
     expect(settled).toBe(false);
     fake.complete(1);
     fake.complete(2);
@@ -194,7 +193,7 @@ describe('promises', () => {
   test('an abort ends a transfer that waits for room', async () => {
     const { fake, namespace } = makeNamespace({ entries: 2 });
     const writing = namespace.write(0, memory);
-    await soon();
+    await turn();
     fake.queue.abortAll();
     await expect(writing).rejects.toMatchObject({ statusName: 'Command Aborted By Host' });
   });
@@ -202,7 +201,7 @@ describe('promises', () => {
   test('flush waits for its completion', async () => {
     const { fake, namespace } = makeNamespace();
     const flushing = namespace.flush();
-    await soon();
+    await turn();
     expect(completeAll(fake)).toBe(1);
     await flushing;
   });
@@ -210,7 +209,7 @@ describe('promises', () => {
   test('flush reports its status', async () => {
     const { fake, namespace } = makeNamespace();
     const flushing = namespace.flush();
-    await soon();
+    await turn();
     completeAll(fake, () => 0x06);
     await expect(flushing).rejects.toMatchObject({ message: 'FLUSH: Internal Error' });
   });

@@ -6,7 +6,7 @@ import { FakeMemory } from '../support/nvme.js';
 const DATA = 0x1_0000_0000n;
 const LIST = 0x5_0000_0000n;
 
-/** PRP1, PRP2 and the list pages for a piece of memory at {@link DATA}. */
+/** PRP1, PRP2 and the list pages for `bytes` bytes at `offset` in the memory at {@link DATA}. */
 function describeData(offset: number, bytes: number, listPages = 3, listOffset = 0) {
   const data = new FakeMemory(16 * 2 ** 20, DATA);
   const list = new FakeMemory(listOffset + listPages * PAGE_BYTES, LIST);
@@ -19,7 +19,7 @@ function describeData(offset: number, bytes: number, listPages = 3, listOffset =
   };
 }
 
-/** Follows the pointers as a controller does; gives the address of every page of the data. */
+/** Follows the pointers as a controller does. Returns the address of every page of the data. */
 function follow(offset: number, bytes: number): bigint[] {
   const { prp1, prp2, list } = describeData(offset, bytes);
   const pages = [prp1];

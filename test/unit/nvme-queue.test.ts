@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { ABORTED_BY_HOST } from '../../examples/nvme/status.js';
 import { FakeQueue } from '../support/nvme.js';
 
-/** A callback that notes what it was called with. */
+/** A callback that records the arguments of its calls. */
 function recorder() {
   const calls: [status: number, result: number][] = [];
   return { calls, done: (status: number, result: number) => void calls.push([status, result]) };
@@ -76,7 +76,7 @@ describe('completing', () => {
     for (let i = 0; i < 50; i++) {
       fake.complete(fake.submit(done), 0, i);
       expect(fake.queue.poll()).toBe(1);
-      // The old entries of the last turn have the other phase: nothing is taken twice.
+      // The entries from before the ring wrapped have the other phase, so the queue takes none of them twice.
       expect(fake.queue.poll()).toBe(0);
     }
     expect(calls.map(([, result]) => result)).toEqual(Array.from({ length: 50 }, (_, i) => i));

@@ -51,7 +51,7 @@ describe('registers', () => {
 });
 
 describe('fields', () => {
-  // CAP of QEMU's controller: MPSMAX 4, CSS with NVM and I/O command sets, TO 15, CQR, MQES 2047.
+  // CAP of QEMU's controller: MPSMAX is 4, CSS has NVM and I/O command sets, TO is 15, CQR is set, MQES is 2047.
   const cap = 0x0040_0060_0f01_07ffn;
 
   test('of 64 bits', () => {

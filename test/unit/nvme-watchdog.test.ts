@@ -10,7 +10,7 @@ import { FakeQueue } from '../support/nvme.js';
 const failed = jest.fn<(failure: NvmeError) => void>();
 let watchdog: Watchdog;
 
-/** Watches one queue, which is overdue while a command of it is in flight. */
+/** Watches one queue, which counts as overdue while one of its commands is in flight. */
 function watch(fake: FakeQueue, timeout: number): EventEmitter {
   const device = new EventEmitter();
   const overdue = () => (fake.queue.inFlight > 0 ? fake.queue : undefined);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What whoever installs the package gets, and what is run then.
+// The files and dependencies that an installation of the package brings, and the scripts that it runs.
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -27,7 +27,7 @@ describe('S10/ the package', () => {
       'postprepare',
     ];
     expect(Object.keys(manifest.scripts).filter((name) => atInstall.includes(name))).toEqual([]);
-    // Without this npm builds whatever has a binding.gyp.
+    // Without this, npm runs node-gyp for each package that has a binding.gyp.
     expect(manifest.gypfile).toBe(false);
   });
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the soak counts, and how it says so.
+// The figures that a soak run counts, and how it prints them.
 import { expect, test } from '@jest/globals';
 import { progressText, soakTable } from '../soak/report.js';
 import { addFigures } from '../soak/soak.js';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What several runs make once, and what they say meanwhile.
+// The cache folder: several runs make an entry only once, and say what they wait for.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -36,11 +36,11 @@ afterEach(() => {
 
 const waiting = 'waiting for another run, which makes lab-kernel/key\n';
 
-/** Another process that has the lock, for ever. */
+/** Starts another process, which takes the lock and keeps it. */
 async function holdLock(): Promise<ChildProcess> {
   mkdirSync(join(folder, 'vfio-vm/lab-kernel'), { recursive: true });
   const lock = join(folder, 'vfio-vm/lab-kernel/key.lock');
-  // exec, so that there is no child that could outlive it with the lock.
+  // With exec, the shell has no child process that could outlive it and keep the lock.
   const script = 'exec 9> "$0"; flock 9; echo locked; exec sleep 1000';
   const holder = spawn('sh', ['-c', script, lock], { stdio: ['ignore', 'pipe', 'inherit'] });
   await once(holder.stdout as NodeJS.ReadableStream, 'data');

@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals';
 import { cpio, cpioFile } from '../../vm/cpio.js';
 import { encodeJob } from '../../vm/job.js';
 
-/** Reads an archive back, as the kernel does. */
+/** Reads an archive as the kernel does. */
 function readCpio(archive: Buffer): { path: string; mode: number; data: string }[] {
   const entries = [];
   for (let at = 0; at < archive.length; ) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How a machine can end, by a QEMU that is a fake process.
+// The ways in which a run of the test machine can end, with a fake process as QEMU.
 import { EventEmitter } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { expect, test } from '@jest/globals';

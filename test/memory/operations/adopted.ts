@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// What another thread does with a grant. None of it asks the system for anything; the regions, vectors and
-// buffers it gets are the classes of the other tables.
+// The operations of a thread that adopts a grant. None of them makes a system call. The regions, vectors and buffers
+// of a grant have the classes of the other tables.
 import { once } from 'node:events';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { Scene } from './scene.js';
 
-/** As source, run in that thread with `adopted` in scope. */
+/** The source of each operation. It runs in the adopting thread, with `adopted` in scope. */
 export const adoptedOperations: Record<string, string> = {
   adopt: 'adopt(workerData.spare)',
   'AdoptedDevice.region': 'adopted.region(0)',
@@ -20,7 +20,7 @@ export const adoptedOperations: Record<string, string> = {
 
 const program = pathToFileURL('test/process/program.mjs').href;
 
-/** Does all of them in a worker, and gives those that made a system call, each with how many. */
+/** Runs all of them in a worker. Returns those that made system calls, each with the number of calls. */
 export async function askInWorker({ device, bar, vector, buffer }: Scene): Promise<string[]> {
   const parts = { regions: [bar, device.config], vectors: [vector], memory: [buffer] };
   const [grant, spare] = [device.grant(parts), device.grant({ regions: [bar] })];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// All tables together.
+// All tables of operations together.
 import { adoptedOperations } from './adopted.js';
 import { containerOperations } from './container.js';
 import { deviceOperations } from './device.js';
@@ -15,7 +15,7 @@ const tables: Operations = {
   ...interruptOperations,
 };
 
-/** The operations that any table has. */
+/** The names of the operations of all tables. */
 export function operationsByTable(): string[] {
   return [tables, adoptedOperations, sysfsOperations].flatMap((table) => Object.keys(table)).sort();
 }
@@ -24,14 +24,14 @@ const rows = Object.entries(tables).flatMap(([name, row]) =>
   [row].flat().map((one): [string, Quiet | Scenario] => [name, one as Quiet | Scenario]),
 );
 
-/** Those that make system calls, with what they are called. */
+/** The operations that make system calls, with their titles. */
 export function scenarios(): [string, Scenario][] {
   return rows.flatMap(([name, row]): [string, Scenario][] =>
     typeof row === 'function' ? [] : [[row.on === undefined ? name : `${name}, ${row.on}`, row]],
   );
 }
 
-/** Those that make none. */
+/** The operations that make no system call. */
 export function quietOperations(): [string, Quiet][] {
   return rows.flatMap(([name, row]): [string, Quiet][] =>
     typeof row === 'function' ? [[name, row]] : [],

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Containers, groups, and what they open.
+// The operations of containers, groups and DMA buffers, and the functions that open devices.
 import { Container, openDevice, VfioError } from '../../../lib/index.js';
 import type { Operations, Scenario } from './scenario.js';
 import { address, elsewhere, groupId, mate, page, type Scene } from './scene.js';
 
 /**
- * With them the device is quieted; where one fails, the kernel does the same as the descriptor closes. The pages
- * that no mmap could replace stay, and nobody can reach them.
+ * The calls that quiet the device. If one fails, the kernel quiets the device when the descriptor closes. If mmap
+ * cannot replace pages, the old pages stay, but their users have already been told to keep off.
  */
 const quieting = ['mmap', 'VFIO_DEVICE_SET_IRQS', 'VFIO_IOMMU_GET_INFO', 'pread', 'pwrite'];
 
@@ -20,7 +20,7 @@ const closeGroup: Scenario = {
   tolerates: quieting,
   endsAnyway: true,
 };
-/** The pages must not be somebody else's while the device can still write to them. */
+/** If the kernel does not unmap the pages, it keeps them: the device can still write to them. */
 const closeBuffer: Scenario = {
   run: ({ buffer }) => buffer.close(),
   tolerates: ['mmap'],
@@ -28,7 +28,7 @@ const closeBuffer: Scenario = {
   keeps: ['VFIO_IOMMU_UNMAP_DMA'],
 };
 
-/** A container whose device was closed: its buffers wait for the next one. */
+/** Closes the device but not the container, whose buffers are mapped again for the next device. */
 async function closeDeviceOnly(scene: Scene): Promise<void> {
   scene.device.allocDma(page, { direction: 'toDevice' });
   await scene.group.close();
@@ -81,7 +81,7 @@ export const containerOperations: Operations = {
   'Group.close': closeGroup,
   'Group.[asyncDispose]': { ...closeGroup, run: ({ group }) => group[Symbol.asyncDispose]() },
   'Group.closed': ({ group }) => group.closed,
-  // These look at sysfs, by node:fs: test/memory/sysfs-calls.test.ts.
+  // These read sysfs through node:fs, and test/memory/sysfs-calls.test.ts makes those calls fail.
   'Group.members': ({ group }) => group.members,
   'Group.blockers': ({ group }) => group.blockers,
   'Group.viable': ({ group }) => group.viable,
@@ -115,7 +115,7 @@ export const containerOperations: Operations = {
   'Device.allocDmaAsync': allocations((scene, ...args) => scene.device.allocDmaAsync(...args)),
 };
 
-/** Without the advice memory is as good; without DONTFORK it is not. */
+/** Memory works without MADV_DONTDUMP and MADV_HUGEPAGE. It does not without MADV_DONTFORK. */
 function allocations(
   allocate: (scene: Scene, ...args: Parameters<Container['allocDma']>) => unknown,
 ): Scenario[] {

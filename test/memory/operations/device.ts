@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
-// Devices and their config space.
+// The operations of devices and their config space.
 import type { Operations, Scenario } from './scenario.js';
 
-/** With the others the device is quieted, which the kernel does as well when its descriptor closes. */
+/** The calls that it tolerates quiet the device. The kernel also does that when the descriptor closes. */
 const closeDevice: Scenario = {
   run: ({ device }) => device.close(),
   tolerates: ['mmap', 'VFIO_DEVICE_SET_IRQS', 'VFIO_IOMMU_GET_INFO', 'pread', 'pwrite'],
   endsAnyway: true,
 };
 
-/** The first of its kind: before a reset they quiet the device, which the reset does as well. */
+/** The first calls of a kind. Before a reset, they quiet the device, which the reset does as well. */
 const first = (count: number, call: string) =>
   Array.from({ length: count }, (_, index) => `${call} ${index + 1}`);
 
-/** Of a device, these have the numbers that others have of a container. */
+/** These device requests have the same numbers as the container requests whose names the trace shows. */
 const ofHotReset = {
   VFIO_IOMMU_GET_INFO: 'VFIO_DEVICE_GET_PCI_HOT_RESET_INFO',
   VFIO_IOMMU_MAP_DMA: 'VFIO_DEVICE_PCI_HOT_RESET',
@@ -54,7 +54,7 @@ export const deviceOperations: Operations = {
   'Device.hotReset': {
     run: ({ device }) => device.hotReset(),
     tolerates: ['readlink', 'VFIO_DEVICE_SET_IRQS', ...first(3, 'pread'), ...first(3, 'pwrite')],
-    // Once it was not refused, the device is quieted.
+    // When one of these calls fails, the library has already begun to quiet the device, and goes on with it.
     endsAnyway: ['VFIO_IOMMU_MAP_DMA', 'pread', 'pwrite'],
     requests: ofHotReset,
     unsettles: ['VFIO_DEVICE_SET_IRQS', 'pread', 'pwrite'],

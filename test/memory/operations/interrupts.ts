@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Interrupt sets, their vectors, and grants.
+// The operations of interrupt sets, interrupts and grants.
 import type { Interrupt } from '../../../lib/index.js';
 import type { Operations, Quiet, Scenario } from './scenario.js';
 import type { Scene } from './scene.js';
 
 const ignore = () => {};
 
-/** INTx in place of MSI-X. */
+/** Arms INTx in place of MSI-X. */
 function useIntx(scene: Scene): Interrupt {
   scene.interrupts.close();
   scene.interrupts = scene.device.enableInterrupts('intx');
@@ -14,7 +14,7 @@ function useIntx(scene: Scene): Interrupt {
   return scene.vector;
 }
 
-/** INTx that was raised, and has to be unmasked by whoever waits next. */
+/** Arms INTx and raises it, so that the next wait or listener must unmask it. */
 function useRaisedIntx(scene: Scene): void {
   useIntx(scene).trigger();
   scene.vector.waitSync(0);
@@ -22,12 +22,12 @@ function useRaisedIntx(scene: Scene): void {
 
 const unmasking = ['VFIO_DEVICE_SET_IRQS'];
 
-/** Listening asks for nothing, but where the one before has left INTx masked: the next one tries again. */
+/** Listening makes no system call unless INTx is still masked. If unmasking fails, the next listener tries again. */
 function listening(run: Quiet): (Quiet | Scenario)[] {
   return [run, { on: 'of INTx', prepare: useRaisedIntx, run, tolerates: unmasking }];
 }
 
-/** What the kernel would not disarm is disarmed by who arms next; so is the INTx line masked. */
+/** If the kernel does not disarm the interrupts, or INTx cannot be masked, the next arming makes up for it. */
 const closeSet: Scenario = {
   run: ({ interrupts }) => interrupts.close(),
   endsAnyway: true,
@@ -52,7 +52,7 @@ export const interruptOperations: Operations = {
     {
       prepare: ({ vector }) => vector.trigger(),
       run: ({ vector }) => vector.once(),
-      tolerates: ['read'], // what was not read is there in the next turn of the loop
+      tolerates: ['read'], // the next turn of the event loop reads it
     },
     ({ vector }) => vector.once({ timeout: 1 }).catch(ignore),
   ],

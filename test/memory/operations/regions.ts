@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Regions: where they are mapped no access is a call; else each is one.
+// The operations of regions: an access makes no system call in a mapped region, and one in any other region.
 import { bindRegisters, defineRegisters, type Region } from '../../../lib/index.js';
 import { busError, type Operations, type Quiet, type Scenario } from './scenario.js';
 import type { Scene } from './scene.js';
 
-/** An access of a region that is mapped, and of one that is not. */
+/** An access to a region that is mapped, and to one that is not. */
 function access(run: (region: Region) => unknown): [Quiet, Scenario] {
   return [
     ({ bar }) => run(bar),
@@ -12,7 +12,7 @@ function access(run: (region: Region) => unknown): [Quiet, Scenario] {
   ];
 }
 
-/** The same with what was made of the region before. */
+/** The same for an access through an object that is made from the region first. */
 function through<T>(make: (region: Region) => T, run: (made: T) => unknown): [Quiet, Scenario] {
   return access((region) => run(make(region)));
 }

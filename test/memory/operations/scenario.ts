@@ -1,43 +1,43 @@
 // SPDX-License-Identifier: MIT
-// What a public operation does, what it asks of the system, and what it makes of a system call that fails.
+// The types of the tables: what an operation does, which system calls it makes, and what it does when one fails.
 import type { Beginning, Scene } from './scene.js';
 
 /** An operation that makes system calls, each of which can fail. */
 export interface Scenario {
-  /** What it is done on, where there are several. */
+  /** Tells scenarios of the same operation apart. */
   on?: string;
-  /** `everything` unless said. */
+  /** The default is `everything`. */
   beginning?: Beginning;
-  /** Brings the scene to where the operation begins. */
+  /** Brings the scene to the state in which the operation begins. */
   prepare?(scene: Scene): unknown;
   run(scene: Scene): unknown;
   /**
-   * The calls whose failure does it no harm: `pread`, or `pread 2` for the second alone. A close that fails has
-   * closed, so that is one everywhere.
+   * The calls that may fail without making the operation fail: `pread` for each, or `pread 2` for the second alone.
+   * `close` need not be named: the kernel closes a descriptor even if it reports an error.
    */
   tolerates?: readonly string[];
   /**
-   * It goes on to its end, whatever fails or after the failure of these: all is as when it succeeds. Else all is as
-   * before.
+   * Whether the operation goes on to its end after a failure of any call, or of these calls. The state is then the same
+   * as after success. Otherwise, the state is the same as before the operation.
    */
   endsAnyway?: boolean | readonly string[];
-  /** Of one that ends anyway, calls after whose failure the kernel keeps what it had. */
+  /** For an operation that ends anyway: the calls after whose failure the kernel keeps the resources that it held. */
   keeps?: readonly string[];
-  /** Shows that all is well again, by doing it once more or otherwise; the operation itself unless said. */
+  /** Repairs the state after a failure, and must succeed. The default is to run the operation again. */
   again?(scene: Scene): unknown;
-  /** Calls after whose failure that is not so before it was done again. */
+  /** The calls after whose failure the state is only right once `again` has run. */
   unsettles?: readonly string[];
-  /** Requests by the name that the table of system calls has for their number, which two can share. */
+  /** The real name of a request for the name that the trace shows. Two requests can have the same number. */
   requests?: Record<string, string>;
-  /** An errno that has another code than its name. */
+  /** The code of the error for an errno, where it is not the name of the errno. */
   codes?: Record<string, string>;
 }
 
 /** An operation that makes no system call at all. */
 export type Quiet = (scene: Scene) => unknown;
 
-/** By the names that publicOperations() gives. */
+/** The scenarios of each operation, by the names that publicOperations() returns. */
 export type Operations = Record<string, Quiet | Scenario | readonly (Quiet | Scenario)[]>;
 
-/** The kernel's EIO for a region is what a bus error is for a mapping. */
+/** EIO from a read or write of a region means the same as a bus error in a mapping. */
 export const busError = { EIO: 'ERR_VFIO_BUS' };

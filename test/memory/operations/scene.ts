@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Where an operation is done: a container with one of everything, over type1 and a fake kernel.
+// The objects on which an operation runs: a container with one of everything, over type1 and a fake kernel.
 import {
   Container,
   type Device,
@@ -10,14 +10,14 @@ import {
   type Region,
 } from '../../../lib/index.js';
 
-/** What the fake kernel has (test/native/fake_kernel.h). */
+/** The devices of the fake kernel (test/native/fake_kernel.h). */
 export const address = '0000:01:00.0';
 export const mate = '0000:01:00.1';
 export const elsewhere = '0000:02:00.0';
 export const groupId = 12;
 export const page = 4096;
 
-/** What there is before the operation. */
+/** The objects that exist before the operation. */
 export type Beginning = 'nothing' | 'a container' | 'everything';
 
 interface Closable {
@@ -26,15 +26,13 @@ interface Closable {
 
 export class Scene {
   readonly #kept: Closable[] = [];
-  /** What a scenario's preparation has for the operation. */
-  prepared: unknown;
-  // Each stands once its beginning has it.
+  // Each of these is set if the beginning includes it.
   container!: Container;
   group!: Group;
   device!: Device;
   /** A region that is mapped. */
   bar!: Region;
-  /** A region that is only read and written. */
+  /** A region that is not mapped: each access is a read or write of the descriptor. */
   plain!: Region;
   interrupts!: InterruptSet;
   vector!: Interrupt;
@@ -48,7 +46,7 @@ export class Scene {
     return scene;
   }
 
-  /** Takes what the operation opened, to close it in the end. */
+  /** Keeps the object that the operation opens, and closes it at the end. */
   async keep<T extends Closable>(opening: Promise<T>): Promise<T> {
     const opened = await opening;
     this.#kept.push(opened);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// What looks at sysfs and writes to it, by node:fs: where each of these calls can fail, too.
+// The operations that read and write sysfs through node:fs, where each call can fail too.
 import { type Binding, bindDevice, listDevices, releaseDevice } from '../../../lib/index.js';
 import { address, groupId, type Scene } from './scene.js';
 
-/** What there is before the operation. */
+/** The means by which a scenario prepares its operation. */
 export interface Prepared {
-  /** The device in the hands of vfio-pci. */
+  /** Binds the device to vfio-pci with bindDevice(). */
   bind(): Promise<Binding>;
-  /** The same by a program that remembers nothing. */
+  /** Binds the device to vfio-pci as another program does, which keeps no record of it. */
   leave(): Promise<void>;
   scene: Scene;
 }
@@ -15,11 +15,11 @@ export interface Prepared {
 export interface SysfsScenario {
   on?: string;
   prepare?(prepared: Prepared): Promise<unknown>;
-  /** `made` is what the preparation gave. */
+  /** `made` is the result of the preparation. */
   run(prepared: Prepared, made: unknown): unknown;
-  /** It changes nothing itself, or all that it did is undone. Else the next try goes on from where it was. */
+  /** Whether a failure leaves no changes. If not, the next try goes on where the failed one stopped. */
   isWhole: boolean;
-  /** The error it has anyway: a look that fails while it is explained does not take its place. */
+  /** The code of an error that it always has. A read that fails while the library diagnoses it does not replace it. */
   code?: string;
 }
 
@@ -60,7 +60,7 @@ export const sysfsOperations: Record<string, SysfsScenario[]> = {
   'Binding.[asyncDispose]': [restored((binding) => binding[Symbol.asyncDispose]())],
 };
 
-/** Those of the other tables that look at sysfs as well. */
+/** The operations of the other tables that also read sysfs. */
 export const sysfsLooks: Record<string, SysfsScenario[]> = {
   'Group.members': [{ run: ({ scene }) => scene.group.members, isWhole: true }],
   'Group.blockers': [{ run: ({ scene }) => scene.group.blockers, isWhole: true }],
