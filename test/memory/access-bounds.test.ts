@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The bounds of register accesses, checked against a model of which offsets and widths fit. The regions are mapped
 // or not; some are smaller than a page or than an access, and some have odd sizes.
-
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Container, type Region } from '../../lib/index.js';
 import { useMachine } from '../../tools/testing-addon.js';
+import { failureOf } from '../support/failures.js';
 import { expectNothingOpen } from './support.js';
 
 const sizes = [1, 2, 3, 4, 7, 8, 12, 15, 0xfff, 0x1000, 0x1001, 0x3008];
@@ -43,12 +43,7 @@ const bytesOf = (region: Region, from: number, to: number) =>
   Array.from({ length: Math.max(to - from, 0) }, (_, i) => region.read8(from + i));
 
 function codeOf(work: () => unknown): string | undefined {
-  try {
-    work();
-    return undefined;
-  } catch (error) {
-    return (error as { code?: string }).code;
-  }
+  return (failureOf(work) as { code?: string } | undefined)?.code;
 }
 
 /** Offsets around both ends of the regions, and around the limits of number types. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The benchmarks run, and say everything they are to say. (How fast it is, a busy machine cannot tell.)
+// The benchmarks run, and print and write every result. The test does not check times: the machine may be busy.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,10 +23,10 @@ test('a quick run writes a report with every name that has to be there', () => {
     for (const chart of ['access-cost', 'interrupt-latency']) {
       expect(readFileSync(join(directory, `${chart}.svg`), 'utf8')).toMatch(/^<svg /);
     }
-    // A time would say how busy the machine is.
+    // All targets are ratios: an absolute time would depend on how busy the machine is.
     const targets = report.results.flatMap(({ target }) => target?.text.split(', ') ?? []);
     expect(targets.filter((text) => !/^(p\d\d )?≤ [\d.]+×$/.test(text))).toEqual([]);
-    // The compiler has not taken the twins' loops away.
+    // The compiler has not removed the loops of the C++ twins.
     const gone = report.results.filter(({ unit, twin }) => unit === 'ns' && twin.p50 < 0.05);
     expect(gone).toEqual([]);
   } finally {

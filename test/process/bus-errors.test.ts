@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// SIGBUS beside what else has to do with it in a process: listeners of Node's, and bus errors that are not ours.
+// SIGBUS when others in the process use it too: the program's own listeners, and bus errors outside the library.
 import { expect, test } from '@jest/globals';
 import { testIf } from '../support/skips.js';
 import { run } from './support.js';

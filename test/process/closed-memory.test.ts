@@ -1,21 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Memory that is closed under its users, where a mistake would be a crash: each in a process of its own.
+// DMA memory that is closed while it is used. A mistake would be a crash, so each case has a process of its own.
 import { describe, expect, test } from '@jest/globals';
-import { everythingOpen, run } from './support.js';
+import { everythingOpen, outputOf } from './support.js';
 
-/** Ends well, with what it printed. */
-async function ends(body: string): Promise<string> {
-  const { status, signal, stdout, stderr } = await run(body);
-  expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
-  return stdout;
-}
-
-/** Each way to close the memory: in this turn, and in a later one, after the container's devices. */
+/** The ways to close the memory: in this turn of the event loop, or in a later turn, after the container's devices. */
 const closings = { owner: 'buffer.close()', container: 'container.close()' };
 
 describe.each(Object.entries(closings))('F1/ memory closed by its %s', (closer, close) => {
   test.concurrent('under crypto, zlib and files that work on it', async () => {
-    const stdout = await ends(`
+    const stdout = await outputOf(`
       import { randomFill } from 'node:crypto';
       import { deflate, inflate, gzip } from 'node:zlib';
       ${everythingOpen}
@@ -38,7 +31,7 @@ describe.each(Object.entries(closings))('F1/ memory closed by its %s', (closer, 
   });
 
   test.concurrent('under an optimised loop in this thread, between two rounds of it and within one', async () => {
-    const stdout = await ends(`
+    const stdout = await outputOf(`
       ${everythingOpen}
       const { u32 } = buffer;
       let closing;
@@ -64,7 +57,7 @@ describe.each(Object.entries(closings))('F1/ memory closed by its %s', (closer, 
   });
 
   test.concurrent('under an optimised loop in another thread, which was granted it', async () => {
-    const stdout = await ends(`
+    const stdout = await outputOf(`
       ${everythingOpen}
       const flags = new Int32Array(new SharedArrayBuffer(8));
       const grant = device.grant({ memory: [buffer] });
@@ -93,7 +86,7 @@ describe.each(Object.entries(closings))('F1/ memory closed by its %s', (closer, 
   });
 
   test.concurrent('under another thread that is ended while it uses it', async () => {
-    const stdout = await ends(`
+    const stdout = await outputOf(`
       ${everythingOpen}
       const grant = device.grant({ memory: [buffer] });
       const worker = startWorker(\`
@@ -114,17 +107,17 @@ describe.each(Object.entries(closings))('F1/ memory closed by its %s', (closer, 
 
 describe.each(Object.entries(closings))('F12/ memory closed by its %s', (_, close) => {
   test.concurrent('after its ArrayBuffer was transferred away, as far as the engine does that', async () => {
-    const stdout = await ends(`
+    const stdout = await outputOf(`
       ${everythingOpen}
       buffer.u8.fill(7);
       const { u8, buffer: memory } = buffer;
-      // Node 20 has no transfer(), and copies what it is told to move.
+      // Node 20 has no transfer(), and copies the memory when structuredClone() is told to move it.
       const moved = memory.transfer?.() ?? structuredClone(memory, { transfer: [memory] });
       const view = new Uint8Array(moved);
       const before = view[5];
       await ${close};
       view.fill(1);
-      // The view of what was moved has no bytes, and then fill() throws.
+      // If the memory was moved, the old view has no bytes, and fill() would throw.
       if (u8.length > 0) u8.fill(2);
       await container.close();
       const after = device.closed && buffer.closed;
@@ -135,7 +128,7 @@ describe.each(Object.entries(closings))('F12/ memory closed by its %s', (_, clos
   });
 
   test.concurrent('while clones and messages of it are on their way', async () => {
-    const stdout = await ends(`
+    const stdout = await outputOf(`
       ${everythingOpen}
       buffer.u8.fill(7);
       const { port1, port2 } = new MessageChannel();

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Two copies of the package in one process, as two folders of node_modules bring them about: both can be imported,
-// and the one that opens something first is the only one that can.
+// Two copies of the package in one process, as two node_modules folders can cause. Both can be imported, but only
+// the copy that opens something first can open anything.
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { run, runSource } from './support.js';
+import { ended, product, run, runSource } from './support.js';
 
-const ended = { status: 0, signal: null, stderr: '' };
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const copy = mkdtempSync(join(tmpdir(), 'vfio-copy-'));
 const binary = join(copy, 'build/Release/vfio.node');
@@ -23,7 +22,7 @@ beforeAll(() => {
 
 afterAll(() => rmSync(copy, { recursive: true }));
 
-/** How an open by the second copy fails. */
+/** Collects the errors of opens by the second copy. */
 const tryTheOther = `
   const other = await import(${JSON.stringify(join(copy, 'dist/vfio.js'))});
   const failures = [];
@@ -40,12 +39,12 @@ const refused = {
 test.concurrent('a second copy of the package imports, and refuses to open, naming both', async () => {
   const source = `
     import { Container } from 'vfio';
-    // There need not be VFIO here.
+    // The open may fail: the machine need not have VFIO.
     await Container.open().then((container) => container.close(), () => {});
     ${tryTheOther}
     console.log(JSON.stringify(failures));
   `;
-  const { stdout, ...rest } = await runSource(source, [], { VFIO_BINARY: undefined });
+  const { stdout, ...rest } = await runSource(source, [], product);
   expect(rest).toEqual(ended);
   const failures = JSON.parse(stdout);
   expect(failures).toEqual([refused, refused]);

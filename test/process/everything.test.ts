@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Whatever the library does, once each, in few programs: what a tool that makes every program twenty times slower
-// looks at (npm run test:valgrind).
+// Everything that the library does, once each, in few programs. They are for valgrind, which makes every program
+// twenty times slower (npm run test:valgrind).
 import { expect, test } from '@jest/globals';
-import { everythingOpen, run } from './support.js';
-
-const ended = { status: 0, signal: null, stderr: '' };
+import { ended, everythingOpen, run } from './support.js';
 
 const closed = '{"containers":0,"groups":0,"functions":0,"eventfds":0}';
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The trap test fails when an access is not exact: with a plain typed array in place of ours.
+// The trap test fails when an access is not exact, here with a plain typed array in place of the library.
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect } from '@jest/globals';
@@ -42,7 +42,7 @@ test('a plain typed array in its place fails, and what was executed is printed',
   const failed = lines.findIndex((line) => line.includes('tier=turbofan'));
   expect(lines[failed]).toMatch(/expected=R4@0x10 got=R1@0x10 FAILED$/);
   expect(lines[failed + 1]).toBe('    executed R1@0x10, but expected R4@0x10');
-  // test byte [mem], 1
+  // The instruction is: test byte [mem], 1
   expect(lines[failed + 2]).toMatch(/^ {4}R1@0x10 {3}(4[0-9a-f] )?f6 /);
 });
 

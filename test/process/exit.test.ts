@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-// How a process ends: by itself once nobody waits, at once when it is told to, whatever is open or stuck.
+// The end of a process: on its own once nothing waits, or at once when it is told to, whatever is open or stuck.
 import { describe, expect, test } from '@jest/globals';
 import { patience } from '../support/patience.js';
-import { everythingOpen, run } from './support.js';
+import { ended, everythingOpen, run } from './support.js';
 
-/** Ends the process with 42 when it is alive after a while, without keeping it alive for that. */
+/** Exits with status 42 if the process is still alive after a while. The timer does not keep the process alive. */
 const aliveMeans42 = `setTimeout(() => process.exit(42), ${500 * patience}).unref();`;
-const ended = { status: 0, signal: null, stderr: '' };
 
 describe('a process ends by itself', () => {
   test.concurrent.each([

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Garbage collection closes nothing and unmaps nothing: what was forgotten, and every part of it, is named in a
-// warning and stays as it is until the thread ends. What was closed goes away, memory with the last view of it.
+// Garbage collection closes nothing and unmaps nothing. An object that the program forgot to close stays open with all
+// its parts until the thread ends, and a warning names it. An object that was closed is collected, and its memory is
+// freed with the last view of it.
 import { describe, expect, test } from '@jest/globals';
-import { run } from './support.js';
+import { ended, run } from './support.js';
 
-const ended = { status: 0, signal: null, stderr: '' };
 const address = '0000:01:00.0';
 
-/** Collects garbage until something has come to pass. */
+/** Collects garbage until a condition holds, with a limited number of tries. */
 const collecting = `
   const warnings = [];
   process.removeAllListeners('warning');
@@ -15,10 +15,10 @@ const collecting = `
   const collect = async (what) => {
     let done = false;
     for (let i = 0; i < 15 && !done; i++) {
-      // What a WeakRef gave lives until the end of the turn.
+      // An object that a WeakRef returned lives until the end of this turn of the event loop.
       await sleep(1);
       gc();
-      // The warning comes a tenth of a second later.
+      // The warning comes a tenth of a second after the collection.
       await sleep(20);
       done = what();
     }
@@ -48,7 +48,7 @@ test.concurrent('F17/ a forgotten device is named, and stays open with its conta
   expect(await runCollecting(source)).toMatchObject({ ...ended, stdout });
 });
 
-/** Calls `say` with the warnings while `part` is there, and those once it is not: the objects that they name. */
+/** Calls `say` with the objects that the warnings name: first while the program holds `part`, then without it. */
 const keeping = (part: string, owners: number, say: string) => `${collecting}
   let part = await (async () => { ${part} })();
   const named = () => warnings.map((text) => text.split(' ').slice(2, -5).join(' ')).sort();
@@ -89,7 +89,7 @@ test.concurrent.each(ofContainer)(
   },
 );
 
-/** Each of a device of its own, so that one program does for all. */
+/** Each part is of a device of its own, so that one program can test all of them. */
 const ofDevice: Record<string, string> = {
   'a region': 'device.bar(0)',
   'config space': 'device.config',
@@ -111,7 +111,7 @@ const ofAdopted: Record<string, string> = {
   'the list of buffers': 'device.memory',
 };
 
-/** The address of the device of a table's part number `index`. */
+/** The address of the device for part number `index` of a table. */
 const addressOf = (index: number) => `0000:1${index.toString(16)}:00.0`;
 
 const useDevices = (count: number) => `
@@ -119,7 +119,7 @@ const useDevices = (count: number) => `
   useMachine(...many.map((address, i) => ({ address, group: i + 1, bars: [{ size: 4096 }], msix: 2 })));
 `;
 
-/** Opens a device for each part of the table, and gives the parts. */
+/** Opens a device for each part of the table, and returns the parts. */
 const partsOf = (table: Record<string, string>, open: string) =>
   `return [${Object.values(table)
     .map((part, i) => `await (async (i) => { ${open}; return ${part}; })(${i})`)
@@ -242,7 +242,7 @@ test.concurrent('F17/ a forgotten device with listeners goes on to be served', a
 
 test.concurrent('F17/ a device is in use while a function awaits its next event, and only until then', async () => {
   const source = `
-    // Waiting for an event does not.
+    // Keeps the process alive, which waiting for an event does not.
     const alive = setInterval(() => {}, 1000);
     const closed = (async () => {
       const device = await openDevice(address);
@@ -262,7 +262,7 @@ test.concurrent('F17/ a device is in use while a function awaits its next event,
     hardware.notify({ fault: true });
     await collect(() => warnings.length > 0);
     hardware.notify({ requested: true });
-    // A device that was collected hears of nothing, for ever.
+    // If the device was collected, it never gets an event, and waiting for it would hang.
     if (warnings.length === 0) await closed;
     clearInterval(alive);
     await (async () => {
@@ -307,7 +307,7 @@ test.concurrent('what was closed is collected without a word', async () => {
         refs.push(new WeakRef(it));
       }
       await container.close();
-      // Nothing comes of it any more.
+      // This has no effect on a closed device.
       device.on('lost', () => {});
     })();
     const kept = () => refs.map((ref) => ref.deref()).filter((it) => it !== undefined);

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: MIT
-// Grants to workers that use all of them at once: revoked, closed, and in one of four their worker
-// ended, at random moments, and nothing of them is left.
+// Grants to workers that use them all at once. At random moments, a grant is revoked or closed, or its worker ends (one
+// grant in four). Nothing of them is left.
 import { expect, test } from '@jest/globals';
 import { run } from './support.js';
 
-/** Adopts what it is sent, and uses it until that is over. */
+/** Adopts each grant that it is sent, and uses it until the grant ends. */
 const worker = `
   let ends = false;
   const fine = (work) => {
     try {
       return work();
     } catch ({ code, message }) {
-      // A thread that is being terminated runs on for a moment, in which Node-API refuses every call: what the
-      // addon would give is undefined then, and nobody can throw a better error.
+      // A thread that is being terminated runs on for a moment. Node-API refuses every call during that time, so the
+      // addon returns undefined and cannot throw a better error.
       if (ends && code === undefined) return;
       if (code !== 'ERR_VFIO_CLOSED') parentPort.postMessage(code + ': ' + message);
     }
   };
   parentPort.on('message', ({ token, lane, end, after }) => {
     ends = end === 'terminate' || end === 'exit';
-    // It may be revoked already.
+    // The grant may already be revoked.
     const device = fine(() => adopt(token));
     if (device === undefined) return;
     const [mapped, other] = [device.bar(0), device.bar(1)];
@@ -43,7 +43,7 @@ const worker = `
   });
 `;
 
-/** A thousand where there is the time for them. */
+/** VFIO_TEST_GRANTS sets more, such as a thousand, when there is time for them. */
 const grants = Number(process.env.VFIO_TEST_GRANTS ?? 200);
 
 test(`F11/ ${grants} grants revoked and ended at random leave nothing behind`, async () => {
@@ -51,7 +51,7 @@ test(`F11/ ${grants} grants revoked and ended at random leave nothing behind`, a
     import { createRequire } from 'node:module';
     const addon = createRequire(import.meta.url)(process.env.VFIO_BINARY);
     const lanes = [0, 1, 2, 3];
-    // BAR0 of either device, and the buffer: however often they are granted.
+    // Mappings of BAR 0 of each device and of the buffer. Granting them must not add any.
     let mapped = 0;
     const footprint = () => {
       const links = fs.readdirSync('/proc/self/fd').map((fd) => {
@@ -100,7 +100,7 @@ test(`F11/ ${grants} grants revoked and ended at random leave nothing behind`, a
           const exit = end === 'exit' ? ended(worker) : undefined;
           const adopted = Atomics.load(buffer.u32, lane);
           worker.postMessage({ token: grant.token, lane, end, after });
-          // Others are revoked on the way.
+          // Waits for half of the adoptions. The other grants may be revoked before their worker adopts them.
           if (left % 2 === 0) await until(() => Atomics.load(buffer.u32, lane) > adopted);
           hardware.raise(2, lane);
           await sleep(after);
@@ -109,7 +109,7 @@ test(`F11/ ${grants} grants revoked and ended at random leave nothing behind`, a
           await exit;
           if (end === 'exit' || end === 'terminate') worker = start();
           await grant.revoke();
-          // The vector is this thread's again.
+          // The vector belongs to this thread again.
           set.vector(lane).on(start).off(start);
         }
         await worker.terminate();
@@ -119,7 +119,7 @@ test(`F11/ ${grants} grants revoked and ended at random leave nothing behind`, a
       console.log(adopted >= grants / 2);
       await device.close();
     }
-    // Once before, for what Node keeps of its first workers.
+    // A first storm, because Node keeps some resources of its first workers.
     const settled = () => isFree(machine) && !gc() && footprint().includes(' 0 mappings');
     await storm(20);
     await fs.promises.readFile('/proc/self/stat');

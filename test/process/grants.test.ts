@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Grants between threads: what a worker can do with what it adopted, and how it ends, whoever ends it.
+// Grants between threads: the use of granted parts in a worker, and each way in which a grant ends.
 import { expect, test } from '@jest/globals';
-import { run } from './support.js';
+import { ended, run } from './support.js';
 
-const ended = { status: 0, signal: null, stderr: '' };
-
-/** An open device with four vectors and a buffer; how many register handles the process has left. */
+/** Opens a device with four vectors and a buffer, and counts the register handles that the process has left. */
 const opened = `
   import { createRequire } from 'node:module';
   const addon = createRequire(import.meta.url)(process.env.VFIO_BINARY);
@@ -37,12 +35,12 @@ function runOpened(body: string) {
   return run(`${opened}${body}`);
 }
 
-/** For workers. */
+/** Helpers for the programs of workers. */
 const codeOf = `
   const codeOf = (work) => {
     try { work(); return 'none'; } catch ({ code }) { return code; }
   };
-  // Waiting for the event keeps no thread alive by itself.
+  // Waiting for the event does not keep a thread alive, so a timer does.
   const closeOf = async (device) => {
     const alive = setInterval(() => {}, 1000);
     await once(device, 'close');
@@ -51,7 +49,7 @@ const codeOf = `
 `;
 
 test.concurrent('two workers drive two queues of one device at once', async () => {
-  // A queue: a ring of requests and one of answers in memory, a doorbell register, a vector.
+  // A queue has a ring of requests and a ring of answers in memory, a doorbell register and a vector.
   const worker = `
     const { token, queue, count } = workerData;
     const device = adopt(token);
@@ -79,7 +77,7 @@ test.concurrent('two workers drive two queues of one device at once', async () =
     const workers = queues.map(({ queue, grant }) =>
       startWorker(${JSON.stringify(worker)}, { token: grant.token, queue, count }));
     const ends = workers.map(ended);
-    // The device: it takes the request, writes the answer and interrupts.
+    // Acts as the device: takes the request, writes the answer and raises the interrupt.
     const serve = ({ queue, ring, answers }, n) => {
       const at = BigInt((n % 1024) * 4);
       const request = hardware.dmaRead(ring.iova + at, 4).readUInt32LE();
@@ -200,11 +198,11 @@ test.concurrent('a revocation ends accesses that are under way', async () => {
       import { createRequire } from 'node:module';
       const addon = createRequire(import.meta.url)(process.env.VFIO_BINARY);
       const { regions: [{ handle }] } = addon.adopt(workerData);
-      // Reads of 32 bits at 0 that take a system call each: a revocation meets one under way.
+      // 32-bit reads at offset 0. Each makes a system call, so the revocation comes while one is in progress.
       const count = 100_000;
       const program = new Uint32Array(2 + 6 * count);
       for (let i = 0; i < count; i++) program[2 + 6 * i + 1] = 4;
-      // The first writes 1 at 8, and so tells the hardware.
+      // The first access writes 1 at offset 8, which tells the main thread that the reads have begun.
       program.set([1, 4, 8, 0, 1, 0], 2);
       let failure;
       while (failure === undefined) failure = addon.run(handle, program.buffer);
@@ -232,7 +230,7 @@ test.concurrent('a revocation ends a wait that blocks the worker', async () => {
     hardware.raise(2, 1);
     console.log((await once(worker, 'message'))[0]);
     const message = once(worker, 'message');
-    // The worker is on its way into the next wait.
+    // Gives the worker time to begin its next wait.
     await sleep(20);
     console.log(codeOf(() => set.vector(1).waitSync(0)));
     await grant.revoke();
@@ -266,7 +264,7 @@ test.concurrent('what is raised after a revocation waits for the owner', async (
       const count = await set.vector(1).once({ timeout: 5000 });
       console.log(count, (await message)[0]);
     };
-    // In a wait, and behind a listener whose loop is busy meanwhile.
+    // First while the worker waits, then while it has a listener but blocks its event loop.
     await take(await lend(\`
       parentPort.postMessage('adopted');
       parentPort.postMessage(codeOf(() => vector.waitSync()));
@@ -284,13 +282,13 @@ test.concurrent('what is raised after a revocation waits for the owner', async (
   expect(await runOpened(source)).toMatchObject({ ...ended, stdout });
 });
 
-/** Lends the INTx of `owner` to a worker that hears one interrupt and never unmasks the line. */
+/** Lends the INTx of `owner` to a worker whose listener gets one interrupt and never unmasks the line. */
 const lendAndLeaveMasked = `
     const grant = device.grant({ vectors: [owner] });
     const worker = startWorker(\`
       adopt(workerData).vector(0).on((count) => {
         parentPort.postMessage(count);
-        return new Promise(() => {}); // never done
+        return new Promise(() => {}); // the listener never finishes
       });
       parentPort.postMessage('listens');
     \`, grant.token);
@@ -319,7 +317,7 @@ test.concurrent('INTx goes on in the thread that has it, however the one before 
       return wait;
     };
     console.log('owner', await heard(owner.once({ timeout: 5000 })));
-    // Masked, since nobody waited again.
+    // INTx is masked now: it is only unmasked by the next wait.
     ${lendAndLeaveMasked}
     console.log('owner', await heard(owner.once({ timeout: 5000 })));
     await worker.terminate();
@@ -404,7 +402,7 @@ test.concurrent.each(endings)(
     } else {
       await worker.terminate();
     }
-    // Nothing was revoked, and everything is free.
+    // Nothing was revoked, but everything that the worker adopted is free.
     set.vector(1).on(() => {}).unref();
     console.log(freeHandles() - before, errors.join());
     await Promise.all(grants.map((grant) => grant.revoke()));
@@ -522,7 +520,7 @@ test.concurrent('a reset is as it is everywhere: BUSY meanwhile, and regions liv
     hardware.resetting.hold();
     const reset = device.reset();
     await until(() => Atomics.load(state, 0) === 1);
-    // Nobody adopts during a reset, and the offer stands.
+    // During a reset, no thread can adopt a grant, but the offer stays valid.
     const late = device.grant({ regions: [device.bar(0)] });
     const latecomer = startWorker(\`${codeOf}
       parentPort.postMessage(codeOf(() => adopt(workerData)));
@@ -558,7 +556,7 @@ test.concurrent.each([
       Atomics.store(state, 0, 1);
       while (codeOf(() => device.bar(0).read32(0)) === 'none');
       const code = codeOf(() => device.bar(0).read32(0));
-      // Closing a buffer revokes its grants, and then puts zeros in its place.
+      // Closing a buffer first revokes its grants, and then replaces its memory with zeros.
       while (Atomics.load(state, 0) === 1);
       const value = memory[0];
       await closeOf(device);
@@ -648,7 +646,7 @@ test.concurrent('a worker grants too, and its end is a revocation', async () => 
     hardware.raise(2, 1);
     console.log(await raised, view[0], adopted.bar(0).read32(0));
     const closed = once(adopted, 'close');
-    // Waiting for the event keeps nothing alive.
+    // Waiting for the event does not keep the process alive, so a timer does.
     const alive = setInterval(() => {}, 1000);
     await worker.terminate();
     console.log(codeOf(() => adopted.bar(0).read32(0)));

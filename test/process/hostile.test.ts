@@ -1,17 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Programs that change the language's own classes: each in a process of its own, and none of them crashes or leaves a
-// promise unsettled that the library made.
+// Programs that change the language's own classes, each in a process of its own. None of them crashes, and no promise
+// of the library stays unsettled.
 import { expect, test } from '@jest/globals';
-import { run } from './support.js';
-
-async function prints(body: string): Promise<string> {
-  const { stdout, ...rest } = await run(body);
-  expect(rest).toEqual({ status: 0, signal: null, stderr: '' });
-  return stdout;
-}
+import { outputOf } from './support.js';
 
 test.concurrent('a Promise class that never calls its executor does not crash', async () => {
-  const stdout = await prints(`
+  const stdout = await outputOf(`
     const Real = globalThis.Promise;
     globalThis.Promise = class Promise extends Real {
       constructor(executor) {
@@ -31,7 +25,7 @@ test.concurrent('a Promise class that never calls its executor does not crash', 
 test.concurrent.each(['device', 'container', 'numRegions', 'ioPorts', 'address'])(
   'a setter for %s on every object leaves no promise unsettled and nothing open',
   async (name) => {
-    const stdout = await prints(`
+    const stdout = await outputOf(`
       const failure = new Error('a setter');
       Object.defineProperty(Object.prototype, '${name}', {
         set() { throw failure; }, configurable: true,
@@ -47,7 +41,7 @@ test.concurrent.each(['device', 'container', 'numRegions', 'ioPorts', 'address']
 );
 
 test.concurrent('an iterator of arrays finds nothing that constructors take', async () => {
-  const stdout = await prints(`
+  const stdout = await outputOf(`
     const found = new Set();
     const iterate = Array.prototype[Symbol.iterator];
     Array.prototype[Symbol.iterator] = function () {
@@ -65,7 +59,7 @@ test.concurrent('an iterator of arrays finds nothing that constructors take', as
 });
 
 test.concurrent('options that close the device while they are read get nothing of it', async () => {
-  const stdout = await prints(`
+  const stdout = await outputOf(`
     const codes = [];
     for (const use of [
       (device) => device.allocDma(4096, { get iova() { device.close(); } }),

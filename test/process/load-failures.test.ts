@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Each way in which the native code cannot be loaded says what failed and what to do. The package is installed in
-// folders of its own, as far as each way has it.
+// Errors when the native code cannot be loaded: each says what failed and what to do. Each test installs the package
+// into a folder of its own, with only the files that its case has.
 import {
   cpSync,
   mkdirSync,
@@ -15,20 +15,18 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { buildSync, type Format } from 'esbuild';
-import { runSource } from './support.js';
+import { product, runSource } from './support.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'vfio-loading-')));
 const build = 'build/Release/vfio.node';
 const here = `linux-${process.arch}`;
-/** Without the developer binary, and as if nobody had said what to load. */
-const product = { VFIO_BINARY: undefined, VFIO_PREBUILD: undefined, LIBC: undefined };
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
 let installed = 0;
 
-/** A folder with the package in its node_modules, with its dependency and with these files besides. */
+/** Makes a folder whose node_modules has the package with these additional files, and its dependency. */
 function install(...files: string[]): { app: string; vfio: string } {
   const app = join(folder, `${installed++}`);
   const vfio = join(app, 'node_modules/vfio');
@@ -60,7 +58,7 @@ interface Failure {
 
 const call = `((call) => call().then(() => ({}), ({ name, code, message, hint }) => ({ name, code, message, hint })))`;
 
-/** How opening fails in a process that imports the package, or a bundle, from this file. */
+/** The error of an open in a process that imports the package, or a bundle, from this file. */
 async function failureOf(
   file: string,
   { flags = [], env = {}, before = '', use = 'Container.open()' }: Circumstances = {},
@@ -78,12 +76,12 @@ async function failureOf(
 interface Circumstances {
   readonly flags?: string[];
   readonly env?: NodeJS.ProcessEnv;
-  /** What the program does before. */
+  /** Source that the program runs first. */
   readonly before?: string;
   readonly use?: string;
 }
 
-/** The package there says this: all of the message but the hint, and words of the hint. */
+/** Checks an error: `words` is the whole message without the hint, and `toDo` are parts of the hint. */
 function expectWords({ name, code, message, hint }: Failure, words: string, toDo: string[]): void {
   expect({ name, code }).toEqual({ name: 'VfioError', code: 'ERR_VFIO_PLATFORM' });
   expect(message).toBe(`${words}\n${hint}`);
@@ -230,7 +228,7 @@ test.concurrent('the dependency is missing', async () => {
 });
 
 describe.each<Format>(['cjs', 'esm'])('a bundle by esbuild, as %s', (format) => {
-  /** A program that uses the package, bundled into a folder where nothing is installed unless it is `beside`. */
+  /** Bundles a program that uses the package. Only if it is `beside`, the bundle's folder has the package installed. */
   function bundle(
     app: string,
     { beside, external }: { beside: boolean; external: string[] },

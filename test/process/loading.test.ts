@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Loading the package: it can be imported everywhere, in both ways, and says what is missing when it is used.
+// Loading the package: import and require work everywhere, and using it says what is missing.
 import { accessSync, constants } from 'node:fs';
 import { expect, test } from '@jest/globals';
-import { everythingOpen, run, runSource } from './support.js';
+import { ended, everythingOpen, product, run, runSource } from './support.js';
 
-const ended = { status: 0, signal: null, stderr: '' };
-/** Without the developer binary. */
-const product = { VFIO_BINARY: undefined };
-
-/** Prints how an open failed. */
+/** Prints the error of an open. */
 const tryToOpen = `
   const failure = await Container.open().then((c) => c.close(), (failure) => failure);
   const { name, code, hint, path } = failure ?? {};

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// DMA memory whose ArrayBuffer was moved out of the thread that made it stays mapped when that thread ends. Node 20
-// cannot move it (ArrayBuffer.prototype.transfer() came with Node 22): there the worker posts a copy.
+// DMA memory whose ArrayBuffer was moved to another thread stays mapped when the thread that made it ends. Node 20
+// cannot move it (ArrayBuffer.prototype.transfer() came with Node 22), so there the worker posts a copy.
 import { describe, expect, test } from '@jest/globals';
-import { run } from './support.js';
+import { outputOf } from './support.js';
 
-/** A thousand where there is the time for them. */
+/** VFIO_TEST_MOVES sets more, such as a thousand, when there is time for them. */
 const rounds = Number(process.env.VFIO_TEST_MOVES ?? 3);
 
-/** What V8 maps and unmaps for itself. */
+/** The number of mappings that V8 itself may add or remove. */
 const NOISE = 500;
 
 const prelude = `
@@ -25,7 +25,7 @@ const move = `
   parentPort.postMessage(moved, [moved]);
 `;
 
-/** What the worker does after that; the main thread terminates it. */
+/** The last steps of the worker, after it moved the memory. The main thread then terminates it. */
 const endings = {
   'by return': '',
   'by terminate()': "await once(parentPort, 'message');",
@@ -33,11 +33,7 @@ const endings = {
   'after it closed the buffer': 'buffer.close();',
 };
 
-async function succeeds(body: string): Promise<string> {
-  const { stdout, ...rest } = await run(`${prelude}${body}`);
-  expect(rest).toEqual({ status: 0, signal: null, stderr: '' });
-  return stdout;
-}
+const succeeds = (body: string) => outputOf(`${prelude}${body}`);
 
 describe('F12/ memory that was moved to another thread', () => {
   test.concurrent.each(Object.entries(endings))(
@@ -107,7 +103,7 @@ describe('F12/ memory that was moved to another thread', () => {
           await until(() => isFree(machine));
         }
       };
-      // What V8 and the C library keep of their first threads.
+      // Two workers first, because V8 and the C library keep some resources of their first threads.
       await workers(2);
       const before = megabytes();
       await workers(5);

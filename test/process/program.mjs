@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the programs of the process suites begin with, in the main thread and in workers: the package as it
-// is shipped (dist/lib), on a machine of memory.
+// Helpers for the programs of the process suites, in the main thread and in workers. They use the package as it is
+// shipped (dist/lib), on a machine whose devices are memory.
 import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
@@ -40,7 +40,7 @@ export const specs = [
 ];
 
 /**
- * A thread with this program; what it exports is in scope there as here.
+ * Starts a worker that runs this source. Most exports of this file are in its scope.
  * @param {string} body
  * @param {unknown} [data]
  */
@@ -56,7 +56,7 @@ export function startWorker(body, data) {
 }
 
 /**
- * The end of a thread, however it comes.
+ * Resolves when the thread has ended in any way.
  * @param {Worker} worker
  * @returns {Promise<number>}
  */
@@ -65,19 +65,22 @@ export function ended(worker) {
 }
 
 /**
- * Waits for what another thread does.
- * @param {() => boolean} what
+ * Waits until something holds that another thread does.
+ * @param {() => boolean} holds
  */
-export async function until(what) {
-  // For what hangs.
+export async function until(holds) {
+  // Only ends a test that hangs.
   const deadline = Date.now() + 60_000;
-  while (!what()) {
-    if (Date.now() > deadline) throw new Error(`It did not come to pass: ${what}`);
+  while (!holds()) {
+    if (Date.now() > deadline) throw new Error(`not within 60 s: ${holds}`);
     await sleep(1);
   }
 }
 
-/** What nothing may stay open of. @param {Machine} machine */
+/**
+ * The numbers of open objects, which must all be zero at the end.
+ * @param {Machine} machine
+ */
 export function counts(machine) {
   const { containers, groups } = machine.counts();
   const { functions, eventfds } = machine.device(address).counts();

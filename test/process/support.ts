@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: MIT
-// Runs programs in processes of their own: how they end is what is tested. They use dist/lib, which
-// `npm run build` makes, and the developer binary.
+// Runs programs in processes of their own, for tests of how they end. The programs use dist/lib, which `npm run build`
+// makes, and the developer binary.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { jest } from '@jest/globals';
+import { expect, jest } from '@jest/globals';
 import { patience } from '../support/patience.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-/** Ends what runs for ever: in processor time, of which a busy machine takes no more. The longest takes 20 s. */
+/** Ends a program that loops. It is processor time, so a busy machine does not matter. The longest takes 20 s. */
 const LIMIT_CPU_SECONDS = 200 * patience;
-/** Ends what waits for ever. */
+/** Ends a program that waits and never ends. */
 const LIMIT_MS = 400_000 * patience;
-/** What a sanitizer preloads into every program ends the shell by SIGSEGV. */
+/** Empty under a sanitizer: the library that it preloads into every program makes the shell die of SIGSEGV. */
 const limited = process.env.LD_PRELOAD
   ? []
   : ['sh', '-c', `ulimit -St ${LIMIT_CPU_SECONDS} && exec "$@"`, 'sh'];
-/** What programs run in: valgrind, perhaps. */
+/** The command that runs the programs, such as valgrind. */
 const wrapper = (process.env.VFIO_TEST_WRAPPER ?? '').split(' ').filter((word) => word !== '');
 jest.setTimeout(2 * LIMIT_MS);
 
@@ -31,7 +31,7 @@ const prelude = `
   const hardware = machine.device(address);
 `;
 
-/** Opens everything there is of a device, with interrupts armed. */
+/** Opens every kind of object of a device, with interrupts armed. */
 export const everythingOpen = `
   const container = await Container.open();
   const group = await container.openGroup(1);
@@ -42,6 +42,12 @@ export const everythingOpen = `
   buffer.u32[0] = device.bar(0).read32(0) + device.bar(1).read32(0);
 `;
 
+/** The environment of a user: without the developer binary, and with no choice of another binary. */
+export const product = { VFIO_BINARY: undefined, VFIO_PREBUILD: undefined, LIBC: undefined };
+
+/** The end of a program that succeeded. */
+export const ended = { status: 0, signal: null, stderr: '' };
+
 export interface Ended {
   status: number | null;
   signal: string | null;
@@ -49,7 +55,7 @@ export interface Ended {
   stderr: string;
 }
 
-/** Runs a program of its own making. */
+/** Runs a program that imports everything it needs itself. */
 export async function runSource(
   source: string,
   flags: string[] = [],
@@ -72,7 +78,17 @@ export async function runSource(
   return { status, signal, stdout: stdout.trim(), stderr };
 }
 
-/** Runs a program with a machine of memory: \`machine\`, its device as \`hardware\`, and all of program.mjs. */
+/**
+ * Runs a program on a machine whose devices are memory. The program has `machine`, its device as `hardware`, and the
+ * helpers of program.mjs.
+ */
 export function run(body: string, ...flags: string[]): Promise<Ended> {
   return runSource(`${prelude}${body}`, flags);
+}
+
+/** Like {@link run}, for a program that must succeed. Returns its output. */
+export async function outputOf(body: string, ...flags: string[]): Promise<string> {
+  const { stdout, ...rest } = await run(body, ...flags);
+  expect(rest).toEqual(ended);
+  return stdout;
 }

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Workers: each is an environment of its own over the one registry of the process. However one ends, what it
-// had open is given back and nobody else is disturbed.
+// Workers: each is an environment of its own over the one registry of the process. When one ends in any way, the
+// objects that it had open are released, and no other thread is disturbed.
 import { expect, test } from '@jest/globals';
-import { run, runSource } from './support.js';
+import { ended, run, runSource } from './support.js';
 
-const ended = { status: 0, signal: null, stderr: '' };
-
-/** Descriptors and threads of the process. */
+/** Counts the descriptors and the threads of the process. */
 const footprint = `
   const footprint = () => {
     const links = fs.readdirSync('/proc/self/fd').map((fd) => {
@@ -17,13 +15,13 @@ const footprint = `
   };
 `;
 
-/** A worker that uses everything there is of a device, for ever. */
+/** The program of a worker that uses every kind of object of a device until it is terminated. */
 const busyWorker = `
   const { id, own } = workerData;
   const hardware = joinMachine(id).device(own);
   parentPort.postMessage('started');
   for (;;) {
-    // Busy while the abandoned open of the turn before has it.
+    // The device is busy while the abandoned open of the previous round still has it.
     const device = await openDevice(own).catch(() => undefined);
     if (device === undefined) continue;
     device.busMaster = true;
@@ -38,7 +36,7 @@ const busyWorker = `
       set.vector(2).waitSync();
       if (i % 4 === 0) await new Promise(setImmediate);
     }
-    // Nothing comes: it ends in the wait, or with it.
+    // No interrupt comes: the worker is terminated during this wait, or the wait times out.
     try { set.vector(3).waitSync(1); } catch {}
     const abort = new AbortController();
     openDevice(own, { signal: abort.signal }).catch(() => {});
@@ -51,7 +49,7 @@ const busyWorker = `
   }
 `;
 
-/** A thousand where there is the time for them. */
+/** VFIO_TEST_TERMINATIONS sets more, such as a thousand, when there is time for them. */
 const terminations = Number(process.env.VFIO_TEST_TERMINATIONS ?? 50);
 
 test(`F11/ a worker can be terminated at any moment, ${terminations} times`, async () => {
@@ -71,14 +69,14 @@ test(`F11/ a worker can be terminated at any moment, ${terminations} times`, asy
       for (let turn = 0; turn < turns; turn++) {
         const worker = startWorker(body, { id: many.id, own: address });
         worker.on('error', (error) => console.error(error));
-        // From its very start to well into its work.
+        // The worker is terminated at moments from its very start until well into its work.
         if (turn % 10 > 0) await once(worker, 'message');
         await sleep(Math.max(0, (turn % 10 - 1) * 3 + number / 2));
         await worker.terminate();
         await until(() => many.device(address).counts().functions === 0);
       }
     }
-    // Once before, for what Node keeps of its first worker.
+    // Starts workers first, because Node keeps some resources of its first ones.
     await Promise.all(addresses.map(() => ended(startWorker(''))));
     await fs.promises.readFile('/proc/self/stat');
     const before = footprint();
@@ -194,7 +192,7 @@ test.concurrent('F11/ a worker that ends does not wait for the close of what it 
     \`, { id: machine.id, flag });
     const end = ended(worker).then(() => 'ended');
     await until(() => hardware.counts().functions === 1);
-    await sleep(50); // until what it opened waits for its loop
+    await sleep(50); // until the opened device waits for the worker's event loop
     Atomics.store(flag, 0, 1);
     Atomics.notify(flag, 0);
     console.log(await Promise.race([end, sleep(10_000, 'waits', { ref: false })]));
@@ -231,7 +229,7 @@ test.concurrent('F2/ a BAR stops and starts to answer while a worker reads it, a
       parentPort.postMessage(tally);
     \`, { id: machine.id, flag });
     await once(worker, 'message');
-    // On a busy machine the worker may not run for a while.
+    // On a busy machine, it can take a while until the worker runs.
     for (let i = 0; i < 5000 || Atomics.load(flag, 1) === 0; i++) {
       hardware.setDecode(false);
       hardware.setDecode(true);
@@ -322,7 +320,7 @@ test.concurrent('threads share the registry: a device opens once, its group has 
   expect(await run(source)).toMatchObject({ ...ended, stdout });
 });
 
-/** Every native accessor with right arguments but for the handle; 64-bit values are bigints. */
+/** Calls every native accessor with valid arguments, except perhaps the handle. 64-bit values are bigints. */
 const rawAccesses = `
   const rawAccesses = (addon, handle) => [
     ...[8, 16, 32, 64].map((width) => addon['read' + width](handle, 0)),
@@ -375,7 +373,7 @@ test.concurrent('F18/ native accessors survive whatever they are given, and touc
     const accessors = Object.keys(addon).filter((name) => /^(read|write)\\d|32|Array$|^run$/.test(name));
     for (const name of accessors) {
       for (const value of [...odd, handle]) {
-        // The fifth is how long poll32 may spin.
+        // The fifth argument says how long poll32 may spin, so it keeps its value.
         for (const place of [0, 1, 2, 3]) {
           const args = [handle, 0x1000 - 4, 4, 0x1000 - 4, 1];
           args[place] = value;
@@ -421,7 +419,7 @@ test.concurrent('F11/ an addon that only workers loaded outlives them, with its 
   });
 });
 
-/** A machine whose devices are reset together, and a worker that has one of them open. */
+/** A machine with two devices that are reset together, and a worker that has one of them open. */
 const slotOfTwo = `
   const slot = useMachine(...specs.map((spec) => ({ ...spec, msix: 4, slot: 1 })));
   const worker = startWorker(\`

@@ -24,7 +24,7 @@ beforeEach(() => {
 
 afterEach(() => tree[Symbol.dispose]());
 
-function have(facts: FakePciDevice, headerType = 0): void {
+function addDevice(facts: FakePciDevice, headerType = 0): void {
   tree.pci(address, { driver: 'some', group: 12, ...facts });
   const header = new Uint8Array(16);
   header[0x0e] = headerType;
@@ -41,7 +41,7 @@ async function refusal(): Promise<Error> {
   return error;
 }
 
-async function expectTaken(): Promise<void> {
+async function expectBound(): Promise<void> {
   await bindAt(kernel, address, false);
   expect(kernel.driver).toBe('vfio-pci');
 }
@@ -53,7 +53,7 @@ describe('S2/ a bridge is refused', () => {
     ['by its header, whatever its class', '0xff0000', 0x02],
     ['by its class while it does not answer', '0x060400', 0xff],
   ])('%s', async (_how, classCode, headerType) => {
-    have({ class: classCode }, headerType);
+    addDevice({ class: classCode }, headerType);
     expect(await refusal()).toMatchObject({
       code: 'ERR_VFIO_UNSUPPORTED',
       message: expect.stringContaining(`${address} is a bridge`),
@@ -62,8 +62,8 @@ describe('S2/ a bridge is refused', () => {
   });
 
   test('unless it only bears the name: a host bridge is an endpoint', async () => {
-    have({ class: '0x060000' }, 0x80);
-    await expectTaken();
+    addDevice({ class: '0x060000' }, 0x80);
+    await expectBound();
   });
 });
 
@@ -73,7 +73,7 @@ test.each([
 ])(
   'S2/ a physical function with %s of its own is refused, until they are taken away',
   async (count, words) => {
-    have({});
+    addDevice({});
     tree.file(`${device}/sriov_numvfs`, `${count}\n`);
     expect(await refusal()).toMatchObject({
       code: 'ERR_VFIO_BUSY',
@@ -81,12 +81,12 @@ test.each([
       hint: expect.stringContaining(`echo 0 > /sys/bus/pci/devices/${address}/sriov_numvfs`),
     });
     tree.file(`${device}/sriov_numvfs`, '0\n');
-    await expectTaken();
+    await expectBound();
   },
 );
 
 test('S2/ a device that no IOMMU isolates is refused, unless the kernel hands those out', async () => {
-  have({ group: undefined });
+  addDevice({ group: undefined });
   tree.file('/sys/module/vfio/parameters/enable_unsafe_noiommu_mode', 'N\n');
   expect(await refusal()).toMatchObject({
     code: 'ERR_VFIO_NO_IOMMU',
@@ -94,14 +94,14 @@ test('S2/ a device that no IOMMU isolates is refused, unless the kernel hands th
     hint: expect.stringContaining('No IOMMU is on'),
   });
   tree.file('/sys/module/vfio/parameters/enable_unsafe_noiommu_mode', 'Y\n');
-  await expectTaken();
+  await expectBound();
 });
 
 describe('S2/ a device on the denylist of vfio-pci', () => {
   const denied = { vendor: '0x8086', device: '0x37c8' };
 
   test('is refused', async () => {
-    have(denied);
+    addDevice(denied);
     tree.file(deniedParameter, 'N\n');
     expect(await refusal()).toMatchObject({
       code: 'ERR_VFIO_UNSUPPORTED',
@@ -114,14 +114,14 @@ describe('S2/ a device on the denylist of vfio-pci', () => {
     ['on a kernel without the list', denied, undefined],
     ['when its number is of another vendor', { ...denied, vendor: '0x1b36' }, 'N'],
   ])('is taken %s', async (_when, facts, disabled) => {
-    have(facts);
+    addDevice(facts);
     if (disabled !== undefined) tree.file(deniedParameter, `${disabled}\n`);
-    await expectTaken();
+    await expectBound();
   });
 });
 
 test('S2/ a network device is refused while the default route needs it', async () => {
-  have({ class: '0x020000' });
+  addDevice({ class: '0x020000' });
   tree.file(`${device}/net/eth0/ifindex`, '2\n');
   tree.link('/sys/class/net/eth0', `${device}/net/eth0`);
   tree.link(`${device}/net/eth0/upper_br0`, '/sys/devices/virtual/net/br0');
@@ -139,7 +139,7 @@ test('S2/ a network device is refused while the default route needs it', async (
 
 describe('S2/ a disk that a process has open', () => {
   beforeEach(() => {
-    have({});
+    addDevice({});
     const disk = `${device}/nvme/nvme0`;
     tree.file(`${disk}/nvme0n1/dev`, '259:0\n');
     tree.link('/sys/block/nvme0n1', `${disk}/nvme0n1`);
@@ -159,12 +159,12 @@ describe('S2/ a disk that a process has open', () => {
 
   test('only for a moment is no hindrance: so does udev when a disk appears', async () => {
     setTimeout(() => rmSync(`${tree.root}/proc/42`, { recursive: true }), 100);
-    await expectTaken();
+    await expectBound();
   });
 });
 
 test('what is refused is plain data first', async () => {
-  have({});
+  addDevice({});
   tree.file(`${device}/sriov_numvfs`, '2\n');
   const found = readDevice(address, tree.root) as PciDevice;
   expect(await findUnsuitable(found, tree.root)).toEqual({

@@ -6,7 +6,7 @@ import { ours } from '../../lib/internal/ours.js';
 import { fakeBuffer, thrownBy } from './lib-fake-native.js';
 
 /** A view whose memory was transferred to another ArrayBuffer. */
-function gone(): DataView<ArrayBuffer> {
+function detachedView(): DataView<ArrayBuffer> {
   const view = new DataView(new ArrayBuffer(8));
   structuredClone(view.buffer, { transfer: [view.buffer] });
   return view;
@@ -65,11 +65,11 @@ describe('the memory', () => {
     ['an array', () => make().copyFrom([1] as never), 'ERR_INVALID_ARG_TYPE'],
     [
       'a buffer that was transferred',
-      () => make().copyFrom(gone().buffer),
+      () => make().copyFrom(detachedView().buffer),
       'ERR_INVALID_ARG_VALUE',
     ],
-    ['a view of one', () => make().copyFrom(gone()), 'ERR_INVALID_ARG_VALUE'],
-    ['such a target', () => make().copyTo(gone()), 'ERR_INVALID_ARG_VALUE'],
+    ['a view of one', () => make().copyFrom(detachedView()), 'ERR_INVALID_ARG_VALUE'],
+    ['such a target', () => make().copyTo(detachedView()), 'ERR_INVALID_ARG_VALUE'],
     ['reading past the end', () => make().copyTo(new Uint8Array(2), 8191), 'ERR_VFIO_RANGE'],
     ['more than the target holds', () => make().copyTo(new Uint8Array(2), 0, 3), 'ERR_VFIO_RANGE'],
     ['no target', () => make().copyTo(undefined as never), 'ERR_INVALID_ARG_TYPE'],
