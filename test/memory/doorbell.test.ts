@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Doorbells: registers that JavaScript writes directly where that is proven to be exact, and their behaviour when
-// the device does not answer. test/exact proves that each write is one store of 32 bits.
+// Doorbells: registers that JavaScript writes directly if that is proven to be exact, and their behaviour when the
+// device does not answer. test/exact proves that each write is one store of 32 bits.
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Device, type Doorbell, openDevice } from '../../lib/index.js';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Buffers lie where their device can reach them. A device with fewer address bits than the IOMMU cuts off the upper
-// bits of an address, and would then read or write other memory of the program. Also alignment and boundaries.
+// A device can reach every buffer that it gets. A device with fewer address bits than the IOMMU cuts off the upper bits
+// of an address, and would then read or write other memory of the program. Also alignment and boundaries.
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Container, type Device, type DmaBuffer, openDevice } from '../../lib/index.js';
 import { useMachine } from '../../tools/testing-addon.js';

@@ -29,7 +29,7 @@ export interface Scenario {
   unsettles?: readonly string[];
   /** The real name of a request for the name that the trace shows. Two requests can have the same number. */
   requests?: Record<string, string>;
-  /** The code of the error for an errno, where it is not the name of the errno. */
+  /** The code of the error for an errno, if it is not the name of the errno. */
   codes?: Record<string, string>;
 }
 
