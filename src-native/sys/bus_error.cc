@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The process's SIGBUS handler. It takes the bus errors of guarded accesses and of doorbells, and
-// hands everything else to whoever would have had it without us. The handler itself only uses
-// atomics and calls async-signal-safe functions.
+// The process's SIGBUS handler. It handles the bus errors of guarded accesses and of doorbells, and
+// passes all other signals to the handler that was installed before. It only uses atomics and calls
+// async-signal-safe functions.
 #include <signal.h>
 #include <ucontext.h>
 
@@ -23,15 +23,16 @@ namespace {
 
 using Action = struct sigaction;
 
-/// What SIGBUS did before us. Never freed: a handler may be reading it at any time.
+/// What SIGBUS did before the library's handler was installed. Never freed: a handler may be
+/// reading it at any time.
 struct Previous {
   explicit Previous(const Action& previous) : action(previous) {}
   const Action action;
   std::atomic<bool> spent{false};  // an SA_RESETHAND handler has had its one signal
 };
 
-/// `first` is who was there before our first installation, `latest` who was there before the last
-/// one. They differ when somebody took SIGBUS from us and we took it back.
+/// `first` is the handler before our first installation, `latest` the one before our last. They
+/// differ if other code replaced our handler and we installed it again.
 std::atomic<Previous*> first{nullptr};
 std::atomic<Previous*> latest{nullptr};
 
@@ -44,7 +45,7 @@ auto& program_counter(void* context) {
 #endif
 }
 
-/// Goes on behind the access when the bus error came from a guarded one.
+/// If a guarded access caused the bus error, continues behind the access.
 bool resume_guarded(void* context) {
   auto& counter = program_counter(context);
   const std::uintptr_t resume = resume_address(static_cast<std::uintptr_t>(counter));
@@ -53,10 +54,10 @@ bool resume_guarded(void* context) {
   return true;
 }
 
-/// Somebody who took SIGBUS from us may pass signals on to us; when we have taken it back and pass
-/// them on to him, they would go round for ever. So a signal is marked as we pass it on, in the
-/// last bytes of its siginfo, which the kernel has no use for and clears at each delivery. Returns
-/// whether it was marked.
+/// A handler that replaced ours may pass signals on to us. If we have installed ours again and pass
+/// them on to that handler, a signal would go round in an endless loop. So we mark a signal when we
+/// pass it on, in the last bytes of its siginfo. The kernel does not use these bytes and clears
+/// them at each delivery. Returns whether the signal was marked already.
 bool mark(siginfo_t& info) {
   constexpr std::uint64_t kMark = 0x7666696f2d627573;
   auto* tail = reinterpret_cast<char*>(&info) + sizeof info - sizeof kMark;
@@ -66,22 +67,22 @@ bool mark(siginfo_t& info) {
   return found == kMark;
 }
 
-/// A faulting instruction faults again when the handler returns; a signal that was sent does not
-/// come back.
+/// A faulting instruction faults again when the handler returns. A signal that was sent does not
+/// come again.
 bool faults_again(const siginfo_t& info) {
   return info.si_code > 0 && info.si_code != BUS_MCEERR_AO;
 }
 
-/// As the kernel does it: the default action is to die, and a fault cannot be ignored.
+/// Does what the kernel does: the default action ends the process, and a fault cannot be ignored.
 void die(int signal, const siginfo_t& info) {
   Action action{};
   action.sa_handler = SIG_DFL;
   ::sigaction(signal, &action, nullptr);
-  // Blocked while the handler runs, so it is delivered on return.
+  // The signal is blocked while the handler runs, so it is delivered when the handler returns.
   if (!faults_again(info)) ::raise(signal);
 }
 
-void hand_on(int signal, siginfo_t& info, void* context) {
+void pass_on(int signal, siginfo_t& info, void* context) {
   Previous& previous = *(mark(info) ? first : latest).load(std::memory_order_acquire);
   const Action& action = previous.action;
   const bool once = (static_cast<unsigned>(action.sa_flags) & SA_RESETHAND) != 0;
@@ -96,7 +97,7 @@ void hand_on(int signal, siginfo_t& info, void* context) {
   }
 }
 
-/// Whether the program can go on as if nothing had been: an access of ours, or of a doorbell.
+/// Whether the program can continue: the access was a guarded one, or a store to a doorbell.
 bool survive(const siginfo_t& info, void* context) {
   if (info.si_code != BUS_ADRERR) return false;
   return resume_guarded(context) ||
@@ -105,7 +106,7 @@ bool survive(const siginfo_t& info, void* context) {
 
 void on_bus_error(int signal, siginfo_t* info, void* context) {
   const int saved = errno;
-  if (!survive(*info, context)) hand_on(signal, *info, context);
+  if (!survive(*info, context)) pass_on(signal, *info, context);
   errno = saved;
 }
 
@@ -113,11 +114,12 @@ bool is_ours(const Action& action) {
   return (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == on_bus_error;
 }
 
-/// One entry for each different handler there ever was, so the list stays short. Under the lock.
+/// Keeps one entry for each different handler ever seen, so the list stays short. Call it under the
+/// lock.
 Previous* remember(const Action& action) {
   static auto& all = *new std::deque<Previous>;
   for (Previous& known : all) {
-    // Both functions share their storage in struct sigaction.
+    // struct sigaction stores both kinds of handler function in the same place.
     if (known.action.sa_handler == action.sa_handler && known.action.sa_flags == action.sa_flags) {
       known.spent = false;
       return &known;
@@ -140,8 +142,8 @@ void install_bus_error_handler() {
   change_action(nullptr, &current);
   if (is_ours(current)) return;
 
-  // Published before the handler can run. Its mask and nesting are what the previous handler
-  // expects.
+  // `latest` is set before the handler can run. The signal mask and the nesting are those that the
+  // previous handler expects.
   latest = remember(current);
   if (first == nullptr) first = latest.load();
   Action ours{};
@@ -150,7 +152,7 @@ void install_bus_error_handler() {
   ours.sa_mask = current.sa_mask;
   Action replaced;
   change_action(&ours, &replaced);
-  if (!is_ours(replaced)) latest = remember(replaced);  // somebody was quicker than we
+  if (!is_ours(replaced)) latest = remember(replaced);  // other code was faster
 }
 
 }  // namespace vfio::sys

@@ -18,13 +18,13 @@ namespace {
 
 enum class State : std::uint32_t {
   kServing,
-  /// A store raised SIGBUS and is being tried again. Its signal may have been on its way while
-  /// restore() made the page whole, and a page that is whole is not to be given up.
+  /// A store raised SIGBUS and is being repeated. The signal may have been raised before restore()
+  /// made the page whole, and a whole page must not be given up. So only a second SIGBUS counts.
   kSuspect,
   kGivingUp,
   kLost,
-  /// Closed. A store that was made before may still raise its signal, so the entry is used again
-  /// only when none is free.
+  /// Closed. An earlier store may still raise its signal, so this entry is reused only if no entry
+  /// is free.
   kRetired,
 };
 
@@ -37,11 +37,11 @@ struct DoorbellEntry {
 
 namespace {
 
-/// Never freed, since a handler may be reading them at any time.
+/// Never freed: a handler may be reading the entries at any time.
 std::array<DoorbellEntry, 256> entries;
 
-/// Held by who gives an entry to a page or takes it back; handlers do without.
-std::mutex owners;
+/// Held while an entry is given to a page or freed. Handlers do not take it.
+std::mutex entries_mutex;
 
 DoorbellEntry* unused_entry() noexcept {
   const auto is_free = [](const DoorbellEntry& entry) { return entry.page.load() == 0; };
@@ -54,7 +54,7 @@ DoorbellEntry* unused_entry() noexcept {
 }
 
 DoorbellEntry* take_entry(std::uintptr_t page) {
-  const std::lock_guard lock(owners);
+  const std::lock_guard lock(entries_mutex);
   DoorbellEntry* const entry = unused_entry();
   if (entry == nullptr) return nullptr;
   entry->page.store(page);
@@ -62,41 +62,42 @@ DoorbellEntry* take_entry(std::uintptr_t page) {
   return entry;
 }
 
-/// Unless it has another page by now.
-void give_back(DoorbellEntry& entry, std::uintptr_t page) {
-  const std::lock_guard lock(owners);
+/// Frees the entry, unless it already has another page.
+void free_entry(DoorbellEntry& entry, std::uintptr_t page) {
+  const std::lock_guard lock(entries_mutex);
   if (entry.page.load() != page) return;
   entry.state.store(State::kServing);
   entry.page.store(0);
 }
 
 void wait_for_handler(const DoorbellEntry& entry) noexcept {
-  // It is in the middle of giving the page up, for as long as one mmap takes.
+  // The handler is giving the page up, which takes as long as one mmap.
   while (entry.state.load() == State::kGivingUp) ::sched_yield();
 }
 
-/// False when the kernel has no memory for it.
+/// Replaces the page with anonymous memory. Returns false if the kernel has no memory.
 bool put_memory_at(std::uintptr_t page) noexcept {
   void* const place = reinterpret_cast<void*>(page);
-  // Not through the table that tests replace: theirs takes a lock, and this is a signal handler.
+  // This does not use the table that tests replace: that one takes a lock, and this runs in a
+  // signal handler.
   return kernel_syscalls().mmap(place, page_size(), PROT_READ | PROT_WRITE,
                                 MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
                                 0) != MAP_FAILED;
 }
 
-/// Of a page whose state this thread has made kGivingUp.
+/// Call it after this thread has changed the state to kGivingUp.
 bool finish_giving_up(DoorbellEntry& entry, std::uintptr_t page) noexcept {
   const bool given_up = put_memory_at(page);
   entry.state.store(given_up ? State::kLost : State::kSuspect);
   return given_up;
 }
 
-/// Whether the store can be tried again.
+/// Returns whether the store can be repeated.
 bool on_bus_error(DoorbellEntry& entry, std::uintptr_t page) noexcept {
   State state = State::kServing;
   if (entry.state.compare_exchange_strong(state, State::kSuspect)) return true;
   if (state == State::kRetired) return put_memory_at(page);
-  // Another thread may have been quicker: then the page is lost already, or about to be.
+  // Another thread may have been faster: then the page is lost already, or soon will be.
   if (state != State::kSuspect) return true;
   if (!entry.state.compare_exchange_strong(state, State::kGivingUp)) return true;
   return finish_giving_up(entry, page);
@@ -121,7 +122,7 @@ std::shared_ptr<DoorbellPage> DoorbellPage::make(Mapping page) {
 DoorbellPage::DoorbellPage(Mapping page, DoorbellEntry& entry) noexcept
     : page_(std::move(page)), entry_(entry) {}
 
-DoorbellPage::~DoorbellPage() { give_back(entry_, reinterpret_cast<std::uintptr_t>(data())); }
+DoorbellPage::~DoorbellPage() { free_entry(entry_, reinterpret_cast<std::uintptr_t>(data())); }
 
 void DoorbellPage::give_up() noexcept {
   for (State state : {State::kServing, State::kSuspect}) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// A page of registers for stores that we cannot guard, because JavaScript's compiler makes them.
-// When one raises SIGBUS, the handler puts anonymous memory in the page's place and the store goes
-// there: it is lost, as a write is that the device does not take. restore() brings the registers
-// back. Accesses of ours never go through such a page, so none of them reads what was lost there.
+// A page of registers for stores that cannot be guarded, because JavaScript's compiler makes them.
+// When such a store raises SIGBUS, the handler replaces the page with anonymous memory and the
+// store goes there. The store is lost, like any write that the device does not accept. restore()
+// brings the registers back. The library's own accesses never go through such a page, so they never
+// read the lost values.
 #pragma once
 
 #include <cstdint>
@@ -12,30 +13,32 @@
 
 namespace vfio::sys {
 
-/// What the SIGBUS handler knows of a page.
+/// What the SIGBUS handler knows about one page.
 struct DoorbellEntry;
 
 class DoorbellPage final {
  public:
-  /// Takes a mapping of one page or of a part of one. Null when 256 of them are in use already.
+  /// Takes a mapping of one page or of a part of one. Null if all 256 entries are in use.
   static std::shared_ptr<DoorbellPage> make(Mapping page);
-  /// When nobody stores to it any more.
+  /// Destroy it only when nothing stores to the page any longer.
   ~DoorbellPage();
   DoorbellPage(const DoorbellPage&) = delete;
   DoorbellPage& operator=(const DoorbellPage&) = delete;
 
   std::uint8_t* data() const noexcept { return page_.data(); }
 
-  /// As a bus error does it: stores are lost until restore(). Not when the kernel has no memory.
+  /// Does what a bus error does: stores are lost until restore(). Does nothing if the kernel has no
+  /// memory for the replacement.
   void give_up() noexcept;
-  /// Whether anonymous memory is in its place. If not, an earlier bus error is forgotten.
+  /// Whether anonymous memory has replaced the registers. If not, this also forgets an earlier bus
+  /// error.
   bool is_lost() noexcept;
-  /// Puts `fresh`, another mapping of the same registers, in its place, atomically for whoever
-  /// stores to it.
+  /// Replaces the page with `fresh`, another mapping of the same registers. The change is atomic
+  /// for threads that store to the page.
   void restore(Mapping fresh);
 
-  /// As Mapping::tombstone; nothing but the destructor may follow. Makes room for another page:
-  /// JavaScript may hold on to this one for long.
+  /// Like Mapping::tombstone. Afterwards, only the destructor may be called. Frees the entry for
+  /// another page, because JavaScript may keep this one for a long time.
   void tombstone() noexcept;
 
  private:
@@ -45,8 +48,8 @@ class DoorbellPage final {
   DoorbellEntry& entry_;
 };
 
-/// For the SIGBUS handler: whether the store to `address` can be tried again, because it was one to
-/// such a page. Async-signal-safe.
+/// For the SIGBUS handler: returns true if `address` lies in such a page, so that the store can be
+/// repeated. Async-signal-safe.
 bool give_up_doorbell_page(std::uintptr_t address) noexcept;
 
 }  // namespace vfio::sys

@@ -10,8 +10,8 @@ namespace vfio::sys {
 
 class SysError final : public std::exception {
  public:
-  /// `syscall` is the call ("ioctl"), `request` the ioctl's name ("VFIO_SET_IOMMU") or empty,
-  /// `path` the file it was made on, as a user would name it ("/dev/vfio/12"), or empty.
+  /// `syscall` is the call ("ioctl"). `request` is the name of the ioctl ("VFIO_SET_IOMMU"), or
+  /// empty. `path` is the file of the call as a user would name it ("/dev/vfio/12"), or empty.
   SysError(int error, std::string syscall, std::string request = {}, std::string path = {})
       : error_(error),
         syscall_(std::move(syscall)),

@@ -25,13 +25,13 @@ auto without_eintr(Call call) {
   return result;
 }
 
-/// A transfer of a register is whole or it did not happen as asked: short is an error too.
+/// A register must be transferred as a whole, so a short transfer is an error too.
 void check_whole(ssize_t transferred, size_t size, const char* name, const std::string& path) {
   if (transferred < 0) throw SysError(errno, name, {}, path);
   if (static_cast<size_t>(transferred) != size) throw SysError(EIO, name, {}, path);
 }
 
-/// What a descriptor was opened on; nothing where /proc is not mounted.
+/// The file that a descriptor was opened on. Empty if /proc is not mounted.
 std::string file_of(int fd) {
   try {
     return read_link("/proc/self/fd/" + std::to_string(fd));

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Loads and stores of device memory that survive a bus error. Each is exactly one instruction of
-// its width, listed in a table with the place to go on at when it raises SIGBUS (memory decode off,
-// D3, reset, removal). The mapping is left as it is and works again when the device does.
+// Loads and stores of device memory that survive a bus error. Each one is exactly one instruction
+// of its width. A table lists that instruction and the place to continue if it raises SIGBUS
+// (memory decode off, D3, reset, removal). The mapping is not changed, and works again when the
+// device does.
 //
-// On arm64 a store is preceded by `dmb oshst` and a load followed by `dmb oshld`, as writel and
-// readl do; x86-64 keeps that order by itself, so there only the compiler is held back.
+// On arm64, `dmb oshst` comes before a store and `dmb oshld` after a load, as in the kernel's
+// writel and readl. x86-64 keeps that order without a barrier, so there the code only restrains the
+// compiler.
 //
-// They stand in line where they are used: in a batch the call would cost as much as the access.
+// The functions are always inlined: in a batch, a call would cost as much as the access.
 #pragma once
 
 #include <bit>
@@ -19,17 +21,17 @@ static_assert(sizeof(void*) == 8 && std::endian::native == std::endian::little,
 
 namespace vfio::sys {
 
-/// Installs the process's SIGBUS handler, or installs it again if somebody replaced it. What is not
-/// a guarded access goes to the handler that was there before. Called before each mapping of a
-/// region.
+/// Installs the process's SIGBUS handler, or installs it again if other code replaced it. A SIGBUS
+/// that no guarded access and no doorbell caused goes to the previous handler. Called before each
+/// mapping of a region.
 void install_bus_error_handler();
 
-// guarded_load(address, value) and guarded_store(address, value), of 8, 16, 32 and 64 bits. Each
-// returns false on a bus error; `value` is then untouched.
+// guarded_load(address, value) and guarded_store(address, value), for 8, 16, 32 and 64 bits. They
+// return false after a bus error, and then leave `value` unchanged.
 
 #if defined(__x86_64__)
 
-// The register's name carries the width into `mov`.
+// The width of `mov` follows from the name of the register.
 template <typename T>
 [[nodiscard, gnu::always_inline]] inline bool guarded_load(const volatile T* address,
                                                            T& value) noexcept {
@@ -55,7 +57,8 @@ template <typename T>
 
 #elif defined(__aarch64__)
 
-// Here the mnemonic carries the width. "Q" is memory at a bare register, which every form takes.
+// Here the width follows from the mnemonic. "Q" is a memory operand addressed by one register
+// without an offset, which every form of the instruction takes.
 #define VFIO_GUARDED_ACCESS(T, ldr, str)                                                 \
   [[nodiscard, gnu::always_inline]] inline bool guarded_load(const volatile T* address,  \
                                                              T& value) noexcept {        \

@@ -4,11 +4,11 @@
 namespace vfio::sys {
 
 struct TableEntry {
-  std::int32_t access;  // the instruction, from this member
-  std::int32_t resume;  // where to go on, from this member
+  std::int32_t access;  // distance from this member to the instruction
+  std::int32_t resume;  // distance from this member to the place to continue
 };
 
-// The linker's names for the ends of the section.
+// The linker's symbols for the two ends of the section.
 extern "C" {
 [[gnu::visibility("hidden")]] extern const TableEntry __start_vfio_extable[];
 [[gnu::visibility("hidden")]] extern const TableEntry __stop_vfio_extable[];
@@ -22,7 +22,7 @@ std::uintptr_t target(const std::int32_t& distance) {
 
 }  // namespace
 
-// Some dozens of entries: looking at each is quicker than anything cleverer.
+// There are only some dozens of entries, so a linear search is the fastest.
 std::uintptr_t resume_address(std::uintptr_t instruction) noexcept {
   for (const TableEntry* entry = __start_vfio_extable; entry != __stop_vfio_extable; ++entry) {
     if (target(entry->access) == instruction) return target(entry->resume);

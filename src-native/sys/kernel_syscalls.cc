@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The table's entries that go straight to the C library. Lambdas where that has variadic functions.
+// The table of system calls that go straight to the C library. An entry is a lambda if the C
+// library's function is variadic.
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -33,7 +34,7 @@ constexpr Syscalls kSyscalls{
     .memfd_create = ::memfd_create,
     .ftruncate = ::ftruncate,
     .fcntl = [](int fd, int command, int argument) { return ::fcntl(fd, command, argument); },
-    // The C library declares it in <sys/file.h>, which is a header of ours here.
+    // The C library declares flock in <sys/file.h>. Here, that name finds our own header.
     .flock = [](int fd,
                 int operation) { return static_cast<int>(::syscall(SYS_flock, fd, operation)); },
     .eventfd = ::eventfd,

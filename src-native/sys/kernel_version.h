@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
-// Which Linux this is, for what no question to the kernel tells.
+// The version of the running kernel, for facts that no system call reports.
 #pragma once
 
 #include <compare>
 
 namespace vfio::sys {
 
-/// As the kernel's own Makefile names the two: 6.11 has version 6, patch level 11.
+/// The names are those of the kernel's Makefile: Linux 6.11 has version 6 and patch level 11.
 struct KernelVersion {
   unsigned version = 0;
   unsigned patch_level = 0;
   auto operator<=>(const KernelVersion&) const = default;
 };
 
-/// Of the running kernel, by uname(2); 0.0 when its release is no version.
+/// The version of the running kernel, from uname(2). 0.0 if the release string has no version.
 KernelVersion kernel_version();
 
 }  // namespace vfio::sys

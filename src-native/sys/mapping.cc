@@ -15,7 +15,7 @@ namespace vfio::sys {
 
 namespace {
 
-/// The size of a transparent huge page, and so the alignment it wants.
+/// The size of a transparent huge page, which is also its alignment.
 constexpr size_t kHugePage = size_t{2} << 20;
 
 #ifndef MADV_POPULATE_WRITE
@@ -40,13 +40,14 @@ Mapping::Mapping(Mapping&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
 
 Mapping& Mapping::operator=(Mapping&& other) noexcept {
-  Mapping taken(std::move(other));  // and what this one held ends with it, now
+  Mapping taken(std::move(other));  // what this mapping held ends with `taken`
   std::swap(data_, taken.data_);
   std::swap(size_, taken.size_);
   return *this;
 }
 
-// munmap of a range we mapped fails only when the kernel has no memory to split it: nothing to do.
+// munmap of our own range can only fail if the kernel has no memory to split it. Nothing can be
+// done then.
 Mapping::~Mapping() {
   if (data_ != nullptr) syscalls().munmap(data_, size_);
 }
@@ -64,7 +65,7 @@ Mapping Mapping::of_memory(size_t size, size_t alignment) {
   const bool huge = size >= kHugePage;
   if (huge) alignment = std::max(alignment, kHugePage);
 
-  // More than asked, and the ends cut off: mmap aligns to a page only.
+  // mmap only aligns to a page. So this maps more than needed and cuts off the ends.
   size_t reserved = 0;
   if (__builtin_add_overflow(size, alignment - page_size(), &reserved)) {
     throw SysError(ENOMEM, "mmap");
@@ -77,7 +78,7 @@ Mapping Mapping::of_memory(size_t size, size_t alignment) {
   mapping.trim_to(mapping.data_ + (round_up(begin, alignment) - begin), size);
 
   mapping.advise(MADV_DONTFORK, "MADV_DONTFORK");
-  // The rest is advice: a kernel built without it does as well.
+  // The rest is only advice, and a kernel built without it works too.
   syscalls().madvise(mapping.data_, size, MADV_DONTDUMP);
   if (huge) syscalls().madvise(mapping.data_, size, MADV_HUGEPAGE);
   return mapping;
@@ -86,7 +87,7 @@ Mapping Mapping::of_memory(size_t size, size_t alignment) {
 void Mapping::populate() {
   if (syscalls().madvise(data_, size_, MADV_POPULATE_WRITE) == 0) return;
   if (errno != EINVAL) throw SysError(errno, "madvise", "MADV_POPULATE_WRITE");
-  // Before Linux 5.14. What is there stays: the read is a part of the write.
+  // Before Linux 5.14. Each byte is read and written back, so the data does not change.
   for (size_t offset = 0; offset < size_; offset += page_size()) {
     auto* const byte = static_cast<volatile std::uint8_t*>(data_ + offset);
     *byte = *byte;
@@ -97,7 +98,8 @@ void Mapping::advise(int advice, const char* name) const {
   if (syscalls().madvise(data_, size_, advice) != 0) throw SysError(errno, "madvise", name);
 }
 
-/// Gives back the pages outside [begin, begin + size), and owns what is left at each step.
+/// Unmaps the pages outside [begin, begin + size). After each step, the mapping owns exactly what
+/// is left.
 void Mapping::trim_to(std::uint8_t* begin, size_t size) {
   if (begin != data_) {
     const auto front = static_cast<size_t>(begin - data_);
@@ -119,8 +121,8 @@ void Mapping::replace_with(Mapping other) {
   other.data_ = nullptr;
 }
 
-// Where the kernel has no memory for it the old pages stay until the destructor. That is safe,
-// since whoever tombstones a mapping has first told its users to keep off.
+// If the kernel has no memory for it, the old pages stay until the destructor. That is safe,
+// because the caller of tombstone() has stopped all users of the mapping first.
 void Mapping::tombstone() noexcept {
   if (data_ == nullptr) return;
   syscalls().mmap(data_, size_, PROT_READ | PROT_WRITE,

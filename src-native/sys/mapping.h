@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// An mmap as a value. Owns the address range until destruction. A tombstoned mapping keeps its
-// address range, so that a late user reads zeros and can do no harm, but no longer holds the file
-// or memory.
+// An mmap as a value. It owns the address range until it is destroyed. A tombstoned mapping keeps
+// its address range, so that a late access reads zeros and does no harm, but it no longer holds the
+// file or the memory.
 #pragma once
 
 #include <sys/types.h>
@@ -22,28 +22,29 @@ class Mapping final {
   Mapping& operator=(Mapping&& other) noexcept;
   ~Mapping();
 
-  /// Maps a file shared, readable and writable as `protection` says. `path` names it in errors. The
-  /// mapping is not inherited over fork (a child would keep the device busy).
+  /// Maps a file shared, with the given `protection`. `path` names the file in errors. A child
+  /// process does not inherit the mapping over fork, because it would keep the device busy.
   static Mapping of_file(int fd, off_t offset, size_t size, int protection,
                          const std::string& path);
 
-  /// Zeroed private memory for DMA, aligned to `alignment` (a power of two, at least a page): not
-  /// inherited over fork, left out of core dumps, huge pages advised from 2 MiB on.
+  /// Zeroed private memory for DMA, aligned to `alignment` (a power of two, at least a page). It is
+  /// not inherited over fork, is left out of core dumps, and asks for huge pages from 2 MiB on.
   static Mapping of_memory(size_t size, size_t alignment);
 
-  /// Gives each page memory of its own, for who pins it without writing: kernels before 6.2 pin the
-  /// shared page of zeros in place of one that was never written, and what is written later goes
-  /// elsewhere.
+  /// Gives each page its own memory. Call it before the memory is pinned without being written.
+  /// Kernels before 6.2 pin the shared zero page in place of a page that was never written, and a
+  /// later write then goes to a different page.
   void populate();
 
   std::uint8_t* data() const noexcept { return data_; }
   size_t size() const noexcept { return size_; }
 
-  /// Moves the pages of `other`, which has the same size, to this place, atomically for whoever is
-  /// using it.
+  /// Moves the pages of `other`, which must have the same size, to this address. The change is
+  /// atomic for threads that use the mapping.
   void replace_with(Mapping other);
 
-  /// Puts fresh anonymous pages over the whole range, atomically for whoever is reading it.
+  /// Replaces the whole range with fresh anonymous pages. The change is atomic for threads that
+  /// read it.
   void tombstone() noexcept;
 
  private:

@@ -10,15 +10,16 @@
 #include <string_view>
 #include <vector>
 
-/// Gives the process to the copy in this file, unless one has it, and says which has it now. Copies
-/// find this function in each other, whatever their versions: it must stay as it is.
+/// Claims the process for the copy in `file`, unless another copy has claimed it, and returns the
+/// file of the copy that has it. Copies of all versions find this function in each other, so it
+/// must never change.
 extern "C" __attribute__((visibility("default"))) const char* vfio_claim_process(const char* file) {
   static std::atomic<const char*> holder{nullptr};
-  const char* nobody = nullptr;
+  const char* owner = nullptr;
   const char* copy = ::strdup(file);
-  if (holder.compare_exchange_strong(nobody, copy)) return copy;
+  if (holder.compare_exchange_strong(owner, copy)) return copy;
   ::free(const_cast<char*>(copy));
-  return nobody;
+  return owner;
 }
 
 namespace vfio::sys {
@@ -27,7 +28,7 @@ namespace {
 
 using ClaimProcess = decltype(&vfio_claim_process);
 
-/// The addons of the process, the one that was loaded first at the front.
+/// The addons that the process has loaded, the first one first.
 std::vector<std::string> loaded_addons() {
   std::vector<std::string> addons;
   ::dl_iterate_phdr(
@@ -41,7 +42,7 @@ std::vector<std::string> loaded_addons() {
   return addons;
 }
 
-/// All copies ask the one that was loaded first, which none of them can unload (-z nodelete).
+/// All copies ask the copy that was loaded first. It can never be unloaded (-z nodelete).
 ClaimProcess claim_of_first_copy() {
   for (const std::string& file : loaded_addons()) {
     void* const addon = ::dlopen(file.c_str(), RTLD_LAZY | RTLD_NOLOAD);

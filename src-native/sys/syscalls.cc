@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The product's table: nothing stands between the library and the kernel.
+// The product's table of system calls: it calls the kernel directly.
 #include "sys/syscalls.h"
 
 namespace vfio::sys {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The one table of system calls, which every call of the library goes through. The product links
-// syscalls.cc, whose table is constant; the developer build links test/native/syscalls_hook.cc
-// instead, which can fail the n-th call or trace all of them. Nothing outside sys/ calls the kernel
-// in any other way.
+// The table of system calls, which every call of the library goes through. The product links
+// syscalls.cc, whose table is constant. The developer build links test/native/syscalls_hook.cc
+// instead, which can make the n-th call fail or trace all calls. Code outside sys/ calls the kernel
+// only through this table.
 #pragma once
 
 #include <poll.h>
@@ -18,7 +18,7 @@ namespace vfio::sys {
 struct Syscalls {
   int (*open)(const char* path, int flags);
   int (*close)(int fd);
-  /// `argument` is a pointer, or an integer cast to one, as the request wants it.
+  /// `argument` is a pointer, or an integer cast to one, depending on the request.
   int (*ioctl)(int fd, unsigned long request, void* argument);
   ssize_t (*read)(int fd, void* buffer, size_t size);
   ssize_t (*write)(int fd, const void* buffer, size_t size);
@@ -38,15 +38,15 @@ struct Syscalls {
   int (*epoll_ctl)(int epoll, int operation, int fd, epoll_event* event);
   int (*poll)(pollfd* fds, nfds_t count, int timeout_ms);
   int (*uname)(utsname* names);
-  /// Returns the errno, as the C library's does.
+  /// Returns the error number, like the C library's function.
   int (*pthread_create)(pthread_t* thread, const pthread_attr_t* attributes, void* (*body)(void*),
                         void* argument);
 };
 
-/// What the library calls.
+/// The table that the library calls.
 const Syscalls& syscalls() noexcept;
 
-/// The kernel's own, below whatever stands in between.
+/// The kernel's own system calls, also if a test has replaced the table above.
 const Syscalls& kernel_syscalls() noexcept;
 
 }  // namespace vfio::sys

@@ -14,14 +14,14 @@ namespace vfio::sys {
 
 namespace {
 
-/// Signals of the process are for its own threads: one that starts meanwhile has all of them
-/// blocked.
+/// The process's signals must go to its own threads. A thread that starts while this object exists
+/// has all signals blocked.
 class AllSignalsBlocked final {
  public:
   AllSignalsBlocked() {
     sigset_t all;
     ::sigfillset(&all);
-    // A bus error is raised by the access itself and has to reach its handler.
+    // SIGBUS stays unblocked: the access itself raises it, and it must reach its handler.
     ::sigdelset(&all, SIGBUS);
     ::pthread_sigmask(SIG_SETMASK, &all, &before_);
   }
@@ -47,7 +47,7 @@ void start_thread(Body body) {
   pthread_t thread{};
   const int error = syscalls().pthread_create(&thread, nullptr, run, owned.get());
   if (error != 0) throw SysError(error, "pthread_create");
-  static_cast<void>(owned.release());  // the thread's now
+  static_cast<void>(owned.release());  // the thread owns it now
   ::pthread_detach(thread);
 }
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Threads of the library's own.
+// Starts threads of the library.
 #pragma once
 
 #include <functional>
 
 namespace vfio::sys {
 
-/// Runs `body`, which must not throw, in a thread that nobody waits for and that gets no signals of
-/// the process. Throws SysError when no thread can be had.
+/// Runs `body`, which must not throw, in a detached thread. The thread receives none of the
+/// process's signals. Throws SysError if no thread can be created.
 void start_thread(std::function<void()> body);
 
 }  // namespace vfio::sys

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A file descriptor as a value: move-only, closed once. 0 is a descriptor like any other.
+// A file descriptor as a value: move-only, closed once. Descriptor 0 is valid like any other.
 #pragma once
 
 #include <utility>
@@ -25,7 +25,7 @@ class UniqueFd final {
   int get() const noexcept { return fd_; }
   bool valid() const noexcept { return fd_ >= 0; }
 
-  /// close() is not repeated on EINTR: on Linux the descriptor is gone all the same.
+  /// close() is not repeated after EINTR: Linux has released the descriptor even then.
   void reset() noexcept {
     if (fd_ >= 0) syscalls().close(std::exchange(fd_, -1));
   }
