@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One access of a register behind a handle, checked and guarded. The accessors and the sequences of
-// accesses are made of it. No JavaScript runs here and nothing throws.
+// Makes one checked and guarded register access through a handle. The accessors and the sequences
+// of accesses are built from it. No JavaScript runs here and nothing throws.
 #pragma once
 
 #include <node_api.h>
@@ -14,32 +14,34 @@
 
 namespace vfio::binding {
 
-// AccessFailure of lib/native.ts: 0, a code of the library's own (see failure_of), or one of these.
+// AccessFailure of lib/native.ts is 0, the number of one of the library's error codes (see
+// failure_of), or one of these.
 constexpr std::int32_t kNone = 0;
 constexpr std::int32_t kNotYet = -9;
-/// A failed system call: this minus its errno.
+/// A failed system call: this value minus errno.
 constexpr std::int32_t kSystem = -1000;
-/// The read of a flush failed after its write: this plus the failure of the read.
+/// In a flush, the read failed after the write: this value plus the failure of the read.
 constexpr std::int32_t kReadBack = -1000000;
 
-/// -1 for the first code, and so on; the codes that only a back end has count as unsupported.
+/// -1 for the first code, -2 for the second, and so on. Codes that only a back end throws become
+/// kUnsupported.
 constexpr std::int32_t failure_of(ErrorCode code) noexcept {
   return -1 - static_cast<std::int32_t>(std::min(code, ErrorCode::kUnsupported));
 }
 static_assert(failure_of(ErrorCode::kUnsupported) > kNotYet);
 
-/// A handle of this env, or why not.
+/// The slot of a handle of this env, or the reason why there is none.
 struct SlotRef {
   std::int32_t failure;
   Slot* slot;
 };
 
-/// A checked access: where it goes, or why not.
+/// A checked access: its target, or the reason why it is refused.
 struct Target {
   std::int32_t failure = kNone;
   Slot* slot = nullptr;
   std::uint64_t offset = 0;
-  /// Not null when the register is mapped.
+  /// Null if the register is not mapped.
   volatile std::uint8_t* address = nullptr;
 };
 
@@ -51,12 +53,13 @@ inline std::int32_t failure_of(State state) noexcept {
   return failure_of(state == State::kLost ? ErrorCode::kLost : ErrorCode::kClosed);
 }
 
-/// Looked at before each access of a sequence: another thread may reset, close or revoke meanwhile.
+/// Checked before each access of a sequence, because another thread may reset, close or revoke the
+/// function in between.
 inline std::int32_t state_failure(const Slot& slot) noexcept {
   return failure_of(slot.state.load(std::memory_order_relaxed)->load(std::memory_order_acquire));
 }
 
-// The order matters: the rest of a slot may be read only once its generation and env match.
+// The order matters: the other members of a slot may be read only if its generation and env match.
 inline SlotRef find_slot(napi_env env, Handle handle) noexcept {
   Slot& slot = slot_at(handle);
   if (slot.generation.load(std::memory_order_relaxed) != generation_of(handle)) {
@@ -74,7 +77,8 @@ inline SlotRef find_slot(napi_env env, napi_value value) noexcept {
   return find_slot(env, handle);
 }
 
-/// Checks the function's state, then the offset; repeated before each access of a sequence.
+/// Checks the state of the function, then the offset. This is repeated before each access of a
+/// sequence.
 inline Target target_in(const SlotRef& ref, std::uint64_t offset, std::uint64_t width) noexcept {
   if (ref.slot == nullptr) return {.failure = ref.failure};
   Slot& slot = *ref.slot;
@@ -89,7 +93,7 @@ inline Target target_in(const SlotRef& ref, std::uint64_t offset, std::uint64_t 
   return {.slot = &slot, .offset = offset, .address = mapped ? window.base + offset : nullptr};
 }
 
-/// A whole number in [0, 2^53]; false for anything else.
+/// Converts a whole number in [0, 2^53]. Returns false for any other value.
 inline bool offset_from(napi_env env, napi_value value, std::uint64_t& offset) noexcept {
   double number = -1;
   if (napi_get_value_double(env, value, &number) != napi_ok) return false;
@@ -98,14 +102,15 @@ inline bool offset_from(napi_env env, napi_value value, std::uint64_t& offset) n
   return static_cast<double>(offset) == number;
 }
 
-/// A bus error, unless the function was reset or closed under the access.
+/// A bus error, unless the function was reset or closed during the access.
 inline std::int32_t bus_failure(const Slot& slot) noexcept {
   const std::int32_t failure = state_failure(slot);
   return failure != kNone ? failure : failure_of(ErrorCode::kBus);
 }
 
-// What is not mapped goes through the back end, with the same failures. These take no Target, so
-// that it never needs an address and stays in registers.
+// Registers that are not mapped are accessed through the back end, with the same failures. These
+// functions take no Target, so that no Target needs an address in memory: it stays in processor
+// registers.
 std::int32_t backend_read(Slot& slot, std::uint64_t offset, unsigned width,
                           std::uint64_t& value) noexcept;
 std::int32_t backend_write(Slot& slot, std::uint64_t offset, unsigned width,

@@ -12,7 +12,7 @@ namespace vfio::binding {
 
 namespace {
 
-/// (handle, offset): the first two arguments of every accessor.
+/// Checks (handle, offset), the first two arguments of every accessor.
 Target target_of(napi_env env, const napi_value* arguments, std::uint64_t width) noexcept {
   const SlotRef ref = find_slot(env, arguments[0]);
   std::uint64_t offset = 0;

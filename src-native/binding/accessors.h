@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Register access from JavaScript: read8 to write64 as raw Node-API callbacks. They take (handle,
-// offset[, value]), with no object on the way. One call is one access of exactly its width.
+// offset[, value]) and create no objects. One call makes one access of exactly its width.
 #pragma once
 
 #include <napi.h>

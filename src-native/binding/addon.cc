@@ -20,7 +20,7 @@
 #include "vfio/errors.h"
 
 static_assert(sizeof(void*) == 8 && std::endian::native == std::endian::little,
-              "vfio is for 64-bit little-endian machines");
+              "vfio runs only on 64-bit little-endian machines");
 
 namespace vfio::binding {
 

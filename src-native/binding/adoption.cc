@@ -29,7 +29,7 @@ void Adoption::close() {
   if (grant == nullptr) return;
   on_revoked_ = nullptr;
   if (vectors_ != nullptr) vectors_->close();
-  grant->let_go(environment_.env());
+  grant->release(environment_.env());
   environment_.adoptions.erase(self);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A grant as the env that adopted it has it: handles for its regions, watchers of its vectors. Lets
-// go of the grant when it is revoked, when JavaScript closes it, or when the env ends.
+// A grant in the env that adopted it: the handles of its regions and the watchers of its vectors.
+// It releases the grant when the grant is revoked, when JavaScript closes it, or when the env ends.
 #pragma once
 
 #include <functional>
@@ -18,17 +18,17 @@ class VectorPolls;
 
 class Adoption final : public std::enable_shared_from_this<Adoption> {
  public:
-  /// See Grant::offered and Grant::adopt for what it throws.
+  /// Throws what Grant::offered and Grant::adopt throw.
   static std::shared_ptr<Adoption> open(Environment& environment, const std::string& token);
 
   explicit Adoption(Environment& environment) : environment_(environment) {}
 
   const Grant::Contents& contents() const noexcept { return grant_->contents(); }
   const std::vector<Handle>& handles() const noexcept { return handles_; }
-  /// Null without vectors.
+  /// Null if the grant has no vectors.
   const std::shared_ptr<VectorPolls>& vectors() const noexcept { return vectors_; }
 
-  /// Called once it was revoked, and is closed.
+  /// `callback` is called after the grant was revoked and this adoption is closed.
   void on_revoked(std::function<void()> callback) { on_revoked_ = std::move(callback); }
 
   /// Idempotent.

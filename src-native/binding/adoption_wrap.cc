@@ -48,7 +48,7 @@ Napi::Value adopt(const Napi::CallbackInfo& info) {
     try {
       return AdoptionWrap::make(environment, adoption);
     } catch (...) {
-      // A setter of Object.prototype, for one. Nobody else could close it.
+      // For example, a setter of Object.prototype threw. Nothing else could close the adoption.
       adoption->close();
       throw;
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// NativeAdoption of lib/native.ts, and the way to get one.
+// NativeAdoption of lib/native.ts, and the function that makes one.
 #pragma once
 
 #include <napi.h>

@@ -9,15 +9,15 @@
 
 namespace vfio::binding {
 
-/// A copyable reference to the function, for use on the env's thread. What the function throws
-/// becomes an uncaught exception. A call does nothing when the env is ending.
+/// A copyable reference to the function, for use on the env's thread. If the function throws, the
+/// exception becomes an uncaught exception. A call does nothing if the env is ending.
 class Callback final {
  public:
   explicit Callback(const Napi::Value& function)
       : function_(std::make_shared<Napi::FunctionReference>(
             Napi::Persistent(function.As<Napi::Function>()))) {}
 
-  /// Calls the function with what `argument` makes for its env.
+  /// Calls the function with the value that `argument` returns for its env.
   template <typename Argument>
   void operator()(Argument&& argument) const {
     const Napi::Env env = function_->Env();

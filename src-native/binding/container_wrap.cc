@@ -52,19 +52,19 @@ std::optional<std::uint64_t> iova_from(const Napi::Value& value) {
   if (!value.IsBigInt()) return std::nullopt;
   bool lossless = false;
   const std::uint64_t iova = value.As<Napi::BigInt>().Uint64Value(&lossless);
-  if (!lossless) throw Error(ErrorCode::kRange, "an IOVA has 64 bits");
+  if (!lossless) throw Error(ErrorCode::kRange, "an IOVA must fit into 64 bits");
   return iova;
 }
 
 std::uint64_t size_from(const Napi::Value& value) {
   const double size = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
   if (!(size >= 0 && size <= 9007199254740991.0)) {
-    throw Error(ErrorCode::kRange, "the size is no whole number of bytes");
+    throw Error(ErrorCode::kRange, "the size is not a whole number of bytes");
   }
   return static_cast<std::uint64_t>(size);
 }
 
-/// A power of two, or `none` for undefined.
+/// Converts a power of two. Returns `none` for undefined.
 std::uint64_t power_of_two_from(const Napi::Value& value, std::uint64_t none) {
   if (value.IsUndefined()) return none;
   const std::uint64_t power = size_from(value);
@@ -77,14 +77,15 @@ std::uint64_t power_of_two_from(const Napi::Value& value, std::uint64_t none) {
 void release_groups(OpenContainer& container) noexcept {
   for (auto& [group, claims] : container.groups) {
     for (std::size_t i = 0; i < claims.size(); ++i) {
-      // The group's descriptor closes even when this fails; its claim goes below.
+      // The descriptor of the group closes even if this fails. Its claim is released below.
       attempt([&, number = group] { container.space->release_group(number); });
     }
   }
   container.groups.clear();
 }
 
-/// On its service thread. Closes the descriptor, if nobody else has this space.
+/// Called on the service thread. Closes the descriptor of the container, unless another container
+/// shares its address space.
 void release(OpenContainer& container) noexcept {
   release_groups(container);
   container.space.reset();
@@ -136,7 +137,8 @@ Napi::Value open_device(const Napi::CallbackInfo& info) {
         },
         [&environment, service](Napi::Env env, Opened& opened) -> Napi::Value {
           auto object = Napi::Object::New(env);
-          // Defined, since a setter of Object.prototype could keep what was made from everybody.
+          // The properties are defined, not set: a setter of Object.prototype could keep the new
+          // objects out of reach.
           object.DefineProperties(
               {Napi::PropertyDescriptor::Value(
                    "container",
@@ -251,7 +253,7 @@ Napi::Value ContainerWrap::open_device(const Napi::CallbackInfo& info) {
   });
 }
 
-/// The allocation that the arguments of allocDma ask for, still to be made.
+/// Returns a function that makes the allocation that the arguments of allocDma describe.
 std::function<std::shared_ptr<DmaBuffer>()> ContainerWrap::allocation(
     const Napi::CallbackInfo& info) const {
   return [space = container()->space,
@@ -288,7 +290,8 @@ Napi::Value ContainerWrap::close(const Napi::CallbackInfo& info) {
   const auto container = container_.lock();
   const Napi::Value promise =
       environment.run(*container->service, [container] { release(*container); });
-  // Only now: an env that is ending gives no promise, and then releases what it finds here.
+  // Only after the promise is made: an env that is ending makes no promise, and then end() releases
+  // the objects that it finds here.
   environment.containers.erase(container);
   container_.reset();
   closed_ = Napi::Persistent(promise.As<Napi::Promise>());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// NativeContainer of lib/native.ts, and the two ways to get one.
+// NativeContainer of lib/native.ts, and the two functions that make one.
 #pragma once
 
 #include <napi.h>
@@ -23,16 +23,16 @@ Napi::Value open_container(const Napi::CallbackInfo& info);
 /// openDevice(request) of lib/native.ts.
 Napi::Value open_device(const Napi::CallbackInfo& info);
 
-/// A container as one env has it open. The address space may be shared with containers of other
-/// envs.
+/// A container that one env has open. Containers of other envs may share its address space.
 struct OpenContainer {
   std::shared_ptr<AddressSpace> space;
   std::shared_ptr<ServiceThread> service;
-  /// Held by openGroup, by number. Touched on the service thread only, whose jobs run one by one.
+  /// The groups that openGroup holds, by number. Used on the service thread only, whose jobs run
+  /// one by one.
   std::map<int, std::vector<Registry::Claim>> groups;
 };
 
-/// The env ends: releases the container on its service thread, which nobody waits for.
+/// Called when the env ends: releases the container on its service thread. Nothing waits for it.
 void release_in_background(std::shared_ptr<OpenContainer> container);
 
 class ContainerWrap final : public Wrap<ContainerWrap> {
@@ -60,7 +60,7 @@ class ContainerWrap final : public Wrap<ContainerWrap> {
   /// Throws Error kClosed.
   std::shared_ptr<OpenContainer> container() const;
 
-  std::weak_ptr<OpenContainer> container_;  // the env owns it, until it is closed
+  std::weak_ptr<OpenContainer> container_;  // the env owns it until close()
   const char* backend_ = "";
   Napi::Reference<Napi::Promise> closed_;
 };

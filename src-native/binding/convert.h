@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Values between C++ and JavaScript, as lib/native.ts has them.
+// Converts values between C++ and JavaScript, as lib/native.ts declares them.
 #pragma once
 
 #include <napi.h>
@@ -14,26 +14,26 @@
 
 namespace vfio::binding {
 
-/// An index or count. lib/ has checked it; anything else becomes a number nothing has.
+/// Converts an index or a count that lib/ has checked. Any other value becomes a number that no
+/// device has.
 inline std::uint32_t index_from(const Napi::Value& value) {
   const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
   return number >= 0 && number < 4294967295.0 ? static_cast<std::uint32_t>(number) : 4294967295U;
 }
 
-/// A descriptor of the caller's, duplicated, for a job, which has to be copyable; null for
-/// undefined.
+/// Duplicates a descriptor of the caller for a job, which must be copyable. Null for undefined.
 inline std::shared_ptr<sys::Duplicate> duplicate_of(const Napi::Value& value) {
   if (value.IsUndefined()) return nullptr;
   return std::make_shared<sys::Duplicate>(sys::duplicate(value.ToNumber().Int32Value()));
 }
 
-/// What duplicate_of gave, to be moved on.
+/// The result of duplicate_of, to be moved on.
 inline std::optional<sys::Duplicate> take(const std::shared_ptr<sys::Duplicate>& duplicate) {
   if (duplicate == nullptr) return std::nullopt;
   return std::move(*duplicate);
 }
 
-/// Sizes and offsets below 2^53, which all of them are.
+/// Converts a size or an offset. All of them are below 2^53.
 inline Napi::Value number(Napi::Env env, std::uint64_t value) {
   return Napi::Number::New(env, static_cast<double>(value));
 }

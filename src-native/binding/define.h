@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Puts a raw callback on the exports.
+// Adds a raw Node-API callback to the exports.
 #pragma once
 
 #include <napi.h>

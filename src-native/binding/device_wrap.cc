@@ -146,7 +146,7 @@ Napi::Value DeviceWrap::hot_reset_info(const Napi::CallbackInfo& info) {
 Napi::Value DeviceWrap::hot_reset(const Napi::CallbackInfo& info) {
   return across(info.Env(), [&]() -> Napi::Value {
     const auto reset = std::make_shared<HotReset>(device_->function());
-    // Only when nobody objected: a refusal changes nothing.
+    // Only after the hot reset is accepted: a refusal changes nothing.
     device_->close_interrupts();
     return Environment::of(info.Env()).run(device_->service(), [reset] { reset->run(); });
   });
@@ -164,7 +164,8 @@ Napi::Value DeviceWrap::close(const Napi::CallbackInfo& info) {
   device_->cut();
   const Napi::Value promise =
       environment.run(device_->service(), [device = device_] { device->function()->release(); });
-  // Only now: an env that is ending gives no promise, and then releases what it finds here.
+  // Only after the promise is made: an env that is ending makes no promise, and then end() releases
+  // the objects that it finds here.
   environment.devices.erase(device_);
   device_->end_service();
   closed_ = Napi::Persistent(promise.As<Napi::Promise>());

@@ -19,7 +19,7 @@ class DmaWrap final : public Wrap<DmaWrap> {
 
   static void define(Environment& environment);
   static Napi::Object make(Environment& environment, std::shared_ptr<DmaBuffer> buffer);
-  /// For memory of another env's buffer, which that env unmaps.
+  /// For the memory of a buffer of another env, which unmaps it.
   static Napi::Object borrow(Environment& environment, const Grant::Memory& memory);
 
   explicit DmaWrap(const Napi::CallbackInfo& info);
@@ -33,13 +33,13 @@ class DmaWrap final : public Wrap<DmaWrap> {
   Napi::Value array_buffer(const Napi::CallbackInfo& info);
   void close(const Napi::CallbackInfo& info);
 
-  // The env owns the buffer and releases it in the right order when it ends; this may outlive that.
-  // Empty when the memory is another env's.
+  // The env owns the buffer and releases it in the right order when it ends. This object may exist
+  // longer. Empty if the memory belongs to another env.
   std::weak_ptr<DmaBuffer> buffer_;
   std::shared_ptr<sys::Mapping> memory_;
   std::uint64_t iova_ = 0;
-  /// Weak: lib/ keeps this object alive as long as the ArrayBuffer, so the other way round would
-  /// keep both for ever.
+  /// Weak: lib/ keeps this object alive as long as the ArrayBuffer. A strong reference would keep
+  /// both alive permanently.
   Napi::Reference<Napi::ArrayBuffer> array_buffer_;
   Loans loans_;
 };

@@ -11,8 +11,8 @@ namespace vfio::binding {
 
 namespace {
 
-/// Whether the env still runs JavaScript, which one that is ending does not. Every call of Node-API
-/// that may run JavaScript tells; this one is cheap.
+/// Whether the env still runs JavaScript; an env that is ending does not. Every Node-API call that
+/// may run JavaScript reports this; the call here is a cheap one.
 bool runs_javascript(napi_env env) {
   napi_value global = nullptr;
   bool same = false;
@@ -20,8 +20,8 @@ bool runs_javascript(napi_env env) {
          napi_strict_equals(env, global, global, &same) == napi_ok;
 }
 
-/// Runs `body` as a callback of the event loop: handles are freed after it and microtasks run.
-/// False when `body` did not run, since the env is ending.
+/// Runs `body` as a callback of the event loop: afterwards, handles are freed and microtasks run.
+/// Returns false if `body` did not run because the env is ending.
 template <typename Body>
 bool in_callback_scope(napi_env env, Body&& body) {
   const Napi::HandleScope handles(env);
@@ -33,20 +33,21 @@ bool in_callback_scope(napi_env env, Body&& body) {
     ran = true;
     body();
   } catch (const Napi::Error&) {
-    // Only an env that is ending refuses a scope or a promise's settling, and then nobody is
-    // waiting.
+    // Only an env that is ending refuses to open a scope or to settle a promise, and then nothing
+    // waits for the result.
   }
   return ran;
 }
 
-/// Destroys results that nobody will get, which can take as long as closing a device does.
-void drop_elsewhere(std::vector<Mailbox::Delivery> undelivered) {
+/// Destroys, on another thread, results that were not delivered. This can take as long as closing a
+/// device.
+void destroy_elsewhere(std::vector<Mailbox::Delivery> undelivered) {
   if (undelivered.empty()) return;
   try {
     auto dropped = std::make_shared<std::vector<Mailbox::Delivery>>(std::move(undelivered));
     ServiceThread().post([dropped] { dropped->clear(); });
   } catch (const std::exception&) {
-    // There is no thread for it, so this one destroys them.
+    // No thread could be started, so this thread destroys them.
   }
 }
 
@@ -59,7 +60,8 @@ Environment& Environment::of(napi_env env) {
 }
 
 void Environment::create(Napi::Env env) {
-  // Without a finalizer: the clean-up hook deletes it after the last libuv handle.
+  // There is no finalizer: the clean-up hook deletes the object after the last libuv handle is
+  // closed.
   napi_set_instance_data(env, new Environment(env), nullptr, nullptr);
 }
 
@@ -83,7 +85,7 @@ void Environment::deliver() {
     const bool delivered = in_callback_scope(env_, [&] { delivery(*this); });
     if (!delivered) undelivered.push_back(std::move(delivery));
   }
-  drop_elsewhere(std::move(undelivered));
+  destroy_elsewhere(std::move(undelivered));
 }
 
 void Environment::on_end(napi_async_cleanup_hook_handle /*handle*/, void* self) {
@@ -114,14 +116,14 @@ void Environment::end() {
   ending_ = true;
   mailbox_->end();
   for (const auto& adoption : std::exchange(adoptions, {})) adoption->close();
-  // Memory stays mapped until the last device that may write to it has been quieted.
+  // The memory stays mapped until the last device that could write to it is quiet.
   auto held = std::make_shared<std::set<std::shared_ptr<DmaBuffer>>>(std::move(buffers));
   buffers.clear();
   for (const auto& device : std::exchange(devices, {})) device->close_in_background(held);
   held.reset();
   for (const auto& container : std::exchange(containers, {})) release_in_background(container);
   for (Poll* poll : std::exchange(polls_, {})) poll->close();
-  drop_elsewhere(mailbox_->take());
+  destroy_elsewhere(mailbox_->take());
 
   promises_.end();
   container_class.Reset();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The state of one napi_env, which is that of the main thread or of a worker. It holds what is
-// open, the mailbox, the pending promises and the libuv handles.
+// The state of one napi_env, which belongs to the main thread or to a worker. It holds the open
+// objects, the mailbox, the pending promises and the libuv handles.
 #pragma once
 
 #include <napi.h>
@@ -32,7 +32,7 @@ struct OpenContainer;
 class Environment final {
  public:
   static Environment& of(napi_env env);
-  /// Makes the state of an env; it deletes itself when the env ends.
+  /// Creates the state of an env, which deletes itself when the env ends.
   static void create(Napi::Env env);
 
   napi_env env() const noexcept { return env_; }
@@ -42,8 +42,9 @@ class Environment final {
   /// The result of a job that has none.
   struct Done {};
 
-  /// Runs `job` on a service thread and settles a promise with what `convert` makes of its result.
-  /// When the env has ended by then, the service thread destroys the result.
+  /// Runs `job` on a service thread and returns a promise. `convert` turns the result of the job
+  /// into the value of the promise. If the env has ended before that, the service thread destroys
+  /// the result.
   template <typename Result>
   Napi::Value run(ServiceThread& thread, std::function<Result()> job,
                   std::function<Napi::Value(Napi::Env, Result&)> convert);
@@ -51,17 +52,18 @@ class Environment final {
   /// The same for a job without a result: its promise resolves with undefined.
   Napi::Value run(ServiceThread& thread, std::function<void()> job);
 
-  /// A promise that another thread resolves with undefined, by calling once what `begin` gets.
+  /// Returns a promise that resolves with undefined. `begin` gets a function that resolves it,
+  /// which any thread may call, once.
   Napi::Value await(const std::function<void(std::function<void()> resolve)>& begin);
 
-  // What is open: end() closes it in the right order.
+  // The open objects, which end() closes in the right order.
   std::set<std::shared_ptr<OpenDevice>> devices;
   std::set<std::shared_ptr<DmaBuffer>> buffers;
   std::set<std::shared_ptr<OpenContainer>> containers;
   std::set<std::shared_ptr<Adoption>> adoptions;
 
-  /// Makes the back end of a container, from `opened` if the container was opened elsewhere. It is
-  /// type1's, unless a test replaces it.
+  /// Makes the back end of a container, from `opened` if other code opened the container. It makes
+  /// the type1 back end, unless a test replaces it.
   std::function<std::unique_ptr<AddressSpaceBackend>(std::optional<sys::Duplicate> opened)>
       make_backend;
 
@@ -109,7 +111,8 @@ Napi::Value Environment::run(ServiceThread& thread, std::function<Result()> job,
     } catch (...) {
       failure = std::current_exception();
     }
-    // The job may hold a container, which whoever hears of a failure may close.
+    // The job may hold a container, which a listener that is told about a failure may close. So the
+    // job is destroyed first.
     job = nullptr;
     mailbox->post([ticket, convert, result, failure](Environment& environment) {
       environment.promises_.settle(ticket, [&](Napi::Env env) {

@@ -13,26 +13,27 @@ namespace vfio::binding {
 
 namespace {
 
-/// Nothing tells when an ArrayBuffer of another thread dies, so this memory's addresses are never
-/// given back.
-void keep_for_ever(std::shared_ptr<void> keep) {
+/// Node-API does not report the end of an ArrayBuffer in another thread, so this memory is never
+/// freed.
+void keep_permanently(std::shared_ptr<void> keep) {
   static auto* const mutex = new std::mutex;
   static auto* const kept = new std::vector<std::shared_ptr<void>>;
   const std::lock_guard lock(*mutex);
   kept->push_back(std::move(keep));
 }
 
-/// What owns the memory of one ArrayBuffer. It finds out whether the ArrayBuffer is still attached
-/// when the env ends, which Node's finalizer comes too late for: Node detaches it first. Node ends
-/// the newest external ArrayBuffer of an env first, so a second one, the sentinel, is made after
-/// it: its finalizer looks before Node detaches the other. Used on the env's thread.
+/// Owns the memory of one ArrayBuffer. When the env ends, it must know whether the ArrayBuffer is
+/// still attached, but Node detaches the ArrayBuffer before it calls the finalizer. Node finalizes
+/// the external ArrayBuffers of an env from the newest to the oldest. So a second ArrayBuffer, the
+/// sentinel, is made after the first, and its finalizer checks the first one before Node detaches
+/// it. Used on the env's thread.
 class Keeper final {
  public:
   explicit Keeper(std::shared_ptr<void> keep) : keep_(std::move(keep)) {}
   Keeper(const Keeper&) = delete;
   Keeper& operator=(const Keeper&) = delete;
 
-  /// As napi_create_external_arraybuffer; `self` is this.
+  /// Like napi_create_external_arraybuffer. `self` is this object.
   static napi_status create(napi_env env, void* data, std::size_t size,
                             const std::shared_ptr<Keeper>& self, napi_value* array_buffer) {
     napi_value sentinel = nullptr;
@@ -60,7 +61,7 @@ class Keeper final {
     return std::move(*owned);
   }
 
-  /// The engine freed the memory's last ArrayBuffer, or the env ends.
+  /// Called when the engine has freed the last ArrayBuffer over the memory, or when the env ends.
   static void end_memory(napi_env env, void*, void* held) {
     const std::shared_ptr<Keeper> self = take(held);
     for (napi_ref* reference : {&self->memory_, &self->sentinel_}) {
@@ -69,13 +70,14 @@ class Keeper final {
     self->keep_.reset();
   }
 
-  /// While the memory is kept the sentinel is referenced, so only the end of the env brings this.
+  /// Called only when the env ends, because the sentinel is referenced while the memory is kept.
   static void end_sentinel(napi_env env, void*, void* held) {
     const std::shared_ptr<Keeper> self = take(held);
-    if (self->keep_ != nullptr && !self->is_attached(env)) keep_for_ever(std::move(self->keep_));
+    if (self->keep_ != nullptr && !self->is_attached(env)) keep_permanently(std::move(self->keep_));
   }
 
-  /// An ArrayBuffer that was collected says nothing of the memory: a transfer gave that a new one.
+  /// If the ArrayBuffer was garbage-collected, the memory may still be in use: a transfer moves it
+  /// to a new ArrayBuffer. So this counts as detached.
   bool is_attached(napi_env env) const {
     napi_value array_buffer = nullptr;
     bool detached = true;
@@ -87,7 +89,7 @@ class Keeper final {
   std::shared_ptr<void> keep_;
   napi_ref memory_ = nullptr;    // weak
   napi_ref sentinel_ = nullptr;  // strong
-  std::uint8_t byte_ = 0;        // the sentinel's memory
+  std::uint8_t byte_ = 0;        // the memory of the sentinel
 };
 
 }  // namespace
@@ -100,10 +102,11 @@ napi_value external_array_buffer(napi_env env, void* data, std::size_t size,
   if (status == napi_ok) return buffer;
   if (status == napi_no_external_buffers_allowed) {
     throw Error(ErrorCode::kUnsupported,
-                "this JavaScript engine refuses memory from outside (Electron's memory cage does)");
+                "this JavaScript engine does not allow an ArrayBuffer over external memory "
+                "(Electron's memory cage forbids it)");
   }
-  throw Error(ErrorCode::kUnsupported,
-              "no ArrayBuffer of " + std::to_string(size) + " bytes can be made");
+  throw Error(ErrorCode::kUnsupported, "the JavaScript engine cannot make an ArrayBuffer of " +
+                                           std::to_string(size) + " bytes");
 }
 
 }  // namespace vfio::binding

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Memory of ours as an ArrayBuffer.
+// Makes ArrayBuffers over memory of the library.
 #pragma once
 
 #include <node_api.h>
@@ -9,11 +9,11 @@
 
 namespace vfio::binding {
 
-/// An ArrayBuffer over `size` bytes at `data`. `keep` owns them and is let go when the engine has
-/// freed the last ArrayBuffer over them. When the env ends first, `keep` is let go only if the
-/// ArrayBuffer is still attached: one that was transferred may live on in another thread, and
-/// Node-API cannot tell when it dies, so `keep` then stays for the rest of the process. Throws
-/// Error kUnsupported.
+/// Returns an ArrayBuffer over `size` bytes at `data`, which `keep` owns. `keep` is released when
+/// the engine has freed the last ArrayBuffer over them. If the env ends first, `keep` is released
+/// only if the ArrayBuffer is still attached. A transferred ArrayBuffer may still be in use in
+/// another thread, and Node-API does not report its end, so `keep` then stays until the process
+/// ends. Throws Error kUnsupported.
 napi_value external_array_buffer(napi_env env, void* data, std::size_t size,
                                  std::shared_ptr<void> keep);
 

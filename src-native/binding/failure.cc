@@ -19,7 +19,7 @@ Napi::Object failure_data(Napi::Env env, const std::exception_ptr& failure) {
     data.Set("code", error_code_name(error.code()));
     data.Set("message", error.what());
   } catch (const std::exception& error) {
-    // Out of memory, in all likelihood.
+    // Almost certainly out of memory.
     data.Set("code", "ENOMEM");
     data.Set("message", error.what());
   }

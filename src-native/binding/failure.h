@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Failures on their way to JavaScript, as plain data (NativeFailure of lib/native.ts). From it
-// lib/errors.ts makes the error. Errors made here would be of another realm under jest, and could
-// not carry hints.
+// Failures on their way to JavaScript, as plain data (NativeFailure of lib/native.ts).
+// lib/errors.ts makes the error from it. Errors made here would belong to another realm under jest,
+// and could not carry hints.
 #pragma once
 
 #include <napi.h>
@@ -11,10 +11,10 @@
 
 namespace vfio::binding {
 
-/// The plain data for an exception of ours; nothing JavaScript runs for it.
+/// The plain data for an exception of the library. This runs no JavaScript of the program.
 Napi::Object failure_data(Napi::Env env, const std::exception_ptr& failure);
 
-/// Runs a binding method; whatever it throws arrives in JavaScript as data, never as a crash.
+/// Runs a binding method. Any exception reaches JavaScript as data and never crashes the process.
 template <typename Method>
 auto across(Napi::Env env, Method&& method) {
   try {

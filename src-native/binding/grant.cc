@@ -10,7 +10,7 @@ namespace vfio::binding {
 
 namespace {
 
-/// What is on offer in this process, by token.
+/// The grants that are offered in this process, by token.
 class Offers final {
  public:
   void add(const std::string& token, std::shared_ptr<Grant> grant) {
@@ -39,9 +39,10 @@ Offers& offers() {
 }
 
 Error no_offer() {
-  return {ErrorCode::kClosed,
-          "no grant is on offer under this token: it was adopted already, or revoked, or it is of "
-          "another process"};
+  return {
+      ErrorCode::kClosed,
+      "no grant is offered under this token: it was adopted or revoked already, or another process "
+      "made it"};
 }
 
 }  // namespace
@@ -95,14 +96,14 @@ void Grant::revoke() {
   if (state_ != State::kAdopted) return;
   state_ = State::kRevoked;
   for (const Handle handle : handles_) revoke_slot(handle);
-  if (contents_.irqs != nullptr) contents_.irqs->call_back(contents_.vectors);
-  // When the adopter's env is ending, it lets go by itself.
+  if (contents_.irqs != nullptr) contents_.irqs->revoke(contents_.vectors);
+  // If the adopter's env is ending, it releases the grant without this message.
   adopter_->post(std::move(on_revoke_));
 }
 
-void Grant::let_go(napi_env env) {
+void Grant::release(napi_env env) {
   std::unique_lock lock(mutex_);
-  // Under the lock: who revokes is not to meet an entry that means something else by then.
+  // Under the lock, so that revoke() never meets an entry that was reused for something else.
   for (const Handle handle : handles_) release_slot(env, handle);
   end(std::move(lock));
 }
@@ -110,8 +111,8 @@ void Grant::let_go(napi_env env) {
 void Grant::end(std::unique_lock<std::mutex> lock) {
   if (state_ == State::kOffered) offers().remove(token_);
   state_ = State::kOver;
-  if (contents_.irqs != nullptr) contents_.irqs->give_back(contents_.vectors);
-  // What they were the last to hold is destroyed without the lock.
+  if (contents_.irqs != nullptr) contents_.irqs->end_loan(contents_.vectors);
+  // These objects are destroyed after the lock is released.
   const Contents contents = std::exchange(contents_, {});
   const Mailbox::Delivery on_revoke = std::exchange(on_revoke_, {});
   const auto when_over = std::exchange(when_over_, {});

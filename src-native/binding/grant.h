@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// What one env lends another of a device: regions, interrupt vectors, DMA memory. On offer under
-// its token until one env adopts it; over when it was revoked before that, or when the adopter has
-// let go. It is one thing: when any part of it is closed by its owner, all of it is revoked.
-// Thread-safe.
+// The parts of a device that one env lends to another: regions, interrupt vectors, DMA memory. A
+// grant is offered under its token until one env adopts it. It is over when it is revoked before
+// that, or when the adopter has released it. A grant is one unit: when its owner closes any part of
+// it, all of it is revoked. Thread-safe.
 #pragma once
 
 #include <node_api.h>
@@ -37,31 +37,31 @@ class Grant final {
     std::vector<Memory> memory;
   };
 
-  /// Lends the vectors and makes the offer, which stays although nobody holds the grant. Throws
-  /// what IrqSet::lend does.
+  /// Lends the vectors and makes the offer. The offer keeps the grant alive. Throws what
+  /// IrqSet::lend throws.
   static std::shared_ptr<Grant> offer(std::string token, Contents contents,
                                       std::shared_ptr<Mailbox> granter);
-  /// The offer with this token; throws Error kClosed when there is none.
+  /// Returns the grant that is offered under this token. Throws Error kClosed if there is none.
   static std::shared_ptr<Grant> offered(const std::string& token);
 
   Grant(std::string token, Contents contents, std::shared_ptr<Mailbox> granter);
   Grant(const Grant&) = delete;
   Grant& operator=(const Grant&) = delete;
 
-  /// Makes a slot of `env` for each region and ends the offer. `on_revoke` goes to `adopter` when
-  /// the grant is revoked; then, or when it likes, the adopter lets go. Throws, and the offer
-  /// stands, Error kWrongThread in the env that made it, kClosed when another was first, and what
-  /// acquire_slot does.
+  /// Makes a slot of `env` for each region and ends the offer. When the grant is revoked,
+  /// `on_revoke` is posted to `adopter`. The adopter must then call release(); it may also do so at
+  /// any time before. Throws Error kWrongThread in the env that made the offer, kClosed if another
+  /// env was first, and what acquire_slot throws. If this throws, the offer remains.
   std::vector<Handle> adopt(napi_env env, const std::shared_ptr<Mailbox>& adopter,
                             Mailbox::Delivery on_revoke);
-  /// For the adopter, until it lets go.
+  /// For the adopter, until release().
   const Contents& contents() const noexcept { return contents_; }
 
-  /// At once: no handle and no vector is the adopter's any more.
+  /// Takes all handles and vectors from the adopter at once.
   void revoke();
-  /// By the adopter, when nothing of it watches a vector: releases its slots.
-  void let_go(napi_env env);
-  /// Calls `then` once the grant is over, here or on the thread that ends it.
+  /// Called by the adopter when none of its watchers uses a vector: releases its slots.
+  void release(napi_env env);
+  /// Calls `then` when the grant is over: at once, or on the thread that ends it.
   void when_over(std::function<void()> then);
 
  private:
@@ -71,7 +71,7 @@ class Grant final {
 
   const std::string token_;
   const std::shared_ptr<Mailbox> granter_;
-  std::mutex mutex_;  // all of the following
+  std::mutex mutex_;  // guards all of the following
   State state_ = State::kOffered;
   Contents contents_;
   std::vector<Handle> handles_;
@@ -80,8 +80,8 @@ class Grant final {
   std::vector<std::function<void()>> when_over_;
 };
 
-/// The grants that something is a part of, to be revoked when it closes. Used by its owner's
-/// thread.
+/// The grants that an object is part of. They are revoked when it closes. Used on the thread of the
+/// object's owner.
 class Loans final {
  public:
   void add(const std::shared_ptr<Grant>& grant);

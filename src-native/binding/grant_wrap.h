@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// NativeGrant of lib/native.ts: a grant in the hands of who made it.
+// NativeGrant of lib/native.ts: a grant in the env that made it.
 #pragma once
 
 #include <napi.h>

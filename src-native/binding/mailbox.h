@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The way from other threads to the event loop of an env.
+// Passes work from other threads to the event loop of an env.
 #pragma once
 
 #include <uv.h>
@@ -22,12 +22,12 @@ class Mailbox final {
   Mailbox(const Mailbox&) = delete;
   Mailbox& operator=(const Mailbox&) = delete;
 
-  /// Returns false once the env has ended; the caller's thread then destroys the delivery.
+  /// Returns false if the env has ended; the caller's thread then destroys the delivery.
   bool post(Delivery delivery);
 
-  /// Hands over what was posted since the last call. The env calls this.
+  /// Returns everything that was posted since the last call. Called by the env.
   std::vector<Delivery> take();
-  /// From now on nothing is posted, and nobody uses `wake`. The env calls this.
+  /// From now on, nothing is posted and `wake` is not used. Called by the env.
   void end() noexcept;
 
  private:

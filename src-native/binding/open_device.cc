@@ -23,7 +23,7 @@ std::shared_ptr<VectorPolls> OpenDevice::enable_interrupts(std::uint32_t index,
 
 void OpenDevice::close_interrupts() noexcept {
   if (interrupts_ == nullptr) return;
-  // If it fails, the function's reset or release disarms the vectors.
+  // If this fails, the reset or the release of the function disarms the vectors.
   attempt([this] { std::exchange(interrupts_, nullptr)->close(); });
 }
 
@@ -43,7 +43,7 @@ void OpenDevice::watch_hot_resets(std::function<void(bool over)> on_hot_reset) {
       [mailbox = environment_.mailbox(), weak = weak_from_this()](bool over) {
         mailbox->post([weak, over](Environment&) {
           const auto device = weak.lock();
-          // A copy, since it may close the device.
+          // A copy, because the call may close the device.
           if (const auto tell = device == nullptr ? nullptr : device->on_hot_reset_) tell(over);
         });
       });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A function as one env has it open. It holds the function itself, the thread for its slow calls,
-// and the handles and watchers of this env. Its two halves of closing: cut() on the env's thread,
+// A function that one env has open. It holds the function itself, the thread for its slow calls,
+// and the handles and watchers of this env. It closes in two halves: cut() on the env's thread,
 // release on the service thread.
 #pragma once
 
@@ -28,30 +28,30 @@ class OpenDevice final : public std::enable_shared_from_this<OpenDevice> {
 
   const std::shared_ptr<Function>& function() const noexcept { return function_; }
   ServiceThread& service() noexcept { return *service_; }
-  /// After the last job: the thread ends with it.
+  /// Call it after the last job: the thread then ends.
   void end_service() noexcept { service_.reset(); }
 
-  /// A handle on a region, valid until cut().
+  /// Returns a handle for a region, valid until cut().
   Handle acquire(std::uint32_t region);
 
-  /// The armed vectors with this env's watchers of them; they are closed before a reset and by
-  /// cut().
+  /// Arms vectors and returns them with the watchers of this env. They are closed before a reset
+  /// and by cut().
   std::shared_ptr<VectorPolls> enable_interrupts(std::uint32_t index, std::uint32_t count);
   void close_interrupts() noexcept;
 
-  /// Watches for requests and faults, without keeping the process alive.
+  /// Watches for requests and faults. This does not keep the process alive.
   void watch_changes(std::function<void(Change)> on_change);
 
-  /// As Function::watch_hot_resets, on this env's loop.
+  /// Like Function::watch_hot_resets, but calls back on the event loop of this env.
   void watch_hot_resets(std::function<void(bool over)> on_hot_reset);
 
-  /// Its grants, revoked by cut().
+  /// The grants of this device, which cut() revokes.
   Loans& loans() noexcept { return loans_; }
 
-  /// At once: no access, callback or interrupt any more.
+  /// At once: from now on, there is no access, callback or interrupt.
   void cut() noexcept;
-  /// The env ends: cuts, and releases on the service thread, which nobody waits for. `held` is
-  /// freed after the release.
+  /// Called when the env ends: cuts, and releases on the service thread. Nothing waits for it.
+  /// `held` is freed after the release.
   void close_in_background(std::shared_ptr<void> held) noexcept;
 
  private:
@@ -61,7 +61,7 @@ class OpenDevice final : public std::enable_shared_from_this<OpenDevice> {
   std::vector<Handle> handles_;
   std::shared_ptr<VectorPolls> interrupts_;
   std::unique_ptr<Poll> changes_;
-  std::function<void(bool)> on_hot_reset_;  // goes with this env, so no other thread has it
+  std::function<void(bool)> on_hot_reset_;  // belongs to this env only: no other thread keeps it
   Loans loans_;
 };
 

@@ -33,7 +33,7 @@ Poll::Poll(Environment& environment, int fd, std::shared_ptr<void> keep,
     try {
       static_cast<Handle*>(poll->data)->on_readable();
     } catch (const Napi::Error&) {
-      // Only an env that is ending refuses to make a value, and then nobody is waiting for it.
+      // Only an env that is ending refuses to make a value, and then nothing waits for it.
     }
   });
 }

@@ -9,8 +9,8 @@
 
 namespace vfio::binding {
 
-/// Calls back while the descriptor is readable. Used on the env's thread only. The env closes it
-/// when it ends, if nobody did before.
+/// Calls back while the descriptor is readable. Used on the env's thread only. If it is still open
+/// when the env ends, the env closes it.
 class Poll final {
  public:
   /// `keep` owns the descriptor and is released once libuv no longer uses it.
@@ -20,7 +20,7 @@ class Poll final {
   Poll(const Poll&) = delete;
   Poll& operator=(const Poll&) = delete;
 
-  /// Whether it keeps the process alive; it does at first.
+  /// Sets whether it keeps the process alive. Initially, it does.
   void ref() noexcept;
   void unref() noexcept;
   void close() noexcept;

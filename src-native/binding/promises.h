@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The pending promises of an env, which settle when another thread has finished a job.
+// The pending promises of an env. They settle when another thread has finished a job.
 #pragma once
 
 #include <napi.h>
@@ -15,7 +15,7 @@ namespace vfio::binding {
 /// Used on the env's thread only.
 class Promises final {
  public:
-  /// Names a pending promise to jobs on other threads, which cannot hold a JavaScript value.
+  /// Identifies a pending promise for jobs on other threads, which cannot hold a JavaScript value.
   using Ticket = std::uint64_t;
 
   /// A pending promise keeps the process alive: `keep_alive` is referenced while there is one.
@@ -28,12 +28,12 @@ class Promises final {
   /// Resolves the promise with what `value` returns, or rejects it with what `value` throws.
   void settle(Ticket ticket, const std::function<Napi::Value(Napi::Env)>& value);
 
-  /// The env ends: its pending promises never settle.
+  /// Called when the env ends: its pending promises never settle.
   void end();
 
  private:
-  /// What a promise passed to its executor. Node-API's own deferred would do the same, but nothing
-  /// frees one that is still pending when its env ends.
+  /// The functions that a promise passes to its executor. Node-API's own deferred would do the
+  /// same, but it is never freed if it is still pending when its env ends.
   struct Settlers {
     Settlers(Napi::Function to_resolve, Napi::Function to_reject)
         : resolve(Napi::Persistent(to_resolve)), reject(Napi::Persistent(to_reject)) {}

@@ -32,7 +32,7 @@ void relax() noexcept {
 #endif
 }
 
-/// The memory of a typed array; empty when it is none or was detached.
+/// The memory of a typed array. Empty if the value is not a typed array or was detached.
 struct Bytes {
   std::uint8_t* data = nullptr;
   std::size_t size = 0;
@@ -53,8 +53,8 @@ Bytes bytes_of(napi_env env, napi_value array) noexcept {
   return {static_cast<std::uint8_t*>(data), length * width};
 }
 
-/// The memory of an ArrayBuffer, in words; empty when it is none or was detached. Quicker than
-/// asking for that of a typed array, which V8 looks through for its type.
+/// The memory of an ArrayBuffer, in words. Empty if the value is not an ArrayBuffer or was
+/// detached. This is faster than for a typed array, for which V8 first determines the type.
 std::span<std::uint32_t> words_of(napi_env env, napi_value buffer) noexcept {
   void* data = nullptr;
   std::size_t size = 0;
@@ -62,7 +62,8 @@ std::span<std::uint32_t> words_of(napi_env env, napi_value buffer) noexcept {
   return {static_cast<std::uint32_t*>(data), size / sizeof(std::uint32_t)};
 }
 
-// A write to a device is posted: it has arrived once a read that was sent after it comes back.
+// A write to a device is posted. It has certainly arrived when a read that was sent after it
+// returns.
 napi_value write32_flush(napi_env env, napi_callback_info info) noexcept {
   std::size_t count = 4;
   napi_value arguments[4];
@@ -76,7 +77,7 @@ napi_value write32_flush(napi_env env, napi_callback_info info) noexcept {
     return failure_or_undefined(env,
                                 ref.failure != kNone ? ref.failure : failure_of(ErrorCode::kRange));
   }
-  // Both are checked first: a write that cannot be flushed is not to happen.
+  // Both accesses are checked first: a write that cannot be flushed must not happen.
   const Target to_flush = target_in(ref, read_offset, sizeof value);
   if (to_flush.failure != kNone) return failure_or_undefined(env, to_flush.failure);
   const std::int32_t failure = store(target_in(ref, offset, sizeof value), value);
@@ -86,8 +87,8 @@ napi_value write32_flush(napi_env env, napi_callback_info info) noexcept {
   return failure_or_undefined(env, unread == kNone ? kNone : kReadBack + unread);
 }
 
-/// Reads until (value & mask) == wanted, for about `microseconds`. The state is looked at each
-/// turn, so a reset or close in another thread ends it.
+/// Reads until (value & mask) == wanted, for about `microseconds`. Each turn of the loop checks the
+/// state, so a reset or close in another thread ends it.
 std::int32_t spin(const SlotRef& ref, std::uint64_t offset, std::uint32_t mask,
                   std::uint32_t wanted, std::uint32_t microseconds, std::uint32_t& value) noexcept {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::microseconds(microseconds);
@@ -126,13 +127,13 @@ napi_value poll32(napi_env env, napi_callback_info info) noexcept {
   return result;
 }
 
-/// One command of a batch, as lib/batch.ts lays it out.
+/// One command of a batch, in the layout of lib/batch.ts.
 struct Command {
   std::uint32_t write;  // 1: write, 0: read
   std::uint32_t width;  // bytes
   std::uint32_t offset_low;
   std::uint32_t offset_high;
-  std::uint32_t value_low;  // written, or where the value read goes
+  std::uint32_t value_low;  // the value to write, or the place of the value read
   std::uint32_t value_high;
 };
 constexpr std::size_t kHeadWords = 2;
@@ -155,7 +156,8 @@ std::int32_t run_command(const SlotRef& ref, Command& command) noexcept {
   return kNone;
 }
 
-// Each width is code of its own: with the width a constant, a check costs no division.
+// Each width has its own code: if the width is a constant, the check of the alignment needs no
+// division.
 std::int32_t run_command(const SlotRef& ref, Command& command) noexcept {
   switch (command.width) {
     case 1:
@@ -171,7 +173,8 @@ std::int32_t run_command(const SlotRef& ref, Command& command) noexcept {
   }
 }
 
-// The first two words count the commands that were done, so that a failure names its command.
+// The first word of the head counts the commands that were done, so that a failure identifies its
+// command. The second word is unused.
 napi_value run(napi_env env, napi_callback_info info) noexcept {
   std::size_t count = 2;
   napi_value arguments[2];
@@ -206,7 +209,7 @@ std::int32_t transfer(const SlotRef& ref, std::uint64_t offset, bool write, Byte
   return ref.failure;
 }
 
-/// (handle, offset, width, array): accesses of that width, one after the other, ascending.
+/// (handle, offset, width, array): accesses of that width, one after another, in ascending order.
 template <bool kWrite>
 napi_value transfer_array(napi_env env, napi_callback_info info) noexcept {
   std::size_t count = 4;

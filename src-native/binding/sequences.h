@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Several register accesses in one call from JavaScript. These are a posted write with its flush, a
-// poll, a prepared batch, and arrays of one width. Each access is checked and guarded as a single
-// one is.
+// Several register accesses in one call from JavaScript: a posted write with its flush, a poll, a
+// prepared batch, and arrays of one width. Each access is checked and guarded like a single one.
 #pragma once
 
 #include <napi.h>

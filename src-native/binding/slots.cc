@@ -14,17 +14,19 @@ namespace {
 
 constexpr unsigned kIndexBits = 12;
 constexpr std::uint32_t kCount = 1U << kIndexBits;
-/// Above 0, so that 0 is no handle.
+/// Greater than 0, so that 0 is not a valid handle.
 constexpr std::uint32_t kFirstGeneration = 1;
-/// With the index this makes 30 bits: a positive Smi also where those have 31 bits.
+/// Together with the index, this makes 30 bits: a positive Smi even in an engine whose Smis have 31
+/// bits.
 constexpr std::uint32_t kLastGeneration = (1U << 18) - 1;
 
-/// All zeros at first, so that it takes no room in the addon's file.
+/// Initially all zeros, so that it takes no space in the addon's file.
 constinit std::array<Slot, kCount> slots{};
 
 constexpr std::atomic<State> always_closed{State::kClosed};
 
-/// Which entries are free, longest free first, so that a stale handle stays stale for long.
+/// The free entries. The one that has been free longest is reused first, so that a stale handle
+/// stays invalid for as long as possible.
 class FreeList final {
  public:
   FreeList() {
@@ -33,13 +35,14 @@ class FreeList final {
   std::uint32_t take() {
     const std::lock_guard lock(mutex_);
     if (free_.empty()) {
-      throw Error(ErrorCode::kUnsupported, "4096 regions are in use in this process already");
+      throw Error(ErrorCode::kUnsupported,
+                  "this process uses 4096 regions already, which is the most");
     }
     const std::uint32_t index = free_.front();
     free_.pop_front();
     return index;
   }
-  void give_back(std::uint32_t index) {
+  void put_back(std::uint32_t index) {
     const std::lock_guard lock(mutex_);
     free_.push_back(index);
   }
@@ -91,8 +94,8 @@ void release_slot(napi_env env, Handle handle) noexcept {
   slot.generation.store(generation + 1, std::memory_order_relaxed);
   slot.function.reset();
   slot.window = {};
-  // An entry whose generations are used up is retired, so that no handle ever means two things.
-  if (generation < kLastGeneration) free_list().give_back(handle & (kCount - 1));
+  // An entry that has used all its generations is retired, so that no handle is ever reused.
+  if (generation < kLastGeneration) free_list().put_back(handle & (kCount - 1));
 }
 
 void revoke_slot(Handle handle) noexcept {

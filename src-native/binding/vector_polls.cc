@@ -17,8 +17,8 @@ void VectorPolls::check_open() const {
 void VectorPolls::check_vector(std::uint32_t vector) const {
   check_open();
   if (vector >= count()) {
-    throw Error(ErrorCode::kRange,
-                "vector " + std::to_string(vector) + " of a set of " + std::to_string(count()));
+    throw Error(ErrorCode::kRange, "vector " + std::to_string(vector) + " is not in this set of " +
+                                       std::to_string(count()));
   }
 }
 
@@ -43,7 +43,7 @@ void VectorPolls::listen(std::uint32_t vector, std::function<void(std::uint64_t)
 std::uint64_t VectorPolls::wait(std::uint32_t vector, std::uint32_t milliseconds) {
   check_consumer(vector);
   sys::wait_readable(irqs_->eventfd(vector), static_cast<int>(milliseconds));
-  // Another thread may have called it back meanwhile.
+  // Another thread may have revoked the vector during the wait.
   check_consumer(vector);
   return irqs_->take(vector, consumer_);
 }
@@ -68,8 +68,8 @@ std::shared_ptr<IrqSet> VectorPolls::to_lend(const std::vector<std::uint32_t>& v
     check_vector(vector);
     if (!polls_.contains(vector)) continue;
     throw Error(ErrorCode::kBusy, "vector " + std::to_string(vector) +
-                                      " is listened to in this thread, and an interrupt has one "
-                                      "consumer; remove its listeners first");
+                                      " has a listener in this thread, and an interrupt has one "
+                                      "consumer; remove the listener first");
   }
   return irqs_;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// An armed IrqSet and the watchers that one env has on its vectors. The env armed it, or its
-// vectors were granted to the env. The count is drained in the watcher and passed as data, so a
-// storm costs one callback a turn of the loop.
+// An armed IrqSet and the watchers that one env has on its vectors. Either the env armed the set,
+// or the vectors were granted to the env. A watcher drains the count of its vector and passes it on
+// as data, so an interrupt storm costs one callback per turn of the event loop.
 #pragma once
 
 #include <cstdint>
@@ -28,28 +28,28 @@ class VectorPolls final {
         irqs_(std::move(irqs)) {}
 
   std::uint32_t count() const noexcept { return count_; }
-  /// After check_open().
+  /// Call check_open() first.
   IrqSet& irqs() noexcept { return *irqs_; }
 
-  /// `on_interrupt` gets how often the vector was raised. Takes the place of an earlier listener.
+  /// `on_interrupt` gets how often the vector was raised. It replaces an earlier listener.
   void listen(std::uint32_t vector, std::function<void(std::uint64_t)> on_interrupt);
   void unlisten(std::uint32_t vector) { polls_.erase(vector); }
-  /// Blocks until the vector is raised, no longer than that, and gives how often it was; 0 when it
-  /// was not. Not while somebody listens to it. Meant for short turns: whether the set is open is
-  /// looked at once, at the beginning.
+  /// Blocks until the vector is raised or the time is over. Returns how often it was raised, which
+  /// may be 0. Must not be called while the vector has a listener. Meant for short waits: it does
+  /// not notice when the set is closed during the wait.
   std::uint64_t wait(std::uint32_t vector, std::uint32_t milliseconds);
-  /// Puts back what was delivered and not used, for the next who listens or waits.
+  /// Puts back interrupts that were delivered but not used, for the next listener or wait.
   void give_back(std::uint32_t vector, std::uint64_t raised);
   void ref(std::uint32_t vector);
   void unref(std::uint32_t vector);
 
-  /// What a grant of these vectors consists of; throws Error kBusy when one is listened to here.
+  /// The IrqSet for a grant of these vectors. Throws Error kBusy if one has a listener in this env.
   std::shared_ptr<IrqSet> to_lend(const std::vector<std::uint32_t>& vectors) const;
-  /// Of the vectors that are lent.
+  /// The grants of vectors of this set.
   Loans& loans() noexcept { return loans_; }
 
-  /// Stops all watchers, then disarms, if it was armed here; the eventfds close with the last
-  /// watcher. Throws Error kClosed from everything afterwards but close.
+  /// Stops all watchers, then disarms the vectors if this env armed them. The eventfds are closed
+  /// with the last watcher. Afterwards, every method except close() throws Error kClosed.
   void close();
   void check_open() const;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What the classes of lib/native.ts derive from. Only the addon makes their objects, each carries
-// the tag of its class, and each unwrap checks that: a program that calls a method on something
-// else, or the constructor that it finds by name, gets a TypeError.
+// The base class of the classes of lib/native.ts. Only the addon makes their objects. Each object
+// carries the tag of its class, and each unwrap checks it. A program that calls a method on another
+// object, or calls the constructor that it finds by name, gets a TypeError.
 #pragma once
 
 #include <napi.h>
@@ -10,32 +10,32 @@
 
 namespace vfio::binding {
 
-/// A TypeError with a code, for what is no object of the class it should be.
+/// A TypeError with a code, for an object that is not of the expected class.
 inline Napi::TypeError wrong_object(Napi::Env env, const char* message) {
   auto error = Napi::TypeError::New(env, message);
   error.Set("code", "ERR_INVALID_ARG_TYPE");
   return error;
 }
 
-/// Whether this thread is in make_wrapped(), and so in no program's `new`.
+/// Whether this thread is in make_wrapped(), and so not in a `new` of the program.
 inline thread_local bool making = false;
 
-/// `T` has a napi_type_tag of its own, `T::kTag`.
+/// `T` must have its own napi_type_tag, `T::kTag`.
 template <typename T>
 class Wrap : public Napi::ObjectWrap<T> {
  public:
-  /// Throws TypeError. Napi::ObjectWrap calls this, by its name, for the receiver of every method
-  /// and accessor.
+  /// Throws TypeError. Napi::ObjectWrap calls this by name for the receiver of every method and
+  /// accessor.
   static T* Unwrap(Napi::Object object) {
     bool ours = false;
-    // The check throws an error of its own for undefined and null.
+    // The check would throw its own error for undefined and null.
     if (object.IsObject()) napi_check_object_type_tag(object.Env(), object, &T::kTag, &ours);
     if (!ours) throw wrong_object(object.Env(), "Illegal invocation");
     return Napi::ObjectWrap<T>::Unwrap(object);
   }
 
  protected:
-  /// For make_wrapped() alone.
+  /// For make_wrapped() only.
   explicit Wrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<T>(info) {
     if (!std::exchange(making, false)) throw wrong_object(info.Env(), "Illegal constructor");
     if (napi_type_tag_object(info.Env(), info.This(), &T::kTag) != napi_ok) {

@@ -1,28 +1,27 @@
 // SPDX-License-Identifier: MIT
-// The kernel's VFIO interface as far as the library speaks it: groups, type1 containers and PCI
-// devices. Declared here so that the build needs no kernel headers and means the same on every
-// distribution; each size and number is asserted, and test/native compares all of it with the
-// header of the build machine. Names are the kernel's.
+// The kernel's VFIO interface, as far as the library uses it: groups, type1 containers and PCI
+// devices. It is declared here, so that the build needs no kernel headers and gives the same result
+// on every distribution. Each size and number is asserted, and test/native compares all of them
+// with the header of the build machine. The names are the kernel's.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 namespace vfio {
-// Inline, so that the rest of the library can say the kernel's names as they are.
+// Inline, so that the rest of the library can use the kernel's names unqualified.
 inline namespace uapi {
 
-/// All VFIO requests are `_IO(';', 100 + n)`: no direction and no size in the number, since the
-/// structs carry their own size in `argsz`.
+/// All VFIO requests are `_IO(';', 100 + n)`. The number holds no direction and no size, because
+/// the structs carry their size in `argsz`.
 constexpr unsigned long vfio_request(unsigned n) { return (';' << 8) | (100 + n); }
 
 constexpr int VFIO_API_VERSION = 0;
 
 // ---- Capability chains
-// -----------------------------------------------------------------------------
 
-/// Leads each capability behind an info struct. `next` is an offset from the start of the struct, 0
-/// at the end of the chain.
+/// The head of each capability behind an info struct. `next` is an offset from the start of the
+/// info struct, or 0 at the end of the chain.
 struct vfio_info_cap_header {
   std::uint16_t id;
   std::uint16_t version;
@@ -31,7 +30,6 @@ struct vfio_info_cap_header {
 static_assert(sizeof(vfio_info_cap_header) == 8);
 
 // ---- Containers
-// ------------------------------------------------------------------------------------
 
 constexpr unsigned long VFIO_GET_API_VERSION = vfio_request(0);
 constexpr unsigned long VFIO_CHECK_EXTENSION = vfio_request(1);
@@ -40,7 +38,7 @@ static_assert(VFIO_GET_API_VERSION == 0x3b64);
 static_assert(VFIO_CHECK_EXTENSION == 0x3b65);
 static_assert(VFIO_SET_IOMMU == 0x3b66);
 
-/// Arguments of CHECK_EXTENSION, and of SET_IOMMU.
+/// Arguments of CHECK_EXTENSION and SET_IOMMU.
 constexpr unsigned long VFIO_TYPE1_IOMMU = 1;
 constexpr unsigned long VFIO_TYPE1v2_IOMMU = 3;
 
@@ -66,7 +64,7 @@ constexpr std::uint32_t VFIO_IOMMU_INFO_PGSIZES = 1U << 0;
 constexpr std::uint32_t VFIO_IOMMU_INFO_CAPS = 1U << 1;
 
 constexpr std::uint16_t VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE = 1;
-/// This one has no CAP_ in its name.
+/// The kernel's name has no CAP_ here.
 constexpr std::uint16_t VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL = 3;
 
 /// A closed range of IOVAs.
@@ -102,11 +100,11 @@ static_assert(offsetof(vfio_iommu_type1_dma_map, vaddr) == 8);
 static_assert(offsetof(vfio_iommu_type1_dma_map, iova) == 16);
 static_assert(offsetof(vfio_iommu_type1_dma_map, size) == 24);
 
-/// What the device may do. In an unmap the same bits mean GET_DIRTY_BITMAP and ALL.
+/// What the device may do. In an unmap, the same bits mean GET_DIRTY_BITMAP and ALL.
 constexpr std::uint32_t VFIO_DMA_MAP_FLAG_READ = 1U << 0;
 constexpr std::uint32_t VFIO_DMA_MAP_FLAG_WRITE = 1U << 1;
 
-/// `size` comes back as what was really unmapped.
+/// The kernel sets `size` to the number of bytes that it unmapped.
 struct vfio_iommu_type1_dma_unmap {
   std::uint32_t argsz;
   std::uint32_t flags;
@@ -118,7 +116,6 @@ static_assert(offsetof(vfio_iommu_type1_dma_unmap, iova) == 8);
 static_assert(offsetof(vfio_iommu_type1_dma_unmap, size) == 16);
 
 // ---- Groups
-// ----------------------------------------------------------------------------------------
 
 constexpr unsigned long VFIO_GROUP_GET_STATUS = vfio_request(3);
 constexpr unsigned long VFIO_GROUP_SET_CONTAINER = vfio_request(4);
@@ -135,12 +132,11 @@ struct vfio_group_status {
 };
 static_assert(sizeof(vfio_group_status) == 8);
 
-/// Every device of the group is bound to VFIO or to nothing.
+/// Every device of the group is bound to VFIO or has no driver.
 constexpr std::uint32_t VFIO_GROUP_FLAGS_VIABLE = 1U << 0;
 constexpr std::uint32_t VFIO_GROUP_FLAGS_CONTAINER_SET = 1U << 1;
 
 // ---- Devices
-// ---------------------------------------------------------------------------------------
 
 constexpr unsigned long VFIO_DEVICE_GET_INFO = vfio_request(7);
 constexpr unsigned long VFIO_DEVICE_GET_REGION_INFO = vfio_request(8);
@@ -194,7 +190,7 @@ constexpr std::uint32_t VFIO_REGION_INFO_FLAG_CAPS = 1U << 3;
 
 constexpr std::uint16_t VFIO_REGION_INFO_CAP_SPARSE_MMAP = 1;
 constexpr std::uint16_t VFIO_REGION_INFO_CAP_TYPE = 2;
-/// No payload: the region holds the MSI-X table, and may be mapped all the same.
+/// No payload: the region holds the MSI-X table and can be mapped nevertheless.
 constexpr std::uint16_t VFIO_REGION_INFO_CAP_MSIX_MAPPABLE = 3;
 
 struct vfio_region_sparse_mmap_area {
@@ -252,8 +248,8 @@ constexpr std::uint32_t VFIO_IRQ_SET_ACTION_MASK = 1U << 3;
 constexpr std::uint32_t VFIO_IRQ_SET_ACTION_UNMASK = 1U << 4;
 constexpr std::uint32_t VFIO_IRQ_SET_ACTION_TRIGGER = 1U << 5;
 
-/// A function that a hot reset takes along. Without VFIO_PCI_HOT_RESET_FLAG_DEV_ID, which is for
-/// devices opened as cdevs, the first member is its group.
+/// A function that a hot reset affects. The first member is its group, unless
+/// VFIO_PCI_HOT_RESET_FLAG_DEV_ID is set, which is for devices opened as cdevs.
 struct vfio_pci_dependent_device {
   std::uint32_t group_id;
   std::uint16_t segment;
@@ -265,7 +261,8 @@ static_assert(offsetof(vfio_pci_dependent_device, segment) == 4);
 static_assert(offsetof(vfio_pci_dependent_device, bus) == 6);
 static_assert(offsetof(vfio_pci_dependent_device, devfn) == 7);
 
-/// Followed by `count` dependent devices, or, with ENOSPC, by none: then there are so many.
+/// Followed by `count` dependent devices. With ENOSPC, none follow, and `count` says how many there
+/// are.
 struct vfio_pci_hot_reset_info {
   std::uint32_t argsz;
   std::uint32_t flags;
@@ -284,8 +281,7 @@ struct vfio_pci_hot_reset {
 static_assert(sizeof(vfio_pci_hot_reset) == 12);
 static_assert(offsetof(vfio_pci_hot_reset, count) == 8);
 
-// ---- PCI: what the indexes of regions and interrupts stand for
-// -------------------------------------
+// ---- PCI: the indexes of regions and interrupts
 
 enum : std::uint32_t {
   VFIO_PCI_BAR0_REGION_INDEX = 0,
@@ -297,7 +293,7 @@ enum : std::uint32_t {
   VFIO_PCI_ROM_REGION_INDEX,
   VFIO_PCI_CONFIG_REGION_INDEX,
   VFIO_PCI_VGA_REGION_INDEX,
-  VFIO_PCI_NUM_REGIONS,  // from here on: of the device's own
+  VFIO_PCI_NUM_REGIONS,  // device-specific regions begin here
 };
 static_assert(VFIO_PCI_CONFIG_REGION_INDEX == 7);
 static_assert(VFIO_PCI_NUM_REGIONS == 9);

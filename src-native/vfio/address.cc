@@ -13,7 +13,8 @@ namespace {
 
 constexpr bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
 
-/// What follows the domain: `:BB:DD.F`, with a device below 0x20 and a function below 8.
+/// The length of the part after the domain: `:BB:DD.F`, with a device below 0x20 and a function
+/// below 8.
 constexpr std::size_t kTail = 8;
 
 constexpr bool is_tail(std::string_view text) {
@@ -22,7 +23,7 @@ constexpr bool is_tail(std::string_view text) {
          text[6] == '.' && text[7] >= '0' && text[7] <= '7';
 }
 
-/// Linux prints four digits at least, and no leading zeros beyond them.
+/// Linux prints at least four digits, and no leading zeros beyond them.
 constexpr bool is_domain(std::string_view text) {
   if (text.size() < 4 || text.size() > 8 || (text.size() > 4 && text[0] == '0')) return false;
   return std::all_of(text.begin(), text.end(), is_hex);
@@ -36,7 +37,7 @@ constexpr bool is_address(std::string_view text) {
 
 }  // namespace
 
-// The message does not repeat the text: it may be long, or hold anything.
+// The message does not repeat the text, which may be long and contain any character.
 Address Address::parse(std::string_view text) {
   if (!is_address(text)) {
     throw Error(ErrorCode::kAddress, "Expected a PCI address like 0000:01:00.0");

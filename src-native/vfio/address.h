@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The name of a PCI function, `0000:01:00.0`. Strict, because it goes into paths: a string that is
-// not exactly that form never becomes an Address.
+// The name of a PCI function, such as `0000:01:00.0`. The check is strict, because the name becomes
+// part of paths: a string that does not have exactly this form never becomes an Address.
 #pragma once
 
 #include <compare>
@@ -12,11 +12,12 @@ namespace vfio {
 
 class Address final {
  public:
-  /// Throws Error kAddress. Lower-case hex, and a domain of four to eight digits, as sysfs prints
-  /// it: one string a function, so that two of them are never the same device.
+  /// Throws Error kAddress. Accepts lower-case hexadecimal digits and a domain of four to eight
+  /// digits, as sysfs prints them. Each function thus has exactly one string, so different
+  /// Addresses are different functions.
   static Address parse(std::string_view text);
 
-  /// `devfn` is a device number, 5 bits, and below it a function number, 3 bits.
+  /// `devfn` is a device number (the upper 5 bits) and a function number (the lower 3 bits).
   static Address of(std::uint16_t domain, std::uint8_t bus, std::uint8_t devfn);
 
   const std::string& text() const noexcept { return text_; }

@@ -14,8 +14,7 @@ namespace vfio {
 
 namespace {
 
-/// Larger pages exist only up to here on the IOMMUs there are, and a coarser alignment wastes
-/// addresses.
+/// No current IOMMU has larger pages, and a coarser alignment wastes addresses.
 constexpr std::uint64_t kLargestPage = std::uint64_t{1} << 30;
 
 void check_size(std::uint64_t size, std::uint64_t page) {
@@ -74,8 +73,7 @@ void AddressSpace::check_locked(const MapRequest& request) const {
   check_size(request.size, smallest_page());
   if (request.boundary != 0 && request.size > request.boundary) {
     throw Error(ErrorCode::kRange, std::to_string(request.size) +
-                                       " bytes cannot keep from crossing a multiple of the "
-                                       "boundary " +
+                                       " bytes always cross a multiple of the boundary " +
                                        std::to_string(request.boundary));
   }
   if (request.iova) check_iova(request, smallest_page(), highest_for(request));
@@ -104,7 +102,7 @@ std::uint64_t AddressSpace::choose(const MapRequest& request) {
                               .highest = highest_for(request)});
 }
 
-/// The last address that the device of a request reaches.
+/// The last address that the device of the request reaches.
 std::uint64_t AddressSpace::highest_for(const MapRequest& request) const {
   unsigned bits = 64;
   if (request.address_bits) {
@@ -125,7 +123,8 @@ void AddressSpace::unmap(std::uint64_t iova) {
   if (found == mappings_.end()) {
     throw Error(ErrorCode::kRange, "nothing is mapped at IOVA " + hex(iova));
   }
-  // Without a device the kernel has forgotten the mapping already; only the books are left.
+  // Without a device, the kernel has forgotten the mapping already, so only our records are
+  // updated.
   try {
     if (limits_.attached) backend_->unmap(iova, found->second.size);
   } catch (...) {
@@ -170,7 +169,7 @@ void AddressSpace::release_group(int group) {
   leave([&] { backend_->release_group(group); });
 }
 
-/// A back end that fails to leave in order has left all the same, and what is left is to be known.
+/// Even if `step` throws, the back end has left. So the limits are read again in both cases.
 void AddressSpace::leave(const std::function<void()>& step) {
   const std::lock_guard lock(mutex_);
   try {
@@ -195,15 +194,15 @@ void AddressSpace::attach(const std::function<void()>& step, const std::function
   try {
     adopt_limits(!was_attached);
   } catch (...) {
-    // What is left is to be known, whatever becomes of the undoing; what failed first is thrown.
+    // The limits must be read again even if `undo` fails. The first failure is thrown.
     attempt(undo);
     attempt([this] { adopt_limits(false); });
     throw;
   }
 }
 
-/// Reads the limits anew. With `replay`, the first device has just arrived, and the kernel knows
-/// none of the mappings: they are made again at their IOVAs.
+/// Reads the limits again. With `replay`, the first device has just arrived and the kernel knows
+/// none of the mappings, so they are made again at their IOVAs.
 void AddressSpace::adopt_limits(bool replay) {
   limits_ = backend_->limits();
   allocator_.set_ranges(limits_.ranges);
@@ -215,13 +214,14 @@ void AddressSpace::adopt_limits(bool replay) {
     if (!allocator_.inside(iova, mapping.size)) {
       throw Error(ErrorCode::kRange,
                   "the mapping at IOVA " + hex(iova) +
-                      " lies outside the ranges that are left with the new device attached");
+                      " lies outside the IOVA ranges that remain with the new device");
     }
     if (replay) backend_->map(iova, mapping.memory, mapping.size, mapping.direction);
   }
 }
 
-/// Without a device the kernel has forgotten every mapping, also those it had refused to unmap.
+/// Without a device, the kernel has forgotten every mapping, including those that it had refused to
+/// unmap.
 void AddressSpace::forget_stuck() {
   for (auto entry = mappings_.begin(); entry != mappings_.end();) {
     const auto& [iova, mapping] = *entry;
@@ -234,7 +234,8 @@ void AddressSpace::forget_stuck() {
   }
 }
 
-/// The largest page the IOMMU could use for a buffer of this size; its IOVA is aligned to that.
+/// The largest page that the IOMMU could use for a buffer of this size. The IOVA is aligned to it
+/// if possible.
 std::uint64_t AddressSpace::page_size_for(std::uint64_t size) const {
   const std::uint64_t limit = std::min(std::bit_floor(size), kLargestPage);
   const std::uint64_t usable = limits_.page_sizes & (limit | (limit - 1));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// An I/O address space of this process: the allocator of IOVAs and the registry of mappings, over
-// any back end. Thread-safe.
+// An I/O address space of this process: it allocates IOVAs and records the mappings, over any back
+// end. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -14,17 +14,18 @@
 
 namespace vfio {
 
-/// Memory to be mapped, and where.
+/// The memory to map, and where to map it.
 struct MapRequest {
   std::uint64_t size = 0;
   Direction direction = Direction::kBoth;
-  /// Exactly there; else a place is chosen.
+  /// The exact IOVA. Without it, the library chooses one.
   std::optional<std::uint64_t> iova = std::nullopt;
-  /// Of the device that is to reach it; else of the narrowest that is open.
+  /// The address bits of the device that must reach the mapping. By default, those of the open
+  /// device with the fewest.
   std::optional<unsigned> address_bits = std::nullopt;
   /// A power of two.
   std::uint64_t alignment = 1;
-  /// It crosses no multiple of this power of two; 0 for none.
+  /// The mapping must not cross a multiple of this power of two. 0 means no boundary.
   std::uint64_t boundary = 0;
 };
 
@@ -35,23 +36,23 @@ class AddressSpace final {
   const char* backend_name() const noexcept { return backend_->name(); }
   Limits limits();
 
-  /// Throws Error kNoDevice before a first device is attached (the ranges are not known before),
-  /// kAlign or kRange for a request that can never be met.
+  /// Throws Error kNoDevice before the first device is attached, because the IOVA ranges are not
+  /// known until then. Throws kAlign or kRange for a request that can never be met.
   void check(const MapRequest& request);
 
   /// Maps `request.size` bytes at `memory` for every device of this space and returns their IOVA.
-  /// The memory has to stay until unmap. Throws as check() does, and Error kRange when no place is
-  /// free.
+  /// The memory must stay valid until unmap. Throws what check() throws, and Error kRange if no
+  /// place is free.
   std::uint64_t map(void* memory, const MapRequest& request);
 
-  /// When this throws, the mapping is still there as far as anybody knows: its IOVA is not used
-  /// again before the last device has gone. It is not replayed, so the memory need not stay.
+  /// If this throws, the mapping may still exist. So its IOVA is not reused before the last device
+  /// is detached. The mapping is not made again for a new device, so the memory may be freed.
   void unmap(std::uint64_t iova);
 
   std::optional<int> group_of(const Address& address) { return backend_->group_of(address); }
 
-  /// Both may take as long as the kernel takes to reset the device; neither holds the lock
-  /// meanwhile.
+  /// Both can take as long as the kernel needs to reset the device. Neither holds the lock during
+  /// that time.
   std::unique_ptr<FunctionBackend> open(const OpenRequest& request, std::optional<int> group);
   void close(std::unique_ptr<FunctionBackend> function, const Address& address,
              std::optional<int> group);
@@ -62,7 +63,7 @@ class AddressSpace final {
 
  private:
   struct Mapping {
-    void* memory;  // null when the mapping is stuck: its owner unmapped it, and the kernel refused
+    void* memory;  // null if the mapping is stuck: its owner unmapped it, but the kernel refused
     std::uint64_t size;
     Direction direction;
   };

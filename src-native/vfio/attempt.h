@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Steps on the way out: each is tried, even when one before it failed.
+// Clean-up steps: each one runs, even if an earlier one failed.
 #pragma once
 
 #include <exception>
 
 namespace vfio {
 
-/// Ignores what `step` throws.
+/// Runs `step` and ignores any exception.
 template <typename Step>
 void attempt(Step&& step) noexcept {
   try {
@@ -15,7 +15,7 @@ void attempt(Step&& step) noexcept {
   }
 }
 
-/// Tries every step and keeps what the first that failed threw.
+/// Runs every step and keeps the first exception.
 class Attempts final {
  public:
   template <typename Step>

@@ -12,38 +12,38 @@ namespace vfio {
 
 namespace {
 
-/// Without IOVA_RANGE (before Linux 5.4): what any IOMMU translates, above where nothing should be
-/// mapped.
+/// The range for kernels without IOVA_RANGE (before Linux 5.4). Every IOMMU translates it, and it
+/// lies above the addresses where nothing should be mapped.
 constexpr IovaRange kUsualRange{.first = 0x10000, .last = (std::uint64_t{1} << 39) - 1};
 
-/// Regions are parts of a file, and file offsets are signed.
+/// Regions lie in a file, and file offsets are signed.
 constexpr std::uint64_t kLargestFile = std::numeric_limits<std::int64_t>::max();
 
 [[noreturn]] void reject(const char* what) { throw Error(ErrorCode::kProtocol, what); }
 
-/// Copies a struct out, since nothing says that the bytes are aligned for it.
+/// Copies a struct, because the bytes may not be aligned for it.
 template <typename T>
 T read(Bytes bytes, std::size_t offset = 0) {
   if (offset > bytes.size() || bytes.size() - offset < sizeof(T)) {
-    reject("an info struct or capability is cut short");
+    reject("an info struct or a capability is truncated");
   }
   T value;
   std::memcpy(&value, bytes.data() + offset, sizeof value);
   return value;
 }
 
-/// The array of `count` Ts behind a capability's fixed part.
+/// Reads the array of `count` entries behind the fixed part of a capability.
 template <typename T>
 std::vector<T> read_array(Bytes bytes, std::size_t offset, std::uint32_t count) {
   if ((bytes.size() - offset) / sizeof(T) < count) {
-    reject("a capability claims more entries than it has");
+    reject("a capability claims more entries than it contains");
   }
   std::vector<T> values(count);
   if (count > 0) std::memcpy(values.data(), bytes.data() + offset, count * sizeof(T));
   return values;
 }
 
-/// Areas in a region of `size` bytes that can be mapped by whole pages.
+/// The areas of a region that can be mapped in whole pages.
 class Mappable final {
  public:
   Mappable(std::uint64_t region_size, std::uint64_t page_size)
@@ -132,7 +132,8 @@ RegionInfo decode_region_info(Bytes info, std::uint64_t page_size) {
   const bool can_map = (fixed.flags & VFIO_REGION_INFO_FLAG_MMAP) != 0;
   bool sparse = false;
 
-  // MSIX_MAPPABLE asks for nothing: a kernel without it lists the areas around the table as sparse.
+  // MSIX_MAPPABLE needs no handling: a kernel without it lists the areas around the MSI-X table as
+  // sparse areas.
   const bool chained = (fixed.flags & VFIO_REGION_INFO_FLAG_CAPS) != 0;
   for (const Capability& capability : capabilities_of(info, chained, fixed.cap_offset)) {
     if (capability.id == VFIO_REGION_INFO_CAP_SPARSE_MMAP && can_map) {

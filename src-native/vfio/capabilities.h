@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The info structs of VFIO with the capability chains behind them, decoded from bytes. Nothing in
-// the bytes is believed: a chain that leaves its buffer or turns back, and a capability that claims
-// more than there is, throw Error kProtocol. Pure functions.
+// Decodes the info structs of VFIO and the capability chains behind them. It trusts no byte: a
+// chain that leaves its buffer or has a cycle, and a capability that claims more than it contains,
+// throw Error kProtocol. Pure functions.
 #pragma once
 
 #include <cstddef>
@@ -21,18 +21,19 @@ struct Capability {
   Bytes bytes;  // from its header to the end of the whole buffer
 };
 
-/// Follows a chain of vfio_info_cap_header from offset `first`; 0 ends it.
+/// Follows a chain of vfio_info_cap_header from offset `first`. An offset of 0 ends the chain.
 std::vector<Capability> walk_capabilities(Bytes info, std::uint32_t first);
 
-/// What VFIO_DEVICE_GET_REGION_INFO answered. Mappable areas are rounded inwards to `page_size`,
-/// the host's; the end of the region may end an area as well, because a BAR smaller than a page is
-/// offered for mapping only when it has its page to itself.
+/// Decodes the answer of VFIO_DEVICE_GET_REGION_INFO. Mappable areas are rounded inwards to
+/// `page_size`, the page size of the host. The last area may end with the region, because the
+/// kernel offers a BAR smaller than a page for mapping only if the BAR has its page to itself.
 RegionInfo decode_region_info(Bytes info, std::uint64_t page_size);
 
-/// What VFIO_DEVICE_GET_PCI_HOT_RESET_INFO answered, of a device that was opened through its group.
+/// Decodes the answer of VFIO_DEVICE_GET_PCI_HOT_RESET_INFO for a device that was opened through
+/// its group.
 std::vector<AffectedFunction> decode_hot_reset_info(Bytes info);
 
-/// What VFIO_IOMMU_GET_INFO answered, of a container with a group in it.
+/// Decodes the answer of VFIO_IOMMU_GET_INFO for a container with a group in it.
 Limits decode_type1_info(Bytes info);
 
 }  // namespace vfio

@@ -9,18 +9,18 @@
 
 namespace vfio {
 
-/// The device keeps the state; this reads and writes it. Each method but bus_master() reads the
-/// register and writes it back, so its caller holds Gate::Change or Gate::Stop, or is the last
-/// user. All throw what the back end does.
+/// The state is in the device; this class reads and writes it. Every method except bus_master()
+/// reads the register and writes it back, so its caller holds Gate::Change or Gate::Stop, or is the
+/// last user. All methods throw what the back end throws.
 class CommandRegister final {
  public:
   /// The back end outlives it.
   explicit CommandRegister(FunctionBackend& backend) : backend_(backend) {}
 
-  /// What every driver finds after open and after reset, on every back end: memory decode on, bus
-  /// master off, INTx masked.
+  /// The state that a driver finds after open and after reset, on every back end: memory decode on,
+  /// bus master off, INTx masked.
   void prepare();
-  /// No DMA and no INTx from now on.
+  /// Turns bus master off and masks INTx, so that the device starts no DMA and raises no INTx.
   void silence();
 
   bool bus_master() const;
@@ -28,8 +28,9 @@ class CommandRegister final {
 
   void unmask_intx();
   void mask_intx();
-  /// For when the register says masked and the device is not. The kernel enables INTx in the device
-  /// as it disables MSI, behind the register that it shows, and carries out only changes of that.
+  /// Masks INTx even if the register says already that it is masked. When the kernel disables MSI,
+  /// it enables INTx in the device without changing the register that it shows. It only passes
+  /// changes of the bit on to the device.
   void force_intx_mask();
 
  private:

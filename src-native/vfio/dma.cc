@@ -10,10 +10,10 @@ namespace vfio {
 
 namespace {
 
-/// More than any machine has, and well inside what arithmetic on sizes can bear.
+/// More than any machine has, and small enough that arithmetic on sizes cannot overflow.
 constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 46;
 
-/// Nothing is allocated for what cannot be mapped.
+/// Checks the request first, so that no memory is allocated for a mapping that cannot be made.
 std::shared_ptr<sys::Mapping> allocate(AddressSpace& space, const MapRequest& request) {
   space.check(request);
   const std::uint64_t size = request.size;
@@ -21,7 +21,7 @@ std::shared_ptr<sys::Mapping> allocate(AddressSpace& space, const MapRequest& re
     throw Error(ErrorCode::kRange, std::to_string(size) + " bytes are more than can be mapped");
   }
   auto memory = std::make_shared<sys::Mapping>(sys::Mapping::of_memory(size, sys::page_size()));
-  // The kernel pins what a device only reads without writing to it.
+  // The kernel pins memory that the device only reads without writing to it first.
   if (request.direction == Direction::kToDevice) memory->populate();
   return memory;
 }
@@ -35,8 +35,8 @@ DmaBuffer::DmaBuffer(std::shared_ptr<AddressSpace> space, const MapRequest& requ
       iova_(space_->map(memory_->data(), request)) {}
 
 DmaBuffer::~DmaBuffer() {
-  // If it fails, the kernel keeps the pages pinned and the address space keeps the IOVA, so nothing
-  // can be corrupted.
+  // If this fails, the kernel keeps the pages pinned and the address space keeps the IOVA, so the
+  // device cannot corrupt other memory.
   attempt([this] { release(); });
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Memory of ours, mapped for the devices of one address space. The memory itself is shared with
-// whoever still looks at it (ArrayBuffers), and is freed after the last of them; the mapping ends
+// Memory that the library allocated and mapped for the devices of one address space. The memory is
+// shared with the ArrayBuffers that view it, and is freed after the last of them. The mapping ends
 // at release().
 #pragma once
 
@@ -24,9 +24,9 @@ class DmaBuffer final {
   std::uint64_t size() const noexcept { return size_; }
   const std::shared_ptr<sys::Mapping>& memory() const noexcept { return memory_; }
 
-  /// Puts zeros where the memory was, then unmaps it from the devices. When the kernel does not
-  /// unmap, this throws and the pages stay where the device may still write, out of anybody's
-  /// reach.
+  /// Replaces the memory with zeros in this process, then unmaps it from the devices. If the kernel
+  /// does not unmap it, this throws. The device may then still write to the old pages, but nothing
+  /// in this process can reach them.
   void release();
 
  private:

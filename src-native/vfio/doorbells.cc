@@ -8,7 +8,7 @@ namespace vfio {
 
 namespace {
 
-/// The page with the 32 bits at `offset`, if they can be mapped.
+/// The part of the page around the 32 bits at `offset` that can be mapped, if they can be mapped.
 std::optional<Area> page_around(const RegionInfo& region, std::uint64_t offset) {
   const std::uint64_t size = sys::page_size();
   const std::uint64_t begin = offset - offset % size;
@@ -55,7 +55,7 @@ void Doorbells::restore() {
 
 void Doorbells::tombstone() noexcept {
   for (const Page& each : pages_) each.page->tombstone();
-  pages_.clear();  // JavaScript's buffers own theirs
+  pages_.clear();  // the JavaScript buffers keep their pages
 }
 
 }  // namespace vfio

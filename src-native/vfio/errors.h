@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The library's own failures, as data. lib/errors.ts makes JavaScript errors with hints from them.
+// The library's own failures, as data. lib/errors.ts turns them into JavaScript errors with hints.
 // Failed system calls are sys::SysError.
 #pragma once
 
@@ -9,8 +9,9 @@
 
 namespace vfio {
 
-/// Every code, with the name that follows ERR_VFIO_ in JavaScript. A register access reports the
-/// first eight by their place in this list (see binding/access.h), so they stay where they are.
+/// Every code, with the name that follows ERR_VFIO_ in JavaScript. A register access reports one of
+/// the first eight by its position in this list (see binding/access.h), so they must keep their
+/// positions.
 #define VFIO_ERROR_CODES(CODE)       \
   CODE(kClosed, "CLOSED")            \
   CODE(kBusy, "BUSY")                \

@@ -12,7 +12,7 @@ namespace vfio {
 std::shared_ptr<Function> Function::open(Registry::Claim claim, OpenRequest request) {
   const std::shared_ptr<AddressSpace> space = claim.space();
   auto backend = space->open(request, claim.group());
-  // From here on the destructor closes what was opened, whichever step fails.
+  // From here on, the destructor closes everything that was opened, whichever step fails.
   std::shared_ptr<Function> function(
       new Function(std::move(claim), std::move(request.address), std::move(backend)));
   function->read_info();
@@ -57,7 +57,7 @@ Change Function::take_change() {
   const auto use = gate_.use_in_any_state();
   if (gate_.is_closed()) return {};
   Change change = backend_->take_change();
-  // The back end reports the loss each time; it is told once.
+  // The back end may report the loss several times; only the first report is passed on.
   if (change.lost) change.lost = gate_.lose();
   return change;
 }
@@ -84,7 +84,8 @@ void Function::reset() {
 void Function::quiesce() noexcept {
   const auto stop = gate_.stop();
   if (gate_.is_closed()) return;
-  // The device forgets its rings but not its right to write to memory, so that goes first.
+  // Bus master goes off first: a reset clears the rings of the device, but may leave it able to
+  // write to memory.
   attempt([&] { command_.silence(); });
   interrupts_.discard();
   regions_.give_up_doorbells();
@@ -101,8 +102,8 @@ void Function::end_reset(bool was_reset) {
 void Function::prepare_again(bool was_reset) {
   const auto change = gate_.change_in_any_state();
   if (gate_.is_closed()) return;
-  // What the kernel refused to disarm before the reset would stay in the way. An interrupt set that
-  // nobody discarded goes on, since the reset did not come about.
+  // Vectors that the kernel refused to disarm before the reset would block later ones. An interrupt
+  // set that was not discarded continues, because then no reset took place.
   interrupts_.disarm_discarded();
   if (was_reset) command_.prepare();
 }
@@ -113,12 +114,12 @@ std::vector<AffectedFunction> Function::hot_reset_info() {
 }
 
 void Function::watch_hot_resets(std::function<void(bool over)> watcher) {
-  const std::lock_guard watching(watching_);
+  const std::lock_guard lock(watcher_mutex_);
   watcher_ = std::move(watcher);
 }
 
-void Function::taken_along(bool over) noexcept {
-  const std::lock_guard watching(watching_);
+void Function::affected_by_hot_reset(bool over) noexcept {
+  const std::lock_guard lock(watcher_mutex_);
   if (watcher_) attempt([&] { watcher_(over); });
 }
 

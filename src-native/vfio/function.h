@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// One open PCI function: what JavaScript calls a Device.
+// An open PCI function: the native part of a JavaScript Device.
 //
-// Closing has two halves. cut() is immediate: no access gets through afterwards, and mapped
+// Closing has two halves. cut() is immediate: afterwards, no access reaches the device, and mapped
 // registers become anonymous memory. release() blocks and keeps the order that hardware needs: bus
-// master off, interrupts off, the device, then its group, then the address space.
+// master off, interrupts off, then it closes the device, its group and the address space.
 #pragma once
 
 #include <atomic>
@@ -25,10 +25,11 @@
 namespace vfio {
 
 /// Owns the back end's function, the claim on its group and address space, and its parts, which
-/// share its gate (see there for the locks). Thread-safe.
+/// share its gate (gate.h describes the locks). Thread-safe.
 class Function final {
  public:
-  /// Opens and quiets the function: memory decode on, bus master off, INTx masked. Blocks.
+  /// Opens the function and puts it into its quiet state: memory decode on, bus master off, INTx
+  /// masked. Blocks.
   static std::shared_ptr<Function> open(Registry::Claim claim, OpenRequest request);
   ~Function();
   Function(const Function&) = delete;
@@ -38,7 +39,7 @@ class Function final {
   std::optional<int> group() const noexcept { return claim_->group(); }
   const FunctionInfo& info() const noexcept { return info_; }
 
-  /// Read before every access; the rest of an access needs no lock while this says kLive.
+  /// Read it before every access. The rest of the access needs no lock while this is kLive.
   const std::atomic<State>& state() const noexcept { return gate_.state(); }
 
   Regions& regions() noexcept { return regions_; }
@@ -47,32 +48,32 @@ class Function final {
   bool bus_master();
   void set_bus_master(bool on);
 
-  /// -1 when there never is a change, and after cut().
+  /// -1 if the back end never reports a change, and after cut().
   int change_fd();
   Change take_change();
 
-  /// Makes the function busy. Throws when it is not live, or has no reset of its own. reset() must
+  /// Makes the function busy. Throws if it is not live or has no reset of its own. reset() must
   /// follow.
   void begin_reset();
-  /// Blocks. Afterwards the function is as after open.
+  /// Blocks. Afterwards, the function is in the state after open.
   void reset();
 
   // The steps of a hot reset, which may reset several functions (see HotReset).
   std::vector<AffectedFunction> hot_reset_info();
-  /// Throws when the function is not live. end_reset() must follow.
+  /// Throws if the function is not live. end_reset() must follow.
   void become_busy() { gate_.become_busy(); }
-  /// No DMA, no interrupt, and no store to a doorbell reaches the device or comes from it.
+  /// Stops DMA, interrupts and stores to doorbells.
   void quiesce() noexcept;
-  /// Of the function that was asked for it. Blocks.
+  /// Called on the function whose hot reset was requested. Blocks.
   void hot_reset(const std::vector<sys::UniqueFd>& groups) { backend_->hot_reset(groups); }
-  /// Live again, and, when it was reset, as after open.
+  /// Makes the function live again and, if it was reset, puts it into the state after open.
   void end_reset(bool was_reset);
 
-  /// `watcher` is called from any thread when the hot reset of another function resets this one
-  /// too: with false as it begins, with true when it is over. The next call replaces it, and null
-  /// removes it.
+  /// `watcher` is called from any thread when the hot reset of another function also resets this
+  /// one: with false when the reset begins, with true when it is over. The next call replaces it,
+  /// and null removes it.
   void watch_hot_resets(std::function<void(bool over)> watcher);
-  void taken_along(bool over) noexcept;
+  void affected_by_hot_reset(bool over) noexcept;
 
   void cut() noexcept;
   /// Blocks. Idempotent; after cut().
@@ -94,7 +95,7 @@ class Function final {
   Interrupts interrupts_;
   Regions regions_;
 
-  std::mutex watching_;
+  std::mutex watcher_mutex_;
   std::function<void(bool)> watcher_;
 };
 

@@ -45,7 +45,7 @@ void Gate::become(State to_leave, State next) noexcept {
 }
 
 void Gate::become_busy() {
-  // Again when another reset has just ended: the state was busy, and is live when check_live looks.
+  // Repeats if another reset has just ended: the exchange saw kBusy, but check_live() sees kLive.
   for (State expected = State::kLive; !state_.compare_exchange_strong(expected, State::kBusy);
        expected = State::kLive) {
     check_live();

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Whether an open function can be used, and who is using it: its state and its two locks.
+// Controls the use of an open function: its state and its two locks.
 //
-// The order of the locks is control, then in-use. A call of the back end holds in-use shared. What
-// changes the command register, the interrupts or the mappings holds control as well, so changes
-// come one after the other. What ends all use holds in-use alone, so it waits for every call that
-// passed the check of the state before.
+// The locks are taken in the order control, in-use. A call of the back end holds in-use shared. An
+// operation that changes the command register, the interrupts or the mappings also holds control,
+// so changes run one after another. An operation that ends all use holds in-use exclusively, so it
+// waits for every call that has passed the check of the state.
 #pragma once
 
 #include <atomic>
@@ -20,7 +20,7 @@ enum class State : std::uint32_t { kLive, kBusy, kLost, kClosed };
 /// Owned by a Function, whose parts share it. Thread-safe.
 class Gate final {
  public:
-  /// `name` is the function's in errors.
+  /// `name` is the name of the function in errors.
   explicit Gate(std::string name) : name_(std::move(name)) {}
   Gate(const Gate&) = delete;
   Gate& operator=(const Gate&) = delete;
@@ -43,27 +43,27 @@ class Gate final {
     std::unique_lock<std::shared_mutex> in_use;
   };
 
-  /// Held over a call of the back end. Both throw as check_live() does.
+  /// Held during a call of the back end. Both throw what check_live() throws.
   Use use();
   Change change();
-  /// The same for those who look at the state themselves.
+  /// The same for callers that check the state themselves.
   Use use_in_any_state() { return Use(in_use_); }
   Change change_in_any_state();
 
-  /// Waits until nobody uses the function, and keeps everybody out.
+  /// Waits until nothing uses the function, and blocks new uses.
   Stop stop();
-  /// Keeps changes out, and waits for no call but that of a change.
+  /// Blocks new changes and waits for a running change, but for no other call.
   std::unique_lock<std::mutex> hold_changes() { return std::unique_lock(control_); }
-  /// After close(): waits for every call that began before. Takes no other lock.
+  /// After close(): waits for every call that began before it. Takes no other lock.
   void await_last_use() { const std::lock_guard last(in_use_); }
 
-  /// From live only: throws as check_live() does. end_busy() must follow.
+  /// Only from kLive: otherwise throws what check_live() throws. end_busy() must follow.
   void become_busy();
-  /// Live again, or lost if the function was lost while it was busy.
+  /// Makes the function live again, or lost if it was lost while it was busy.
   void end_busy() noexcept;
-  /// The function is gone. Returns whether this is the first report of it.
+  /// Marks the function as lost. Returns whether this is the first report of it.
   bool lose() noexcept;
-  /// For good, from any state.
+  /// Permanently, from any state.
   void close() noexcept { state_.store(State::kClosed, std::memory_order_release); }
 
  private:

@@ -18,7 +18,8 @@ std::vector<AffectedFunction> affected_by(Function& asked) {
     throw Error(ErrorCode::kUnsupported,
                 "neither the slot nor the bus of " + asked.address() + " can be reset");
   }
-  // Two that meet in the same slot begin with the same function, and one of them gets it.
+  // Two hot resets of the same slot both begin with the same function, so one of them gets it and
+  // the other fails.
   std::sort(affected.begin(), affected.end(),
             [](const auto& left, const auto& right) { return left.address < right.address; });
   return affected;
@@ -33,8 +34,8 @@ std::vector<sys::UniqueFd> descriptors_of(const std::vector<Registry::Claim>& cl
     if (!seen.insert(group).second) continue;
     auto descriptor = claim.space()->group_descriptor(group);
     if (!descriptor.valid()) {
-      throw Error(ErrorCode::kBusy, "group " + std::to_string(group) +
-                                        ", which would be reset too, is being opened or closed");
+      throw Error(ErrorCode::kBusy, "a hot reset would also affect group " + std::to_string(group) +
+                                        ", which is being opened or closed");
     }
     groups.push_back(std::move(descriptor));
   }
@@ -49,7 +50,7 @@ HotReset::HotReset(std::shared_ptr<Function> asked) : asked_(std::move(asked)) {
   groups_ = descriptors_of(claims_);
   take(slot.open);
   for (const auto& function : busy_) {
-    if (function != asked_) function->taken_along(false);
+    if (function != asked_) function->affected_by_hot_reset(false);
   }
 }
 
@@ -58,7 +59,7 @@ HotReset::~HotReset() {
   end(false, ignored);
 }
 
-/// All of them, or none.
+/// Makes all of the functions busy, or none.
 void HotReset::take(const std::vector<std::shared_ptr<Function>>& functions) {
   try {
     for (const auto& function : functions) {
@@ -79,14 +80,14 @@ void HotReset::run() {
   steps.throw_first_failure();
 }
 
-/// For all of them, whatever fails. Others may open the devices again before anybody hears that the
-/// reset is over.
+/// Ends the reset for all functions, even if a step fails. The claims end first: a watcher that is
+/// told that the reset is over can open the devices again at once.
 void HotReset::end(bool was_reset, Attempts& steps) noexcept {
   groups_.clear();
   claims_.clear();
   for (const auto& function : std::exchange(busy_, {})) {
     steps.add([&] { function->end_reset(was_reset); });
-    if (function != asked_) function->taken_along(true);
+    if (function != asked_) function->affected_by_hot_reset(true);
   }
 }
 

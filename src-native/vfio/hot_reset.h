@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The reset of a whole slot or bus (VFIO_DEVICE_PCI_HOT_RESET), with every function of ours on it.
+// The reset of a whole slot or bus (VFIO_DEVICE_PCI_HOT_RESET), with all its functions open in this
+// process.
 #pragma once
 
 #include <memory>
@@ -12,19 +13,20 @@
 
 namespace vfio {
 
-/// The functions are busy from construction to the end of run(), and until then nobody in this
-/// process opens another one there. Used by one thread at a time.
+/// The affected functions are busy from construction to the end of run(). Until then, nothing in
+/// this process can open another function of the slot or bus. Used by one thread at a time.
 class HotReset final {
  public:
-  /// `asked` is the function to reset with all that has to be reset along with it. Throws, and
-  /// nothing has changed: Error kUnsupported when there is no such reset or a group is not held
-  /// here, kBusy, kClosed, kLost when one of them is.
+  /// `asked` is the function whose hot reset was requested. If this throws, nothing has changed:
+  /// Error kUnsupported if there is no such reset or this process does not hold an affected group;
+  /// kBusy, kClosed or kLost if an affected function is in that state.
   explicit HotReset(std::shared_ptr<Function> asked);
   ~HotReset();
   HotReset(const HotReset&) = delete;
   HotReset& operator=(const HotReset&) = delete;
 
-  /// Blocks. The functions are as after open, or, when the kernel refuses and this throws, quiet.
+  /// Blocks. Afterwards, the functions are in the state after open. If the kernel refuses, this
+  /// throws, and the functions are quiet: bus master off, interrupts disarmed.
   void run();
 
  private:
@@ -34,7 +36,7 @@ class HotReset final {
   const std::shared_ptr<Function> asked_;
   std::vector<Registry::Claim> claims_;
   std::vector<sys::UniqueFd> groups_;
-  std::vector<std::shared_ptr<Function>> busy_;  // until they have ended
+  std::vector<std::shared_ptr<Function>> busy_;  // until end() has released them
 };
 
 }  // namespace vfio

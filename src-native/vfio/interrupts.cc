@@ -11,7 +11,7 @@ namespace vfio {
 
 namespace {
 
-/// A request that carries no data.
+/// A request without data.
 IrqRequest bare_request(std::uint32_t index, std::uint32_t start, std::uint32_t count,
                         IrqRequest::Action action) {
   return {.index = index,
@@ -47,11 +47,11 @@ const std::optional<IrqInfo>& Interrupts::info(std::uint32_t index) const {
 void Interrupts::check_vectors(std::uint32_t index, std::size_t count) const {
   const auto& known = info(index);
   if (!known || known->count == 0) {
-    throw Error(ErrorCode::kUnsupported, gate_.name() + " has no interrupts of this kind");
+    throw Error(ErrorCode::kUnsupported, gate_.name() + " has no interrupts of this type");
   }
   if (count == 0 || count > known->count) {
     throw Error(ErrorCode::kRange, gate_.name() + " has " + std::to_string(known->count) +
-                                       " vectors of this kind, not " + std::to_string(count));
+                                       " vectors of this type, not " + std::to_string(count));
   }
   if (armed_ && !discarded_) {
     throw Error(ErrorCode::kBusy, "interrupts of " + gate_.name() +
@@ -72,7 +72,7 @@ void Interrupts::arm(std::uint32_t index, const std::vector<sys::UniqueFd>& even
   if (available > 0) {
     throw Error(ErrorCode::kUnsupported, "only " + std::to_string(available) + " of " +
                                              std::to_string(eventfds.size()) +
-                                             " vectors are available; ask for no more than that");
+                                             " vectors are available; ask for at most that many");
   }
   armed_ = index;
   if (index != VFIO_PCI_INTX_IRQ_INDEX) return;
@@ -86,11 +86,11 @@ void Interrupts::arm(std::uint32_t index, const std::vector<sys::UniqueFd>& even
 
 void Interrupts::disarm(std::uint32_t index) {
   const auto change = gate_.change_in_any_state();
-  // After close, the function's release disarms, and takes no lock for it.
+  // After close, the release of the function disarms the vectors, without a lock.
   const State state = gate_.state();
   if (state == State::kClosed || armed_ != index) return;
   discarded_ = true;
-  // While the function is busy, its reset disarms.
+  // While the function is busy, its reset disarms the vectors.
   if (state == State::kLive) disarm_now(index);
 }
 
@@ -104,7 +104,7 @@ void Interrupts::disarm_discarded() noexcept {
   if (discarded_) discard();
 }
 
-/// Tries every step, and throws the first failure.
+/// Runs every step, and throws the first failure.
 void Interrupts::disarm_now(std::uint32_t index) {
   const bool intx = index == VFIO_PCI_INTX_IRQ_INDEX;
   Attempts steps;

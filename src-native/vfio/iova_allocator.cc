@@ -13,7 +13,7 @@ namespace vfio {
 
 namespace {
 
-/// Rounds up; false when that passes 2^64.
+/// Rounds up. Returns false if the result would pass 2^64.
 bool align_up(std::uint64_t& value, std::uint64_t alignment) {
   const std::uint64_t mask = alignment - 1;
   if (value > UINT64_MAX - mask) return false;
@@ -25,7 +25,7 @@ bool overlap(IovaRange left, IovaRange right) {
   return left.first <= right.last && right.first <= left.last;
 }
 
-/// Empty, with the first address after the last, when they have nothing in common.
+/// The intersection. It is empty, with `first` greater than `last`, if the ranges do not overlap.
 IovaRange common(IovaRange left, IovaRange right) {
   return {.first = std::max(left.first, right.first), .last = std::min(left.last, right.last)};
 }
@@ -41,26 +41,26 @@ std::optional<std::uint64_t> place(IovaRange range, std::uint64_t size, std::uin
   return iova;
 }
 
-/// What is reached below 4 GiB.
+/// The addresses below 4 GiB that the device reaches.
 IovaRange low_window(const IovaWish& wish) {
   return {.first = IovaAllocator::kLowest,
           .last = std::min(wish.highest, IovaAllocator::kEndOfLow - 1)};
 }
 
-/// All that is reached.
+/// All addresses that the device reaches.
 IovaRange whole_window(const IovaWish& wish) {
   return {.first = IovaAllocator::kLowest, .last = std::min(wish.highest, IovaAllocator::kEnd - 1)};
 }
 
 Error no_room(std::uint64_t size, const IovaWish& wish) {
-  std::string message = "no free IOVA range of " + std::to_string(size) + " bytes";
+  std::string message = "no free IOVA range of " + std::to_string(size) + " bytes is left";
   if (wish.highest < IovaAllocator::kEnd - 1) {
     const std::string bits = std::to_string(std::bit_width(wish.highest));
-    message += " is left below 2^" + bits + ", which is all that a device of " + bits +
-               " address bits reaches";
+    message +=
+        " below 2^" + bits + ", where the reach of a device with " + bits + " address bits ends";
   }
-  if (wish.alignment > 1) message += ", at a multiple of " + hex(wish.alignment);
-  if (wish.boundary != 0) message += ", within a boundary of " + hex(wish.boundary);
+  if (wish.alignment > 1) message += ", aligned to " + hex(wish.alignment);
+  if (wish.boundary != 0) message += ", that crosses no multiple of " + hex(wish.boundary);
   return {ErrorCode::kRange, message};
 }
 
@@ -87,8 +87,8 @@ std::optional<std::uint64_t> IovaAllocator::choose(std::uint64_t size, const Iov
   return wake(whole, size, wish);
 }
 
-/// From where the last search of this window ended, then from its start: what was freed most
-/// recently comes last.
+/// Searches from where the last search of this window ended, then from its start. So the addresses
+/// that were freed most recently come last.
 std::optional<std::uint64_t> IovaAllocator::search_from_cursor(IovaRange window, std::uint64_t size,
                                                                const IovaWish& wish) const {
   const auto cursor = cursors_.find(window.last);
@@ -99,7 +99,7 @@ std::optional<std::uint64_t> IovaAllocator::search_from_cursor(IovaRange window,
   return search(window, size, wish);
 }
 
-/// The first free place in a window that has the preferred alignment, else the first.
+/// The first free place in a window with the preferred alignment, or else the first one at all.
 std::optional<std::uint64_t> IovaAllocator::search(IovaRange window, std::uint64_t size,
                                                    const IovaWish& wish) const {
   std::optional<std::uint64_t> first;
@@ -119,10 +119,10 @@ std::optional<std::uint64_t> IovaAllocator::search(IovaRange window, std::uint64
   return first;
 }
 
-/// Ends the rest of what rested longest, until there is a place.
+/// Ends the rest of the ranges that have rested longest, until there is a place.
 std::optional<std::uint64_t> IovaAllocator::wake(IovaRange window, std::uint64_t size,
                                                  const IovaWish& wish) {
-  // A wish that cannot be met would end every rest for nothing.
+  // A request that cannot be met would end every rest in vain.
   if (!has_room(window, size, wish)) return std::nullopt;
   for (auto entry = resting_.begin(); entry != resting_.end();) {
     if (!overlap(*entry, window)) {
@@ -131,13 +131,13 @@ std::optional<std::uint64_t> IovaAllocator::wake(IovaRange window, std::uint64_t
     }
     const IovaRange grown = release(*entry);
     entry = resting_.erase(entry);
-    // No other free range has become larger.
+    // Only this free range has grown.
     if (const auto iova = search(common(grown, window), size, wish)) return iova;
   }
   return std::nullopt;
 }
 
-/// Whether there is a place if nothing rests.
+/// Whether there would be a place if nothing rested.
 bool IovaAllocator::has_room(IovaRange window, std::uint64_t size, const IovaWish& wish) const {
   const auto fits = [&](std::uint64_t first, std::uint64_t last) {
     return first <= last &&
@@ -170,7 +170,7 @@ std::uint64_t IovaAllocator::resting_bytes(IovaRange window) const {
   return bytes;
 }
 
-/// Makes a range free, and gives the whole free range that it is then a part of.
+/// Makes a range free, and returns the whole free range that it is now part of.
 IovaRange IovaAllocator::release(IovaRange range) {
   auto next = free_.upper_bound(range.first);
   if (next != free_.end() && range.last != UINT64_MAX && next->first == range.last + 1) {
@@ -190,19 +190,20 @@ IovaRange IovaAllocator::release(IovaRange range) {
 
 void IovaAllocator::reserve(std::uint64_t iova, std::uint64_t size) {
   if (!inside(iova, size)) {
-    throw Error(ErrorCode::kRange, "IOVA " + hex(iova) + " + " + std::to_string(size) +
-                                       " bytes lies outside the ranges the IOMMU can translate");
+    throw Error(ErrorCode::kRange,
+                "IOVA " + hex(iova) + " + " + std::to_string(size) +
+                    " bytes lies outside the ranges that the IOMMU can translate");
   }
   const IovaRange range{.first = iova, .last = iova + (size - 1)};
   if (is_used(range)) {
     throw Error(ErrorCode::kRange, "IOVA " + hex(iova) + " + " + std::to_string(size) +
-                                       " bytes overlaps a mapping that exists");
+                                       " bytes overlaps an existing mapping");
   }
   wake_part(range);
   take(iova, size);
 }
 
-/// Ends the rest of this range alone.
+/// Ends the rest of this range only.
 void IovaAllocator::wake_part(IovaRange range) {
   std::deque<IovaRange> left;
   for (const IovaRange& entry : resting_) {
@@ -217,7 +218,7 @@ void IovaAllocator::wake_part(IovaRange range) {
   resting_ = std::move(left);
 }
 
-/// Moves a range from one free range to the used ones.
+/// Moves a range from the free ranges to the used ones.
 void IovaAllocator::take(std::uint64_t iova, std::uint64_t size) {
   const std::uint64_t last = iova + (size - 1);
   const auto around = std::prev(free_.upper_bound(iova));
@@ -236,7 +237,8 @@ void IovaAllocator::free(std::uint64_t iova) {
   if (used == used_.end()) return;
   const IovaRange range{.first = used->first, .last = used->second};
   used_.erase(used);
-  // Only upwards, so that the lowest address of a range is also the one that rested longest.
+  // A resting range only grows upwards, so its lowest address is also the one that has rested
+  // longest.
   const bool extends =
       range.first != 0 && !resting_.empty() && resting_.back().last == range.first - 1;
   if (extends) {

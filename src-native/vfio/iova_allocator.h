@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Allocates I/O virtual addresses from the ranges that the kernel reports. It takes those below 4
-// GiB first, as the kernel's own DMA API does, so that a device of 32 bits reaches them. A freed
-// address rests, so that a device's late DMA faults instead of landing in another buffer: it is
-// used again after all others that the allocation may have, and the one that rested longest first.
-// An address below 4 GiB is also used again before one above that was never used, once enough rests
-// there (kEnoughRest). Not thread-safe; AddressSpace's lock covers it.
+// Allocates I/O virtual addresses from the ranges that the kernel reports. It prefers addresses
+// below 4 GiB, as the kernel's DMA API does, so that devices with 32 address bits can reach them. A
+// freed address rests, so that a late DMA of a device faults instead of writing to another buffer.
+// It is reused after all other addresses that suit the allocation, and the address that has rested
+// longest is reused first. An exception: once enough bytes rest below 4 GiB (kEnoughRest), one of
+// them is reused before an address above 4 GiB that was never used. Not thread-safe: the lock of
+// AddressSpace covers it.
 #pragma once
 
 #include <cstddef>
@@ -18,43 +19,45 @@
 
 namespace vfio {
 
-/// Where an allocation may lie.
+/// The constraints of an allocation.
 struct IovaWish {
   std::uint64_t alignment = 1;         // a power of two
-  std::uint64_t preferred = 1;         // another, which is kept where that costs no rest
-  std::uint64_t boundary = 0;          // crosses no multiple of it: a power of two, or 0
+  std::uint64_t preferred = 1;         // a larger alignment, used if it does not shorten a rest
+  std::uint64_t boundary = 0;          // must not cross a multiple of it: a power of two, or 0
   std::uint64_t highest = UINT64_MAX;  // the last address that the device reaches
 };
 
 class IovaAllocator final {
  public:
-  /// Below this nothing is handed out: a zeroed descriptor is to fault. Fixed addresses may use it.
+  /// The allocator chooses no address below this, so that a zeroed descriptor faults. Fixed
+  /// addresses may lie below it.
   static constexpr std::uint64_t kLowest = 0x10000;
-  /// Nor from here on: such an address would be no exact JavaScript number plus an offset.
+  /// It also chooses no address from here on: a JavaScript number could not hold such an address
+  /// plus an offset exactly.
   static constexpr std::uint64_t kEnd = std::uint64_t{1} << 48;
-  /// What every device of 32 address bits reaches.
+  /// The end of the addresses that a device with 32 address bits reaches.
   static constexpr std::uint64_t kEndOfLow = std::uint64_t{1} << 32;
-  /// So many bytes below 4 GiB have to rest before one of them is used again in place of an address
-  /// above: whoever gets it knows that this much was freed after it.
+  /// This many bytes below 4 GiB must rest before one of them is reused in place of an address
+  /// above 4 GiB. So at least this many bytes were freed after an address before it is reused.
   static constexpr std::uint64_t kEnoughRest = std::uint64_t{64} << 20;
-  /// So many freed ranges rest at most, adjacent ones as one. Those that rested longest are free
-  /// again then, but the search comes to them last.
+  /// At most this many freed ranges rest; adjacent ranges count as one. Beyond that, the range that
+  /// has rested longest becomes free, but the search reaches it last.
   static constexpr std::size_t kMostResting = 4096;
 
-  /// What may be handed out from now on; what has been stays.
+  /// Sets the ranges for future allocations. Existing allocations stay.
   void set_ranges(std::vector<IovaRange> ranges) { ranges_ = std::move(ranges); }
 
-  /// A range of `size` bytes that is not in use. Throws Error kRange when there is none.
+  /// Allocates `size` bytes and returns their IOVA. Throws Error kRange if no range is free.
   std::uint64_t allocate(std::uint64_t size, const IovaWish& wish);
 
-  /// Takes exactly [iova, iova + size), resting or not. Throws Error kRange when that is outside
-  /// the ranges, or in use.
+  /// Allocates exactly [iova, iova + size), even if it rests. Throws Error kRange if it lies
+  /// outside the ranges or is in use.
   void reserve(std::uint64_t iova, std::uint64_t size);
 
-  /// Gives back what allocate or reserve took at `iova`; it rests.
+  /// Frees the allocation at `iova`, which then rests.
   void free(std::uint64_t iova);
 
-  /// Whether [iova, iova + size) lies in the ranges, used or not.
+  /// Whether [iova, iova + size) lies within the ranges, in use or not.
   bool inside(std::uint64_t iova, std::uint64_t size) const;
 
  private:
@@ -76,8 +79,8 @@ class IovaAllocator final {
 
   std::vector<IovaRange> ranges_;
   Ranges used_;
-  Ranges free_{{0, UINT64_MAX}};   // neither used nor resting, whatever the ranges are
-  std::deque<IovaRange> resting_;  // the one that rested longest first
+  Ranges free_{{0, UINT64_MAX}};   // neither in use nor resting; not limited to ranges_
+  std::deque<IovaRange> resting_;  // the range that has rested longest first
   std::map<std::uint64_t, std::uint64_t> cursors_;  // by the last address of a window
 };
 

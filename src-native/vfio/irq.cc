@@ -12,12 +12,12 @@ namespace vfio {
 
 namespace {
 
-/// MSI-X allows no more (PCI Local Bus 3.0, 6.8.2), and a wild count is not to open descriptors
-/// first.
+/// MSI-X allows no more (PCI Local Bus 3.0, 6.8.2). The check comes first, so that a wrong count
+/// opens no descriptors.
 constexpr std::uint32_t kMostVectors = 2048;
 
-/// Stands for a borrower that was told to let go, until it has.
-constexpr char kNobody = 0;
+/// The consumer of a revoked vector, until end_loan().
+constexpr char kRevoked = 0;
 
 Error lent_already(std::uint32_t vector) {
   return {ErrorCode::kBusy, "vector " + std::to_string(vector) +
@@ -37,7 +37,7 @@ IrqSet::IrqSet(std::shared_ptr<Function> function, std::uint32_t index, std::uin
 }
 
 IrqSet::~IrqSet() {
-  // If it fails, the function's reset or release disarms the vectors.
+  // If this fails, the reset or the release of the function disarms the vectors.
   attempt([this] { close(); });
 }
 
@@ -59,12 +59,12 @@ void IrqSet::lend(const std::vector<std::uint32_t>& vectors, Consumer to) {
   for (const std::uint32_t vector : vectors) lent_[vector] = to;
 }
 
-void IrqSet::call_back(const std::vector<std::uint32_t>& vectors) {
+void IrqSet::revoke(const std::vector<std::uint32_t>& vectors) {
   const std::lock_guard lock(mutex_);
-  for (const std::uint32_t vector : vectors) lent_[vector] = &kNobody;
+  for (const std::uint32_t vector : vectors) lent_[vector] = &kRevoked;
 }
 
-void IrqSet::give_back(const std::vector<std::uint32_t>& vectors) {
+void IrqSet::end_loan(const std::vector<std::uint32_t>& vectors) {
   const std::lock_guard lock(mutex_);
   for (const std::uint32_t vector : vectors) lent_.erase(vector);
 }
@@ -73,7 +73,7 @@ void IrqSet::check_consumer(std::uint32_t vector, Consumer consumer) const {
   const std::lock_guard lock(mutex_);
   if (consumer_of(vector) == consumer) return;
   if (consumer == nullptr) throw lent_already(vector);
-  throw Error(ErrorCode::kClosed, "the grant of vector " + std::to_string(vector) + " is over");
+  throw Error(ErrorCode::kClosed, "the grant of vector " + std::to_string(vector) + " has ended");
 }
 
 std::uint64_t IrqSet::take(std::uint32_t vector, Consumer consumer) const {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The armed vectors of one interrupt index of a function, an eventfd each. Disarmed by close(), or
-// by the function's own reset and release; the eventfds live as long as the object, because
-// somebody may still be polling them. An eventfd has one consumer: whoever armed the set, or who
-// the vector was lent to. Thread-safe.
+// The armed vectors of one interrupt index of a function, each with an eventfd. close() disarms
+// them, and so do the function's own reset and release. The eventfds live as long as the object,
+// because another thread may still poll them. An eventfd has one consumer: the thread that armed
+// the set, or the borrower that the vector is lent to. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ namespace vfio {
 
 class IrqSet final {
  public:
-  /// Makes the eventfds and arms them; see Interrupts::arm for what it throws.
+  /// Creates the eventfds and arms them. Throws what Interrupts::arm throws.
   IrqSet(std::shared_ptr<Function> function, std::uint32_t index, std::uint32_t count);
   ~IrqSet();
   IrqSet(const IrqSet&) = delete;
@@ -30,22 +30,23 @@ class IrqSet final {
   void trigger(std::uint32_t vector) { function_->interrupts().trigger(index_, vector); }
   void mask_intx(bool masked) { function_->interrupts().mask_intx(masked); }
 
-  /// Throws sys::SysError when the kernel refuses; the set counts as closed all the same. By
-  /// whoever armed it.
+  /// Throws sys::SysError if the kernel refuses, but the set is closed even then. Only the thread
+  /// that armed the set may call it.
   void close();
 
-  /// Names a consumer; null is whoever armed the set.
+  /// Identifies a consumer. Null is the thread that armed the set.
   using Consumer = const void*;
 
-  /// All of the vectors, or none: throws Error kBusy when one is lent already.
+  /// Lends all of the vectors, or none: throws Error kBusy if one is lent already.
   void lend(const std::vector<std::uint32_t>& vectors, Consumer to);
-  /// They are the borrower's no more, and nobody else's before give_back.
-  void call_back(const std::vector<std::uint32_t>& vectors);
-  void give_back(const std::vector<std::uint32_t>& vectors);
-  /// Throws Error kBusy while the vector is lent, kClosed when it is not this borrower's any more.
+  /// Takes the vectors from the borrower. Nothing else can consume them before end_loan().
+  void revoke(const std::vector<std::uint32_t>& vectors);
+  void end_loan(const std::vector<std::uint32_t>& vectors);
+  /// Throws Error kBusy if `consumer` is null while the vector is lent, and kClosed if the vector
+  /// is no longer lent to this borrower.
   void check_consumer(std::uint32_t vector, Consumer consumer) const;
-  /// How often the vector was raised since the last time; 0 for who is not its consumer any more,
-  /// so that nothing is lost which the next one is to hear of.
+  /// Returns how often the vector was raised since the last call. Returns 0 if `consumer` is no
+  /// longer its consumer: the count is then kept for the next one.
   std::uint64_t take(std::uint32_t vector, Consumer consumer) const;
 
  private:

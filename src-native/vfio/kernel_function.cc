@@ -20,12 +20,12 @@ namespace vfio {
 
 namespace {
 
-/// PCI has nine regions and five kinds of interrupts, and devices add a few of their own. Each is
-/// asked for, so a wild number is not to be believed.
+/// PCI has nine regions and five interrupt indexes, and devices add a few of their own. The library
+/// asks the kernel about each index, so it rejects an implausible number.
 constexpr std::uint32_t kMostIndexes = 256;
 
-/// The first Linux whose vfio-pci reads and writes 8 bytes of a BAR's memory in one access; before,
-/// it makes two of 4. On x86 (CONFIG_GENERIC_IOMAP) that came later.
+/// The first Linux whose vfio-pci reads and writes 8 bytes of a memory BAR in one access; earlier
+/// versions make two accesses of 4 bytes. On x86 (CONFIG_GENERIC_IOMAP), this came later.
 #if defined(__x86_64__)
 constexpr sys::KernelVersion kFirstWith8Bytes{6, 14};
 #else
@@ -39,8 +39,8 @@ Info fixed_part(const std::vector<std::uint8_t>& bytes) {
   return info;
 }
 
-/// The answer to a question about an index; nothing where the kernel says EINVAL, which is its way
-/// of saying that the device has no such thing.
+/// The result of `ask`, or nullopt if the kernel answers EINVAL, which means that the device has no
+/// such index.
 template <typename Ask>
 auto unless_absent(Ask ask) -> std::optional<decltype(ask())> {
   try {
@@ -67,7 +67,7 @@ std::uint32_t action_flag(IrqRequest::Action action) {
   return VFIO_IRQ_SET_ACTION_TRIGGER;
 }
 
-/// vfio_irq_set with the eventfds behind it.
+/// vfio_irq_set, followed by the eventfds.
 std::vector<std::uint8_t> encode(const IrqRequest& request) {
   const std::size_t payload = request.fds.size() * sizeof(std::int32_t);
   const vfio_irq_set head{
@@ -83,7 +83,7 @@ std::vector<std::uint8_t> encode(const IrqRequest& request) {
   return bytes;
 }
 
-/// vfio_pci_hot_reset with the groups' descriptors behind it.
+/// vfio_pci_hot_reset, followed by the descriptors of the groups.
 std::vector<std::uint8_t> encode_hot_reset(const std::vector<sys::UniqueFd>& groups) {
   const std::size_t payload = groups.size() * sizeof(std::int32_t);
   const vfio_pci_hot_reset head{
@@ -118,7 +118,7 @@ KernelFunction::KernelFunction(sys::UniqueFd device, std::string name)
       losses_(sys::make_eventfd()) {
   for (std::uint32_t i = 0; i < info_.num_regions; ++i) regions_.push_back(read_region(i));
   for (std::uint32_t i = 0; i < info_.num_irqs; ++i) irqs_.push_back(read_irq(i));
-  // The kernel waits a minute for a device that does not answer, and opens it all the same.
+  // The kernel waits a minute for a device that does not answer, and then opens it nevertheless.
   if (is_gone()) lose();
   find_io_ports();
   sys::watch_readable(changes_, losses_.get());
@@ -138,9 +138,9 @@ FunctionInfo KernelFunction::read_function_info() {
     throw Error(ErrorCode::kUnsupported, name_ + " is not a PCI device");
   }
   if (info.num_regions > kMostIndexes || info.num_irqs > kMostIndexes) {
-    throw Error(ErrorCode::kProtocol, name_ + " claims " + std::to_string(info.num_regions) +
+    throw Error(ErrorCode::kProtocol, name_ + " reports " + std::to_string(info.num_regions) +
                                           " regions and " + std::to_string(info.num_irqs) +
-                                          " kinds of interrupts");
+                                          " interrupt indexes");
   }
   return {.flags = info.flags, .num_regions = info.num_regions, .num_irqs = info.num_irqs};
 }
@@ -153,7 +153,7 @@ std::optional<KernelFunction::Region> KernelFunction::read_region(std::uint32_t 
                                   "VFIO_DEVICE_GET_REGION_INFO", name_);
     RegionInfo info = decode_region_info(answer, sys::page_size());
     if (info.index != index) {
-      throw Error(ErrorCode::kProtocol, name_ + " answers for region " +
+      throw Error(ErrorCode::kProtocol, name_ + " answered for region " +
                                             std::to_string(info.index) + " when asked for " +
                                             std::to_string(index));
     }
@@ -161,8 +161,8 @@ std::optional<KernelFunction::Region> KernelFunction::read_region(std::uint32_t 
   });
 }
 
-/// VFIO shows which BARs are of I/O ports nowhere but in their registers. The upper half of a
-/// 64-bit BAR is no region, so its register, which is an address, is not looked at.
+/// VFIO does not say which BARs are I/O ports; only their registers do. The upper half of a 64-bit
+/// BAR is not a region, so its register, which holds part of an address, is skipped.
 void KernelFunction::find_io_ports() {
   constexpr std::uint64_t kFirstBar = 0x10;
   constexpr std::uint64_t kIoSpace = 1;
@@ -199,23 +199,25 @@ const KernelFunction::Region& KernelFunction::present(std::uint32_t index) const
   return *regions_[index];
 }
 
-/// Only of memory BARs: the kernel has at most 4 bytes for config space and I/O ports, and, by
-/// version, for the ROM and VGA; what is behind other regions is their driver's.
+/// Only memory BARs: the kernel accesses config space and I/O ports with at most 4 bytes, and so,
+/// depending on its version, the ROM and VGA. How other regions are accessed depends on their
+/// driver.
 bool KernelFunction::makes_one_of_8_bytes(const RegionInfo& region) const noexcept {
   return has_8_byte_bars_ && region.index <= VFIO_PCI_BAR5_REGION_INDEX && !region.io_ports;
 }
 
-/// Where an access lies in the device's file. The bounds matter: behind a region the next one
-/// begins.
+/// The position of an access in the device's file. The bounds check is essential: the next region
+/// begins behind this one.
 std::uint64_t KernelFunction::file_offset(std::uint32_t region, std::uint64_t offset,
                                           unsigned width) const {
   const Region& target = present(region);
   if (width == 8 && !makes_one_of_8_bytes(target.info)) {
-    throw Error(ErrorCode::kUnsupported, "the kernel would make two accesses of 8 bytes");
+    throw Error(ErrorCode::kUnsupported, "the kernel would split the 8 bytes into two accesses");
   }
   if (offset % width != 0) {
-    throw Error(ErrorCode::kAlign,
-                "an access of " + std::to_string(width) + " bytes has to be at a multiple of that");
+    throw Error(ErrorCode::kAlign, "an access of " + std::to_string(width) +
+                                       " bytes must be at an offset that is a multiple of " +
+                                       std::to_string(width));
   }
   if (width > target.info.size || offset > target.info.size - width) {
     throw Error(ErrorCode::kRange, "the access lies outside region " + std::to_string(region));
@@ -269,8 +271,9 @@ std::vector<AffectedFunction> KernelFunction::hot_reset_info() {
   return answer.empty() ? std::vector<AffectedFunction>() : decode_hot_reset_info(answer);
 }
 
-/// The kernel only tries for the locks it needs, among them those of our own address space, so that
-/// a page fault or mmap of any thread of ours makes it answer EBUSY.
+/// The kernel only tries to take the locks that it needs, without waiting. Among them is the lock
+/// of this process's memory map, so a page fault or mmap in any thread makes it answer EBUSY. The
+/// call is therefore repeated.
 void KernelFunction::hot_reset(const std::vector<sys::UniqueFd>& groups) {
   constexpr int kRetryMs = 5;
   constexpr int kRetries = 200;
@@ -288,8 +291,9 @@ void KernelFunction::hot_reset(const std::vector<sys::UniqueFd>& groups) {
   }
 }
 
-/// Arms one of the interrupts that the kernel itself raises, and adds its eventfd to the epoll. A
-/// device without it (ERR wants PCI Express) answers EINVAL, to one question or the other.
+/// Arms one of the interrupts that the kernel itself raises, and adds its eventfd to the epoll. If
+/// the device does not have it (ERR needs PCI Express), the kernel answers EINVAL, either to the
+/// query or to the arming.
 sys::UniqueFd KernelFunction::watch(std::uint32_t irq_index) {
   const auto offered = irq(irq_index);
   if (!offered || offered->count == 0) return {};
@@ -307,7 +311,7 @@ sys::UniqueFd KernelFunction::watch(std::uint32_t irq_index) {
   return eventfd;
 }
 
-// The descriptor closes next, and takes along what is left.
+// A failure is ignored: the descriptor is closed next, which disarms everything.
 void KernelFunction::disarm(std::uint32_t irq_index) noexcept {
   attempt([&] {
     set_irqs({.index = irq_index,
@@ -324,17 +328,18 @@ Change KernelFunction::take_change() {
     return eventfd.valid() && sys::drain_eventfd(eventfd.get()) > 0;
   };
   Change change{.lost = raised(losses_), .requested = raised(requests_), .fault = raised(errors_)};
-  // The kernel has no interrupt for "gone": it asks for the device back, or reports the error.
+  // The kernel has no interrupt for a removed device: it requests the device back or reports an
+  // error.
   if (change.requested || change.fault) change.lost = change.lost || !answers();
   return change;
 }
 
-/// A function that is gone reads as all ones, which is no class (the kernel makes up the vendor
-/// ID).
+/// A function that is gone reads as all ones. The class register shows this, because all ones is
+/// not a class. The vendor ID does not, because the kernel emulates it.
 bool KernelFunction::is_gone() {
   constexpr std::uint64_t kClassAndRevision = 0x08;
-  constexpr std::uint64_t kNobody = 0xffff'ffff;
-  return read_raw(VFIO_PCI_CONFIG_REGION_INDEX, kClassAndRevision, 4) == kNobody;
+  constexpr std::uint64_t kAllOnes = 0xffff'ffff;
+  return read_raw(VFIO_PCI_CONFIG_REGION_INDEX, kClassAndRevision, 4) == kAllOnes;
 }
 
 bool KernelFunction::answers() noexcept {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A PCI function behind a VFIO device descriptor, however that was come by: from a group or as a
-// cdev. Owns the descriptor, and the eventfds by which the kernel tells of errors and asks for the
-// device back. Thread-safe: what is known at open does not change, and the rest is single system
-// calls.
+// A PCI function behind a VFIO device descriptor, from a group or a cdev. Owns the descriptor and
+// the eventfds through which the kernel reports errors and requests the device back. Thread-safe:
+// the data read at open does not change, and everything else is a single system call.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +16,7 @@ namespace vfio {
 
 class KernelFunction final : public FunctionBackend {
  public:
-  /// `name` stands for the descriptor in errors. Throws Error kLost when the device does not
+  /// `name` is the name of the descriptor in errors. Throws Error kLost if the device does not
   /// answer.
   KernelFunction(sys::UniqueFd device, std::string name);
   ~KernelFunction() override;
@@ -28,9 +27,9 @@ class KernelFunction final : public FunctionBackend {
   std::optional<RegionInfo> region(std::uint32_t index) override;
   std::optional<IrqInfo> irq(std::uint32_t index) override;
 
-  /// Naturally aligned only, since the kernel tears what is not; of 8 bytes only where the kernel
-  /// makes one access of them (Error kUnsupported). Throws Error kLost when config space shows that
-  /// the device is gone.
+  /// Accesses must be naturally aligned, because the kernel splits all others. An access of 8 bytes
+  /// is possible only if the kernel makes one access of it; otherwise this throws Error
+  /// kUnsupported. Throws Error kLost if config space shows that the device is gone.
   std::uint64_t read(std::uint32_t region, std::uint64_t offset, unsigned width) override;
   void write(std::uint32_t region, std::uint64_t offset, unsigned width,
              std::uint64_t value) override;
@@ -70,9 +69,9 @@ class KernelFunction final : public FunctionBackend {
   const bool has_8_byte_bars_;  // whether this kernel reads and writes 8 bytes of a BAR at once
   std::vector<std::optional<Region>> regions_;
   std::vector<std::optional<IrqInfo>> irqs_;
-  sys::UniqueFd changes_;  // an epoll of the next three
-  sys::UniqueFd losses_;   // raised by ourselves
-  sys::UniqueFd errors_;   // not valid where the kernel does not offer it
+  sys::UniqueFd changes_;  // an epoll descriptor that watches the next three
+  sys::UniqueFd losses_;   // raised by lose()
+  sys::UniqueFd errors_;   // not valid if the kernel does not offer it
   sys::UniqueFd requests_;
 };
 

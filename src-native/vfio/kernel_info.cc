@@ -12,19 +12,19 @@ namespace vfio {
 
 namespace {
 
-/// The longest chains there are take some hundred bytes, and the second answer is the last. What
-/// wants more has gone wrong.
+/// The longest known chains take some hundred bytes, and the second answer is the last. A request
+/// for much more is a fault.
 constexpr std::size_t kLongest = std::size_t{1} << 20;
 constexpr int kAttempts = 8;
 
-Error asks_too_much(const char* name) {
-  return {ErrorCode::kProtocol, std::string(name) + " asks for more and more space"};
+Error never_fits(const char* name) {
+  return {ErrorCode::kProtocol, std::string(name) + " keeps asking for a larger buffer"};
 }
 
 std::vector<std::uint8_t> repeat(std::span<const std::uint8_t> question, std::uint32_t argsz) {
   std::vector<std::uint8_t> buffer(question.begin(), question.end());
   buffer.resize(argsz);
-  std::memcpy(buffer.data(), &argsz, sizeof argsz);  // argsz leads every one of these structs
+  std::memcpy(buffer.data(), &argsz, sizeof argsz);  // argsz comes first in these structs
   return buffer;
 }
 
@@ -40,14 +40,14 @@ std::vector<std::uint8_t> read_info(const sys::UniqueFd& fd, unsigned long reque
     std::memcpy(&argsz, buffer.data(), sizeof argsz);
     if (argsz <= buffer.size()) return buffer;
   }
-  throw asks_too_much(name);
+  throw never_fits(name);
 }
 
 std::vector<std::uint8_t> read_hot_reset_info(const sys::UniqueFd& device,
                                               const std::string& path) {
   constexpr const char* kName = "VFIO_DEVICE_GET_PCI_HOT_RESET_INFO";
   std::size_t size = sizeof(vfio_pci_hot_reset_info);
-  // More than once more when devices are being added meanwhile.
+  // The second call normally fits. More are needed if devices are added at the same time.
   for (int attempt = 0; attempt < kAttempts && size <= kLongest; ++attempt) {
     std::vector<std::uint8_t> buffer(size);
     const auto argsz = static_cast<std::uint32_t>(size);
@@ -63,7 +63,7 @@ std::vector<std::uint8_t> read_hot_reset_info(const sys::UniqueFd& device,
     std::memcpy(&answer, buffer.data(), sizeof answer);
     size = sizeof answer + answer.count * sizeof(vfio_pci_dependent_device);
   }
-  throw asks_too_much(kName);
+  throw never_fits(kName);
 }
 
 }  // namespace vfio

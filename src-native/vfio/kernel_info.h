@@ -13,14 +13,14 @@
 
 namespace vfio {
 
-/// Calls `request` with a copy of the struct in `question`, and again with as much space as `argsz`
-/// says it takes, until both agree: a first answer may leave fields unset. Returns the whole of the
-/// last one.
+/// Calls `request` with a copy of the struct in `question`, and repeats it with the buffer size
+/// that `argsz` asks for, until the answer fits: a truncated answer may leave fields unset. Returns
+/// the last answer as a whole.
 std::vector<std::uint8_t> read_info(const sys::UniqueFd& fd, unsigned long request,
                                     std::span<const std::uint8_t> question, const char* name,
                                     const std::string& path);
 
-/// The same for a struct whose `argsz` is not filled in yet.
+/// The same, but fills in `argsz`.
 template <typename Info>
 std::vector<std::uint8_t> read_info(const sys::UniqueFd& fd, unsigned long request, Info question,
                                     const char* name, const std::string& path) {
@@ -30,8 +30,8 @@ std::vector<std::uint8_t> read_info(const sys::UniqueFd& fd, unsigned long reque
                    name, path);
 }
 
-/// VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, which has no capabilities and tells of a buffer that is too
-/// short by ENOSPC. Empty when neither the slot nor the bus of the device can be reset.
+/// VFIO_DEVICE_GET_PCI_HOT_RESET_INFO. It has no capabilities, and reports a buffer that is too
+/// short with ENOSPC. Empty if neither the slot nor the bus of the device can be reset.
 std::vector<std::uint8_t> read_hot_reset_info(const sys::UniqueFd& device, const std::string& path);
 
 }  // namespace vfio

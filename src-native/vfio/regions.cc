@@ -15,7 +15,8 @@ namespace vfio {
 
 namespace {
 
-/// The kernel answers EIO for a BAR that it cannot reach, as it raises SIGBUS for a mapped one.
+/// The kernel answers EIO for a BAR that it cannot reach. A mapped BAR raises SIGBUS in the same
+/// case.
 [[noreturn]] void rethrow_access(const sys::SysError& failure, std::uint32_t index) {
   if (failure.error() == EIO && index != VFIO_PCI_CONFIG_REGION_INDEX) {
     throw Error(ErrorCode::kBus, "the device did not answer");
@@ -47,7 +48,7 @@ const std::optional<RegionInfo>& Regions::info(std::uint32_t index) const {
 
 std::optional<sys::Mapping> Regions::map(std::uint32_t index, Area area) {
   const auto& known = info(index);
-  // A store to memory that is mapped for reading only raises another signal than a bus error.
+  // A store to memory that is mapped only for reading raises a signal other than SIGBUS.
   constexpr std::uint32_t kBothWays = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
   if (!known || (known->flags & kBothWays) != kBothWays) return std::nullopt;
   sys::install_bus_error_handler();
@@ -100,7 +101,7 @@ void Regions::write(std::uint32_t index, std::uint64_t offset, unsigned width,
       rethrow_access(failure, index);
     }
   }
-  // The write may have turned memory decode on, or woken the device.
+  // The write may have turned memory decode on, or woken the device up.
   if (index == VFIO_PCI_CONFIG_REGION_INDEX) restore_doorbells();
 }
 

@@ -54,8 +54,8 @@ Registry::Claim Registry::claim(const std::shared_ptr<AddressSpace>& space,
   if (address && devices_.contains(*address)) {
     throw Error(ErrorCode::kBusy,
                 address->text() +
-                    " is open in this process already, its close() has not ended yet, or a "
-                    "hot reset takes it along");
+                    " is open in this process already, its close() has not resolved yet, or a "
+                    "hot reset affects it");
   }
   std::shared_ptr<AddressSpace> chosen = space;
   if (group) {
@@ -80,27 +80,26 @@ Registry::Slot Registry::claim_slot(const std::vector<AffectedFunction>& affecte
   const std::lock_guard lock(mutex_);  // released before the claims, if this throws
   for (const AffectedFunction& each : affected) {
     const bool open = devices_.contains(each.address);
-    slot.claims.push_back(claim_along(each));
+    slot.claims.push_back(claim_affected(each));
     if (!open) continue;
     auto function = devices_.at(each.address).function.lock();
     if (function == nullptr || function->state() == State::kClosed) {
-      throw Error(ErrorCode::kBusy,
-                  each.address.text() + " would be reset too, and is being opened or closed");
+      throw Error(ErrorCode::kBusy, "a hot reset would also affect " + each.address.text() +
+                                        ", which is being opened or closed");
     }
     slot.open.push_back(std::move(function));
   }
   return slot;
 }
 
-/// Under the lock.
-Registry::Claim Registry::claim_along(const AffectedFunction& affected) {
+/// Call it under the lock.
+Registry::Claim Registry::claim_affected(const AffectedFunction& affected) {
   const auto holder = groups_.find(affected.group);
   auto space = holder == groups_.end() ? nullptr : holder->second.space.lock();
   if (space == nullptr) {
-    throw Error(ErrorCode::kUnsupported, affected.address.text() +
-                                             " would be reset too, and this process does not hold "
-                                             "its group " +
-                                             std::to_string(affected.group));
+    throw Error(ErrorCode::kUnsupported,
+                "a hot reset would also affect " + affected.address.text() +
+                    ", and this process does not hold its group " + std::to_string(affected.group));
   }
   ++holder->second.claims;
   ++devices_[affected.address].claims;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The registry of what this process has open, in any thread or worker. A group node opens once, so
-// its devices can only share one address space; a device has one owner. One registry a process,
-// thread-safe.
+// The registry of the groups and devices that this process has open, in any thread. A group node
+// can be opened only once, so all its devices share one address space. A device has one owner.
+// There is one registry per process. Thread-safe.
 #pragma once
 
 #include <functional>
@@ -19,11 +19,11 @@ class Function;
 
 class Registry final {
  public:
-  /// Never destroyed: service threads may outlive the static objects at process exit.
+  /// Never destroyed: service threads may outlive the static objects when the process exits.
   static Registry& instance();
 
-  /// A group, and perhaps a device of it, being held. Gives both back when destroyed, so it must
-  /// outlive whatever it was taken for.
+  /// A claim on a group, and perhaps on a device of it. The destructor releases both, so a claim
+  /// must outlive the objects that it was made for.
   class Claim final {
    public:
     Claim(Claim&& other) noexcept;
@@ -31,7 +31,7 @@ class Registry final {
     ~Claim();
     const std::shared_ptr<AddressSpace>& space() const noexcept { return space_; }
     std::optional<int> group() const noexcept { return group_; }
-    /// Says what the claimed device was opened as.
+    /// Records the Function that the claimed device was opened as.
     void publish(const std::shared_ptr<Function>& function) const;
 
    private:
@@ -44,25 +44,25 @@ class Registry final {
     bool valid_ = true;
   };
 
-  /// Claims a device for `space`. Throws Error kBusy when the device is open already, or its group
+  /// Claims a device for `space`. Throws Error kBusy if the device is open already, or if its group
   /// belongs to another address space.
   Claim claim_device(const std::shared_ptr<AddressSpace>& space, const Address& address);
 
-  /// The same in the address space that holds the group already, else in `fallback`.
+  /// Claims it in the address space that holds the group already, or else in `fallback`.
   Claim claim_device_anywhere(const std::shared_ptr<AddressSpace>& fallback,
                               const Address& address);
 
   Claim claim_group(const std::shared_ptr<AddressSpace>& space, int group);
 
-  /// What this process has of the functions that one reset takes along.
+  /// The functions that one hot reset affects, as far as this process has them open.
   struct Slot {
     std::vector<std::shared_ptr<Function>> open;
-    /// On every function and its group, so that nobody opens one meanwhile, also not one that was
-    /// open and is closed.
+    /// Claims on every affected function and its group, so that nothing opens one of them during
+    /// the reset. This includes functions that were open before and are closed now.
     std::vector<Claim> claims;
   };
-  /// Throws Error kUnsupported when a group is not held here, kBusy when a device is being opened
-  /// or closed.
+  /// Throws Error kUnsupported if this process does not hold an affected group, and kBusy if an
+  /// affected device is being opened or closed.
   Slot claim_slot(const std::vector<AffectedFunction>& affected);
 
  private:
@@ -72,13 +72,13 @@ class Registry final {
   };
   struct Claimed {
     std::weak_ptr<Function> function;  // expired while it is being opened or closed
-    int claims = 0;                    // two when it is open and a reset takes it along
+    int claims = 0;                    // two if it is open and a hot reset affects it
   };
 
   Registry() = default;
   Claim claim(const std::shared_ptr<AddressSpace>& space, std::optional<int> group,
               std::optional<Address> address, bool join);
-  Claim claim_along(const AffectedFunction& affected);
+  Claim claim_affected(const AffectedFunction& affected);
   void release(std::optional<int> group, const std::optional<Address>& address);
 
   std::mutex mutex_;

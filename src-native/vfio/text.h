@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Numbers as people write them in this field.
+// Formats numbers for messages.
 #pragma once
 
 #include <cstdint>

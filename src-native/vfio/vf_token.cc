@@ -25,7 +25,7 @@ constexpr bool is_uuid(std::string_view text) {
 
 // The message does not repeat the text, which is a secret.
 VfToken VfToken::parse(std::string_view text) {
-  if (!is_uuid(text)) throw Error(ErrorCode::kRange, "Expected a UUID as VF token");
+  if (!is_uuid(text)) throw Error(ErrorCode::kRange, "Expected a UUID as the VF token");
   return VfToken(std::string(text));
 }
 

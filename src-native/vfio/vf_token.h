@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The secret that a physical function and its virtual functions share: a UUID. Strict, because it
-// becomes a part of the name that a group is asked for a device by.
+// The secret that a physical function and its virtual functions share: a UUID. The check is strict,
+// because the token becomes part of the name by which a group is asked for a device.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@ namespace vfio {
 
 class VfToken final {
  public:
-  /// Throws Error kRange. Hexadecimal digits of either case, as the kernel takes them.
+  /// Throws Error kRange. Accepts hexadecimal digits of either case, as the kernel does.
   static VfToken parse(std::string_view text);
 
   const std::string& text() const noexcept { return text_; }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Armed vectors, and who may consume them.
+// Armed vectors and their consumers.
 #include "vfio/irq.h"
 
 #include <doctest/doctest.h>
@@ -16,7 +16,7 @@ using namespace vfio::testing;
 
 namespace {
 
-/// A device that may interrupt, and four vectors of it.
+/// A device with bus master on, and four of its vectors.
 struct Fixture : OpenFunction {
   std::optional<IrqSet> irqs;
 
@@ -76,11 +76,11 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(irqs->take(1, nullptr) == 0);
   CHECK(irqs->take(1, &borrower) == 1);
   raise(1);
-  irqs->call_back({1, 2});
+  irqs->revoke({1, 2});
   CHECK(irqs->take(1, &borrower) == 0);
   CHECK(code_of([&] { irqs->check_consumer(1, &borrower); }) == ErrorCode::kClosed);
   CHECK(code_of([&] { irqs->check_consumer(1, nullptr); }) == ErrorCode::kBusy);
-  irqs->give_back({1, 2});
+  irqs->end_loan({1, 2});
   CHECK_NOTHROW(irqs->check_consumer(1, nullptr));
   CHECK(irqs->take(1, nullptr) == 1);
 }

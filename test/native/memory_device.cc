@@ -32,8 +32,8 @@ constexpr std::size_t kInterruptPin = 0x3d;
 constexpr std::uint8_t kMsiCapability = 0x05;
 constexpr std::uint8_t kMsixCapability = 0x11;
 
-/// The model's own calls of the kernel: they are not what a test makes fail, so they go past the
-/// table.
+/// Checks the device's own system calls. They bypass the table, because a test must not make them
+/// fail.
 void check(bool done, const char* call) {
   if (!done) throw std::runtime_error(std::string(call) + ": " + std::strerror(errno));
 }
@@ -93,8 +93,7 @@ std::uint8_t* MemoryDevice::add_capability(std::uint8_t id, std::size_t offset,
   return &config_[offset];
 }
 
-// ---- The hardware's part
-// ---------------------------------------------------------------------------
+// ---- The hardware
 
 bool MemoryDevice::raise(std::uint32_t index, std::uint32_t vector) {
   const std::lock_guard lock(mutex_);
@@ -200,8 +199,7 @@ unsigned MemoryDevice::resets() const {
   return resets_;
 }
 
-// ---- The kernel's part: opening
-// --------------------------------------------------------------------
+// ---- The kernel: opening
 
 void MemoryDevice::open(const std::optional<VfToken>& token) {
   if (const int error = opening.pass()) refuse(error, "ioctl", "VFIO_GROUP_GET_DEVICE_FD");
@@ -282,8 +280,7 @@ std::uint32_t MemoryDevice::vectors(std::uint32_t index) const {
   }
 }
 
-// ---- The kernel's part: registers
-// ------------------------------------------------------------------
+// ---- The kernel: registers
 
 const MemoryDevice::Bar& MemoryDevice::bar(std::uint32_t region) const {
   if (region >= bars_.size() || bars_[region].spec.size == 0) refuse(EINVAL, "pread");
@@ -295,7 +292,7 @@ void MemoryDevice::check_access(std::uint32_t region, std::uint64_t offset, unsi
   const std::uint64_t size = config ? kConfigSize : bar(region).spec.size;
   const bool bar_of_memory = region < VFIO_PCI_ROM_REGION_INDEX && !bar(region).spec.io_ports;
   if (width == 8 && !bar_of_memory) {
-    throw Error(ErrorCode::kUnsupported, "the kernel would make two accesses of 8 bytes");
+    throw Error(ErrorCode::kUnsupported, "the kernel would split the 8 bytes into two accesses");
   }
   if (width > size || offset > size - width || offset % width != 0) refuse(EINVAL, "pread");
   if (lost_ || (!config && !decoding_)) refuse(EIO, "pread");
@@ -346,8 +343,8 @@ std::uint16_t MemoryDevice::read_command() const {
   return command;
 }
 
-/// Only the command register takes writes; the rest is dropped, as VFIO drops a write to the vendor
-/// ID.
+/// Only the command register can be written. Other writes are dropped, as VFIO drops a write to the
+/// vendor ID.
 void MemoryDevice::write_config(std::uint64_t offset, unsigned width, std::uint64_t value) {
   const bool was_enabled = (read_command() & kCommandIntxDisable) == 0;
   for (unsigned i = 0; i < width; ++i) {
@@ -360,7 +357,7 @@ void MemoryDevice::write_config(std::uint64_t offset, unsigned width, std::uint6
   if (!was_enabled) deliver_intx();
 }
 
-/// Truncating the memfd takes the pages from whoever has them mapped, as the kernel zaps a BAR.
+/// Truncating the memfd removes the pages from all mappings, as the kernel does with a BAR.
 void MemoryDevice::apply_decode() {
   const bool decode = powered_ && !resetting_ && (read_command() & kCommandMemory) != 0;
   if (decode == decoding_) return;
@@ -370,7 +367,7 @@ void MemoryDevice::apply_decode() {
     const int memory = bar.memory.get();
     if (size == 0) continue;
     if (decode) {
-      // The write makes it longer page by page, so that nobody sees one before its contents.
+      // The write extends the file page by page, so that no thread sees a page before its contents.
       check(::pwrite(memory, bar.kept.data(), size, 0) == static_cast<ssize_t>(size), "pwrite");
     } else {
       bar.kept.resize(size);
@@ -396,8 +393,8 @@ void MemoryDevice::reset() {
   if (error != 0) refuse(error, "ioctl", "VFIO_DEVICE_RESET");
 }
 
-/// The registers are forgotten, configuration space and the eventfds are kept. Meanwhile no BAR
-/// answers.
+/// The device loses its registers, and keeps configuration space and the eventfds. During the
+/// reset, no BAR answers.
 void MemoryDevice::begin_reset() {
   const std::lock_guard lock(mutex_);
   resetting_ = true;
@@ -418,8 +415,7 @@ Change MemoryDevice::take_change() {
   return std::exchange(change_, {});
 }
 
-// ---- The kernel's part: interrupts
-// -----------------------------------------------------------------
+// ---- The kernel: interrupts
 
 int MemoryDevice::set_irqs(const IrqRequest& request) {
   const std::lock_guard lock(mutex_);
@@ -431,13 +427,14 @@ int MemoryDevice::set_irqs(const IrqRequest& request) {
     refuse_irqs(EINVAL);
   }
   if (request.action == IrqRequest::Action::kTrigger) return set_trigger(request);
-  // The kernel also takes an eventfd to unmask by, which the library does not use.
+  // The kernel also accepts an eventfd that unmasks INTx, but the library does not use it.
   if (request.index != VFIO_PCI_INTX_IRQ_INDEX || eventfds) refuse_irqs(ENOTTY);
   set_intx_mask(request);
   return 0;
 }
 
-/// One index at a time. Without data: count 0 disables, more is a loop-back.
+/// Only one index can be enabled. Without data, a count of 0 disables it, and a larger count is a
+/// loop-back.
 int MemoryDevice::set_trigger(const IrqRequest& request) {
   if (enabled_ && enabled_ != request.index) refuse_irqs(EINVAL);
   if (request.data == IrqRequest::Data::kEventFd) {
@@ -470,7 +467,7 @@ int MemoryDevice::enable(const IrqRequest& request) {
   return 0;
 }
 
-/// The number of vectors is that of the first call (NORESIZE).
+/// The first call determines the number of vectors (NORESIZE).
 void MemoryDevice::replace(const IrqRequest& request) {
   if (request.start + request.count > triggers_.size()) refuse_irqs(EINVAL);
   for (std::uint32_t i = 0; i < request.count; ++i) {
@@ -495,7 +492,7 @@ void MemoryDevice::set_intx_mask(const IrqRequest& request) {
   deliver_intx();
 }
 
-/// The line is masked by its own delivery, until somebody unmasks it.
+/// Each delivery masks the line until it is unmasked.
 bool MemoryDevice::deliver_intx() {
   const bool open = enabled_ == VFIO_PCI_INTX_IRQ_INDEX && !intx_masked_ &&
                     (read_command() & kCommandIntxDisable) == 0;

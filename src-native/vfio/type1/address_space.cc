@@ -21,18 +21,18 @@ namespace vfio {
 
 namespace {
 
-/// "../../../kernel/iommu_groups/12" is group 12.
+/// Parses the target of the link iommu_group: "../../../kernel/iommu_groups/12" is group 12.
 int group_number(std::string_view link) {
   const std::string_view digits = link.substr(link.rfind('/') + 1);
   int number = -1;
   const auto [end, error] = std::from_chars(digits.begin(), digits.end(), number);
   if (error != std::errc() || end != digits.end() || number < 0) {
-    throw Error(ErrorCode::kProtocol, "sysfs names an IOMMU group that is no number");
+    throw Error(ErrorCode::kProtocol, "sysfs names an IOMMU group that is not a number");
   }
   return number;
 }
 
-/// A link that may be missing; anything else that goes wrong is thrown.
+/// Reads a link that may be missing. Any other failure is thrown.
 std::optional<std::string> find_link(const std::string& path) {
   try {
     return sys::read_link(path);
@@ -42,8 +42,8 @@ std::optional<std::string> find_link(const std::string& path) {
   }
 }
 
-/// Owns the container and its groups, which close before it. Thread-safe: the lock guards the table
-/// of groups, and is not held while a device opens.
+/// Owns the container and its groups, which are closed before the container. Thread-safe: the lock
+/// guards the table of groups, and is not held while a device opens.
 class Type1AddressSpace final : public AddressSpaceBackend {
  public:
   explicit Type1AddressSpace(std::optional<sys::Duplicate> opened)
@@ -74,7 +74,7 @@ class Type1AddressSpace final : public AddressSpaceBackend {
     const int number = group.value();
     hold_group(number, std::nullopt, attach);
     try {
-      return std::make_unique<KernelFunction>(user_of(number).open_device(request),
+      return std::make_unique<KernelFunction>(joined_group(number).open_device(request),
                                               request.address.text());
     } catch (...) {
       leave(number, attach);
@@ -109,8 +109,8 @@ class Type1AddressSpace final : public AddressSpaceBackend {
     unsigned users;  // open functions and holds
   };
 
-  /// Who has joined a group may use it until the release, with no lock.
-  const type1::Group& user_of(int group) {
+  /// A caller that has joined a group may use it without a lock until it releases it.
+  const type1::Group& joined_group(int group) {
     const std::lock_guard lock(mutex_);
     return groups_.at(group).group;
   }
@@ -125,15 +125,16 @@ class Type1AddressSpace final : public AddressSpaceBackend {
     try {
       if (groups_.empty()) container_.set_iommu();
     } catch (...) {
-      // By name: closing would do only where nobody else has the descriptor.
+      // Leaves explicitly: closing the descriptor is not enough if another process also has it.
       attempt([&] { joined.leave(); });
       throw;
     }
     groups_.emplace(group, Member{.group = std::move(joined), .users = 1});
   }
 
-  /// A join undone. It goes through `attach` like the join, so that the address space learns that
-  /// its mappings are gone if this was the last group. What failed before is the error to report.
+  /// Undoes a join. It goes through `attach`, like the join, so that the address space learns that
+  /// its mappings are gone if this was the last group. A failure is ignored: the caller reports its
+  /// first error.
   void leave(int group, const Attach& attach) noexcept {
     attempt([&] { attach([&] { release_group(group); }, [] {}); });
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The type1 back end: a container, and the groups that were put into it.
+// The type1 back end: a container and the groups in it.
 #pragma once
 
 #include <memory>
@@ -10,8 +10,8 @@
 
 namespace vfio {
 
-/// Opens a container, or takes one that was opened elsewhere and is empty. Throws Error
-/// kUnsupported or kNoIommu when the kernel does not speak type1v2.
+/// Opens a container, or uses `opened`, which must be empty of groups. Throws Error kUnsupported or
+/// kNoIommu if the kernel does not support type1v2.
 std::unique_ptr<AddressSpaceBackend> open_type1(std::optional<sys::Duplicate> opened = {});
 
 }  // namespace vfio

@@ -19,7 +19,7 @@ namespace {
 
 constexpr const char* kPath = "/dev/vfio/vfio";
 
-/// Some requests take a number where others take a pointer.
+/// Some requests take a number instead of a pointer.
 void* as_argument(unsigned long number) { return reinterpret_cast<void*>(number); }
 
 std::uint32_t map_flags(Direction direction) {
@@ -41,7 +41,7 @@ Container Container::open(std::optional<sys::Duplicate> opened) {
                                : Container(sys::open_file(kPath, O_RDWR), kPath);
   if (container.control(VFIO_GET_API_VERSION, nullptr, "VFIO_GET_API_VERSION") !=
       VFIO_API_VERSION) {
-    throw Error(ErrorCode::kUnsupported, container.path_ + " speaks another version of VFIO");
+    throw Error(ErrorCode::kUnsupported, container.path_ + " has another version of the VFIO API");
   }
   const auto offers = [&](unsigned long type) {
     return container.control(VFIO_CHECK_EXTENSION, as_argument(type), "VFIO_CHECK_EXTENSION") > 0;
@@ -81,7 +81,8 @@ void Container::unmap(std::uint64_t iova, std::uint64_t size) {
       .size = size,
   };
   control(VFIO_IOMMU_UNMAP_DMA, &unmap, "VFIO_IOMMU_UNMAP_DMA");
-  // Type1 calls it a success to unmap nothing, and iommufd says ENOENT; here it is the latter.
+  // If nothing is mapped there, type1 reports success and iommufd ENOENT. This back end reports
+  // ENOENT.
   if (unmap.size != size) {
     throw sys::SysError(unmap.size == 0 ? ENOENT : EIO, "ioctl", "VFIO_IOMMU_UNMAP_DMA", path_);
   }

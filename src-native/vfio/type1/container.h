@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A VFIO container with the type1 IOMMU driver. Owns its descriptor. Thread-safe: each method is
+// A VFIO container with the type1 IOMMU driver. Owns its descriptor. Thread-safe: each method makes
 // one system call.
 #pragma once
 
@@ -16,20 +16,20 @@ namespace vfio::type1 {
 
 class Container final {
  public:
-  /// `opened` is /dev/vfio/vfio, when that was opened elsewhere; SysError when it is something
-  /// else. Throws Error kUnsupported or kNoIommu when the kernel does not speak type1v2.
+  /// `opened` is /dev/vfio/vfio, if other code opened it. Throws SysError if it is another file,
+  /// and Error kUnsupported or kNoIommu if the kernel does not support type1v2.
   static Container open(std::optional<sys::Duplicate> opened);
 
   const sys::UniqueFd& fd() const noexcept { return fd_; }
 
-  /// VFIO_SET_IOMMU: what makes a container able to map. Possible only with a group in it, and
-  /// forgotten with the last one.
+  /// VFIO_SET_IOMMU: enables the container to map memory. This needs a group in the container, and
+  /// the kernel forgets it when the last group leaves.
   void set_iommu();
 
-  // These need set_iommu.
+  // These methods need set_iommu().
   Limits limits();
   void map(std::uint64_t iova, void* memory, std::uint64_t size, Direction direction);
-  /// SysError ENOENT when nothing is mapped there, EIO when less than `size` was.
+  /// Throws SysError ENOENT if nothing is mapped there, EIO if less than `size` was.
   void unmap(std::uint64_t iova, std::uint64_t size);
 
  private:

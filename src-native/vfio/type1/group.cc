@@ -17,12 +17,13 @@ namespace vfio::type1 {
 
 namespace {
 
-// Not for long: the address space is locked meanwhile, and in a container of the other kind, which
-// sees the host's sysfs but not its nodes, none will ever come.
+// The wait is short, because the address space is locked during it. Also, the node may never
+// appear: in an OS container (Docker), sysfs shows the groups of the host, but /dev does not have
+// their nodes.
 constexpr int kRetryMs = 10;
 constexpr int kRetries = 20;
 
-/// Whether the kernel has a node for the group, so that a missing file is only late.
+/// Whether the kernel has a node for the group. If so, a missing file in /dev will appear soon.
 bool has_node(int number) {
   try {
     sys::read_link("/sys/class/vfio/" + std::to_string(number));
@@ -32,7 +33,7 @@ bool has_node(int number) {
   }
 }
 
-/// The node appears a little after the first device of the group was bound to vfio-pci.
+/// Opens the node. It appears shortly after the first device of the group was bound to vfio-pci.
 sys::UniqueFd open_node(int number, const std::string& path) {
   for (int retry = 0;; ++retry) {
     try {
@@ -45,15 +46,16 @@ sys::UniqueFd open_node(int number, const std::string& path) {
   }
 }
 
-/// A node tells its group by its name only. One whose name says nothing (/proc is not mounted, or
-/// it was given another name) is believed.
+/// Checks that `opened` is the node of this group. Only its file name says so. If the name says
+/// nothing (/proc is not mounted, or the node has another name), the caller is trusted.
 void check_number(int number, const sys::Duplicate& opened) {
   const std::string_view name = std::string_view(opened.file).substr(opened.file.rfind('/') + 1);
   int actual = number;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), actual);
   const bool is_number = error == std::errc() && end == name.data() + name.size();
   if (!is_number || actual == number) return;
-  throw Error(ErrorCode::kRange, opened.name + " is not of group " + std::to_string(number));
+  throw Error(ErrorCode::kRange,
+              opened.name + " is not the node of group " + std::to_string(number));
 }
 
 }  // namespace

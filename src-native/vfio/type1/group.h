@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A VFIO group, open and in a container. Owns its descriptor, of which the kernel allows one at a
-// time. The container outlives it. Thread-safe.
+// A VFIO group, open and in a container. Owns its descriptor; the kernel allows only one at a time.
+// The container outlives the group. Thread-safe.
 #pragma once
 
 #include <optional>
@@ -15,23 +15,23 @@ namespace vfio::type1 {
 
 class Group final {
  public:
-  /// Opens the group's node, unless it is `opened` elsewhere already, and puts it into the
-  /// container. Throws SysError EBUSY when somebody has the group, Error kNotViable when a device
-  /// of it belongs to another driver; of what is opened already, SysError when it is no group,
-  /// Error kRange when it is another and kBusy when it is in a container.
+  /// Opens the group's node, or uses `opened`, and puts the group into the container. Throws
+  /// SysError EBUSY if another process has the group open, and Error kNotViable if a device of the
+  /// group is bound to another driver. If `opened` is not a group, this throws SysError; if it is
+  /// another group, Error kRange; if it is in a container already, Error kBusy.
   static Group join(int number, std::optional<sys::Duplicate> opened, const Container& container);
 
-  /// Takes it out of the container and closes it. The descriptor closes even when this throws.
+  /// Takes the group out of the container and closes its descriptor, even if this throws.
   void leave();
 
-  /// VFIO_GROUP_GET_DEVICE_FD, whose argument is the address, and behind it the VF token; waits
-  /// while the kernel resets the device.
+  /// VFIO_GROUP_GET_DEVICE_FD. Its argument is the address, followed by the VF token. Waits while
+  /// the kernel resets the device.
   sys::UniqueFd open_device(const OpenRequest& request) const;
 
-  /// Another descriptor of it, which keeps it open.
+  /// Another descriptor of the group, which keeps it open.
   sys::UniqueFd duplicate() const;
 
-  /// As errors name it.
+  /// Its name in errors.
   const std::string& path() const noexcept { return path_; }
 
  private:
