@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The floor of every loop: turns that do nothing and that the compiler may not leave out.
+// The floor of every loop: turns that do nothing, which the compiler must not remove.
 #include "twins.h"
 
 namespace bench {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A list of 32-bit registers read into a list of values, `turns` times.
+// Reads a list of 32-bit registers into a list of values, `turns` times.
 #include "twins.h"
 
 namespace bench {
@@ -24,7 +24,7 @@ double batch(std::uintptr_t address, std::uint32_t length, std::uint64_t turns) 
     for (std::uint32_t i = 0; i < count; ++i) {
       commands[i].value = *at<std::uint32_t>(address + commands[i].offset);
     }
-    asm volatile("" ::: "memory");  // the values are looked at
+    asm volatile("" ::: "memory");  // the compiler must keep the values
   }
   return processor_time() - start;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Bare Node-API calls that take the arguments of our accessors, make the access and check nothing.
+// Bare Node-API calls that take the arguments of the accessors, make the access and check nothing.
 #pragma once
 
 #include <node_api.h>
@@ -8,7 +8,7 @@
 
 namespace bench {
 
-/// Where each handle points. There is only handle 0.
+/// The base address of each handle. There is only handle 0.
 inline std::uintptr_t bases[1];
 
 template <typename Value>

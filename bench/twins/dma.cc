@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// mmap, huge pages advised, VFIO_IOMMU_MAP_DMA, and back. Over the memory back end, no ioctl.
+// Maps DMA memory (mmap, huge page advice, VFIO_IOMMU_MAP_DMA) and unmaps it. Without a container,
+// it makes no ioctl; that is the twin of the memory back end.
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>

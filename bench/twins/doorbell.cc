@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Volatile stores of a doorbell, four a turn as in the loop it is compared with.
+// Volatile stores to a doorbell, four per turn, as in the loop that it is compared with.
 #include "twins.h"
 
 namespace bench {

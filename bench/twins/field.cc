@@ -9,7 +9,7 @@ double field(std::uintptr_t address, std::uint64_t turns) {
   const double start = processor_time();
   for (std::uint64_t i = 0; i < turns; ++i) {
     const std::uint32_t bits = *value >> 8 & 0xff;
-    asm volatile("" ::"r"(bits));  // it is looked at
+    asm volatile("" ::"r"(bits));  // the compiler must keep it
   }
   return processor_time() - start;
 }

@@ -25,7 +25,7 @@ double apply(double (*function)(Parameters...), const double* numbers) {
   return apply(function, numbers, std::index_sequence_for<Parameters...>{});
 }
 
-/// What is not given is 0.
+/// A missing argument is 0.
 template <auto kFunction>
 napi_value call(napi_env env, napi_callback_info info) {
   constexpr std::size_t kMost = 4;
@@ -39,8 +39,8 @@ napi_value call(napi_env env, napi_callback_info info) {
   return result;
 }
 
-/// (file, bytes): maps a file's beginning, or memory shared as a BAR's is without one, for the
-/// twins and the bare calls. Gives the address, or 0.
+/// (file, bytes): maps the beginning of a file for the twins and the bare calls. Without a file, it
+/// maps shared memory, like the BAR of the memory back end. Returns the address, or 0.
 napi_value map(napi_env env, napi_callback_info info) {
   std::size_t count = 2;
   napi_value arguments[2];

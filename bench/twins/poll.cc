@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Polls of a register that already has the value: the cost of waiting when there is nothing to wait
-// for.
+// Polls a register that already has the wanted value: the cost of a wait that ends at once.
 #include "twins.h"
 
 namespace bench {

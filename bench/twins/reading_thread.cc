@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A thread in read() on an eventfd that gets one signal after the other.
+// A thread in read() on an eventfd that gets one signal after another.
 #include <sys/eventfd.h>
 #include <unistd.h>
 

@@ -22,7 +22,7 @@ struct Series {
   std::atomic<std::uint32_t> arrived{0};
   std::atomic<bool> ended{false};
   std::vector<double> latencies;
-  double raisers_time = 0;  // of the processor
+  double raisers_time = 0;  // processor time
   std::thread raiser;
 };
 
@@ -57,7 +57,7 @@ double raise_series(std::int32_t eventfd, std::uint32_t count, std::uint32_t gap
   series().latencies.assign(count, 0);
   start(cpu, [=] {
     for (std::uint32_t i = 0; i < count && !series().ended; ++i) {
-      // Uneven, so that it does not fall into step with a timer.
+      // The gaps differ, so that they do not fall into step with a timer.
       std::this_thread::sleep_for(std::chrono::microseconds(gap + i % 7 * gap / 8));
       series().sent = now();
       signal(eventfd);

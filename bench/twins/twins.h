@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The shortest C++ that makes the same accesses or system calls, to compare with. Each gives how
-// long it took, in nanoseconds: of the thread's processor time, unless it waits for another thread.
-// Registers are given as addresses.
+// The shortest C++ that makes the same accesses or system calls, as the base of comparison. Each
+// function returns how long it took, in nanoseconds: the processor time of the thread, or elapsed
+// time if it waits for another thread. Registers are given as addresses.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ inline double clock_time(clockid_t clock) {
 
 inline double now() { return clock_time(CLOCK_MONOTONIC); }
 
-/// What this thread has had of its processor: whoever else runs there does not count.
+/// The processor time that this thread has used. Time in which other threads run does not count.
 inline double processor_time() { return clock_time(CLOCK_THREAD_CPUTIME_ID); }
 
 /// A register (or other memory) of a type. The address comes from JavaScript.
@@ -34,11 +34,12 @@ double poll(std::uintptr_t address, std::uint32_t mask, std::uint32_t value, std
 double doorbell(std::uintptr_t address, std::uint64_t turns);
 double field(std::uintptr_t address, std::uint64_t turns);
 
-/// A thread in read() on an eventfd that gets `count` signals; for latencies, see signals.h.
+/// A thread in read() on an eventfd that gets `count` signals. For the latencies, see signals.h.
 double reading_thread(std::uint32_t count, std::uint32_t gap, std::uint32_t reader_cpu,
                       std::uint32_t raiser_cpu);
 
-/// A VFIO container that has a group: what the next two take, or -1 for none.
+/// Opens a VFIO container with a group in it, for the next two functions. Returns -1 on failure.
+/// map_dma also accepts -1 for no container.
 double open_container(std::int32_t group);
 double map_dma(std::int32_t container, std::uint64_t bytes);
 double unmap_dma();
