@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Target: any text as a PCI address. It is one exactly when printing its numbers gives it back.
+// Target: any text as a PCI address. It is valid exactly if printing its numbers gives the same
+// text.
 #include "vfio/address.h"
 
 #include <cstdio>
@@ -11,7 +12,7 @@ namespace vfio::fuzz {
 
 namespace {
 
-/// As Linux prints it, with the C library's help.
+/// Prints the address as Linux does, with the C library.
 bool is_address(const std::string& text) {
   unsigned domain = 0;
   unsigned bus = 0;
@@ -30,7 +31,7 @@ bool is_address(const std::string& text) {
 void run(Input& input) {
   const std::string text(input.take_text(64));
   const bool parsed = accepted([&] { Address::parse(text); });
-  require(parsed == is_address(text), "an address is what prints as it was read");
+  require(parsed == is_address(text), "an address is valid exactly if it prints as it was read");
 }
 
 }  // namespace vfio::fuzz

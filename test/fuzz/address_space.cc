@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Target: any answers of a container while memory is mapped and unmapped and groups come and go. An
-// IOVA is handed out once, and only what the kernel let go of is free again.
+// Target: any answers of a container while memory is mapped and unmapped and groups join and leave.
+// An IOVA is allocated once, and becomes free only if the kernel has unmapped it.
 #include "vfio/address_space.h"
 
 #include <optional>
@@ -35,7 +35,7 @@ class Program final {
   }
 
  private:
-  /// With the last device the kernel has let go of everything.
+  /// When the last group leaves, the kernel has unmapped everything.
   void release() {
     if (holds_ == 0) return;
     accepted([&] { space_.release_group(7); });
@@ -49,9 +49,9 @@ class Program final {
     accepted([&] {
       const std::uint64_t iova = space_.map(memory_, {.size = size, .iova = wanted});
       require(size > 0 && size <= kMost && iova <= ~size + 1, "a mapping has a size");
-      require(!wanted || iova == *wanted, "a mapping is where it was asked for");
-      require(!stuck_.contains(iova), "an IOVA the kernel kept is not handed out");
-      require(mapped_.insert(iova).second, "an IOVA is handed out once");
+      require(!wanted || iova == *wanted, "a mapping is at the requested IOVA");
+      require(!stuck_.contains(iova), "an IOVA that the kernel kept is not allocated");
+      require(mapped_.insert(iova).second, "an IOVA is allocated once");
     });
   }
 

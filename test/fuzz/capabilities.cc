@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Target: a capability chain of any shape. It ends, and each capability lies in its buffer.
+// Target: a capability chain of any shape. The walk ends, and each capability lies within the
+// buffer.
 #include "vfio/capabilities.h"
 
 #include "input.h"
@@ -13,8 +14,9 @@ void run(Input& input) {
   accepted([&] {
     for (const Capability& capability : walk_capabilities(info, first)) {
       require(capability.bytes.size() >= sizeof(std::uint64_t), "a capability has its header");
-      require(capability.bytes.data() >= info.data(), "a capability lies behind the start");
-      require(&capability.bytes.back() == &info.back(), "a capability reaches to the end");
+      require(capability.bytes.data() >= info.data(), "a capability begins within the buffer");
+      require(&capability.bytes.back() == &info.back(),
+              "a capability reaches to the end of the buffer");
     }
   });
 }

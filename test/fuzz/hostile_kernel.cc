@@ -14,7 +14,7 @@ namespace vfio::fuzz {
 
 namespace {
 
-// Not the program's: service threads of nobody make no calls while a target runs.
+// Thread-local: leftover service threads make no calls while a target runs.
 thread_local Input* input = nullptr;
 
 int fail(int error) {
@@ -22,15 +22,16 @@ int fail(int error) {
   return -1;
 }
 
-/// A first byte of zero is success, so that most inputs get further than one call. EINTR is not
-/// among the errors, since it only makes the library ask again.
+/// A first byte below 0xf0 means success, so that most inputs get further than one call. EINTR is
+/// not among the errors, because the library would only repeat the call.
 int refusal() {
   constexpr std::array kErrors{EINVAL, EIO, ENOMEM, ENODEV, ENOTTY, EBUSY, EFAULT, EPERM};
   const auto choice = input->take<std::uint8_t>();
   return choice < 0xf0 ? 0 : kErrors[choice % kErrors.size()];
 }
 
-/// The caller's struct is `argsz` bytes long; all of them are the input's, `argsz` included.
+/// Fills the caller's struct, which is `argsz` bytes long, with the input, including `argsz`
+/// itself.
 int fill(void* argument) {
   std::uint32_t argsz = 0;
   std::memcpy(&argsz, argument, sizeof argsz);
@@ -75,14 +76,15 @@ ssize_t pwrite(int, const void*, std::size_t size, off_t) {
   return static_cast<ssize_t>(size);
 }
 
-/// Any bytes but NUL, as in the kernel's.
+/// Any bytes from the input.
 ssize_t readlink(const char*, char* buffer, std::size_t size) {
   if (refusal() != 0) return fail(ENOENT);
   const auto text = input->take_text(std::min<std::size_t>(input->take<std::uint8_t>(), size));
   return static_cast<ssize_t>(text.copy(buffer, size));
 }
 
-/// Memory in place of registers; nobody touches it, so it may be as large as the kernel claims.
+/// Maps memory in place of registers. Nothing accesses it, so it can be as large as the kernel
+/// claims.
 void* mmap(void* address, std::size_t size, int protection, int flags, int fd, off_t offset) {
   if (fd < 0) return sys::kernel_syscalls().mmap(address, size, protection, flags, fd, offset);
   constexpr int kReserved = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
@@ -98,7 +100,7 @@ const sys::Syscalls& table() {
     calls.pwrite = pwrite;
     calls.readlink = readlink;
     calls.mmap = mmap;
-    calls.poll = [](pollfd*, nfds_t, int) { return 0; };  // nobody waits for the passing of time
+    calls.poll = [](pollfd*, nfds_t, int) { return 0; };  // no target waits for time to pass
     return calls;
   }();
   return kTable;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The bytes of a fuzzer's input, taken from the front; what is missing reads as zeros.
+// The bytes of a fuzzer's input, taken from the front. Missing bytes read as zeros.
 #pragma once
 
 #include <algorithm>
@@ -25,10 +25,10 @@ class Input final {
 
   /// Fills `size` bytes at `target`.
   void take(void* target, std::size_t size) {
-    const std::size_t there = std::min(size, rest_.size());
+    const std::size_t available = std::min(size, rest_.size());
     std::memset(target, 0, size);
-    if (there > 0) std::memcpy(target, rest_.data(), there);
-    rest_ = rest_.subspan(there);
+    if (available > 0) std::memcpy(target, rest_.data(), available);
+    rest_ = rest_.subspan(available);
   }
 
   template <typename T>
@@ -48,15 +48,15 @@ class Input final {
   std::span<const std::uint8_t> rest_;
 };
 
-/// What has to hold whatever the input was.
+/// Aborts the fuzzer if a property does not hold.
 inline void require(bool holds, const char* what) {
   if (holds) return;
-  std::fprintf(stderr, "not so: %s\n", what);
+  std::fprintf(stderr, "does not hold: %s\n", what);
   std::abort();
 }
 
-/// Runs `action`, which may refuse its input in the two ways that the library knows; anything else
-/// that it throws ends the fuzzer. Whether it went through.
+/// Runs `action`, which may refuse its input with one of the two exceptions of the library. Any
+/// other exception ends the fuzzer. Returns whether it succeeded.
 template <typename Action>
 bool accepted(Action action) {
   try {

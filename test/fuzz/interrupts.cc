@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Target: any answers to a device that is opened and armed. A set has as many vectors as were asked
-// for, or none is armed and another can be.
+// Target: any answers while a device is opened and armed. A set has as many vectors as requested,
+// or none is armed and another set can be.
 #include <memory>
 
 #include "hostile_kernel.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Target: steps of the IOVA allocator, chosen by the input, beside a model of it.
+// Target: steps of the IOVA allocator, chosen by the input and compared with a model.
 #include "iova_model.h"
 #include "target.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Target: any answers of a device's descriptor. What it says of itself is bounded and belongs to
-// the index that was asked for, and each access and mapping works or is refused.
+// Target: any answers of a device's descriptor. Its info has bounds and belongs to the requested
+// index, and each access and mapping works or is refused.
 #include "vfio/kernel_function.h"
 
 #include <fcntl.h>

@@ -2,8 +2,8 @@
 // libFuzzer's entry point, linked with one target.
 #include "target.h"
 
-// An exception table of one that matches nothing: the linker has no names for the ends of a section
-// without entries, and no target accesses registers.
+// An exception table with one entry that matches nothing. No target accesses registers, and the
+// linker defines no symbols for the ends of an empty section.
 [[gnu::used, gnu::section("vfio_extable")]] static const std::int32_t kNoAccess[]{0, 0};
 
 extern "C" __attribute__((visibility("default"))) int LLVMFuzzerTestOneInput(

@@ -78,7 +78,8 @@ function lastNumber(output: string, pattern: RegExp): number {
 }
 
 function describeCrash(target: string, output: string): string {
-  const what = /^(?:not so: |SUMMARY: |==\d+== ?ERROR: )(.*)/m.exec(output)?.[0] ?? 'a crash';
+  const what =
+    /^(?:does not hold: |SUMMARY: |==\d+== ?ERROR: )(.*)/m.exec(output)?.[0] ?? 'a crash';
   const artifact = /Test unit written to (\S+)/.exec(output)?.[1];
   // There is no input if, for example, it crashed before the first one.
   if (artifact === undefined) return `${target}: ${what}\n${output}`;

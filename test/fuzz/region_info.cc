@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Target: any answer to VFIO_DEVICE_GET_REGION_INFO. What is offered for mapping lies in the
-// region, in order, apart, and in whole pages but for the region's own end.
+// Target: any answer to VFIO_DEVICE_GET_REGION_INFO. The mappable areas lie in the region,
+// ascending and disjoint, and consist of whole pages, except at the end of the region.
 #include "target.h"
 #include "vfio/capabilities.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Target: any text as sysfs's link to a device's IOMMU group. It is the number of a group, or
+// Target: any text as the sysfs link to a device's IOMMU group. It is the number of a group, or
 // refused.
 #include "hostile_kernel.h"
 #include "target.h"

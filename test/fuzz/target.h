@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What each target is: a function of an input, called as often as there is time for.
+// The interface of a fuzz target: a function of an input, which libFuzzer calls again and again.
 #pragma once
 
 #include "input.h"

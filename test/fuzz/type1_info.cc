@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Target: any answer to VFIO_IOMMU_GET_INFO. Its ranges are in order and apart, and what the
-// allocator makes of them lies inside.
+// Target: any answer to VFIO_IOMMU_GET_INFO. Its ranges are ascending and disjoint, and the
+// allocator chooses IOVAs within them.
 #include <optional>
 
 #include "target.h"
@@ -15,7 +15,7 @@ void check_order(const std::vector<IovaRange>& ranges) {
   std::optional<std::uint64_t> last;
   for (const IovaRange& range : ranges) {
     require(!last || range.first > *last, "ranges are in order and apart");
-    require(range.first <= range.last, "a range is not turned round");
+    require(range.first <= range.last, "a range does not end before it begins");
     last = range.last;
   }
 }
@@ -26,8 +26,8 @@ void allocate(IovaAllocator& allocator, std::uint64_t size, std::uint64_t alignm
     require(allocator.inside(iova, size), "an IOVA lies in a range");
     require(iova % alignment == 0, "an IOVA is aligned");
     require(iova >= IovaAllocator::kLowest && iova + size <= IovaAllocator::kEnd,
-            "an IOVA is an exact number of JavaScript");
-    require(!accepted([&] { allocator.reserve(iova, size); }), "an IOVA is handed out once");
+            "an IOVA is an exact JavaScript number");
+    require(!accepted([&] { allocator.reserve(iova, size); }), "an IOVA is allocated once");
   });
 }
 
