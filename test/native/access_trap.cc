@@ -20,7 +20,7 @@ namespace {
 using Action = struct sigaction;
 
 constexpr greg_t kTrapFlag = 0x100;
-/// Bit 1 of the page fault's error code: the access was to write.
+/// Bit 1 of the page fault's error code: the access was a write.
 constexpr greg_t kFaultOfWrite = 1 << 1;
 
 constexpr std::size_t kMaxRanges = 8;
@@ -28,7 +28,7 @@ constexpr std::size_t kMaxAccesses = std::size_t{1} << 16;
 
 struct Range {
   std::span<std::uint8_t> pages;
-  bool open = false;  // for the instruction that is being let through
+  bool open = false;  // for the instruction that is being executed
 
   bool holds(const std::uint8_t* address) const {
     return address >= pages.data() && address < pages.data() + pages.size();
@@ -44,7 +44,7 @@ struct Answer {
   std::uint32_t value = 0;
 };
 
-/// All of it is used by one thread and, between its instructions, by the handlers.
+/// Used by one thread and, between its instructions, by the handlers.
 struct Trap {
   bool armed = false;
   std::array<Range, kMaxRanges> ranges;
@@ -53,7 +53,7 @@ struct Trap {
   std::array<TrappedAccess, kMaxAccesses> accesses;
   std::size_t access_count = 0;
   std::size_t dropped = 0;
-  int own_memory = -1;  // /proc/self/mem: reads what may not be there
+  int own_memory = -1;  // /proc/self/mem: can read memory that may not be mapped
   Action previous_fault{};
   Action previous_step{};
 
@@ -65,8 +65,9 @@ Trap& trap() {
   return *only;
 }
 
-/// What would have had the signal without us. To die of it, by default, once the handler returns.
-void hand_on(const Action& previous, int signal, siginfo_t* info, void* context) {
+/// Passes the signal on to the previous handler. By default, the process dies when this handler
+/// returns.
+void pass_on(const Action& previous, int signal, siginfo_t* info, void* context) {
   if ((static_cast<unsigned>(previous.sa_flags) & SA_SIGINFO) != 0) {
     previous.sa_sigaction(signal, info, context);
   } else if (previous.sa_handler == SIG_DFL || previous.sa_handler == SIG_IGN) {
@@ -77,7 +78,7 @@ void hand_on(const Action& previous, int signal, siginfo_t* info, void* context)
   }
 }
 
-void write_down(const TrappedAccess& access) {
+void record(const TrappedAccess& access) {
   if (trap().access_count == kMaxAccesses) {
     ++trap().dropped;
   } else {
@@ -85,7 +86,7 @@ void write_down(const TrappedAccess& access) {
   }
 }
 
-/// The range is open by now: the instruction, when it is repeated, finds what is put there.
+/// The range is open now: the repeated instruction finds the value that is stored there.
 void play_device(const TrappedAccess& access) {
   Answer& answer = trap().answer;
   if (answer.nth == 0 || access.write || access.range != answer.range ||
@@ -96,7 +97,7 @@ void play_device(const TrappedAccess& access) {
   std::memcpy(trap().ranges[answer.range].pages.data() + answer.offset, &found, sizeof found);
 }
 
-/// An access of a closed page. Returns whether it was one.
+/// Handles an access to a closed page. Returns whether it was one.
 bool let_through(const std::uint8_t* address, greg_t* registers) {
   if (!trap().armed) return false;
   for (std::uint32_t i = 0; i < trap().range_count; ++i) {
@@ -108,7 +109,7 @@ bool let_through(const std::uint8_t* address, greg_t* registers) {
     const ssize_t size =
         ::pread(trap().own_memory, access.code.data(), access.code.size(), registers[REG_RIP]);
     access.code_size = static_cast<std::uint8_t>(size > 0 ? size : 0);
-    write_down(access);
+    record(access);
     range.protect(PROT_READ | PROT_WRITE);
     range.open = true;
     play_device(access);
@@ -118,7 +119,7 @@ bool let_through(const std::uint8_t* address, greg_t* registers) {
   return false;
 }
 
-/// The one instruction is done. Returns whether it was one of ours.
+/// Closes the pages after the instruction. Returns whether any were open.
 bool close_again(greg_t* registers) {
   bool any = false;
   for (Range& range : trap().watched()) {
@@ -136,7 +137,7 @@ greg_t* registers_of(void* context) { return static_cast<ucontext_t*>(context)->
 void on_fault(int signal, siginfo_t* info, void* context) {
   const int saved = errno;
   if (!let_through(static_cast<std::uint8_t*>(info->si_addr), registers_of(context))) {
-    hand_on(trap().previous_fault, signal, info, context);
+    pass_on(trap().previous_fault, signal, info, context);
   }
   errno = saved;
 }
@@ -144,7 +145,7 @@ void on_fault(int signal, siginfo_t* info, void* context) {
 void on_step(int signal, siginfo_t* info, void* context) {
   const int saved = errno;
   if (!close_again(registers_of(context))) {
-    hand_on(trap().previous_step, signal, info, context);
+    pass_on(trap().previous_step, signal, info, context);
   }
   errno = saved;
 }
@@ -180,7 +181,7 @@ std::uint32_t watch_accesses(std::span<std::uint8_t> pages) {
 void answer_read(std::uint32_t range, std::uint64_t offset, unsigned nth, std::uint32_t value) {
   const bool inside = range < trap().range_count &&
                       offset + sizeof value <= trap().ranges[range].pages.size() && nth > 0;
-  if (!inside) throw std::runtime_error("no such register to answer reads of");
+  if (!inside) throw std::runtime_error("there is no such register in this range");
   trap().answer = {.range = range, .offset = offset, .nth = nth, .reads = 0, .value = value};
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The registry of mappings, where the back end beneath it fails.
+// Tests of AddressSpace: its records of mappings when the back end fails.
 #include "vfio/address_space.h"
 
 #include <doctest/doctest.h>
@@ -24,7 +24,7 @@ namespace {
 constexpr int kFirst = 1;
 constexpr int kNarrow = 2;
 
-/// Groups alone: the narrow one leaves only high addresses, and fails to leave in order.
+/// A back end with groups only. The narrow group leaves only high addresses, and its leaving fails.
 class Groups final : public AddressSpaceBackend {
  public:
   const char* name() const noexcept override { return "groups"; }
@@ -92,7 +92,7 @@ TEST_CASE("a mapping is not empty, and of whole pages in memory and for the devi
   CHECK(mapping(0x800) == ErrorCode::kAlign);
   CHECK(mapping(0x1001, 0x1000) == ErrorCode::kAlign);
   CHECK(mapping(0x1000, 0x1800) == ErrorCode::kAlign);
-  // None of them took the addresses.
+  // None of the refused requests allocated the addresses.
   CHECK_FALSE(mapping(0x2000, 0x1000));
 }
 
@@ -125,7 +125,7 @@ TEST_CASE("a mapping ends after the first device has all of them, not while it g
     space.unmap(0x1000);
     unmapped = true;
   });
-  // Long enough for one that does not wait.
+  // Long enough for a thread that does not wait.
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
   CHECK_FALSE(unmapped);
   mapping.release();

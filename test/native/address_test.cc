@@ -41,7 +41,7 @@ TEST_CASE("S1/ what is not exactly an address is refused") {
       "00000:01:00.0",  // another name of 0000:01:00.0
       "../../etc",
       "0000:01:00.0/../..",
-      "\u0661\u0661:01:00.0",  // digits, but not ours
+      "\u0661\u0661:01:00.0",  // digits, but not ASCII
       std::string(100000, '0'),
   };
   for (const std::string& text : bad) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The bits of the command register (PCI Local Bus 3.0, 6.2.2), as the memory back end and the tests
-// write them. The library has its own, so that a mistake there is noticed here.
+// The bits of the command register (PCI Local Bus 3.0, 6.2.2) for the memory back end and the
+// tests. The library has its own definitions, so that a mistake there is noticed here.
 #pragma once
 
 #include <cstdint>

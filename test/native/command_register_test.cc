@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The command register of a device of memory: each method changes its own bits and no others.
+// The command register of a device of the memory back end: each method changes only its own bits.
 #include "vfio/command_register.h"
 
 #include <doctest/doctest.h>

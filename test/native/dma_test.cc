@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Memory for devices, where the kernel refuses to map or unmap it.
+// DMA memory when the kernel refuses to map or unmap it.
 #include "vfio/dma.h"
 
 #include <doctest/doctest.h>
@@ -19,7 +19,7 @@ namespace {
 
 constexpr int kGroup = 1;
 
-/// A container with a group, and so with IOVAs.
+/// A container with a group, so that it has IOVAs.
 struct Fixture {
   Machine machine{{DeviceSpec{}}};
   std::shared_ptr<AddressSpace> space = std::make_shared<AddressSpace>(machine.open_container());
@@ -79,7 +79,7 @@ TEST_CASE_FIXTURE(Fixture, "memory that a device may still reach is nobody else'
   SUBCASE("when it ended") { CHECK_NOTHROW(buffer.reset()); }
   CHECK(mappings() == 1);
   CHECK(code_of([&] { make(0x1000, 0x10000); }) == ErrorCode::kRange);
-  // With the last group the kernel lets go of it.
+  // When the last group leaves, the kernel drops the mapping.
   space->release_group(kGroup);
   space->hold_group(kGroup, {});
   CHECK_NOTHROW(make(0x1000, 0x10000));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Stores that nothing guards, to a memfd that is cut short, which raises SIGBUS as a BAR does that
-// does not decode.
+// Unguarded stores to a memfd that is truncated, which raises SIGBUS like a BAR without memory
+// decode.
 #include "sys/doorbell_page.h"
 
 #include <doctest/doctest.h>
@@ -49,8 +49,8 @@ class Registers final {
   UniqueFd file_;
 };
 
-/// As a compiler makes a store that knows nothing of devices. A machine's own store is whole, and
-/// two at once are no race, as they would be in C++.
+/// Stores like compiled code that knows nothing of devices. The processor's own store is atomic, so
+/// two of them at once are not a data race, as they would be in C++.
 void store(const DoorbellPage& page, std::uint8_t value) {
   __atomic_store_n(static_cast<std::uint8_t*>(page.data()), value, __ATOMIC_RELAXED);
 }
@@ -106,7 +106,7 @@ TEST_CASE("F2/ a page that is given up loses stores, whatever the device does") 
   page->restore(registers.map());
   store(*page, 2);
   CHECK(registers.first() == 2);
-  // After a bus error that came to nothing, too.
+  // The same after a bus error that did not lose the page.
   CHECK(vfio::sys::give_up_doorbell_page(reinterpret_cast<std::uintptr_t>(page->data())));
   page->give_up();
   CHECK(page->is_lost());

@@ -21,7 +21,7 @@ namespace {
 constexpr std::uint32_t kRegions = 10;
 FakeKernel* current = nullptr;
 
-/// A system call's way to fail.
+/// Makes a system call fail.
 int fail(int error) {
   errno = error;
   return -1;
@@ -40,7 +40,7 @@ void append(std::vector<std::uint8_t>& bytes, const T& value) {
   std::memcpy(bytes.data() + bytes.size() - sizeof value, &value, sizeof value);
 }
 
-/// What each link of sysfs says; the devices themselves are links too.
+/// The targets of the sysfs links. The devices themselves are links too.
 const std::map<std::string, std::string>& links() {
   static const std::map<std::string, std::string> kLinks{
       {"/sys/bus/pci/devices/0000:01:00.0", "../../../devices/pci0000:00/0000:01:00.0"},
@@ -79,7 +79,7 @@ void clear_power(int device) {
   if (::pwrite(device, ones.data(), ones.size(), static_cast<off_t>(offset)) < 0) std::abort();
 }
 
-/// Bit 0 of the register of BAR 5.
+/// Makes BAR 5 an I/O BAR, through bit 0 of its register.
 void make_io_ports(int device) {
   const std::uint32_t bar = 1;
   const auto offset = FakeKernel::region_offset(VFIO_PCI_CONFIG_REGION_INDEX) + 0x24;
@@ -119,7 +119,7 @@ const sys::Syscalls& FakeKernel::table() {
       return 0;
     };
     calls.poll = [](pollfd* fds, nfds_t count, int timeout_ms) {
-      return count == 0 ? 0 : ::poll(fds, count, timeout_ms);  // nobody waits for time to pass
+      return count == 0 ? 0 : ::poll(fds, count, timeout_ms);  // no test waits for time to pass
     };
     return calls;
   }();
@@ -191,7 +191,6 @@ void FakeKernel::vanish() {
 }
 
 // ---- Files
-// -----------------------------------------------------------------------------------------
 
 int FakeKernel::add(Kind kind, int group) {
   const int fd = ::memfd_create("fake", MFD_CLOEXEC);
@@ -246,7 +245,7 @@ bool FakeKernel::has_groups(int container) const {
   });
 }
 
-/// The container forgets its IOMMU and mappings with the last group.
+/// The container forgets its IOMMU and its mappings when the last group leaves.
 void FakeKernel::leave(File& group) {
   if (group.kind != Kind::kGroup || group.container < 0) return;
   const int left = std::exchange(group.container, -1);
@@ -271,7 +270,7 @@ int FakeKernel::ioctl(int fd, unsigned long request, void* argument) {
   return device_ioctl(file->second, request, argument);
 }
 
-/// Copies an answer as far as there is space for it, and says how much it takes.
+/// Copies as much of an answer as fits, and writes the size of the whole answer to argsz.
 int FakeKernel::answer(void* argument, std::vector<std::uint8_t> bytes) const {
   const auto space = read<std::uint32_t>(argument);
   const auto wanted =
@@ -282,7 +281,6 @@ int FakeKernel::answer(void* argument, std::vector<std::uint8_t> bytes) const {
 }
 
 // ---- Containers and groups
-// -------------------------------------------------------------------------
 
 int FakeKernel::container_ioctl(int fd, File& container, unsigned long request, void* argument) {
   const auto number = reinterpret_cast<std::uintptr_t>(argument);
@@ -348,8 +346,8 @@ int FakeKernel::iommu_info(const File& container, void* argument) const {
 int FakeKernel::group_ioctl(int fd, File& group, unsigned long request, void* argument) {
   if (request == VFIO_GROUP_GET_STATUS) {
     auto status = read<vfio_group_status>(argument);
-    constexpr std::uint32_t kOfLaterKernels = 1U << 31;
-    status.flags = kOfLaterKernels | (viable ? VFIO_GROUP_FLAGS_VIABLE : 0) |
+    constexpr std::uint32_t kFlagOfLaterKernels = 1U << 31;
+    status.flags = kFlagOfLaterKernels | (viable ? VFIO_GROUP_FLAGS_VIABLE : 0) |
                    (group.container >= 0 ? VFIO_GROUP_FLAGS_CONTAINER_SET : 0);
     std::memcpy(argument, &status, sizeof status);
     return 0;
@@ -378,7 +376,7 @@ int FakeKernel::group_ioctl(int fd, File& group, unsigned long request, void* ar
   return fail(ENOTTY);
 }
 
-/// By the device's address, and perhaps ` vf_token=` and a token.
+/// `name` is the address of the device, optionally followed by ` vf_token=` and a token.
 int FakeKernel::open_device(const File& group, const std::string& name) {
   constexpr std::string_view kToken = " vf_token=";
   const std::string address = name.substr(0, name.find(' '));
@@ -400,7 +398,6 @@ int FakeKernel::open_device(const File& group, const std::string& name) {
 }
 
 // ---- Devices
-// ---------------------------------------------------------------------------------------
 
 int FakeKernel::device_ioctl(File& device, unsigned long request, void* argument) {
   if (request == VFIO_DEVICE_GET_INFO) {
@@ -438,7 +435,8 @@ int FakeKernel::hot_reset_info(void* argument) const {
   return fits ? 0 : fail(ENOSPC);
 }
 
-/// Every group of the slot has to be among those given, and no more than it has devices.
+/// The descriptors must cover every group of the slot, and there must not be more of them than the
+/// slot has devices.
 int FakeKernel::hot_reset(const void* argument) {
   const auto head = read<vfio_pci_hot_reset>(argument);
   if (slot.empty()) return fail(ENODEV);
@@ -449,7 +447,7 @@ int FakeKernel::hot_reset(const void* argument) {
     const int fd = read<std::int32_t>(fds + i * sizeof(std::int32_t));
     struct stat status {};
     if (::fstat(fd, &status) != 0) return fail(EBADF);
-    // A duplicate is the same file.
+    // A duplicated descriptor refers to the same file.
     for (const auto& [known, file] : files_) {
       struct stat other {};
       ::fstat(known, &other);
@@ -470,8 +468,8 @@ int FakeKernel::hot_reset(const void* argument) {
   return 0;
 }
 
-/// BAR 0 with an MSI-X table in it, BAR 2 to be mapped in two parts, BAR 4 not to be mapped, BAR 5
-/// of I/O ports, configuration space, no VGA, and a region of the device's own.
+/// BAR 0 contains the MSI-X table, BAR 2 can be mapped in two parts, BAR 4 cannot be mapped, and
+/// BAR 5 has I/O ports. There is configuration space, no VGA, and one device-specific region.
 int FakeKernel::region_info(void* argument) const {
   constexpr std::uint32_t kReadWrite = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
   constexpr std::uint32_t kChained = VFIO_REGION_INFO_FLAG_CAPS;
@@ -526,7 +524,7 @@ int FakeKernel::region_info(void* argument) const {
     default:
       break;
   }
-  // As the kernel does it: the chain only comes when there is space for all of it.
+  // Like the kernel, this returns the capability chain only if all of it fits.
   const bool fits = read<std::uint32_t>(argument) >= kCap + chain.size();
   if (!chain.empty() && fits) info.cap_offset = kCap;
   std::vector<std::uint8_t> bytes;
@@ -555,7 +553,7 @@ int FakeKernel::set_irqs(File& device, const void* argument) {
     for (std::uint32_t i = 0; i < set.count; ++i) signal(device.armed, set.index, set.start + i);
     return 0;
   }
-  // One index of the device's own at a time; ERR and REQ are apart.
+  // Only one of INTx, MSI and MSI-X can be armed at a time. ERR and REQ are separate.
   if (set.index < VFIO_PCI_ERR_IRQ_INDEX && set.count > 0 && set_irqs_result != 0) {
     return set_irqs_result;
   }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// VFIO as the kernel offers it, below the table of system calls. It has /dev/vfio/vfio, groups 12
-// and 13, the devices 0000:01:00.0 and .1 (group 12), 0000:02:00.0 (group 13), and 0000:03:00.0
-// without an IOMMU. Its descriptors are real ones, so that leaks show; a device's is a sparse
-// memfd, so that reading and mapping regions works; its eventfds are signalled. Stands from
+// A fake kernel with VFIO, below the table of system calls. It has /dev/vfio/vfio, groups 12 and
+// 13, the devices 0000:01:00.0 and .1 (group 12), 0000:02:00.0 (group 13), and 0000:03:00.0 without
+// an IOMMU. Its descriptors are real, so that leaks are visible. A device's descriptor is a sparse
+// memfd, so that regions can be read and mapped. Its eventfds are signalled. It is active from
 // construction to destruction. Thread-safe.
 #pragma once
 
@@ -25,53 +25,53 @@ class FakeKernel final {
   FakeKernel(const FakeKernel&) = delete;
   FakeKernel& operator=(const FakeKernel&) = delete;
 
-  // ---- How it behaves. Set before the call that it is about.
+  // ---- Its behaviour. Set it before the call that it affects.
   int api_version = 0;
   bool has_type1 = true;
   bool has_type1v2 = true;
   bool viable = true;
   bool bound = true;                // to vfio-pci: the groups have nodes
-  unsigned opens_too_early = 0;     // so many opens of a group find no node yet
-  bool has_ranges = true;           // IOVA_RANGE, as from Linux 5.4
-  std::uint32_t asks_for_more = 0;  // so many bytes with each answer: argsz never settles
+  unsigned opens_too_early = 0;     // this many opens of a group find no node yet
+  bool has_ranges = true;           // IOVA_RANGE, as in Linux 5.4 and later
+  std::uint32_t asks_for_more = 0;  // this many bytes more with each answer: argsz never settles
   bool has_err = true;
   std::uint32_t device_flags = VFIO_DEVICE_FLAGS_PCI | VFIO_DEVICE_FLAGS_RESET;
   std::uint32_t num_regions = 10;
   std::uint32_t num_irqs = 5;
-  bool mixes_up_regions = false;          // answers for the next one
-  int set_irqs_result = 0;                // of MSI and MSI-X
-  std::optional<std::uint64_t> unmapped;  // what UNMAP says it did
-  /// What a hot reset of any device takes along; empty where there is none.
+  bool mixes_up_regions = false;          // it answers for the next region
+  int set_irqs_result = 0;                // for MSI and MSI-X
+  std::optional<std::uint64_t> unmapped;  // the size that UNMAP reports
+  /// The devices that a hot reset of any device affects. Empty if there is no hot reset.
   std::vector<vfio_pci_dependent_device> slot;
-  /// The tokens of the virtual functions, by address; a device that is none takes no token.
+  /// The tokens of the virtual functions, by address. Other devices accept no token.
   std::map<std::string, std::string> vf_tokens = {};
-  unsigned hot_resets_refused = 0;  // so many answer EBUSY
-  std::string release = "7.3.0";    // what uname says
+  unsigned hot_resets_refused = 0;  // this many answer EBUSY
+  std::string release = "7.3.0";    // the release that uname returns
 
-  // ---- What was done to it.
+  // ---- The calls that it received.
   std::uint32_t last_map_flags = 0;
   unsigned set_iommus = 0;
   unsigned unset_containers = 0;
   unsigned resets = 0;
-  std::vector<std::vector<int>> hot_resets;  // the groups each came with
+  std::vector<std::vector<int>> hot_resets;  // the groups of each
   std::vector<std::uint8_t> last_irq_set;
 
-  /// What is open, mapped and armed, a line each, in no order that tells when.
+  /// Lists everything that is open, mapped and armed, one line each, sorted.
   std::vector<std::string> holdings() const;
-  /// IOVA -> size, of all containers.
+  /// IOVA -> size, for all containers.
   std::multimap<std::uint64_t, std::uint64_t> mappings() const;
-  /// The eventfds armed, of all devices and indexes.
+  /// The number of armed eventfds, over all devices and indexes.
   std::size_t armed_eventfds() const;
 
-  /// Raises a vector of every device that has it armed.
+  /// Raises this vector of every device that has it armed.
   void raise(std::uint32_t irq_index, std::uint32_t vector = 0);
-  /// From now on config space of every device reads all ones, but for the vendor ID, which the
-  /// kernel makes up.
+  /// From now on, config space of every device reads all ones, except the vendor ID, which the
+  /// kernel emulates.
   void vanish();
-  /// Contents of a device's file.
+  /// Writes to the file of every open device.
   void poke(std::uint64_t offset, std::uint32_t value);
 
-  // Where the regions of every device are in its file.
+  // The position of a region in the file of any device.
   static constexpr std::uint64_t region_offset(std::uint32_t index) {
     return std::uint64_t{index} << 40;
   }

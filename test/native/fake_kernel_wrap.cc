@@ -15,8 +15,8 @@ namespace {
 
 using binding::index_from;
 
-/// One at a time, since it stands below the process's one table.
-std::unique_ptr<FakeKernel>& standing() {
+/// Only one at a time, because the process has only one table of system calls.
+std::unique_ptr<FakeKernel>& current_kernel() {
   static auto& kernel = *new std::unique_ptr<FakeKernel>;
   return kernel;
 }
@@ -27,23 +27,24 @@ Napi::Object kernel_object(Napi::Env env) {
   using Info = Napi::CallbackInfo;
   method("holdings", [](const Info& info) -> Napi::Value {
     auto list = Napi::Array::New(info.Env());
-    for (const std::string& line : standing()->holdings()) list.Set(list.Length(), line);
+    for (const std::string& line : current_kernel()->holdings()) list.Set(list.Length(), line);
     return list;
   });
-  method("raise",
-         [](const Info& info) { standing()->raise(index_from(info[0]), index_from(info[1])); });
-  method("end", [](const Info&) { standing().reset(); });
+  method("raise", [](const Info& info) {
+    current_kernel()->raise(index_from(info[0]), index_from(info[1]));
+  });
+  method("end", [](const Info&) { current_kernel().reset(); });
   return object;
 }
 
 }  // namespace
 
 Napi::Value use_fake_kernel(const Napi::CallbackInfo& info) {
-  standing().reset();
-  standing() = std::make_unique<FakeKernel>();
+  current_kernel().reset();
+  current_kernel() = std::make_unique<FakeKernel>();
   // Both functions of 0000:01:00 are reset together.
-  standing()->slot = {{.group_id = 12, .segment = 0, .bus = 1, .devfn = 0},
-                      {.group_id = 12, .segment = 0, .bus = 1, .devfn = 1}};
+  current_kernel()->slot = {{.group_id = 12, .segment = 0, .bus = 1, .devfn = 0},
+                            {.group_id = 12, .segment = 0, .bus = 1, .devfn = 1}};
   binding::Environment::of(info.Env()).make_backend = open_type1;
   return kernel_object(info.Env());
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What becomes of system calls that fail, or do less than they were asked.
+// System calls that fail or transfer less than requested.
 #include "sys/file.h"
 
 #include <doctest/doctest.h>
@@ -23,13 +23,13 @@ using sys::UniqueFd;
 
 namespace {
 
-/// Leaves the table as it was.
+/// Restores the table.
 struct Fixture {
   ~Fixture() {
     forward_syscalls_to(sys::kernel_syscalls());
     reset_syscalls();
   }
-  /// The table with what a test changes of it.
+  /// The table, with the changes of a test.
   sys::Syscalls calls = sys::kernel_syscalls();
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A function over the memory back end: its reset, its loss and its end.
+// A function over the memory back end: its reset, its loss and its release.
 #include "vfio/function.h"
 
 #include <doctest/doctest.h>
@@ -92,7 +92,7 @@ TEST_CASE_FIXTURE(OpenFunction, "an access that is under way is waited for") {
     end = [&] { function->release(); };
   }
   std::thread ending(end);
-  // Long enough for one that does not wait.
+  // Long enough for a thread that does not wait.
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
   CHECK(device.resets() == 0);
   CHECK(device.open_functions() == 1);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The states of a function, and who waits for whom.
+// The states of a function, and which calls wait for which.
 #include "vfio/gate.h"
 
 #include <doctest/doctest.h>
@@ -20,15 +20,16 @@ namespace {
 struct Fixture {
   Gate gate{"0000:00:01.0"};
 
-  std::optional<ErrorCode> using_it() {
+  std::optional<ErrorCode> use_failure() {
     return code_of([&] { gate.use(); });
   }
-  std::optional<ErrorCode> changing_it() {
+  std::optional<ErrorCode> change_failure() {
     return code_of([&] { gate.change(); });
   }
 };
 
-/// Whether `step` is still waiting after a time that is long enough for one that does not wait.
+/// Runs `step` in a thread. waits() tells whether it is still waiting after a time in which it
+/// would otherwise have finished.
 class Waiter final {
  public:
   explicit Waiter(const std::function<void()>& step)
@@ -50,18 +51,18 @@ class Waiter final {
 }  // namespace
 
 TEST_CASE_FIXTURE(Fixture, "only a live function is used or changed, and the error says why") {
-  CHECK_FALSE(using_it());
-  CHECK_FALSE(changing_it());
+  CHECK_FALSE(use_failure());
+  CHECK_FALSE(change_failure());
   gate.become_busy();
-  CHECK(using_it() == ErrorCode::kBusy);
-  CHECK(changing_it() == ErrorCode::kBusy);
+  CHECK(use_failure() == ErrorCode::kBusy);
+  CHECK(change_failure() == ErrorCode::kBusy);
   gate.end_busy();
-  CHECK_FALSE(using_it());
+  CHECK_FALSE(use_failure());
   gate.lose();
-  CHECK(using_it() == ErrorCode::kLost);
+  CHECK(use_failure() == ErrorCode::kLost);
   gate.close();
-  CHECK(using_it() == ErrorCode::kClosed);
-  CHECK(changing_it() == ErrorCode::kClosed);
+  CHECK(use_failure() == ErrorCode::kClosed);
+  CHECK(change_failure() == ErrorCode::kClosed);
   CHECK_NOTHROW(gate.use_in_any_state());
   CHECK_NOTHROW(gate.change_in_any_state());
 }

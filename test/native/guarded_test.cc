@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Guarded accesses on a memfd that is cut short, which raises SIGBUS as a BAR does that does not
-// decode. What becomes of other bus errors is tried in forked children, since most of them die of
-// it.
+// Guarded accesses to a memfd that is truncated, which raises SIGBUS like a BAR without memory
+// decode. Other bus errors are tested in forked children, because most of them end the process.
 #include "sys/guarded.h"
 
 #include <doctest/doctest.h>
@@ -28,8 +27,8 @@ using namespace vfio::sys;
 
 namespace {
 
-/// A page of "device memory" that can be switched off and on. Children inherit it, as they would
-/// not a sys::Mapping.
+/// A page of "device memory" that can be switched off and on. Unlike a sys::Mapping, children
+/// inherit it.
 class Page final {
  public:
   Page() : file_(::memfd_create("page", MFD_CLOEXEC)) {
@@ -55,9 +54,9 @@ class Page final {
   std::uint8_t* data_;
 };
 
-/// Runs `body` in a child; how that ended, as waitpid says it.
+/// Runs `body` in a child process. Returns its status from waitpid.
 int run_child(const std::function<void()>& body) {
-  std::cout.flush();  // or the child may say it again
+  std::cout.flush();  // otherwise the child may print it again
   const pid_t child = ::fork();
   REQUIRE(child >= 0);
   if (child == 0) {
@@ -93,7 +92,7 @@ void set_info_handler(void (*handler)(int, siginfo_t*, void*), int flags = 0) {
   set_handler(action);
 }
 
-/// An access that is in no table.
+/// An access that is not in the exception table.
 void fault(const Page& page) { *page.at<std::uint8_t>(0); }
 
 Page& switched_off() {
@@ -115,7 +114,7 @@ void try_width(Page& page) {
     CHECK(guarded_load(page.at<T>(offset), loaded));
     CHECK(loaded == value);
   }
-  // Nothing beside them was touched.
+  // The bytes around them did not change.
   for (std::size_t i = 2 * sizeof(T); i < last; ++i) REQUIRE(page.data()[i] == 0xee);
 
   page.set_on(false);
@@ -289,7 +288,7 @@ TEST_CASE("F2/ a handler for one signal gets one signal") {
   const int status = run_child([] {
     set_info_handler([](int, siginfo_t*, void*) { ++*calls; }, static_cast<int>(SA_RESETHAND));
     install_bus_error_handler();
-    fault(switched_off());  // for ever, if the handler stayed
+    fault(switched_off());  // would fault in an endless loop if the handler stayed
   });
   CHECK(died_of_bus_error(status));
   CHECK(*calls == 1);
@@ -344,7 +343,7 @@ TEST_CASE("F2/ a handler that passes signals on to us does not get them back for
     if (guarded_load(switched_off().at<std::uint32_t>(0), value)) ::_exit(1);
     fault(switched_off());
   })));
-  // The same while he has it: then guarded accesses work through him.
+  // The same while the other handler is installed: guarded accesses then work through it.
   CHECK(died_of_bus_error(run_child([&] {
     install_bus_error_handler();
     Action action{};
@@ -357,17 +356,17 @@ TEST_CASE("F2/ a handler that passes signals on to us does not get them back for
   })));
 }
 
-// Not under sanitizers: the undefined behaviour one is rightly against a crooked pointer.
+// Not under sanitizers: UndefinedBehaviorSanitizer rightly reports the misaligned pointer.
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-/// The processor's flag by which a crooked access is a bus error (BUS_ADRALN), in the C library's
-/// too.
+/// Sets the processor flag that makes a misaligned access a bus error (BUS_ADRALN), also inside the
+/// C library.
 void set_alignment_check(bool on) {
   constexpr unsigned long long kFlag = 0x40000;
   const auto others = __builtin_ia32_readeflags_u64() & ~kFlag;
   __builtin_ia32_writeeflags_u64(others | (on ? kFlag : 0));
 }
 
-/// Its processor keeps the flag and does without the error.
+/// valgrind's processor keeps the flag but raises no error.
 bool under_valgrind() {
   const char* const preloaded = std::getenv("LD_PRELOAD");
   return preloaded != nullptr &&

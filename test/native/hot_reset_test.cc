@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The reset of a slot with two functions, each in a group of its own.
+// The hot reset of a slot with two functions, each in its own group.
 #include "vfio/hot_reset.h"
 
 #include <doctest/doctest.h>
@@ -29,7 +29,7 @@ std::vector<DeviceSpec> slot_of_two() {
           {.address = kMate.text(), .group = kMatesGroup, .slot = 1}};
 }
 
-/// The function that is asked, open.
+/// The function whose hot reset is requested, open.
 struct Fixture {
   Machine machine{slot_of_two()};
   MemoryDevice& device = machine.device(kAsked.text());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Arming and disarming: what is refused, and what is left when the device is gone.
+// Arming and disarming of interrupts: refusals, and the state after the device is gone.
 #include "vfio/interrupts.h"
 
 #include <doctest/doctest.h>

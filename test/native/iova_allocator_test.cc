@@ -56,7 +56,8 @@ TEST_CASE("F14/ below 4 GiB an address that rested is used before one above, whi
   const std::uint64_t kept =
       IovaAllocator::kEndOfLow - IovaAllocator::kLowest - IovaAllocator::kEnoughRest;
   CHECK(allocator.allocate(kept, {}) == IovaAllocator::kLowest);
-  // More than there is above 4 GiB would take to notice a device of 32 bits.
+  // Without the reuse of rested addresses, these would not fit into the 64 MiB that are left below
+  // 4 GiB.
   for (int round = 0; round < 1000; ++round) {
     const std::uint64_t iova = allocator.allocate(kSize, {});
     CHECK(iova < IovaAllocator::kEndOfLow);
@@ -115,7 +116,7 @@ TEST_CASE("F14/ a freed address rests until all others have been used") {
     CHECK(allocator.allocate(0x1000, {}) == kFirst + i * 0x1000);
   }
   CHECK(code_of([&] { allocator.allocate(0x1000, {}); }) == ErrorCode::kRange);
-  // In the order in which they were freed, not in that of their addresses.
+  // In the order in which they were freed, not in the order of their addresses.
   for (const std::uint64_t page : {2, 0, 3}) allocator.free(kFirst + page * 0x1000);
   for (const std::uint64_t page : {2, 0, 3}) {
     CHECK(allocator.allocate(0x1000, {}) == kFirst + page * 0x1000);
@@ -125,7 +126,7 @@ TEST_CASE("F14/ a freed address rests until all others have been used") {
 TEST_CASE("F14/ of more freed ranges than are remembered, those that rested longest are free") {
   constexpr std::uint64_t kCount = IovaAllocator::kMostResting + 2;
   IovaAllocator allocator;
-  // Every other page stays in use, so that no two freed ones are adjacent.
+  // Every other page stays in use, so that no two freed pages are adjacent.
   allocator.set_ranges({{.first = 0, .last = IovaAllocator::kLowest + 2 * kCount * 0x1000 - 1}});
   std::vector<std::uint64_t> iovas;
   for (std::uint64_t i = 0; i < 2 * kCount; ++i) iovas.push_back(allocator.allocate(0x1000, {}));

@@ -11,7 +11,7 @@ namespace vfio::testing {
 
 namespace {
 
-/// Whether the allocator refuses, and as it says it does.
+/// Whether the allocator refuses, with the documented error.
 template <typename Action>
 bool is_refused(Action action) {
   try {
@@ -51,7 +51,7 @@ bool IovaModel::step() {
   }
 }
 
-/// Up to two ranges in each part, whatever is in use.
+/// Draws up to two ranges in each part, independent of the pages in use.
 bool IovaModel::change_ranges() {
   last_step_ = "set_ranges";
   ranges_.clear();
@@ -110,7 +110,7 @@ bool IovaModel::reserve() {
   return true;
 }
 
-/// No bytes, and more than there are.
+/// Reserves zero bytes, or more bytes than remain below 2^64.
 bool IovaModel::reserve_nonsense() {
   last_step_ = "reserve of nothing, or past 2^64";
   const std::uint64_t iova = iova_of(draw_(pages_.size()));
@@ -155,8 +155,8 @@ bool IovaModel::is_free(Run run, bool resting_too) const {
   return true;
 }
 
-/// Below 4 GiB first, then anywhere, then what rested longest. So little rests here that none below
-/// is used again before one above.
+/// Below 4 GiB first, then anywhere, then the pages that have rested longest. In the model, too few
+/// bytes rest for kEnoughRest, so no resting page below 4 GiB is reused before a page above.
 std::optional<std::size_t> IovaModel::choose(std::size_t count, const IovaWish& wish) {
   if (wish.boundary != 0 && count * kPage > wish.boundary) return std::nullopt;
   const IovaRange low{IovaAllocator::kLowest, std::min(wish.highest, IovaAllocator::kEndOfLow - 1)};
@@ -172,7 +172,7 @@ std::optional<std::size_t> IovaModel::choose(std::size_t count, const IovaWish& 
   return page;
 }
 
-/// From where the last search of this window ended, then from its start.
+/// Searches from where the last search of this window ended, then from its start.
 std::optional<std::size_t> IovaModel::search(IovaRange window, std::size_t count,
                                              const IovaWish& wish) {
   const std::uint64_t cursor = std::max(window.first, cursors_[window.last]);
@@ -180,7 +180,7 @@ std::optional<std::size_t> IovaModel::search(IovaRange window, std::size_t count
   return page ? page : best(window, count, wish);
 }
 
-/// With the preferred alignment, else without.
+/// With the preferred alignment if possible, else without.
 std::optional<std::size_t> IovaModel::best(IovaRange window, std::size_t count,
                                            const IovaWish& wish) const {
   IovaWish aligned = wish;
@@ -206,7 +206,7 @@ std::optional<std::size_t> IovaModel::find(IovaRange window, std::size_t count,
   return std::nullopt;
 }
 
-/// Ends the rest of what rested longest and lies in the window, in part at least.
+/// Ends the rest of the oldest run that overlaps the window.
 bool IovaModel::wake_oldest(IovaRange window) {
   for (std::size_t i = 0; i < resting_.size(); ++i) {
     const Run run = resting_[i];
@@ -220,7 +220,7 @@ bool IovaModel::wake_oldest(IovaRange window) {
   return false;
 }
 
-/// Ends the rest of these pages alone.
+/// Ends the rest of these pages only.
 void IovaModel::wake_pages(Run run) {
   std::vector<Run> left;
   for (const Run& entry : resting_) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// An IovaAllocator beside a plain model of it. The model follows each page of four small parts of
-// the address space: at its start, around 4 GiB, around the allocator's end and at 2^64. After each
-// step both have to say the same.
+// Compares an IovaAllocator with a simple model of it. The model follows each page of four small
+// parts of the address space: at its start, around 4 GiB, around the allocator's end, and at 2^64.
+// After each step, both must have the same result.
 #pragma once
 
 #include <array>
@@ -18,12 +18,13 @@ namespace vfio::testing {
 
 class IovaModel final {
  public:
-  /// Where random numbers come from; each is below its argument.
+  /// The source of random numbers. Each is below its argument.
   using Draw = std::function<std::uint64_t(std::uint64_t below)>;
 
   explicit IovaModel(Draw draw);
 
-  /// One random step. False when the allocator did otherwise than the model; see last_step().
+  /// Makes one random step. Returns false if the allocator's result differs from the model's; see
+  /// last_step().
   bool step();
   const char* last_step() const noexcept { return last_step_; }
 
@@ -65,7 +66,7 @@ class IovaModel final {
   std::vector<IovaRange> ranges_;
   std::array<Page, kParts.size() * kPartPages> pages_{};
   std::map<std::size_t, std::size_t> taken_;  // first page -> count
-  std::vector<Run> resting_;                  // the one that rested longest first
+  std::vector<Run> resting_;                  // the run that has rested longest first
   std::map<std::uint64_t, std::uint64_t> cursors_;
 };
 

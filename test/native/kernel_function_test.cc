@@ -25,7 +25,7 @@ void attach_without_limits(const std::function<void()>& step, const std::functio
   step();
 }
 
-/// A device of the fake kernel, open.
+/// An open device of the fake kernel.
 struct Fixture {
   FakeKernel kernel;
   std::unique_ptr<AddressSpaceBackend> space = open_type1();
@@ -172,7 +172,7 @@ TEST_CASE("a register that no BAR stands behind tells nothing") {
   const auto space = open_type1();
   const unsigned before = count_syscalls("pread");
   const auto function = space->open({.address = kAddress}, 12, attach_without_limits);
-  // Of BARs 0, 2, 4 and 5, and whether the device is there.
+  // The reads of BARs 0, 2, 4 and 5, and the check that the device answers.
   CHECK(count_syscalls("pread") == before + 5);
 }
 
@@ -425,7 +425,7 @@ std::vector<vfio_pci_dependent_device> slot_of_three() {
 }  // namespace
 
 TEST_CASE_FIXTURE(Fixture, "what a hot reset takes along is asked for with enough space") {
-  CHECK(function->hot_reset_info().empty());  // ENODEV: nothing above it could reset it
+  CHECK(function->hot_reset_info().empty());  // ENODEV: no bridge above it could reset it
   kernel.slot = slot_of_three();
   const auto affected = function->hot_reset_info();
   REQUIRE(affected.size() == 3);

@@ -22,8 +22,8 @@ namespace {
 using binding::index_from;
 using binding::number;
 
-/// Machines stay: a container on a service thread may still be closing when the test is over. Each
-/// goes by its number, in any thread.
+/// Machines are never destroyed, because a container on a service thread may still be closing when
+/// its test has ended. Each machine has a number that is valid in any thread.
 class Machines final {
  public:
   std::uint32_t keep(std::unique_ptr<Machine> machine) {
@@ -120,7 +120,7 @@ DeviceSpec spec_from(const Napi::Object& object) {
   return spec;
 }
 
-/// A device of the machine, as tests play the hardware's part with it.
+/// A device of the machine, with the methods by which tests play the hardware.
 class DeviceObject final {
  public:
   static Napi::Object make(Napi::Env env, Machine& machine, const std::string& address) {

@@ -7,13 +7,14 @@
 
 namespace vfio::testing {
 
-/// useMachine(devices): from now on this env's containers are made on a machine of memory.
+/// useMachine(devices): from now on, the containers of this env are opened on a machine of the
+/// memory back end.
 Napi::Value use_machine(const Napi::CallbackInfo& info);
 
-/// joinMachine(id): the same with a machine that exists, perhaps made by another env.
+/// joinMachine(id): the same with an existing machine, which another env may have made.
 Napi::Value join_machine(const Napi::CallbackInfo& info);
 
-/// The system call hook's functions.
+/// The functions of the system call hook.
 Napi::Object syscalls_object(Napi::Env env);
 
 }  // namespace vfio::testing

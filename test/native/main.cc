@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The entry point of the native tests. It holds the sanitizers' options too.
+// The entry point of the native tests, with the options of the sanitizers.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
@@ -9,13 +9,13 @@
 #include "sys/errors.h"
 #include "vfio/errors.h"
 
-// A sanitizer that handles SIGBUS would be the handler that was there before ours. It looks these
-// up by name, and our flags hide names.
+// A sanitizer that handles SIGBUS would be the handler before the library's. The sanitizers look
+// these functions up by name, and the compiler flags hide names by default.
 #define VISIBLE __attribute__((visibility("default")))
 extern "C" VISIBLE const char* __asan_default_options() { return "handle_sigbus=0"; }
 extern "C" VISIBLE const char* __tsan_default_options() { return "handle_sigbus=0"; }
 
-// Neither exception says all it knows in what().
+// what() of these exceptions does not contain everything they know.
 REGISTER_EXCEPTION_TRANSLATOR(const vfio::sys::SysError& error) {
   const std::string call = error.syscall() + " " + error.request() + " '" + error.path() + "'";
   return (call + ": " + std::strerror(error.error())).c_str();

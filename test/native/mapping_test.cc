@@ -30,7 +30,7 @@ UniqueFd make_file(std::size_t size) {
   return file;
 }
 
-/// The flags of the VMA at an address, as smaps abbreviates them; empty where nothing is mapped.
+/// The flags of the VMA at an address, as smaps abbreviates them. Empty if nothing is mapped there.
 std::string vm_flags(const void* address) {
   const auto wanted = reinterpret_cast<std::uintptr_t>(address);
   std::ifstream smaps("/proc/self/smaps");
@@ -51,7 +51,7 @@ bool has_flag(const void* address, const std::string& flag) {
   return vm_flags(address).find(" " + flag + " ") != std::string::npos;
 }
 
-/// Whether each page is there and is no one else's, as the shared page of zeros is.
+/// Whether each page is present and exclusive, unlike the shared zero page.
 bool has_own_pages(const Mapping& mapping) {
   const UniqueFd file(::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
   std::vector<std::uint64_t> entries(mapping.size() / page_size());
@@ -147,7 +147,7 @@ TEST_CASE("memory that is populated has a page of its own everywhere, and keeps 
     CAPTURE(error);
     Mapping mapping = Mapping::of_memory(4 * page_size(), page_size());
     mapping.data()[page_size()] = 42;
-    CHECK(mapping.data()[0] == 0);  // read, so that the page of zeros is there
+    CHECK(mapping.data()[0] == 0);  // read, so that the zero page is mapped
     CHECK_FALSE(has_own_pages(mapping));
     reset_syscalls();
     if (error != 0) fail_syscall(1, error, "madvise");  // as before Linux 5.14
@@ -175,7 +175,7 @@ TEST_CASE("DMA memory gives back all that it took for alignment") {
   for (const unsigned nth : {1U, 2U}) {
     fail_syscall(nth, ENOMEM, "munmap");
     const int error = errno_of([] { Mapping::of_memory(page_size(), std::size_t{1} << 30); });
-    // Where the front happens to be aligned, the second munmap is the destructor's.
+    // If the front happens to be aligned, the second munmap is the one of the destructor.
     CHECK((error == ENOMEM || nth == 2));
   }
   reset_syscalls();
@@ -211,7 +211,7 @@ TEST_CASE("the pages of another mapping move to this place, and leave nothing to
   place.replace_with(Mapping::of_file(file.get(), 0, page_size(), PROT_READ, "test"));
   CHECK(place.data() == before);
   CHECK(place.data()[0] == 42);
-  // Another thread may have mapped something there by now.
+  // Another thread may have mapped something there already.
   CHECK(count_syscalls("munmap") == 0);
 }
 

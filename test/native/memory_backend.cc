@@ -18,7 +18,7 @@ namespace vfio::testing {
 
 namespace {
 
-// An x86 machine with 39 address bits: the window of the MSIs is not for memory.
+// An x86 machine with 39 address bits. The MSI window cannot be used for memory.
 constexpr std::uint64_t kMsiFirst = 0xfee00000;
 constexpr std::uint64_t kMsiLast = 0xfeefffff;
 constexpr std::uint64_t kLast = (std::uint64_t{1} << 39) - 1;
@@ -28,7 +28,7 @@ constexpr std::uint32_t kMostMappings = 65535;
 
 std::string group_path(int group) { return "/dev/vfio/" + std::to_string(group); }
 
-/// Cuts a closed range out of ascending ones.
+/// Removes a closed range from ascending ranges.
 std::vector<IovaRange> without(const std::vector<IovaRange>& ranges, IovaRange hole) {
   std::vector<IovaRange> left;
   for (const IovaRange& range : ranges) {
@@ -46,7 +46,7 @@ bool inside(const std::vector<IovaRange>& ranges, std::uint64_t iova, std::uint6
   });
 }
 
-/// Owns one opening of a device.
+/// An open device. It closes the device when destroyed.
 class MemoryFunction final : public FunctionBackend {
  public:
   MemoryFunction(Machine& machine, MemoryDevice& device, const std::optional<VfToken>& token)
@@ -94,7 +94,7 @@ class MemoryFunction final : public FunctionBackend {
   MemoryDevice& device_;
 };
 
-/// As the kernel does it: only with a descriptor of each group, which is all it looks at here.
+/// Like the kernel, this needs a descriptor of each group. Here, only their number is checked.
 void MemoryFunction::hot_reset(const std::vector<sys::UniqueFd>& groups) {
   constexpr const char* kRequest = "VFIO_DEVICE_PCI_HOT_RESET";
   const std::vector<MemoryDevice*> slot = machine_.slot_of(device_);
@@ -109,7 +109,7 @@ void MemoryFunction::hot_reset(const std::vector<sys::UniqueFd>& groups) {
 
 }  // namespace
 
-/// A container. Its tables are under the machine's lock, since devices use them too.
+/// A container. The lock of the machine guards its tables, because devices use them too.
 class MemoryAddressSpace final : public AddressSpaceBackend {
  public:
   explicit MemoryAddressSpace(Machine& machine) : machine_(machine) {
@@ -226,7 +226,7 @@ class MemoryAddressSpace final : public AddressSpaceBackend {
     }
     if (!group.viable) throw Error(ErrorCode::kNotViable, group_path(number) + " is not viable");
     ++users_[number];
-    // Type1 refuses a group whose reserved regions are mapped already.
+    // Type1 refuses a group if its reserved ranges are mapped already.
     const auto open = ranges();
     for (const auto& [iova, mapped] : mappings_) {
       if (inside(open, iova, mapped.size)) continue;
@@ -245,7 +245,7 @@ class MemoryAddressSpace final : public AddressSpaceBackend {
     return open;
   }
 
-  /// The mapping that holds an IOVA.
+  /// The mapping that contains an IOVA.
   const std::pair<const std::uint64_t, Mapped>* find(std::uint64_t iova) const {
     auto next = mappings_.upper_bound(iova);
     if (next == mappings_.begin()) return nullptr;
@@ -254,7 +254,8 @@ class MemoryAddressSpace final : public AddressSpaceBackend {
   }
 
   bool overlaps(std::uint64_t iova, std::uint64_t size) const {
-    // They overlap nobody, so that no other than the last to begin before the end reaches in.
+    // Mappings do not overlap each other. So only the last one that begins before the end can
+    // overlap this range.
     auto next = mappings_.lower_bound(iova + size);
     if (next == mappings_.begin()) return false;
     --next;
@@ -262,7 +263,7 @@ class MemoryAddressSpace final : public AddressSpaceBackend {
   }
 
   Machine& machine_;
-  std::map<int, unsigned> users_;  // of each group in here
+  std::map<int, unsigned> users_;  // by group
   std::map<std::uint64_t, Mapped> mappings_;
 };
 
@@ -298,7 +299,6 @@ void Machine::set_busy_elsewhere(int group, bool busy) {
   groups_.at(group).busy_elsewhere = busy;
 }
 
-/// `against` is the direction of a mapping that forbids this access.
 template <typename Copy>
 bool Machine::dma(const std::string& address, std::uint64_t iova, std::size_t size,
                   Direction against, Copy copy) {

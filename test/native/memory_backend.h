@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The back end of the tests: memory in place of devices. A Machine holds the devices and knows
-// which container has which group, as the kernel does; containers opened on it see the same
-// devices. Thread-safe. The machine has to outlive its containers.
+// The back end of the tests: memory in place of devices. A Machine holds the devices and, like the
+// kernel, knows which container has which group. All containers opened on it see the same devices.
+// Thread-safe. The machine must outlive its containers.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ namespace vfio::testing {
 
 class MemoryAddressSpace;
 
-/// What a container has at an IOVA.
+/// The mapping of a container at an IOVA.
 struct Mapped {
   std::uint8_t* memory;
   std::uint64_t size;
@@ -34,30 +34,31 @@ class Machine final {
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
 
-  /// What opening /dev/vfio/vfio is.
+  /// Opens a container, as opening /dev/vfio/vfio does.
   std::unique_ptr<AddressSpaceBackend> open_container();
 
   MemoryDevice& device(const std::string& address);
-  /// What is reset together with a device, itself included; nothing when it is in no slot.
+  /// The devices that are reset together with a device, including itself. Empty if it is in no
+  /// slot.
   std::vector<MemoryDevice*> slot_of(const MemoryDevice& device) const;
 
   /// A group that is not viable has a device bound to another driver.
   void set_viable(int group, bool viable);
-  /// Somebody outside this process has the group.
+  /// Another process has the group open.
   void set_busy_elsewhere(int group, bool busy);
 
-  // ---- A device's own accesses, through what its container has mapped. They want the bus master
-  // bit.
+  // ---- DMA of a device, through the mappings of its container. It needs the bus master bit.
 
-  /// False when the IOMMU would have stopped it; then the part before the fault may have been done.
+  /// Returns false if the IOMMU would have stopped it. The part before the fault may then have been
+  /// done.
   bool dma_write(const std::string& address, std::uint64_t iova,
                  std::span<const std::uint8_t> bytes);
   std::optional<std::vector<std::uint8_t>> dma_read(const std::string& address, std::uint64_t iova,
                                                     std::size_t size);
-  /// How many of them were stopped.
+  /// The number of DMA accesses that were stopped.
   unsigned dma_faults() const;
 
-  /// The mappings of the container that has the group; none when nobody has it.
+  /// The mappings of the container that has the group. Empty if no container has it.
   std::map<std::uint64_t, Mapped> mappings(int group) const;
   unsigned open_containers() const;
   unsigned open_groups() const;
@@ -74,13 +75,14 @@ class Machine final {
     bool busy_elsewhere = false;
   };
 
-  /// Carries out an access of a device piece by piece; `copy` gets (memory, offset, size).
+  /// Carries out a DMA access piece by piece. `copy` gets (memory, offset, size). `against` is the
+  /// mapping direction that forbids this access.
   template <typename Copy>
   bool dma(const std::string& address, std::uint64_t iova, std::size_t size, Direction against,
            Copy copy);
 
-  std::map<std::string, std::unique_ptr<MemoryDevice>> devices_;  // does not change
-  mutable std::mutex mutex_;  // all of the rest, and the containers' tables
+  std::map<std::string, std::unique_ptr<MemoryDevice>> devices_;  // never changes
+  mutable std::mutex mutex_;  // guards all of the rest, and the tables of the containers
   std::map<int, Group> groups_;
   unsigned containers_ = 0;
   unsigned dma_faults_ = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// That the memory back end does what the kernel's do: what the tests of all the rest rely on.
+// Tests that the memory back end behaves like the kernel's back ends; all other tests rely on it.
 #include "memory_backend.h"
 
 #include <doctest/doctest.h>
@@ -34,7 +34,7 @@ DeviceSpec spec() {
           .msix = 8};
 }
 
-/// One device, open.
+/// An open device.
 struct Fixture {
   Machine machine{{spec()}};
   MemoryDevice& device = machine.device("0000:00:01.0");
@@ -179,7 +179,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK_FALSE(device.raise(VFIO_PCI_MSI_IRQ_INDEX, 0));
   CHECK(drain(first) == 2);
   CHECK(drain(third) == 0);
-  // A loop-back comes from the kernel and needs no bus mastering.
+  // A loop-back comes from the kernel, so it needs no bus mastering.
   set_command(0);
   without_data(VFIO_PCI_MSIX_IRQ_INDEX, 2, 1, Action::kTrigger);
   CHECK(drain(third) == 1);
@@ -200,7 +200,7 @@ TEST_CASE_FIXTURE(Fixture, "interrupts are refused as the kernel refuses them") 
   CHECK(device.armed_eventfds() == 0);
   CHECK(arming(VFIO_PCI_MSIX_IRQ_INDEX, 2) == 0);
   CHECK(arming(VFIO_PCI_MSIX_IRQ_INDEX, 3) == EINVAL);  // NORESIZE
-  CHECK(arming(VFIO_PCI_INTX_IRQ_INDEX, 1) == EINVAL);  // one kind at a time
+  CHECK(arming(VFIO_PCI_INTX_IRQ_INDEX, 1) == EINVAL);  // one type at a time
   CHECK(errno_of([&] { without_data(VFIO_PCI_MSIX_IRQ_INDEX, 0, 1, Action::kMask); }) == ENOTTY);
   CHECK(errno_of([&] { without_data(VFIO_PCI_INTX_IRQ_INDEX, 0, 1, Action::kMask); }) == EINVAL);
 }
@@ -340,7 +340,7 @@ TEST_CASE_FIXTURE(Fixture, "a mapping costs about the same beside thirty thousan
   map(kTimed);
   const std::clock_t few = map(kTimed);
   map(30'000);
-  // A list is thirty times as slow by then.
+  // A linear list would be thirty times slower by then.
   CHECK(map(kTimed) < 10 * few + CLOCKS_PER_SEC / 1000);
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// A PCI function made of memory: memfds as BARs, eventfds as interrupts. BARs are memfds so that
-// mapping them is real; configuration space is an array. It does what kernel VFIO does with a
-// device, including what is unpleasant: a BAR with memory decode off raises SIGBUS, INTx masks
-// itself. Tests play the hardware's part through the methods under that heading. Thread-safe.
+// A PCI function made of memory: memfds as BARs, eventfds as interrupts. BARs are memfds, so that
+// they can really be mapped. Configuration space is an array. The device behaves like one under
+// kernel VFIO, also in the unpleasant cases: a BAR with memory decode off raises SIGBUS, and INTx
+// masks itself. Tests play the hardware through the methods under that heading. Thread-safe.
 #pragma once
 
 #include <array>
@@ -21,9 +21,9 @@ namespace vfio::testing {
 struct BarSpec {
   std::uint64_t size = 0;  // 0: no such BAR
   bool mappable = true;
-  bool io_ports = false;          // as the kernel says; it has no 8-byte access then
-  bool writable = true;           // as the kernel says; no device has a BAR that is not
-  std::vector<Area> sparse = {};  // what of it can be mapped; all, unless said
+  bool io_ports = false;          // as the kernel reports it; then it has no 8-byte access
+  bool writable = true;           // as the kernel reports it; real BARs are always writable
+  std::vector<Area> sparse = {};  // the areas that can be mapped; default: all
 };
 
 struct DeviceSpec {
@@ -33,19 +33,21 @@ struct DeviceSpec {
   std::uint16_t device = 0x11e8;
   std::vector<BarSpec> bars = {{.size = 0x4000}};  // at most six
   std::uint64_t rom = 0;                           // the size of its ROM; 0: none
-  std::uint32_t intx = 1;                          // vectors of each kind; 0: none
+  std::uint32_t intx = 1;                          // vectors of each type; 0: none
   std::uint32_t msi = 0;
   std::uint32_t msix = 0;
   bool err = false;  // whether the kernel offers VFIO_PCI_ERR_IRQ_INDEX
   bool req = true;
   bool reset = true;
-  /// Devices of the same slot are reset together; without one, no hot reset reaches it.
+  /// Devices of the same slot are reset together. A device without a slot has no hot reset.
   std::optional<int> slot = {};
-  /// The command register as an open finds it; the kernel leaves I/O and memory decode on.
+  /// The command register after an open. The kernel leaves I/O and memory decode on.
   std::uint16_t command = 0x0003;
-  /// How many MSI or MSI-X vectors the host can spare; set_irqs answers this when asked for more.
+  /// How many MSI or MSI-X vectors the host can spare. set_irqs returns this number if a request
+  /// asks for more.
   std::optional<std::uint32_t> vectors_to_spare = {};
-  /// A virtual function opens only with the token of its physical one; any other without.
+  /// A virtual function opens only with the token of its physical function. Other devices open only
+  /// without a token.
   std::optional<VfToken> vf_token = {};
   /// IOVAs that the container loses while this device is attached.
   std::vector<IovaRange> reserved = {};
@@ -59,30 +61,32 @@ class MemoryDevice final {
 
   const DeviceSpec& spec() const noexcept { return spec_; }
 
-  // ---- The hardware's part, for tests.
+  // ---- The hardware, for tests.
 
   /// Raises a vector of VFIO_PCI_{INTX,MSI,MSIX}_IRQ_INDEX. INTx stays asserted until lower_intx().
   /// MSI is a write to memory, so it needs bus mastering. Returns whether an eventfd was signalled.
   bool raise(std::uint32_t index, std::uint32_t vector);
-  /// The same so often, as fast as it goes. Returns how often an eventfd was signalled.
+  /// Raises a vector this many times, as fast as possible. Returns how often an eventfd was
+  /// signalled.
   std::uint32_t storm(std::uint32_t index, std::uint32_t vector, std::uint32_t times);
-  /// What so many raises of MSI or MSI-X leave behind, at once.
+  /// Adds this many interrupts to an MSI or MSI-X vector in one step.
   bool raise_many(std::uint32_t index, std::uint32_t vector, std::uint64_t times);
   void lower_intx();
-  /// The eventfd behind an armed vector, for a thread that raises it without asking; -1 for none.
-  /// It stays ours, and is closed when the vector is disarmed.
+  /// The eventfd behind an armed vector, for a thread that raises it directly. -1 if there is none.
+  /// The device owns it and closes it when the vector is disarmed.
   int eventfd(std::uint32_t vector) const;
 
-  /// Off as in D3, or behind a bridge that is off: BARs raise SIGBUS, and reads of them are EIO. On
-  /// again, they work if the command register's memory bit is on too, and hold what they held.
+  /// Turns decode off, as in D3 or behind a bridge that is off: BARs raise SIGBUS, and reads of
+  /// them return EIO. When it is on again, they work if the memory bit of the command register is
+  /// also on, and they have their old contents.
   void set_decode(bool on);
 
-  /// Adds to what the next take_change says.
+  /// Adds to the result of the next take_change.
   void notify(Change change);
-  /// The device is gone: notify lost, decode off, EIO from everything.
+  /// Removes the device: notifies `lost`, turns decode off, and every access returns EIO.
   void lose();
 
-  /// The registers of a BAR as the device itself sees them, whether it decodes or not.
+  /// The registers of a BAR as the device itself sees them, with decode on or off.
   std::uint64_t peek(std::uint32_t bar, std::uint64_t offset, unsigned width) const;
   void poke(std::uint32_t bar, std::uint64_t offset, unsigned width, std::uint64_t value);
 
@@ -92,11 +96,11 @@ class MemoryDevice final {
   unsigned resets() const;
 
   Stage opening;
-  mutable Stage reading;  // of a region, but for configuration space
+  mutable Stage reading;  // of a region, except configuration space
   Stage resetting;
   Stage closing;
 
-  // ---- The kernel's part, for the back end.
+  // ---- The kernel, for the back end.
 
   void open(const std::optional<VfToken>& token);
   void close() noexcept;
@@ -107,7 +111,7 @@ class MemoryDevice final {
   std::optional<sys::Mapping> map(std::uint32_t region, Area area) const;
   int set_irqs(const IrqRequest& request);
   void reset();
-  /// What is reset together with this one goes through these; each wants its end.
+  /// For a reset of several devices. Each begin_reset needs an end_reset.
   void begin_reset();
   void end_reset(bool counts);
   int change_fd() const noexcept { return change_fd_.get(); }
@@ -153,7 +157,7 @@ class MemoryDevice final {
   unsigned resets_ = 0;
 
   std::optional<std::uint32_t> enabled_;  // the one interrupt index in use
-  std::vector<sys::UniqueFd> triggers_;   // its eventfds, as our own descriptors; some not valid
+  std::vector<sys::UniqueFd> triggers_;   // its eventfds, duplicated; some not valid
   bool intx_asserted_ = false;
   bool intx_masked_ = false;
 

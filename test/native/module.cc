@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The entry point of the developer build: the addon, and `testing` beside it.
+// The entry point of the developer build: the addon with `testing` added.
 #include <napi.h>
 
 #include "binding/addon.h"

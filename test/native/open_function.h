@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// An open function of the memory back end. The tests of Function and of its parts begin with it.
+// An open function of the memory back end, for the tests of Function and of its parts.
 #pragma once
 
 #include <cstdint>

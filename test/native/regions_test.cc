@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Registers through the back end, windows and doorbells.
+// Regions: registers through the back end, windows and doorbells.
 #include "vfio/regions.h"
 
 #include <doctest/doctest.h>

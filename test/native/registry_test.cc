@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Who in this process may have a device or a group.
+// Which claims on devices and groups this process allows.
 #include "vfio/registry.h"
 
 #include <doctest/doctest.h>
@@ -34,7 +34,7 @@ struct Fixture {
   }
 };
 
-/// Devices that an IOMMU puts in no group, as of another kind of back end.
+/// A back end whose devices have no IOMMU groups.
 class Groupless final : public AddressSpaceBackend {
  public:
   const char* name() const noexcept override { return "groupless"; }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A point of the memory back end where a test can make it slow, stop it, or make it fail. Opening,
-// reading, resetting, closing, mapping and unmapping pass through one. Thread-safe.
+// A point in the memory back end that a test can slow down, stop or make fail. Opening, reading,
+// resetting, closing, mapping and unmapping each pass a stage. Thread-safe.
 #pragma once
 
 #include <chrono>
@@ -11,20 +11,20 @@ namespace vfio::testing {
 
 class Stage final {
  public:
-  /// Everybody who passes sleeps that long first.
+  /// Every thread that passes sleeps that long first.
   void set_delay(std::chrono::milliseconds delay);
 
-  /// Whoever arrives waits until release().
+  /// Every thread that arrives waits until release().
   void hold();
   void release();
 
-  /// Waits until somebody is held. False when nobody came within five seconds.
+  /// Waits until a thread is held. Returns false if none arrived within five seconds.
   bool await_arrival();
 
-  /// The next to pass gets this errno.
+  /// The next thread to pass gets this errno.
   void fail_next(int error);
 
-  /// The back end's side: waits as told, and returns the errno to fail with, or 0.
+  /// Called by the back end: waits as set, and returns the errno to fail with, or 0.
   int pass();
 
  private:

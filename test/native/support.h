@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What several native tests share.
+// Helpers that several native tests share.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,7 @@
 
 namespace vfio::testing {
 
-/// The errno of the SysError that `action` throws; 0 when it throws none.
+/// The errno of the SysError that `action` throws, or 0 if it throws none.
 template <typename Action>
 int errno_of(Action action) {
   try {
@@ -23,7 +23,7 @@ int errno_of(Action action) {
   return 0;
 }
 
-/// The code of the Error that `action` throws; nothing when it throws none.
+/// The code of the Error that `action` throws, or nullopt if it throws none.
 template <typename Action>
 std::optional<ErrorCode> code_of(Action action) {
   try {
@@ -34,7 +34,7 @@ std::optional<ErrorCode> code_of(Action action) {
   return std::nullopt;
 }
 
-/// The descriptors of this process, to compare before with after.
+/// The number of open descriptors of this process, to compare before and after.
 inline std::size_t open_descriptors() {
   const std::filesystem::directory_iterator descriptors("/proc/self/fd");
   return static_cast<std::size_t>(std::distance(begin(descriptors), end(descriptors)));

@@ -39,7 +39,8 @@ constexpr std::size_t whole_pages(std::size_t size) {
   return (size + kPage - 1) & ~(kPage - 1);
 }
 
-/// The name of an ioctl's request; the numbers are unique among the descriptors the library has.
+/// The name of an ioctl's request. The numbers are unique among the descriptors that the library
+/// uses.
 const char* request_name(unsigned long request) {
   static const std::map<unsigned long, const char*> kNames{
       {VFIO_GET_API_VERSION, "VFIO_GET_API_VERSION"},
@@ -75,7 +76,7 @@ const char* advice_name(int advice) {
   }
 }
 
-/// One call: what it is known by, and what it is about, for the trace.
+/// One call: its name, its request, and its subject for the trace.
 struct Call {
   std::string_view name;
   std::string_view request = {};
@@ -92,7 +93,7 @@ bool matches(const Call& call, std::string_view name) {
   return name.empty() || name == call.name || name == call.request;
 }
 
-/// Counts the call; the errno to fail it with, or 0; and the table to forward it to.
+/// Counts the call. Returns the errno to fail it with, or 0, and the table to forward it to.
 std::pair<int, const sys::Syscalls*> enter(const Call& call) {
   const std::lock_guard lock(mutex);
   ++state.counts[std::string()];
@@ -115,7 +116,7 @@ void leave(const Call& call, long result) {
   errno = saved;
 }
 
-/// Makes a call, unless it is its turn to fail.
+/// Makes a call, unless it must fail.
 template <typename Result>
 Result hooked(const Call& call, const std::function<Result(const sys::Syscalls&)>& forward) {
   const auto [error, table] = enter(call);
@@ -137,14 +138,14 @@ ssize_t hooked_size(const Call& call, const std::function<ssize_t(const sys::Sys
   return hooked<ssize_t>(call, forward);
 }
 
-/// MAP_FAILED is -1, too.
+/// MAP_FAILED is also -1.
 void* hooked_pointer(const Call& call, const std::function<void*(const sys::Syscalls&)>& forward) {
   return reinterpret_cast<void*>(hooked<std::intptr_t>(
       call, [&](const auto& to) { return reinterpret_cast<std::intptr_t>(forward(to)); }));
 }
 
-/// Linux closes the descriptor of a close that fails, too.
-int close_even_so(int fd) {
+/// Linux closes the descriptor even if close fails.
+int close_anyway(int fd) {
   const Call call{.name = "close"};
   const auto [error, table] = enter(call);
   const int result = table->close(fd);
@@ -159,7 +160,7 @@ constexpr sys::Syscalls kHooks{
           return hooked_int({.name = "open", .subject = path},
                             [&](const auto& to) { return to.open(path, flags); });
         },
-    .close = close_even_so,
+    .close = close_anyway,
     .ioctl =
         [](int fd, unsigned long request, void* argument) {
           return hooked_int({.name = "ioctl", .request = request_name(request)},
@@ -204,7 +205,7 @@ constexpr sys::Syscalls kHooks{
           void* const data = hooked_pointer({.name = "mremap"}, [&](const auto& to) {
             return to.mremap(address, size, new_size, flags, new_address);
           });
-          // It takes the place of another mapping.
+          // The moved pages replace another mapping.
           if (data != MAP_FAILED) mapped -= whole_pages(size);
           return data;
         },

@@ -28,7 +28,8 @@ Function& function_of(Napi::Env env, const std::string& address) {
   throw std::runtime_error("no such device is open");
 }
 
-/// The device has to stay open as long as anybody looks at it, so nothing owns the memory.
+/// The device must stay open while the ArrayBuffer is in use, because nothing else keeps the
+/// memory.
 Napi::Value window(const Napi::CallbackInfo& info) {
   return binding::across(info.Env(), [&]() -> Napi::Value {
     Function& function = function_of(info.Env(), info[0].ToString().Utf8Value());

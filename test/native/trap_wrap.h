@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// `testing.trap` of the developer build: what the processor really does to a BAR and to DMA memory.
-// (See tools/testing-addon.ts.)
+// `testing.trap` of the developer build: the accesses that the processor really makes to a BAR and
+// to DMA memory. (See tools/testing-addon.ts.)
 #pragma once
 
 #include <napi.h>
 
 namespace vfio::testing {
 
-/// The trap's functions; undefined where it does not work.
+/// The functions of the trap. Undefined if it does not work on this processor.
 Napi::Value trap_object(Napi::Env env);
 
 }  // namespace vfio::testing

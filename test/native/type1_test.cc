@@ -22,19 +22,19 @@ const Address kFirst = Address::parse("0000:01:00.0");
 const Address kMate = Address::parse("0000:01:00.1");
 const Address kOther = Address::parse("0000:02:00.0");
 const Address kNoIommu = Address::parse("0000:03:00.0");
-const Address kNobody = Address::parse("0000:04:00.0");
+const Address kMissing = Address::parse("0000:04:00.0");
 
-/// What AddressSpace does on an attach, less the books.
+/// Does what AddressSpace does on an attach, without the records.
 void attach(const std::function<void()>& step, const std::function<void()>&) { step(); }
 
-/// An address space that finds, after the step, that it cannot have the new one.
+/// An address space that refuses the new group after the step.
 void attach_and_refuse(const std::function<void()>& step, const std::function<void()>& undo) {
   step();
   undo();
   throw Error(ErrorCode::kRange, "a mapping is in the way");
 }
 
-/// A node, as something outside would have opened it.
+/// A node that other code has opened.
 sys::Duplicate opened(const char* path) {
   return {.fd = sys::open_file(path, O_RDWR),
           .file = path,
@@ -68,7 +68,7 @@ TEST_CASE("a container and a group are taken as they were opened elsewhere") {
     const auto space = open_type1(opened("/dev/vfio/vfio"));
     space->hold_group(12, opened("/dev/vfio/12"), attach);
     CHECK(kernel.set_iommus == 1);
-    // It is open already, and its node would not open twice.
+    // The group is open already, and its node would not open twice.
     const auto function = space->open({kFirst}, 12, attach);
     CHECK(function->info().num_regions > 0);
   }
@@ -89,7 +89,7 @@ TEST_CASE("what was opened elsewhere is refused when it is something else") {
     kernel.viable = false;
     CHECK(code_of(hold(12, "/dev/vfio/12")) == ErrorCode::kNotViable);
     kernel.viable = true;
-    // The group is not left in a container that did not become one.
+    // The group does not stay in a container whose SET_IOMMU failed.
     fail_syscall(3, EINVAL, "ioctl");
     CHECK(errno_of(hold(12, "/dev/vfio/12")) == EINVAL);
     CHECK(kernel.unset_containers == 1);
@@ -125,7 +125,7 @@ TEST_CASE("the group of a device is what sysfs says") {
   CHECK(space->group_of(kFirst) == 12);
   CHECK(space->group_of(kOther) == 13);
   CHECK(code_of([&] { space->group_of(kNoIommu); }) == ErrorCode::kNoIommu);
-  CHECK(errno_of([&] { space->group_of(kNobody); }) == ENODEV);
+  CHECK(errno_of([&] { space->group_of(kMissing); }) == ENODEV);
   fail_syscall(1, EACCES, "readlink");
   CHECK(errno_of([&] { space->group_of(kFirst); }) == EACCES);
 }
@@ -236,7 +236,7 @@ TEST_CASE("a group that cannot be joined says why") {
     CHECK(errno_of([&] { space->open({kFirst}, 12, attach); }) == error);
   }
   CHECK(code_of([&] { space->open({kFirst}, 12, attach_and_refuse); }) == ErrorCode::kRange);
-  CHECK(errno_of([&] { space->open({kNobody}, 12, attach); }) == ENODEV);
+  CHECK(errno_of([&] { space->open({kMissing}, 12, attach); }) == ENODEV);
   CHECK(open_descriptors() == before + 1);
   CHECK_FALSE(space->limits().attached);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Our declarations of the kernel's interface against those of the machine that builds. Ours are
-// taken down under other names before the header comes, because its macros have the names of our
-// constants.
+// Compares the library's declarations of the kernel's interface with those of the build machine.
+// The library's constants are copied to other names before the kernel's header is included, because
+// its macros have the same names.
 #include "uapi/vfio.h"
 
 // clang-format off
@@ -83,7 +83,7 @@ FOR_EACH_NUMBER(COMPARE_NUMBER)
 
 #define COMPARE_MEMBER(type, member) \
   static_assert(offsetof(vfio::uapi::type, member) == offsetof(::type, member));
-// Ours may have the padding that later kernels made explicit.
+// The library's structs may have the padding that later kernels made explicit.
 #define COMPARE_SIZE(type) static_assert(sizeof(vfio::uapi::type) >= sizeof(::type));
 
 COMPARE_SIZE(vfio_info_cap_header)
