@@ -46,7 +46,7 @@ struct RegionInfo {
   std::uint32_t flags;  // VFIO_REGION_INFO_FLAG_*
   std::uint64_t size;   // bytes; 0 if the device does not implement it
   /// The areas that can be mapped. Empty if only read and write work. They are ascending, disjoint
-  /// and consist of whole pages. But the last one may end with the region, since a BAR can be
+  /// and consist of whole pages. The last one may instead end with the region, because a BAR can be
   /// smaller than a page.
   std::vector<Area> mappable;
   /// The region is a BAR of I/O ports, according to bit 0 of its register. I/O ports have no 8-byte

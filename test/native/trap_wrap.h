@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// `testing.trap` of the developer build: the accesses that the processor really makes to a BAR and
-// to DMA memory. (See tools/testing-addon.ts.)
+// `testing.trap` of the developer build: the accesses that the processor makes to a BAR and to DMA
+// memory. (See tools/testing-addon.ts.)
 #pragma once
 
 #include <napi.h>
