@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Registers by name: a map that says where they are and what is in them, and its registers on a
-// device.
+// Registers by name: a map describes where registers are and what they contain, and is bound to a device.
 import { rangeError } from './errors.js';
 import { expected, integer } from './internal/validate.js';
 import { bind, bindArray } from './registers/bind.js';
@@ -32,7 +31,7 @@ export type {
   RegisterValue,
 } from './registers/types.js';
 
-/** What maps were made of; nothing else can be bound. */
+/** The templates of each map. Only a map with an entry here can be bound. */
 const templatesOf = new WeakMap<object, readonly Template[]>();
 
 /**
@@ -47,16 +46,20 @@ const templatesOf = new WeakMap<object, readonly Template[]>();
  * });
  * ```
  *
- * Registers and fields are typed by this literal: a misspelt name, a write of a read-only register,
- * a number for a bigint are compile errors. Offsets, strides and counts are of bytes, widths and
- * fields of bits. {@link bindRegisters} gives the registers of a device; without one, `NVME.CC`
+ * This literal gives registers and fields their types. A misspelt name, a write to a read-only register, or a
+ * number in place of a bigint is a compile error. Offsets (`at`) and strides are in bytes, widths and fields
+ * in bits.
+ *
+ * {@link bindRegisters} returns the registers of a device. Without a device, an entry such as `NVME.CC`
  * encodes, decodes and describes values.
  *
- * Throws, with the name of the register and field in the message: a TypeError for what has the
- * wrong type (`ERR_INVALID_ARG_TYPE`), for an unknown key, a name that cannot be one, a field whose
- * access its register does not allow, equal values with two names (`ERR_INVALID_ARG_VALUE`); a
- * RangeError for bits past the width and for overlaps of fields or registers (`ERR_VFIO_RANGE`),
- * for an offset or stride that is no multiple of the width (`ERR_VFIO_ALIGN`).
+ * Throws, with the name of the register and the field in the message:
+ *
+ * - a TypeError `ERR_INVALID_ARG_TYPE` if something has the wrong type;
+ * - a TypeError `ERR_INVALID_ARG_VALUE` for an unknown key, for a name that is not allowed, for a field whose
+ *   access its register does not allow, and for two names with the same value;
+ * - a RangeError `ERR_VFIO_RANGE` for bits beyond the width, and for fields or registers that overlap;
+ * - a RangeError `ERR_VFIO_ALIGN` for an offset or stride that is not a multiple of the width.
  */
 export function defineRegisters<const M extends RegisterSpecs>(
   map: M & KnownKeys<M>,
@@ -70,8 +73,8 @@ export function defineRegisters<const M extends RegisterSpecs>(
 }
 
 /**
- * The registers of a map in a region, from byte `base` on (where a capability or a block of the
- * device starts). Nothing is accessed by it.
+ * Returns the registers of a map in a region, from byte `base` on. Use `base` for a capability, or for a
+ * block of registers that repeats. Binding accesses nothing.
  *
  * ```ts
  * const regs = bindRegisters(device.bar(0), NVME);
@@ -80,12 +83,13 @@ export function defineRegisters<const M extends RegisterSpecs>(
  * regs.SQTDBL.at(3).write(tail); // one write
  * ```
  *
- * Each access is one access of the region, with the width of the register, may block as it may, and
- * throws what it throws. A wrong value or index, an unknown field or one that cannot be changed
- * that way throws before any access.
+ * Each access is one access of the region, with the width of the register. It throws what the accessor of the
+ * region throws ({@link Region}). A wrong value or index, an unknown field, or a field that cannot be changed
+ * in this way throws before any access.
  *
- * Throws a RangeError when a register ends past the region (`ERR_VFIO_RANGE`) or the base does not
- * suit its width (`ERR_VFIO_ALIGN`).
+ * Throws a RangeError `ERR_VFIO_RANGE` if a register ends beyond the region, a RangeError `ERR_VFIO_ALIGN` if
+ * `base` is not a multiple of the width of every register, and a TypeError if `map` was not made by {@link
+ * defineRegisters}.
  */
 export function bindRegisters<M extends RegisterSpecs>(
   space: RegisterSpace,
@@ -112,10 +116,10 @@ function bindTemplate(
   const { name, at, end, bytes, count } = template.layout;
   if (base + end > byteLength) {
     const place = `ends at 0x${(base + end).toString(16)}`;
-    throw rangeError(`${name} ${place}, past the ${byteLength} bytes of ${space.name}`);
+    throw rangeError(`${name} ${place}, beyond the ${byteLength} bytes of ${space.name}`);
   }
   if (base % bytes !== 0) {
-    const what = `Expected a multiple of ${bytes} for base, because of ${name},`;
+    const what = `Expected a multiple of ${bytes} (the width of ${name} in bytes) for base`;
     throw rangeError(`${what} but received ${base}`, 'ERR_VFIO_ALIGN');
   }
   return count === undefined

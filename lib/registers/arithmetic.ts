@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Bits of register values: in numbers up to 32 bits, in bigints for 64. A BigInt costs an allocation for each
-// operation.
+// Arithmetic on register values: numbers up to 32 bits, bigints for 64. Each bigint operation costs an
+// allocation.
 import { rangeError } from '../errors.js';
 import { expected, show } from '../internal/validate.js';
 
-/** A register's value. */
+/** The value of a register or a field. */
 export type Word = number | bigint;
 
 export interface Arithmetic<V extends Word> {
@@ -13,13 +13,18 @@ export interface Arithmetic<V extends Word> {
   or(a: V, b: V): V;
   /** The bits of `word` that are not in `mask`. */
   without(word: V, mask: V): V;
-  /** Ones from bit `high` to bit `low`. */
+  /** A mask with ones from bit `high` down to bit `low`. */
   ones(high: number, low: number): V;
-  /** Makes the function that takes these bits out of a value: a number where they are up to 32. */
+  /**
+   * Makes a function that extracts these bits from a value: as a number up to 32 bits, otherwise as a bigint.
+   */
   extractor(high: number, low: number): (word: V) => Word;
-  /** What a field's value, already checked, is at its place. */
+  /** Shifts a field's value, which was checked before, to its place in the register. */
   place(value: Word, low: number): V;
-  /** Makes the function that throws for what is no value of so many bits; `name` says for what. */
+  /**
+   * Makes a function that checks a value of this many bits and throws if it does not fit. `name` is the name
+   * in the message.
+   */
   checker(name: string, bits: number): (value: unknown) => V;
 }
 
@@ -57,28 +62,26 @@ export const bigints: Arithmetic<bigint> = {
   },
 };
 
-/** The error for what is not `bits` bits: a number up to 32 of them, else a bigint. */
+/** The error for a value that does not fit into `bits` bits: a number up to 32 bits, otherwise a bigint. */
 export function wordError(name: string, value: unknown, bits: number): Error {
   const [type, kind] = bits > 32 ? ['bigint', 'a bigint'] : ['number', 'an integer'];
   if (typeof value !== type) return expected(kind, name, value);
-  const size = bits === 1 ? '1 bit' : `${bits} bits`;
-  return rangeError(
-    `Expected ${kind} of ${size}, not negative, for ${name} but received ${show(value)}`,
-  );
+  const most = bits > 32 ? `2^${bits} - 1` : `0x${onesOf(bits).toString(16)}`;
+  return rangeError(`Expected ${kind} from 0 to ${most} for ${name} but received ${show(value)}`);
 }
 
-/** The greatest number of so many bits, up to 32. */
+/** The largest number with this many bits, up to 32. */
 function onesOf(bits: number): number {
   return 2 ** bits - 1;
 }
 
-/** For fields of up to 31 bits, whose mask and values are small integers to the engine. */
+/** For fields of up to 31 bits: their masks and values are small integers for the engine. */
 function shifter(low: number, ones: number): (word: number) => number {
   return (word) => (word >>> low) & ones;
 }
 
-// A 64-bit value and its halves, low first (the package is little-endian only). Taking a field
-// through them makes no BigInt, which shifting the value would.
+// A 64-bit value and its two halves, low half first (the package is little-endian only). Extracting a field
+// from the halves makes no BigInt. Shifting the 64-bit value would.
 const whole = new BigUint64Array(1);
 const halves = new Uint32Array(whole.buffer);
 

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
-// Registers of a device: a template with its two accesses. Each is a closure that calls the region
-// once and makes no object.
+// Binds registers to a region: a template with a read and a write. Each of the two is a closure that calls
+// the region once and makes no object.
 import { integer } from '../internal/validate.js';
 import { type Word, wordError } from './arithmetic.js';
 import type { Template } from './template.js';
 import type { RegisterSpace } from './types.js';
 
-/** Binds one register. `name` is the layout's, or that of one of an array. */
+/**
+ * Binds one register. `name` is the name in the layout, or for an array the name of the element
+ * (`SQTDBL[3]`).
+ */
 export function bind(
   { layout, prototype }: Template,
   space: RegisterSpace,
@@ -22,7 +25,7 @@ export function bind(
   return Object.freeze(register);
 }
 
-/** Binds an array: each register at its first use, so that thousands of doorbells cost nothing. */
+/** Binds an array. Each register is bound at its first use, so thousands of doorbells cost nothing. */
 export function bindArray(template: Template, space: RegisterSpace, offset: number) {
   const { name, count = 0, stride = 0 } = template.layout;
   const registers: object[] = [];
@@ -52,7 +55,7 @@ function readerOf(space: RegisterSpace, width: number, offset: number): () => Wo
   }
 }
 
-/** The region would check the value, too, but does not know what the register is called. */
+/** The region checks the value too, but it does not know the name of the register. */
 function writerOf(space: RegisterSpace, width: number, offset: number, name: string) {
   switch (width) {
     case 8:

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// A register as its map has it, without a device.
+// The definition of a register in a map, without a device: it encodes, decodes and describes values.
 import type { Word } from './arithmetic.js';
 import type { Layout } from './layout.js';
 import type { FieldDefinition, RegisterDefinition } from './types.js';
 import { compose, decompose, maskOf, textOf } from './values.js';
 
 /**
- * What the public interface says of any register; its types are made by the compiler from the
+ * The public interface, for any register. For a user's map, the compiler derives the exact types from the
  * literal.
  */
 interface Definition extends Omit<RegisterDefinition, 'encode' | 'decode' | 'mask' | 'describe'> {

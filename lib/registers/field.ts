@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One field of a register, checked and completed.
+// One field of a register, checked, with everything that its specification leaves out.
 import { rangeError, typeError } from '../errors.js';
 import { expected, integer, oneOf, options } from '../internal/validate.js';
 import { type Arithmetic, bigints, numbers, type Word } from './arithmetic.js';
@@ -7,22 +7,22 @@ import { checkFieldName, checkValueName } from './names.js';
 import type { FieldBits, FieldSpec, RegisterAccess, RegisterWidth } from './specification.js';
 import type { FieldDefinition } from './types.js';
 
-/** A field with the arithmetic of its place. */
+/** A field, with the functions that read and place its bits. */
 export interface Field extends FieldDefinition {
   readonly name: string;
-  /** With its register's, `CC.EN`. */
+  /** The name of the register and the field, like `CC.EN`. */
   readonly path: string;
-  /** Ones where it is. */
+  /** A mask with ones in the bits of the field. */
   readonly mask: Word;
-  /** Its value, out of a register's value. */
+  /** Extracts the value of the field from the value of the register. */
   readonly extract: (word: Word) => Word;
-  /** A value of its own, checked, at its place. */
+  /** Checks a value of the field and shifts it to its place in the register. */
   readonly place: (value: unknown) => Word;
-  /** What a value is called. */
+  /** The names of values, by value. */
   readonly valueNames: ReadonlyMap<number, string>;
 }
 
-/** What a field takes from its register. */
+/** The facts about a register that its fields need. */
 export interface Owner {
   readonly name: string;
   readonly width: RegisterWidth;
@@ -33,7 +33,7 @@ export interface Owner {
 const keys = ['bits', 'access', 'values', 'doc'];
 const kinds = ['rw', 'ro', 'wo', 'w1c'] as const;
 
-/** The fields of a register by name; no two share a bit. */
+/** The fields of a register by name. Throws if two of them share a bit. */
 export function fieldsOf(owner: Owner, given: unknown): ReadonlyMap<string, Field> {
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
     throw expected('an object', `the fields of ${owner.name}`, given);
@@ -90,12 +90,12 @@ function accessOf(owner: Owner, path: string, given: unknown): RegisterAccess {
   const access = oneOf(`the access of ${path}`, given, kinds);
   if (access === owner.access || owner.access === 'rw' || owner.access === 'w1c') return access;
   throw typeError(
-    `${path} cannot be ${access}: all of ${owner.name} is ${owner.access}`,
+    `${path} cannot be ${access}, because the register ${owner.name} is ${owner.access}`,
     'ERR_INVALID_ARG_VALUE',
   );
 }
 
-/** The long name of a register or field. */
+/** Checks the long name of a register or field, and returns it. */
 export function docOf(path: string, doc: unknown): string | undefined {
   if (doc === undefined || typeof doc === 'string') return doc;
   throw expected('a string', `the doc of ${path}`, doc);
@@ -113,7 +113,10 @@ function valuesOf(path: string, given: unknown, max: number): Readonly<Record<st
   }
   if (new Set(Object.values(values)).size === Object.keys(values).length)
     return Object.freeze(values);
-  throw typeError(`Two values of ${path} are equal`, 'ERR_INVALID_ARG_VALUE');
+  throw typeError(
+    `Two names in the values of ${path} have the same number`,
+    'ERR_INVALID_ARG_VALUE',
+  );
 }
 
 function checkApart(a: Field, b: Field): void {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One register of a map, checked and completed. Whatever its specification leaves open is decided
-// here.
+// One register of a map, checked, with defaults for everything that its specification leaves out.
 import { rangeError, typeError } from '../errors.js';
 import { expected, integer, oneOf, options, show } from '../internal/validate.js';
 import { type Arithmetic, bigints, numbers, type Word } from './arithmetic.js';
@@ -8,15 +7,15 @@ import { docOf, type Field, fieldsOf, type Owner } from './field.js';
 import { checkRegisterName } from './names.js';
 import type { RegisterSpec, RegisterWidth } from './specification.js';
 
-/** A register, or an array of them. */
+/** A register, or an array of equal registers. */
 export interface Layout extends Owner {
-  /** Bytes from the start of the map. */
+  /** The offset in bytes from the start of the map. */
   readonly at: number;
-  /** Its width in bytes. */
+  /** The width in bytes. */
   readonly bytes: number;
-  /** Where it ends; of an array, where the last one does. */
+  /** The offset where it ends, in bytes. For an array, the offset where the last register ends. */
   readonly end: number;
-  /** undefined: no array. */
+  /** How many registers the array has; undefined for a single register. */
   readonly count: number | undefined;
   readonly stride: number | undefined;
   readonly doc: string | undefined;
@@ -26,7 +25,7 @@ export interface Layout extends Owner {
 const keys = ['at', 'width', 'access', 'fields', 'doc', 'count', 'stride'];
 const kinds = ['rw', 'ro', 'wo', 'w1c', 'rc'] as const;
 
-/** Checks a specification. Errors name the register and the field. */
+/** Checks the specification of a register. Errors name the register and the field. */
 export function layoutOf(name: string, given: RegisterSpec): Layout {
   checkRegisterName(name);
   const spec = options(`register ${name}`, given, keys);
@@ -52,12 +51,15 @@ function widthOf(name: string, value: unknown): RegisterWidth {
   throw rangeError(`Expected 8, 16, 32 or 64 for ${width} but received ${show(value)}`);
 }
 
-/** The limits are far past any region's, and such that the end is exact. */
+/** The limits are far beyond any region, and small enough for an exact end offset. */
 function placeOf(name: string, { at, count, stride }: RegisterSpec, bytes: number) {
   const start = multiple(`the offset of ${name}`, at, { min: 0, max: 2 ** 48 }, bytes);
   if (count === undefined) {
     if (stride === undefined) return { at: start, bytes, end: start + bytes, count, stride };
-    throw typeError(`${name} has a stride but no count`, 'ERR_INVALID_ARG_VALUE');
+    throw typeError(
+      `${name} has a stride but no count, so it is not an array`,
+      'ERR_INVALID_ARG_VALUE',
+    );
   }
   const many = integer(`the count of ${name}`, count, 1, 2 ** 20);
   const distances = { min: bytes, max: 2 ** 32 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// No two registers of a map share a byte. Arrays may interleave: tail doorbells at 0, 8, 16, heads
-// at 4, 12, 20.
+// Checks that no two registers of a map share a byte. Arrays may interleave: tail doorbells at 0, 8, 16 and
+// head doorbells at 4, 12, 20.
 import { rangeError } from '../errors.js';
 import type { Layout } from './layout.js';
 
@@ -23,8 +23,8 @@ function checkApart(a: Layout, b: Layout): void {
 }
 
 /**
- * Where two registers or arrays first overlap: for each of the smaller, a look at the nearest of
- * the other.
+ * Returns the offset where two registers or arrays first overlap. For each element of the smaller array, it
+ * looks at the nearest element of the other.
  */
 function overlap(a: Layout, b: Layout): number | undefined {
   const [few, many] = countOf(a) <= countOf(b) ? [a, b] : [b, a];
@@ -36,7 +36,7 @@ function overlap(a: Layout, b: Layout): number | undefined {
   return undefined;
 }
 
-/** Where the last of a register's array is that starts before `end`. */
+/** Returns the offset of the last register of an array that starts before `end`. */
 function lastBefore({ at, stride, count }: Layout, end: number): number | undefined {
   if (at >= end) return undefined;
   if (stride === undefined || count === undefined) return at;

@@ -1,43 +1,44 @@
 // SPDX-License-Identifier: MIT
-// What a register map is written in: the argument of defineRegisters.
+// The specification of a register map: the argument of defineRegisters.
 
-/** How wide a register is, in bits: the width of each access to it. */
+/** The width of a register in bits. Each access to the register has this width. */
 export type RegisterWidth = 8 | 16 | 32 | 64;
 
 /**
- * What accesses to a register do, and to its bits that no field names:
- * - `rw`: reads give what was written.
- * - `ro`: reads only.
- * - `wo`: writes only; what a read gives means nothing.
- * - `w1c`: a bit written as 1 is cleared, one written as 0 stays as it is.
- * - `rc`: reads only, and each clears: what is not kept of it is lost. So only `read()` and `get()`
- *   read such a register, no property and no text does, and tools that show registers leave it out.
+ * What accesses do to a register, and to its bits that no field names:
+ * - `rw`: a read returns what was written.
+ * - `ro`: read only.
+ * - `wo`: write only. The value of a read means nothing.
+ * - `w1c`: writing 1 clears a bit, writing 0 leaves it as it is.
+ * - `rc`: read only, and each read clears the register, so a value that the program does not keep is lost.
+ *   Only `read()` and `get()` read such a register. No field property and no `describe()` reads it, and tools
+ *   that show registers must leave it out.
  */
 export type RegisterAccess = 'rw' | 'ro' | 'wo' | 'w1c' | 'rc';
 
 /**
- * What a field does within a register that is `rw` or `w1c`, where it differs from the rest: `wo`
- * is a command bit, whose 0 means nothing. Reading clears whole registers, so there are no `rc`
- * fields.
+ * What accesses do to a field of an `rw` or `w1c` register, if that differs from the register. For example,
+ * `wo` is a command bit whose 0 means nothing. There are no `rc` fields, because a read clears whole
+ * registers.
  */
 export type FieldAccess = Exclude<RegisterAccess, 'rc'>;
 
-/** One bit, or the highest and the lowest of several. Bit 0 is the least significant. */
+/** One bit, or the highest and the lowest bit of several. Bit 0 is the least significant bit. */
 export type FieldBits = number | readonly [high: number, low: number];
 
-/** A field that is more than its bits. */
+/** A field with more than its bits: access, names of values, a long name. */
 export interface FieldSpec {
-  /** Where it is. */
+  /** The bits of the field. */
   readonly bits: FieldBits;
-  /** Default: the register's. */
+  /** What accesses do to it. Default: the access of the register. */
   readonly access?: FieldAccess;
-  /** Names of values, for text: `{ none: 0, normal: 1 }`. */
+  /** Names of values, for `describe()`: `{ none: 0, normal: 1 }`. Two names cannot have the same value. */
   readonly values?: Readonly<Record<string, number>>;
-  /** The long name. */
+  /** The long name of the field. */
   readonly doc?: string;
 }
 
-/** What a bound register has beside its fields, and so no field can be called. */
+/** The properties that a bound register has besides its fields. No field can have one of these names. */
 export const reservedNames = [
   'name',
   'offset',
@@ -54,20 +55,24 @@ export type FieldSpecs = Readonly<Record<string, FieldBits | FieldSpec>> & {
   readonly [Name in (typeof reservedNames)[number]]?: never;
 };
 
-/** One register, or an array of equal ones. */
+/** One register, or an array of equal registers. */
 export interface RegisterSpec {
-  /** Bytes from the start of the region, a multiple of the width. */
+  /**
+   * The offset in bytes from the start of the region (plus `base`, if bound with one). A multiple of the
+   * width.
+   */
   readonly at: number;
-  /** In bits; default 32. */
+  /** The width in bits: 8, 16, 32 or 64; default 32. */
   readonly width?: RegisterWidth;
-  /** Default `rw`. */
+  /** What accesses do to it; default `rw`. */
   readonly access?: RegisterAccess;
+  /** The fields of the register by name. Two fields cannot share a bit. */
   readonly fields?: FieldSpecs;
-  /** The long name. */
+  /** The long name of the register. */
   readonly doc?: string;
-  /** Makes it an array of so many. */
+  /** Makes it an array of this many registers, from 1 to 2^20. */
   readonly count?: number;
-  /** Bytes from one of an array to the next; default: they touch. */
+  /** Bytes from one register of the array to the next, a multiple of the width. Default: the width. */
   readonly stride?: number;
 }
 

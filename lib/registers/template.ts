@@ -1,27 +1,29 @@
 // SPDX-License-Identifier: MIT
-// What the registers of a map can do, made once a map with masks and shifts closed over. Fields and
-// methods stand in a prototype and are not enumerable, so nothing that looks at a register
-// (console.log, a spread, JSON) reads the device.
+// The methods and field properties of a register, made once for each map, with its masks and shifts in
+// closures. They are not enumerable and lie in a prototype. So nothing that looks at a register (console.log,
+// a spread, JSON) reads the device.
 import type { Word } from './arithmetic.js';
 import type { Field } from './field.js';
 import type { Layout } from './layout.js';
 import type { RegisterAccess } from './specification.js';
 import { compose, decompose, maskOf, textOf, union } from './values.js';
 
-/** A register of a device, as its methods see it. */
+/** A register of a device, as its methods use it. */
 interface BoundRegister {
   readonly name: string;
   readonly read: () => Word;
   readonly write: (value: Word) => void;
 }
 
-/** A register that can be bound. */
+/** A register that is ready to be bound. */
 export interface Template {
   readonly layout: Layout;
   readonly prototype: object;
 }
 
-/** What registers of this layout have beside their place and their two accesses. */
+/**
+ * Makes the methods and properties of registers with this layout. Offset, read and write come with binding.
+ */
 export function templateOf(layout: Layout): Template {
   const prototype = {};
   for (const [name, value] of Object.entries(methodsOf(layout))) {
@@ -37,7 +39,7 @@ export function templateOf(layout: Layout): Template {
   return { layout, prototype: Object.freeze(prototype) };
 }
 
-/** The fields that are properties: none of a register that a read clears. */
+/** The fields that become properties. A register that a read clears has none. */
 function shownFields(layout: Layout): Field[] {
   return layout.access === 'rc' ? [] : fieldsThat(layout, ['rw', 'ro', 'w1c']);
 }
@@ -85,7 +87,7 @@ function clearer(layout: Layout, fields: readonly Field[]) {
   const { or, and, without, zero } = layout.arithmetic;
   const clearable = byName(fields);
   const kept = keptBits(layout);
-  // For bits that are `ro` it needs no read: they take no write.
+  // If only `ro` bits would be kept, no read is needed: they ignore writes.
   const blind = without(kept, union(layout, fieldsThat(layout, ['ro']))) === zero;
   return function clear(this: BoundRegister, ...names: unknown[]) {
     const mask = maskOf(layout, names, clearable, 'clear');
@@ -94,8 +96,8 @@ function clearer(layout: Layout, fields: readonly Field[]) {
 }
 
 /**
- * What a read-modify-write writes back as it was read. The rest is written as 0: a `w1c` bit read
- * as 1 would be cleared, and what a `wo` bit reads as means nothing.
+ * The bits that a read-modify-write writes back as they were read. It writes the other bits as 0. A `w1c` bit
+ * that reads as 1 would be cleared otherwise, and the value that a `wo` bit reads as means nothing.
  */
 function keptBits(layout: Layout): Word {
   const { arithmetic, access, width } = layout;

@@ -14,13 +14,13 @@ type WidthOf<R> = 'width' extends keyof R ? NonNullable<R['width']> : 32;
 type AccessOf<R> = 'access' extends keyof R ? NonNullable<R['access']> : 'rw';
 // biome-ignore lint/complexity/noBannedTypes: a register without fields has no keys, as {} has
 type FieldsOf<R> = 'fields' extends keyof R ? Literal<NonNullable<R['fields']>> : {};
-/** Of a map that is not known before run time, fields have any name. */
+/** If the map is not known before run time, fields can have any name. */
 type Literal<F> = string extends keyof F ? Readonly<Record<string, FieldBits | FieldSpec>> : F;
 
 type BitsOf<F> = F extends { readonly bits: infer B } ? B : F;
 type FieldAccessOf<R, F> = F extends { readonly access: infer A } ? A : AccessOf<R>;
 
-/** Names of the fields whose access is one of A. */
+/** The names of the fields whose access is one of A. */
 type NamesWith<R, A> = {
   [K in keyof FieldsOf<R>]: FieldAccessOf<R, FieldsOf<R>[K]> extends A ? K : never;
 }[keyof FieldsOf<R>] &
@@ -38,19 +38,19 @@ type ValueOfBits<B> = B extends readonly [infer High extends number, infer Low e
       : number
   : number;
 
-/** A tuple as long as N, to compare bit numbers with; bit numbers end at 63. */
+/** A tuple of length N, to compare bit numbers with. Bit numbers end at 63. */
 type Ones<N extends number, T extends 1[] = []> = T['length'] extends N | 64
   ? T
   : Ones<N, [...T, 1]>;
 
 type AtLeastOne<T> = [T, ...T[]];
 
-/** A register's whole value: a bigint where the register has 64 bits, else a number. */
+/** The whole value of a register: a bigint if the register has 64 bits, otherwise a number. */
 export type RegisterValue<R> = ValueOfWidth<WidthOf<R>>;
 
 /**
- * A register's fields by name. A field of up to 32 bits is a number, a wider one (of a 64-bit
- * register) a bigint.
+ * The fields of a register by name. A field of up to 32 bits is a number. A wider one (in a 64-bit register)
+ * is a bigint.
  */
 export type RegisterFields<R, A = RegisterAccess> = {
   -readonly [K in keyof FieldsOf<R> as FieldAccessOf<R, FieldsOf<R>[K]> extends A
@@ -58,57 +58,62 @@ export type RegisterFields<R, A = RegisterAccess> = {
     : never]: FieldValue<R, FieldsOf<R>[K]>;
 };
 
-/** What is known of a field. */
+/** The definition of a field. */
 export interface FieldDefinition {
-  /** Its highest bit. */
+  /** The highest bit of the field, from 0 to 63. */
   readonly high: number;
-  /** Its lowest bit. */
+  /** The lowest bit of the field, from 0 to 63. */
   readonly low: number;
+  /** What accesses do to it. */
   readonly access: RegisterAccess;
-  /** Names of values. */
+  /** Its values by their names; empty if no value has a name. */
   readonly values: Readonly<Record<string, number>>;
+  /** Its long name. */
   readonly doc: string | undefined;
 }
 
 /**
- * A register of a map, without a device: what it is, and how its value is put together and taken
- * apart. Its methods throw a TypeError for a wrong type and for a field that the register has not
- * (`ERR_INVALID_ARG_VALUE`), a RangeError (`ERR_VFIO_RANGE`) for what does not fit.
+ * The definition of a register in a map, without a device. It encodes, decodes and describes values. Its
+ * methods throw a TypeError `ERR_INVALID_ARG_TYPE` for a value of the wrong type, a TypeError
+ * `ERR_INVALID_ARG_VALUE` for a field that the register does not have, and a RangeError `ERR_VFIO_RANGE` for
+ * a value that does not fit.
  */
 export interface RegisterDefinition<R = RegisterSpec> {
+  /** Its name in the map. */
   readonly name: string;
-  /** Bytes from the start of the map. */
+  /** The offset in bytes from the start of the map. */
   readonly at: number;
-  /** In bits. */
+  /** The width in bits. */
   readonly width: RegisterWidth;
-  /** Tools that show registers leave out those that are `rc`. */
+  /** What accesses do to it. Tools that show registers must leave out `rc` registers. */
   readonly access: RegisterAccess;
+  /** Its long name. */
   readonly doc: string | undefined;
-  /** How many, if it is an array. */
+  /** How many registers the array has; undefined for a single register. */
   readonly count: number | undefined;
-  /** Bytes from one to the next, if it is an array. */
+  /** Bytes from one register of the array to the next; undefined for a single register. */
   readonly stride: number | undefined;
+  /** Its fields by name. */
   readonly fields: { readonly [K in keyof FieldsOf<R>]: FieldDefinition };
-  /** The register's value with these fields, all other bits 0. */
+  /** Returns the value of the register with these fields. All other bits are 0. */
   encode(values: Partial<RegisterFields<R>>): RegisterValue<R>;
-  /** All fields of a value. */
+  /** Returns all fields of a value. */
   decode(value: RegisterValue<R>): RegisterFields<R>;
-  /** Ones where these fields are. */
+  /** Returns a mask with ones in the bits of these fields. */
   mask(...fields: AtLeastOne<keyof FieldsOf<R> & string>): RegisterValue<R>;
   /**
-   * A value as text: `CC 0x00460001 EN=1 SHN=none IOSQES=6`, with all fields in the order of the
-   * map; a value by its name where it has one, in hexadecimal where the field is wider than 16
-   * bits.
+   * Returns a value as text, like `CC 0x00460001 EN=1 SHN=none IOSQES=6`, with all fields in the order of the
+   * map. A value is shown by its name if it has one, and in hexadecimal if the field is wider than 16 bits.
    */
   describe(value: RegisterValue<R>): string;
 }
 
-/** What {@link defineRegisters} gives. */
+/** The definitions of all registers of a map: the result of {@link defineRegisters}. */
 export type RegisterMap<M extends RegisterSpecs = RegisterSpecs> = {
   readonly [K in keyof M]: RegisterDefinition<M[K]>;
 };
 
-/** What registers are reached through: a {@link Region}, or a test's stand-in for one. */
+/** The object that registers are bound to: a {@link Region}, or a stand-in for one in a test. */
 export type RegisterSpace = Pick<
   Region,
   | 'name'
@@ -124,56 +129,58 @@ export type RegisterSpace = Pick<
 >;
 
 interface Placed {
-  /** `CC`; of an array, `SQTDBL[3]`. */
+  /** The name of the register: `CC`, or `SQTDBL[3]` in an array. */
   readonly name: string;
-  /** Bytes from the start of the region. */
+  /** The offset in bytes from the start of the region. */
   readonly offset: number;
 }
 
 interface Readable<R> {
-  /** The register's value: one read of its width. */
+  /** Reads the register with one read of its width, and returns its whole value. */
   read(): RegisterValue<R>;
 }
 
 interface Writable<R> {
-  /** Writes the register: one write of its width. */
+  /** Writes the whole register with one write of its width. */
   write(value: RegisterValue<R>): void;
 }
 
 interface Gettable<R> {
   /**
-   * All fields that can be read, from one read. It makes an object, which takes about half the time
-   * of a `read32` for each field; a loop that needs one field reads that.
+   * Returns all fields that can be read, from one read. It makes an object: for each field, that costs about
+   * half the time of a `read32`. In a loop that needs one field, read that field instead.
    */
   get(): RegisterFields<R, Exclude<RegisterAccess, 'wo'>>;
 }
 
 interface Settable<R> {
   /**
-   * Changes these fields by one read and one write. Written back as they were read: other fields
-   * that are `rw` or `ro`, and bits that no field names. Written as 0: `w1c` fields, so that
-   * nothing is cleared by accident, other `wo` fields, and in a `w1c` register the bits that no
-   * field names. Values are checked before the read. The device, or another thread, may change the
-   * register between the two.
+   * Changes these fields with one read and one write (read-modify-write). Values are checked before the read.
+   *
+   * It writes back as they were read: the other fields that are `rw` or `ro`, and bits that no field names.
+   * It writes as 0: `w1c` fields, so that nothing is cleared by accident, other `wo` fields, and in a `w1c`
+   * register the bits that no field names.
+   *
+   * The device or another thread can change the register between the read and the write.
    */
   set(values: Partial<RegisterFields<R, 'rw' | 'wo'>>): void;
 }
 
 interface Clearable<R> {
   /**
-   * Writes ones to these `w1c` fields, and 0 to the other ones. That is one write; where the
-   * register also has bits to keep (`rw` fields; in an `rw` register bits that no field names), a
-   * read before it gives what they are.
+   * Clears these `w1c` fields: it writes ones to them, and 0 to the other `w1c` fields. That is one write. If
+   * the register also has bits to keep (`rw` fields, and in an `rw` register the bits that no field names), a
+   * read before the write gets them.
    */
   clear(...fields: AtLeastOne<NamesWith<R, 'w1c'>>): void;
 }
 
 interface Describable {
-  /** Reads the register once and gives its name, value and fields as text. */
+  /** Reads the register once, and returns its name, value and fields as text. */
   describe(): string;
 }
 
-/** T where the fields of R have one with such an access. */
+/** T if R has a field with such an access, otherwise unknown. */
 type WithField<R, A, T> = [NamesWith<R, A>] extends [never] ? unknown : T;
 type WithFields<R, T> = [keyof FieldsOf<R>] extends [never] ? unknown : T;
 
@@ -194,16 +201,19 @@ type Shown<R> = Describable &
   Readonly<RegisterFields<R, Exclude<RegisterAccess, 'wo'>>>;
 
 /**
- * A register of a device. Each property that is a field reads the register: one read of the
- * register's width, every time.
+ * A register of a device. Each property that is a field reads the register: one read of the width of the
+ * register, every time.
  */
 export type Register<R> = Placed & MembersOf<R, AccessOf<R>>;
 
-/** Equal registers at equal distances. */
+/** An array of equal registers at equal distances. */
 export interface RegisterArray<R> {
-  /** How many. */
+  /** How many registers there are. */
   readonly count: number;
-  /** One of them, the same object every time. Throws a RangeError when there is none. */
+  /**
+   * Returns the register with this index, from 0 to `count` - 1. It is the same object every time. Throws a
+   * RangeError for another index.
+   */
   at(index: number): Register<R>;
 }
 
@@ -213,12 +223,12 @@ type Bound<R> = R extends { readonly count: number }
     ? Register<R> | RegisterArray<R>
     : Register<R>;
 
-/** The registers of a device by name: `Registers<typeof MAP>`. */
+/** The registers of a device by name: `Registers<typeof MAP>`, the result of {@link bindRegisters}. */
 export type Registers<Map> = {
   readonly [K in keyof Map]: Map[K] extends RegisterDefinition<infer R> ? Bound<R> : never;
 };
 
-/** Turns a key that a specification has no place for into a compile error. */
+/** Turns a key that a specification does not have into a compile error. */
 export type KnownKeys<M> = {
   readonly [K in keyof M]: NoneBut<keyof RegisterSpec, M[K]> & {
     readonly fields?: {

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: MIT
-// Values of a register put together from its fields, and taken apart into fields or text.
+// Composes the value of a register from its fields, and takes it apart into fields or text.
 import { typeError } from '../errors.js';
 import { expected, show } from '../internal/validate.js';
 import type { Word } from './arithmetic.js';
 import type { Field } from './field.js';
 import type { Layout } from './layout.js';
 
-/** Bits of a register, and which ones they are. */
+/** Bits of a register, and the mask that says which bits they are. */
 export interface Bits {
   readonly mask: Word;
   readonly value: Word;
 }
 
 /**
- * What fields with values make, of those fields that `allowed` has; `verb` is the caller's for
- * errors.
+ * Composes the bits of fields from their values. Only fields of `allowed` are accepted. `verb` is the name of
+ * the calling method, for errors.
  */
 export function compose(
   layout: Layout,
@@ -35,7 +35,7 @@ export function compose(
   return { mask, value };
 }
 
-/** Ones where these fields are, of those that `allowed` has. */
+/** Makes a mask with ones in the bits of these fields. Only fields of `allowed` are accepted. */
 export function maskOf(
   layout: Layout,
   names: readonly unknown[],
@@ -43,7 +43,7 @@ export function maskOf(
   verb: string,
 ): Word {
   if (names.length === 0)
-    throw expected('at least one field', `${verb} of ${layout.name}`, undefined);
+    throw expected('at least one field', `${verb}() of ${layout.name}`, undefined);
   let mask = layout.arithmetic.zero;
   for (const name of names) {
     if (typeof name !== 'string') throw expected('a string', `a field of ${layout.name}`, name);
@@ -53,21 +53,21 @@ export function maskOf(
   return mask;
 }
 
-/** Ones where these fields are. */
+/** Makes a mask with ones in the bits of these fields. */
 export function union({ arithmetic }: Layout, fields: Iterable<Field>): Word {
   let mask = arithmetic.zero;
   for (const field of fields) mask = arithmetic.or(mask, field.mask);
   return mask;
 }
 
-/** The fields by name, in the order of the map. */
+/** Returns the fields of a value by name, in the order of the map. */
 export function decompose(fields: readonly Field[], word: Word): Record<string, Word> {
   const values: Record<string, Word> = {};
   for (const { name, extract } of fields) values[name] = extract(word);
   return values;
 }
 
-/** `CC 0x00460001 EN=1 SHN=none IOSQES=6` */
+/** Returns a value as text, like `CC 0x00460001 EN=1 SHN=none IOSQES=6`. */
 export function textOf(
   name: string,
   { width }: Layout,
@@ -80,13 +80,13 @@ export function textOf(
 }
 
 function fieldText({ high, low, valueNames }: Field, value: Word): string {
-  // A bigint past 2^53 becomes a number past 2^53, which no value with a name is.
+  // A bigint above 2^53 becomes a number above 2^53, and no value with a name is so large.
   const name = valueNames.get(Number(value));
   if (name !== undefined) return name;
   return high - low < 16 ? String(value) : `0x${value.toString(16)}`;
 }
 
-/** Says why a field cannot be part of this. */
+/** Throws the reason why a field is not accepted. */
 function refuse(
   { name: register, fields }: Layout,
   name: string,
@@ -99,5 +99,6 @@ function refuse(
       ? `has no field ${show(name)}`
       : `cannot ${verb} ${name}, which is ${field.access}`;
   const choice = [...allowed.keys()].join(', ');
-  throw typeError(`${register} ${what}: it takes ${choice || 'none'}`, 'ERR_INVALID_ARG_VALUE');
+  const message = `${register} ${what}: ${verb}() accepts ${choice || 'no field'}`;
+  throw typeError(message, 'ERR_INVALID_ARG_VALUE');
 }

@@ -165,7 +165,7 @@ describe('values', () => {
 
   test('tell which fields there are', () => {
     expect(thrownBy(() => NVME.CC.encode({ ENN: 1 } as never)).message).toBe(
-      'CC has no field "ENN": it takes EN, SHN, IOSQES, IOCQES',
+      'CC has no field "ENN": encode() accepts EN, SHN, IOSQES, IOCQES',
     );
   });
 });
@@ -331,7 +331,7 @@ describe('a definition', () => {
   ])('with a register that is %s and a field that is %s is refused', (whole, part) => {
     const fields = { F: { bits: 0, access: part } };
     const { message } = refusal({ A: { at: 0, access: whole, fields } });
-    expect(message).toBe(`A.F cannot be ${part}: all of A is ${whole}`);
+    expect(message).toBe(`A.F cannot be ${part}, because the register A is ${whole}`);
   });
 
   test.each<[string, RegisterSpecs]>([
@@ -413,7 +413,7 @@ describe('binding', () => {
 
   test('says how far it would reach', () => {
     expect(thrownBy(() => bindRegisters(bar(0x10), NVME)).message).toBe(
-      'CC ends at 0x18, past the 16 bytes of BAR0',
+      'CC ends at 0x18, beyond the 16 bytes of BAR0',
     );
   });
 

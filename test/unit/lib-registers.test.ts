@@ -265,10 +265,10 @@ describe('no access', () => {
 
   test('follows from a field that it says why it refuses', () => {
     expect(thrownBy(() => regs.CONTROL.set({ DONE: 1 } as never)).message).toBe(
-      'CONTROL cannot set DONE, which is w1c: it takes ON, GO, MODE',
+      'CONTROL cannot set DONE, which is w1c: set() accepts ON, GO, MODE',
     );
     expect(thrownBy(() => MAP.HALF.encode({ LEVEL: 1 } as never)).message).toBe(
-      'HALF has no field "LEVEL": it takes none',
+      'HALF has no field "LEVEL": encode() accepts no field',
     );
   });
 });
