@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Handing a device over to vfio-pci, and back. By driver_override, which names this one device;
-// writing its IDs to new_id would take every device of its kind.
+// bindDevice: takes a device from its kernel driver, binds it to vfio-pci, and restores the binding. It uses
+// driver_override, which names this one device. Writing the device's IDs to new_id would bind every device of
+// that kind.
 import { mustBeBindable, mustBeUnused } from './diagnose/bindable.js';
 import { VfioError } from './errors.js';
 import { mustBeLinux } from './internal/platform.js';
@@ -24,45 +25,80 @@ import {
 } from './sysfs/undo.js';
 import { write, writeRefusal } from './sysfs/write.js';
 
-/** How {@link bindDevice} binds, and {@link releaseDevice} gives back. */
+/** The options of {@link bindDevice} and {@link releaseDevice}. */
 export interface BindOptions {
-  /** Only says what it would do; nothing is written. */
+  /** If true, the call checks everything and returns the steps, but writes nothing. Default false. */
   dryRun?: boolean | undefined;
 }
 
-/** A device in the hands of vfio-pci. */
+/**
+ * A device that {@link bindDevice} bound to vfio-pci. Use it with `await using`: the end of the scope
+ * restores the previous driver.
+ */
 export interface Binding extends AsyncDisposable {
-  /** The device's full PCI address. */
+  /** The full PCI address of the device, like `0000:01:00.0`. */
   readonly address: string;
-  /** The driver it had. Of a device that was left over: the driver it had before that. */
+  /**
+   * The driver that the device had before; undefined if it had none. For a device that was {@link leftOver},
+   * this is the driver from before the interrupted binding.
+   */
   readonly previousDriver: string | undefined;
-  /** What was done, or would be, as lines for a root shell; empty when it was bound already. */
+  /**
+   * The steps that were done, or that a dry run would do, as lines for a root shell. Empty if the device was
+   * bound to a VFIO driver already.
+   */
   readonly steps: readonly string[];
   /**
-   * Whether the device was found left over: a process that has ended bound it and did not give it back, or a binding or
-   * a give-back ended halfway, in any process. `restore()` then gives it back.
+   * Whether the device was left over. A process that has ended bound it and did not restore it, or binding or
+   * restoring stopped halfway, in any process. {@link restore} then gives the device to its previous driver.
    */
   readonly leftOver: boolean;
   /**
-   * Gives the device back to the driver it had. Close it first: the kernel waits for that. Does nothing when the
-   * device was bound already, and not left over: whoever bound it gives it back. Rejects with `ERR_VFIO_BUSY` when
-   * another program, or another binding of this process, has it now. Warns when another program changed its
-   * driver_override, which then stays as it is. Restoring twice gives the same promise; after a failure it can be
-   * tried again.
+   * Gives the device back to its previous driver, and restores its `driver_override`. Close the device first:
+   * the kernel waits until it is closed. Needs root.
+   *
+   * It does nothing if the device was bound to a VFIO driver already and was not {@link leftOver}. Whatever
+   * bound the device must then restore it. If another program changed `driver_override`, restore() leaves it
+   * as it is and emits a process warning.
+   *
+   * Rejects:
+   *
+   * - with `ERR_VFIO_BUSY` if the device now belongs to another program, or to another binding of this
+   *   process; or if the library could not lock the device within 30 seconds;
+   * - with `ERR_VFIO_NOT_BOUND` if the previous driver does not accept the device;
+   * - with `ENODEV` if the device is gone, or another device is at its address.
+   *
+   * A second call returns the same promise. After a failure, you can call it again.
    */
   restore(): Promise<void>;
 }
 
 /**
- * Binds a device to vfio-pci by driver_override. Needs root, and the module vfio-pci loaded. Processes and threads of
- * this library take turns at a device. Checks the outcome, and undoes its own steps when one fails; the message says
- * how the device stands after that.
+ * Binds a device to vfio-pci through its `driver_override`. Needs root, and the kernel module vfio-pci must
+ * be loaded. `address` is like `0000:01:00.0` or `01:00.0`. A device that is bound to a VFIO driver already
+ * stays as it is, and needs no root.
  *
- * Refuses before anything is changed, also in a dry run: with `ERR_VFIO_BUSY` a device with a disk in use (mounted,
- * swap space, held by dm, md or a loop device, or claimed), one whose disk, tape or controller a process has open, one
- * that carries the default route, and one with virtual functions; with `ERR_VFIO_UNSUPPORTED` a bridge, and what is on
- * vfio-pci's denylist; with `ERR_VFIO_NO_IOMMU` a device that no IOMMU isolates. `ERR_VFIO_BUSY` too when it was not
- * its turn within 30 s, and `ERR_VFIO_PLATFORM` on other systems than Linux.
+ * Processes and threads that use this library take turns at a device. The library checks the result. If a
+ * step fails, it undoes its own steps, and the message says which driver the device has now.
+ *
+ * Rejects before it changes anything, also in a dry run:
+ *
+ * - with a TypeError `ERR_VFIO_ADDRESS` if `address` is not a PCI address;
+ * - with `ENODEV` if there is no such device;
+ * - with `ERR_VFIO_BUSY` if the machine uses the device: one of its disks is mounted, used as swap space,
+ *   claimed, or held by dm, md or a loop device; a process has its disk, tape or controller open; it has the
+ *   default route; or it is a physical function with virtual functions;
+ * - with `ERR_VFIO_UNSUPPORTED` if vfio-pci is not loaded, or does not accept the device: a bridge, or a
+ *   device on its denylist;
+ * - with `ERR_VFIO_NO_IOMMU` if no IOMMU isolates the device;
+ * - with `ERR_VFIO_PLATFORM` if the system is not Linux.
+ *
+ * Without `dryRun`, it also rejects:
+ *
+ * - with `EACCES` if the process is not root;
+ * - with `ERR_VFIO_BUSY` if the library could not lock the device within 30 seconds, or another program
+ *   changed the device at the same time;
+ * - with `ERR_VFIO_NOT_BOUND` if vfio-pci did not accept the device.
  */
 export async function bindDevice(address: string, options: BindOptions = {}): Promise<Binding> {
   const full = parseAddress(address);
@@ -72,7 +108,7 @@ export async function bindDevice(address: string, options: BindOptions = {}): Pr
   return bindAt(machine, full, dryRun);
 }
 
-/** {@link bindDevice} on any sysfs. */
+/** {@link bindDevice} on any sysfs, for tests. */
 export async function bindAt(sysfs: Sysfs, address: string, dryRun: boolean): Promise<Binding> {
   const { driver } = look(sysfs, address);
   if (dryRun) return bindNow(sysfs, address, true);
@@ -118,8 +154,9 @@ function makeBinding(
 }
 
 /**
- * What is remembered of a device that was bound, or half bound, and not given back. This thread holds the lock of the
- * device (but in a dry run), so nobody is at work on it: what is half done stays so, whether or not its process lives.
+ * The record of a device that was bound, or half bound, and not restored. This thread holds the lock of the
+ * device (except in a dry run), so no other thread is working on it. A half-done binding therefore stays half
+ * done, whether or not the process that began it is still alive.
  */
 function findLeftOver(sysfs: Sysfs, { device, override }: Standing): Remembered | undefined {
   const remembered = recall(sysfs, device);
@@ -137,7 +174,7 @@ function beforeOf({ device, override }: Standing, left: Remembered | undefined):
   return { device, driver: left.driver ?? undefined, override: left.override };
 }
 
-/** Throws when the device cannot be bound, or must not. */
+/** Throws if the device cannot be bound or must not be bound. */
 async function stepsToBind({ root }: Sysfs, { device }: Standing): Promise<SysfsWrite[]> {
   await mustBeBindable(device, root);
   return bindSteps(device.address, device.driver);
@@ -173,11 +210,14 @@ async function mustBeUnchanged(sysfs: Sysfs, { device }: Standing): Promise<void
   const now = await standingAgain(sysfs, device);
   if (now.device.driver === device.driver && now.override === 'vfio-pci') return;
   const { address } = device;
-  const message = `Another program has changed ${address} at the same time`;
+  const message = `Another program changed ${address} while the library was binding it`;
   throw new VfioError('ERR_VFIO_BUSY', message, { address });
 }
 
-/** Undoes what was done, and gives the failure with how the device stands then. */
+/**
+ * Undoes the steps that were done. Returns the failure, with a message that also says which driver the device
+ * has now.
+ */
 async function rollBack(
   sysfs: Sysfs,
   before: Before,
@@ -187,7 +227,7 @@ async function rollBack(
   const { address } = before.device;
   try {
     const device = readDevice(address, sysfs.root);
-    // What was changed went with the device.
+    // The device is gone, and the changes with it.
     const isGone = device === undefined || !isSameDevice(device, before.device);
     const alone = isGone ? [] : await undo(sysfs, before, done);
     await forget(sysfs, address);
@@ -199,7 +239,7 @@ async function rollBack(
 }
 
 function leftAlone(what: readonly Alone[]): string {
-  return `Another program changed its ${what.join(' and its ')}: left alone`;
+  return `Another program changed its ${what.join(' and its ')}, so the library did not restore that`;
 }
 
 async function notUndone(
@@ -211,8 +251,9 @@ async function notUndone(
   const { address } = before.device;
   const isBound = readDevice(address, sysfs.root)?.driver === 'vfio-pci';
   const commands = toLines(giveBackSteps(before, isBound ? 'vfio-pci' : undefined));
-  const hint = [`Try releaseDevice('${address}'), or by hand, as root:`, ...commands].join('\n  ');
-  const message = `${address} was not bound, and undoing it failed too: ${second.message.split('\n')[0]}`;
+  const hint = [`Call releaseDevice('${address}'), or as root:`, ...commands].join('\n  ');
+  const reason = second.message.split('\n')[0];
+  const message = `${address} could not be bound, and undoing the steps failed too: ${reason}`;
   const { code } = failure as VfioError;
   return stating(sysfs, address, new VfioError(code, message, { address, hint }, failure));
 }
@@ -223,11 +264,11 @@ async function restore(sysfs: Sysfs, before: Before, id: string): Promise<void> 
   const alone = await undo(sysfs, before, everything).catch(async (failure: unknown) => {
     throw await stating(sysfs, address, failure);
   });
-  if (alone.length > 0) warn(`Giving back ${address}`, { message: leftAlone(alone) });
+  if (alone.length > 0) warn(`Restoring ${address}`, { message: leftAlone(alone) });
   await forget(sysfs, address);
 }
 
-/** Throws when the device is in the hands of another program, or of another binding, by now. */
+/** Throws if the device now belongs to another program or to another binding. */
 function mustBeOurs(sysfs: Sysfs, before: Before, id: string, { device }: Standing): void {
   const { address, driver } = device;
   if (driver === undefined || driver === before.driver) return;
@@ -235,7 +276,7 @@ function mustBeOurs(sysfs: Sysfs, before: Before, id: string, { device }: Standi
   const isOthers = other !== undefined && other.id !== id && isAlive(other, sysfs.root);
   if (driver === 'vfio-pci' && !isOthers) return;
   const owner = nameOwner(isOthers ? other.pid : undefined);
-  const message = `${address} is bound to ${driver} now, by ${owner}: left alone`;
+  const message = `${address} was not restored: ${owner} has bound it to ${driver}`;
   throw new VfioError('ERR_VFIO_BUSY', message, { address });
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The one-liner: a device by its address.
+// openDevice: opens a device by its address, by default in a container of its own.
 import { adoptOwner, Container, type Device } from './container.js';
 import { awaitOpen } from './diagnose/open.js';
 import { loadNative } from './internal/load-native.js';
@@ -9,15 +9,19 @@ import { expected } from './internal/validate.js';
 import { checkOpenOptions, type OpenDeviceOptions } from './open-options.js';
 import { parseAddress } from './pci.js';
 
-/** How {@link openDevice} opens. */
+/** The options of {@link openDevice}. */
 export interface OpenOptions extends OpenDeviceOptions {
-  /** The container to open it in. Without it the device gets one of its own, closed with it. */
+  /**
+   * The container to open the device in. Without it, the device gets a container of its own, which is closed
+   * with the device.
+   */
   container?: Container | undefined;
 }
 
 /**
- * Opens a device: `address` is `0000:01:00.0` or `01:00.0`. It has to be bound to vfio-pci, see
- * {@link bindDevice}. Rejects as {@link Container.open} and {@link Container.openDevice} do.
+ * Opens a device. `address` is like `0000:01:00.0` or `01:00.0`. The device must be bound to vfio-pci: see
+ * {@link bindDevice}. Close it with {@link Device.close} or `await using`. Rejects as {@link Container.open}
+ * and {@link Container.openDevice} do, and with a TypeError if an option is wrong.
  */
 export async function openDevice(address: string, options: OpenOptions = {}): Promise<Device> {
   const full = parseAddress(address);

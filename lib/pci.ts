@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// PCI addresses, and what sysfs says about devices and IOMMU groups. Opens no device.
+// PCI addresses, and the data of sysfs about devices and IOMMU groups. Nothing here opens a device.
 import { typeError } from './errors.js';
 import { mustBeLinux } from './internal/platform.js';
 import { integer, options, show } from './internal/validate.js';
 import { exists, listNames, readLinkName, readNumber, readStart } from './sysfs/files.js';
 
-/** What sysfs says about a PCI function. */
+/** A PCI function, as sysfs describes it. */
 export interface PciDevice {
-  /** `domain:bus:device.function`, as in `0000:01:00.0`. */
+  /** The full PCI address, `domain:bus:device.function`, like `0000:01:00.0`. */
   readonly address: string;
   /** PCI vendor ID, 16 bits. */
   readonly vendorId: number;
@@ -15,37 +15,45 @@ export interface PciDevice {
   readonly deviceId: number;
   /** Base class, subclass and programming interface, 24 bits: `0x010802` is NVMe. */
   readonly classCode: number;
-  /** Subsystem vendor ID, 16 bits; 0 where the function has none. */
+  /** Subsystem vendor ID, 16 bits; 0 if the function has none. */
   readonly subsystemVendorId: number;
-  /** Subsystem ID, 16 bits; 0 where the function has none. */
+  /** Subsystem ID, 16 bits; 0 if the function has none. */
   readonly subsystemId: number;
-  /** The kernel driver it is bound to. */
+  /**
+   * The kernel driver that the function is bound to, like `nvme` or `vfio-pci`; undefined if there is none.
+   */
   readonly driver: string | undefined;
-  /** Its IOMMU group; undefined without an IOMMU. */
+  /** The number of its IOMMU group; undefined if no IOMMU isolates it. */
   readonly iommuGroup: number | undefined;
-  /** The NUMA node it is attached to; undefined where the platform does not say. */
+  /** The NUMA node that it is attached to; undefined if the platform does not say. */
   readonly numaNode: number | undefined;
 }
 
-/** Which devices {@link listDevices} gives: those that agree in every field present. */
+/**
+ * The filter of {@link listDevices}. A device must match every field that is present. Without any, all
+ * devices match.
+ */
 export interface DeviceFilter {
+  /** PCI vendor ID, an integer from 0 to 0xffff. */
   vendorId?: number | undefined;
+  /** PCI device ID, an integer from 0 to 0xffff. */
   deviceId?: number | undefined;
-  /** All 24 bits. */
+  /** Class code with all 24 bits, an integer from 0 to 0xffffff: `0x010802` is NVMe. */
   classCode?: number | undefined;
 }
 
-// Linux prints the domain with at least four digits, and without leading zeros beyond them.
+// Linux prints the domain with at least four digits, and without leading zeros beyond four.
 const addressPattern = /^(?:([0-9a-f]{4}|[1-9a-f][0-9a-f]{4,7}):)?[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/;
 
 /**
- * The full form of a PCI address: `01:00.0` gets domain 0000. Throws ERR_VFIO_ADDRESS otherwise.
+ * Returns the full form of a PCI address: `01:00.0` gets the domain 0000. Throws a TypeError
+ * `ERR_VFIO_ADDRESS` for anything else.
  */
 export function parseAddress(value: unknown): string {
   const match = typeof value === 'string' ? addressPattern.exec(value) : null;
   if (match === null) {
     throw typeError(
-      `Expected a PCI address like 0000:01:00.0 or 01:00.0 (lower case) but received ${show(value)}`,
+      `Expected a PCI address like 0000:01:00.0 or 01:00.0 (lowercase) but received ${show(value)}`,
       'ERR_VFIO_ADDRESS',
     );
   }
@@ -53,8 +61,9 @@ export function parseAddress(value: unknown): string {
 }
 
 /**
- * The PCI functions of this machine, in the order of their addresses. Rejects with the errno of a file of sysfs
- * that could not be read (`EMFILE` …), with `ERR_VFIO_PLATFORM` on other systems than Linux.
+ * Lists the PCI functions of this machine in the order of their addresses. Needs no root, no IOMMU and no
+ * VFIO. Rejects with the errno of a file in sysfs that cannot be read (`EMFILE` …), with `ERR_VFIO_PLATFORM`
+ * if the system is not Linux, and with a TypeError or RangeError if the filter is wrong.
  */
 export async function listDevices(filter: DeviceFilter = {}): Promise<PciDevice[]> {
   const checked = checkFilter(filter);
@@ -74,28 +83,34 @@ function checkFilter(filter: DeviceFilter): DeviceFilter {
   return { vendorId, deviceId, classCode };
 }
 
-/** Command, status, class and header type too: the IDs of a virtual function read all ones in good health. */
+/**
+ * IDs, command, status, class and header type. The IDs alone are not enough: those of a healthy virtual
+ * function read as all ones.
+ */
 const headerBytes = 16;
 
-/** Whether its config space answers: of a device that is gone, or without power, every bit reads 1. */
+/**
+ * Whether the config space of the device answers. If the device is gone or has no power, every bit reads as
+ * 1.
+ */
 export async function answers(address: string, root = ''): Promise<boolean> {
   const header = await readHeader(address, root);
   return header === undefined || header.some((byte) => byte !== 0xff);
 }
 
-/** The first bytes of its config space: IDs, command, status, class and header type. */
+/** Reads the first bytes of its config space: IDs, command, status, class and header type. */
 export function readHeader(address: string, root = ''): Promise<Buffer | undefined> {
   return readStart(`${root}${devicePath(address)}/config`, headerBytes);
 }
 
-/** The devices below `root` that agree with the filter. */
+/** Reads the devices of the sysfs below `root` that match the filter. */
 export function scanDevices(filter: DeviceFilter, root = ''): PciDevice[] {
   return listNames(`${root}/sys/bus/pci/devices`)
     .map((address) => readDevice(address, root))
-    .filter((device) => device !== undefined && agrees(device, filter)) as PciDevice[];
+    .filter((device) => device !== undefined && matches(device, filter)) as PciDevice[];
 }
 
-function agrees(device: PciDevice, { vendorId, deviceId, classCode }: DeviceFilter): boolean {
+function matches(device: PciDevice, { vendorId, deviceId, classCode }: DeviceFilter): boolean {
   return (
     (vendorId ?? device.vendorId) === device.vendorId &&
     (deviceId ?? device.deviceId) === device.deviceId &&
@@ -103,12 +118,12 @@ function agrees(device: PciDevice, { vendorId, deviceId, classCode }: DeviceFilt
   );
 }
 
-/** Where sysfs keeps a device. */
+/** The directory of a device in sysfs. */
 export function devicePath(address: string): string {
   return `/sys/bus/pci/devices/${address}`;
 }
 
-/** What sysfs says about one device; undefined when it is not there. */
+/** Reads a device from sysfs; undefined if there is no such device. */
 export function readDevice(address: string, root = ''): PciDevice | undefined {
   const path = root + devicePath(address);
   const vendorId = readNumber(`${path}/vendor`);
@@ -128,7 +143,7 @@ export function readDevice(address: string, root = ''): PciDevice | undefined {
   };
 }
 
-/** The devices of an IOMMU group; undefined when there is no such group. */
+/** Reads the devices of an IOMMU group from sysfs; undefined if there is no such group. */
 export function readGroup(id: number, root = ''): PciDevice[] | undefined {
   const path = `${root}/sys/kernel/iommu_groups/${id}/devices`;
   if (!exists(path)) return undefined;
@@ -137,23 +152,18 @@ export function readGroup(id: number, root = ''): PciDevice[] | undefined {
     .filter((device) => device !== undefined);
 }
 
-/**
- * Whether a kernel driver hands devices to userspace: vfio-pci and its variants (mlx5_vfio_pci …).
- */
+/** Whether a kernel driver hands devices to user space: vfio-pci and its variants (mlx5_vfio_pci …). */
 export function isVfioDriver(driver: string | undefined): boolean {
   return driver?.includes('vfio') ?? false;
 }
 
-/**
- * The devices that keep a group from being viable: those bound to a driver that does DMA of its
- * own.
- */
+/** The devices that keep a group from being viable: their kernel driver does DMA of its own. */
 export function blockersOf(members: readonly PciDevice[]): PciDevice[] {
   return members.filter(({ driver }) => driver !== undefined && !leavesDmaAlone(driver));
 }
 
-// The kernel lets bridges under pcieport, and pci-stub, share a group with userspace: neither does
-// DMA.
+// The kernel lets devices bound to pcieport (bridges) and to pci-stub share a group with user space, because
+// neither driver does DMA.
 function leavesDmaAlone(driver: string): boolean {
   return isVfioDriver(driver) || driver === 'pcieport' || driver === 'pci-stub';
 }

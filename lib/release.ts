@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Giving back a device that a process took from its driver and left with vfio-pci.
+// releaseDevice: gives back a device that a process took from its driver and left bound to vfio-pci.
 import type { BindOptions } from './bind.js';
 import { mustBeLinux } from './internal/platform.js';
 import { boolean, options as checkOptions } from './internal/validate.js';
@@ -18,22 +18,41 @@ import {
 import { mustBeBoundTo, overrideToLeave } from './sysfs/undo.js';
 import { write, writeRefusal } from './sysfs/write.js';
 
-/** What {@link releaseDevice} did. */
+/** The result of {@link releaseDevice}. */
 export interface Released {
-  /** The device's full PCI address. */
+  /** The full PCI address of the device, like `0000:01:00.0`. */
   readonly address: string;
-  /** The driver that has the device now; in a dry run, the one that has it still. */
+  /**
+   * The driver that the device is bound to now; undefined if there is none. In a dry run, the driver before
+   * any step.
+   */
   readonly driver: string | undefined;
-  /** What was done, or would be, as lines for a root shell; empty when there was nothing to do. */
+  /**
+   * The steps that were done, or that a dry run would do, as lines for a root shell. Empty if there was
+   * nothing to do.
+   */
   readonly steps: readonly string[];
 }
 
 /**
- * Gives a device back that `bindDevice` left with vfio-pci, for a process that was interrupted: to the driver and the
- * driver_override it had, as /run/vfio/bindings.json remembers. Where nothing is remembered, it clears
- * driver_override and lets the kernel choose a driver. A device that another driver has keeps it, and loses only a
- * driver_override that names a VFIO driver. Needs root. Waits until the device is closed, whichever process has it
- * open. Rejects with `ERR_VFIO_PLATFORM` on other systems than Linux.
+ * Gives back a device that {@link bindDevice} left bound to vfio-pci, because its process was interrupted.
+ * Needs root. `address` is like `0000:01:00.0` or `01:00.0`.
+ *
+ * The device returns to the driver and the `driver_override` that it had before, as /run/vfio/bindings.json
+ * records them. Without a record, releaseDevice clears `driver_override` and lets the kernel choose a driver.
+ * If the device is bound to a driver that is not a VFIO driver, it keeps that driver, and loses only a
+ * `driver_override` that names a VFIO driver.
+ *
+ * It waits until the device is closed, whichever process has it open.
+ *
+ * Rejects:
+ *
+ * - with a TypeError `ERR_VFIO_ADDRESS` if `address` is not a PCI address;
+ * - with `ENODEV` if there is no such device;
+ * - with `EACCES` if the process is not root (not in a dry run);
+ * - with `ERR_VFIO_BUSY` if the library could not lock the device within 30 seconds;
+ * - with `ERR_VFIO_NOT_BOUND` if the recorded driver did not accept the device;
+ * - with `ERR_VFIO_PLATFORM` if the system is not Linux.
  */
 export async function releaseDevice(address: string, options: BindOptions = {}): Promise<Released> {
   const full = parseAddress(address);
@@ -43,7 +62,7 @@ export async function releaseDevice(address: string, options: BindOptions = {}):
   return releaseAt(machine, full, dryRun);
 }
 
-/** {@link releaseDevice} on any sysfs. */
+/** {@link releaseDevice} on any sysfs, for tests. */
 export async function releaseAt(sysfs: Sysfs, address: string, dryRun: boolean): Promise<Released> {
   look(sysfs, address);
   if (dryRun) return releaseNow(sysfs, address, true);
@@ -72,7 +91,7 @@ async function release(
   const { address } = device;
   try {
     for (const step of steps) await write(sysfs, step, address);
-    // Without a driver or with that of VFIO, it was to be given to what is remembered.
+    // Only a device without a driver, or with a VFIO driver, was given to the recorded driver.
     const isKept = device.driver !== undefined && !isVfioDriver(device.driver);
     if (remembered === undefined || isKept) return;
     await mustBeBoundTo(remembered.driver ?? undefined, sysfs, device);
@@ -92,7 +111,9 @@ function releaseSteps({ device, override }: Standing, remembered?: Remembered): 
   return [...clear, ...unbind, ...attachSteps(address, remembered)];
 }
 
-/** Gives a device without a driver to the one that is remembered, or to whichever the kernel chooses. */
+/**
+ * Steps that bind a device without a driver: to the recorded driver, or to the one that the kernel chooses.
+ */
 function attachSteps(address: string, remembered: Remembered | undefined): SysfsWrite[] {
   if (remembered === undefined) return [probeStep(address)];
   return remembered.driver === null ? [] : [bindStep(address, remembered.driver)];

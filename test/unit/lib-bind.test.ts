@@ -215,7 +215,7 @@ describe('F22/ a step of binding that fails', () => {
     };
     const error = await rejectionOf(bindAt(kernel, address, false));
     expect(error).toMatchObject({ code: 'EINVAL', cause: { code: 'EINVAL' } });
-    expect(error.message).toContain('undoing it failed too: ENODEV');
+    expect(error.message).toContain('undoing the steps failed too: ENODEV');
     expect(error.hint).toContain(`echo > ${override}\n  echo ${address} > ${bind('nvme')}`);
   });
 });
@@ -233,7 +233,9 @@ describe('S2/ a race', () => {
     kernel.before.set(0, () => tree.unbind(address));
     expect(await rejectionOf(bindAt(kernel, address, false))).toMatchObject({
       code: 'ERR_VFIO_BUSY',
-      message: expect.stringMatching(/is bound to no driver now, .* its driver: left alone$/m),
+      message: expect.stringMatching(
+        /is bound to no driver now, .* its driver, so the library did not restore that$/m,
+      ),
     });
     expect(kernel.writes).not.toContain(`${address} > ${probe}`);
     expect([kernel.driver, kernel.override]).toEqual([undefined, '(null)']);
@@ -256,7 +258,7 @@ describe('S2/ a race', () => {
     const error = await rejectionOf(bindAt(kernel, address, false));
     expect(error.code).toBe('ERR_VFIO_BUSY');
     expect(error.message).toMatch(
-      /is bound to vfio-pci now, .* driver_override is vfio-pci. .* left alone$/m,
+      /is bound to vfio-pci now, .* driver_override is vfio-pci. .* did not restore that$/m,
     );
     expect(kernel.writes).toEqual([`vfio-pci > ${override}`]);
     expect([kernel.driver, kernel.override]).toEqual(['vfio-pci', 'vfio-pci']);
@@ -284,7 +286,9 @@ describe('S2/ a race', () => {
     };
     const error = await rejectionOf(bindAt(kernel, address, false));
     expect(error.code).toBe('ERR_VFIO_BUSY');
-    expect(error.message).toMatch(/is other. Another program changed its driver_override: left/);
+    expect(error.message).toMatch(
+      /is other. Another program changed its driver_override, so the library did not/,
+    );
     expect([kernel.driver, kernel.override]).toEqual(['nvme', 'other']);
   });
 
@@ -339,7 +343,7 @@ describe('S2/ restoring', () => {
     expect(warnings).toEqual([
       {
         code: undefined,
-        message: `Giving back ${address}: Another program changed its driver_override: left alone`,
+        message: `Restoring ${address}: Another program changed its driver_override, so the library did not restore that`,
       },
     ]);
   });
@@ -350,7 +354,9 @@ describe('S2/ restoring', () => {
     const second = await bindAt(kernel, address, false);
     const error = await rejectionOf(first.restore());
     expect(error).toMatchObject({ code: 'ERR_VFIO_BUSY' });
-    expect(error.message).toContain(`by another binding of this process (${process.pid}): left`);
+    expect(error.message).toContain(
+      `not restored: another binding of this process (${process.pid}) has bound it`,
+    );
     expect(kernel.driver).toBe('vfio-pci');
     await second.restore();
     expect(kernel.driver).toBe('nvme');

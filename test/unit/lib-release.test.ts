@@ -247,7 +247,9 @@ describe('S2/ a device that was left over', () => {
           throw Object.assign(new Error(), { errno: -5, syscall: 'write' });
         });
       }
-      expect((await rejectionOf(bindAt(kernel, address, false))).message).toContain('undoing it');
+      expect((await rejectionOf(bindAt(kernel, address, false))).message).toContain(
+        'undoing the steps failed',
+      );
       expect([kernel.driver, kernel.override]).toEqual([undefined, '(null)']);
     });
 
@@ -305,7 +307,7 @@ test('S2/ restoring leaves a device alone that another process has bound since',
   addProcess41();
   const error = await rejectionOf(binding.restore());
   expect(error).toMatchObject({ code: 'ERR_VFIO_BUSY' });
-  expect(error.message).toContain('bound to vfio-pci now, by process 41: left alone');
+  expect(error.message).toContain('was not restored: process 41 has bound it to vfio-pci');
   expect(kernel.driver).toBe('vfio-pci');
 });
 
