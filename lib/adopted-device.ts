@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What one thread lends another of a device, as the borrower has it.
+// The parts of a device that another thread granted, as the thread that adopted them uses them.
 import { EventEmitter } from 'node:events';
 import { ConfigSpace } from './config-space.js';
 import { DmaBuffer } from './dma.js';
@@ -23,23 +23,29 @@ import type { Native, NativeAdoption } from './native.js';
 import { Region } from './region.js';
 import { configIndex, regionInfo, regionName } from './region-info.js';
 
-/** The events of an {@link AdoptedDevice}. Waiting for them does not keep the thread alive. */
+/** The events of an {@link AdoptedDevice}. Listening for them does not keep the thread alive. */
 export interface AdoptedDeviceEvents {
-  /** The grant is over: it was revoked, or closed here. */
+  /** The grant is over: the granting thread ended it, or this thread closed the device. */
   close: [];
 }
 
-/** Weak: the addon holds this callback, which must not keep a forgotten device alive. */
+/**
+ * The reference is weak because the addon holds this callback, and the callback must not keep a forgotten
+ * device alive.
+ */
 let watch: (device: WeakRef<AdoptedDevice>, native: NativeAdoption) => void;
 
 /**
- * What was granted of a device, in the thread that adopted it ({@link adopt}). Its regions,
- * interrupts and buffers are used as the granting thread uses its own: during a reset accesses
- * throw `ERR_VFIO_BUSY`, when the device is gone `ERR_VFIO_LOST`. Once the grant was revoked they
- * throw `ERR_VFIO_CLOSED`; {@link Grant.revoke} says which at once and which when this thread's event
- * loop hears of it.
+ * The parts of a device that another thread of this process granted ({@link Device.grant}). Obtained from
+ * {@link adopt}. This thread uses its regions, interrupts and buffers exactly as the granting thread uses its
+ * own.
  *
- * It owns nothing of the device. Closing it, or the end of the thread, gives everything back.
+ * Register accesses throw `ERR_VFIO_BUSY` while the device is being reset, and `ERR_VFIO_LOST` when the
+ * device is gone. Once the grant is revoked, they throw `ERR_VFIO_CLOSED`. {@link Grant.revoke} says what
+ * ends at once, and what ends only when this thread's event loop handles the revocation.
+ *
+ * An AdoptedDevice owns nothing of the device. {@link close}, or the end of this thread, releases all
+ * parts.
  */
 export class AdoptedDevice extends EventEmitter<AdoptedDeviceEvents> implements Disposable {
   static {
@@ -51,12 +57,12 @@ export class AdoptedDevice extends EventEmitter<AdoptedDeviceEvents> implements 
     };
   }
 
-  /** The device's full PCI address, `0000:01:00.0`. */
+  /** The full PCI address of the device, like `0000:01:00.0`. */
   readonly address: string;
   /**
-   * The granted buffers, in the order in which they were granted. Closing one ends its use here and
-   * unmaps nothing. They are the granting thread's memory, not copies of it: what both write to
-   * needs `Atomics`, or an order agreed on.
+   * The granted buffers, in the order of the grant. They are the memory of the granting thread, not copies of
+   * it. If two threads write to the same place, use `Atomics` or agree on an order. Closing a buffer ends its
+   * use in this thread, and unmaps nothing.
    */
   readonly memory: readonly DmaBuffer[];
   readonly #native: NativeAdoption;
@@ -83,34 +89,41 @@ export class AdoptedDevice extends EventEmitter<AdoptedDeviceEvents> implements 
     keepWhileHeard(this);
   }
 
-  /** Whether the grant is over, as far as this thread has heard. */
+  /** Whether the grant is over, as far as the event loop of this thread has handled it. */
   get closed(): boolean {
     return this.#closed;
   }
 
   /**
-   * The region `index` (`VFIO_PCI_*_REGION_INDEX`); the same object every time. Throws
-   * `ERR_VFIO_UNSUPPORTED` when it was not granted.
+   * Returns the region with this index (`VFIO_PCI_*_REGION_INDEX`): 0 to 5 are the BARs, 6 is the ROM, 7 is
+   * config space. It is the same object every time. Throws `ERR_VFIO_UNSUPPORTED` if the region was not
+   * granted, `ERR_VFIO_CLOSED` once the grant is over, and a RangeError if `index` is not an integer of at
+   * least 0.
    */
   region(index: number): Region {
     integer('the region', index, 0, Number.MAX_SAFE_INTEGER);
     return this.#granted(this.#regions.get(index), regionName(index));
   }
 
-  /** The base address register `index`, from 0 to 5. Throws as {@link region} does. */
+  /**
+   * Returns BAR `index`, from 0 to 5. Throws a RangeError for another number, and otherwise as {@link region}
+   * does.
+   */
   bar(index: number): Region {
     integer('the BAR', index, 0, 5);
     return this.region(index);
   }
 
-  /** Config space. Throws as {@link region} does. */
+  /** Config space (`VFIO_PCI_CONFIG_REGION_INDEX`). Throws as {@link region} does. */
   get config(): ConfigSpace {
     return this.region(configIndex) as ConfigSpace;
   }
 
   /**
-   * The interrupt vector `index`, by its number in the set of the granting thread; the same object
-   * every time. Throws `ERR_VFIO_UNSUPPORTED` when it was not granted.
+   * Returns the interrupt vector with this index. The index is the vector's number in the {@link
+   * InterruptSet} of the granting thread. It is the same object every time. Throws `ERR_VFIO_UNSUPPORTED` if
+   * the vector was not granted, `ERR_VFIO_CLOSED` once the grant is over, and a RangeError if `index` is not
+   * an integer of at least 0.
    */
   vector(index: number): Interrupt {
     integer('the vector', index, 0, Number.MAX_SAFE_INTEGER);
@@ -118,8 +131,8 @@ export class AdoptedDevice extends EventEmitter<AdoptedDeviceEvents> implements 
   }
 
   /**
-   * Gives everything back, at once; vectors can then be listened to in the granting thread. Closing
-   * twice does nothing.
+   * Releases all parts at once. The granting thread can then listen to the vectors again. Closing it again
+   * does nothing.
    */
   close(): void {
     this.#native.close();
@@ -133,7 +146,8 @@ export class AdoptedDevice extends EventEmitter<AdoptedDeviceEvents> implements 
   #granted<T>(part: T | undefined, name: string): T {
     if (this.#closed) throw closedError(`AdoptedDevice ${this.address}`, this.address);
     if (part !== undefined) return part;
-    throw unsupportedError(`No ${name} of ${this.address} was granted`, this.address);
+    const hint = 'The thread that owns the device must name it in the options of device.grant().';
+    throw unsupportedError(`${name} of ${this.address} was not granted`, this.address, hint);
   }
 
   #end(): void {
@@ -147,13 +161,22 @@ export class AdoptedDevice extends EventEmitter<AdoptedDeviceEvents> implements 
 }
 
 /**
- * Makes usable in this thread what {@link Device.grant} granted in another one. A token is used once.
+ * Adopts a grant: the parts that another thread of this process granted with {@link Device.grant} become
+ * usable in this thread. `token` is the {@link Grant.token} of the grant. Each token works once.
  *
- * Throws a TypeError for what is no string; `ERR_VFIO_CLOSED` when no grant is on offer under this
- * token, because it was adopted or revoked, is of another process, or never was one: a token says
- * nothing by itself, so these cannot be told apart. It throws, and the offer stands,
- * `ERR_VFIO_WRONG_THREAD` in the thread that made the grant, `ERR_VFIO_BUSY` while the device is
- * being reset, `ERR_VFIO_LOST` when it is gone, `ERR_VFIO_UNSUPPORTED` when the process has no handles left.
+ * Throws:
+ *
+ * - a TypeError if `token` is not a string;
+ * - `ERR_VFIO_CLOSED` if no grant is on offer under this token. The grant was adopted or revoked, or it
+ *   belongs to another process, or it never existed. A token contains no information, so the library cannot
+ *   say which.
+ *
+ * In these cases it throws too, and the grant stays on offer:
+ *
+ * - `ERR_VFIO_WRONG_THREAD` in the thread that made the grant;
+ * - `ERR_VFIO_BUSY` while the device is being reset;
+ * - `ERR_VFIO_LOST` if the device is gone;
+ * - `ERR_VFIO_UNSUPPORTED` if 4096 regions are in use in this process already.
  */
 export function adopt(token: string): AdoptedDevice {
   if (typeof token !== 'string') throw expected('a string', 'token', token);
@@ -166,8 +189,8 @@ export function adopt(token: string): AdoptedDevice {
 }
 
 function regionsOf(addon: Native, { address, regions }: NativeAdoption): Map<number, Region> {
-  // Without stores of JavaScript's own: a revocation and a reset, of which this thread hears later, must end
-  // writes at once.
+  // These doorbells never store from JavaScript: this thread learns of a revocation or a reset only later,
+  // but its writes must end at once.
   const doorbells = new Doorbells(() => undefined);
   const made = regions.map(({ info, handle }) => {
     const type = info.index === configIndex ? ConfigSpace : Region;
@@ -182,7 +205,7 @@ function vectorsOf(native: NativeAdoption): Map<number, Interrupt> {
   const level = isLevel(irqIndex);
   return new Map(
     vectors.map((index) => {
-      const name = `Vector ${index} of ${address}, as granted,`;
+      const name = `AdoptedDevice ${address}`;
       const vector = new Interrupt(ours, interrupts, index, level, name);
       changedHands(vector);
       return [index, vector];

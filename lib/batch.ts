@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Register accesses prepared once and run in one call, as often as wanted: dumps, set-up tables.
+// Batches: register accesses that are prepared once and then run in one call, as often as needed.
 import type { Access, CheckedAccess } from './internal/access.js';
 import { mustBeOurs, type Ours } from './internal/ours.js';
 import { expected, integer, items, options } from './internal/validate.js';
@@ -7,36 +7,39 @@ import type { Handle, Native } from './native.js';
 
 /** One access of a {@link Batch}. */
 export interface BatchCommand {
-  /** Bytes from the region's start, a multiple of the width. */
+  /** Bytes from the start of the region. Must be a multiple of the width. */
   offset: number;
-  /** In bits: 8, 16, 32 (unless said otherwise) or 64. */
+  /** The width of the access in bits; default 32. */
   width?: 8 | 16 | 32 | 64 | undefined;
-  /** What to write: a number, or a bigint for 64 bits. Without it the command reads. */
+  /** The value to write: a number, or a bigint if the width is 64. Without it, the command reads. */
   write?: number | bigint | undefined;
 }
 
-/** @internal What a batch needs of its region. */
+/** @internal The parts of a region that a batch uses. */
 export interface BatchRegion {
   native: Native;
   handle: Handle;
-  /** The error for a command that failed. */
+  /** Makes the error for a command that failed. */
   failed: (access: Pick<Access, 'verb' | 'width' | 'offset'>, failure: number) => unknown;
-  /** Checks an offset and a value as the accessors do. */
+  /** Checks the offset and the value as the accessors of the region do. */
   check: (command: CheckedAccess) => void;
 }
 
-// The layout that src-native/binding/sequences.cc reads: two words of head, six words a command.
+// The layout that src-native/binding/sequences.cc reads: a header of two words, then six words for each
+// command.
 const head = 2;
 const words = 6;
 const at = { write: 0, width: 1, offsetLow: 2, offsetHigh: 3, valueLow: 4, valueHigh: 5 };
 
 /**
- * A prepared sequence of register accesses, in order, each exactly one load or store of its width, in one
- * call (a few nanoseconds an access instead of thirty). Obtained from {@link Region.batch}. It stops at the
- * first access that fails; those before it have been done.
+ * A prepared sequence of register accesses. Obtained from {@link Region.batch}. One call does all of them in
+ * order. Each is exactly one load or store of its width. In a batch, an access costs a few nanoseconds
+ * instead of about thirty.
+ *
+ * A batch stops at the first access that fails. The accesses before it have been done.
  */
 export class Batch {
-  /** How many accesses it has. */
+  /** The number of accesses. */
   readonly length: number;
   readonly #commands: readonly CheckedAccess[];
   readonly #program: Uint32Array;
@@ -64,8 +67,8 @@ export class Batch {
   }
 
   /**
-   * Does all accesses. Throws what the accessor of the access that failed would throw; the values read
-   * before it are there.
+   * Does all accesses, in order. If one fails, this throws the error that its accessor would throw (see
+   * {@link Region}), and {@link value} returns what the accesses before it read.
    */
   run(): this {
     const failure = this.#native.run(this.#handle, this.#memory);
@@ -73,12 +76,18 @@ export class Batch {
     return this;
   }
 
-  /** The value that access `index` (from 0) read last, or writes, in 32 bits or less. */
+  /**
+   * Returns the value that access `index` (from 0) read last, or the value that it writes. Of a 64-bit access
+   * it returns the low 32 bits: use {@link value64}. Throws a RangeError if there is no such access.
+   */
   value(index: number): number {
     return this.#word(index, at.valueLow);
   }
 
-  /** The same in 64 bits. */
+  /**
+   * Returns the same value as {@link value}, with all 64 bits. Throws a RangeError if there is no such
+   * access.
+   */
   value64(index: number): bigint {
     return (BigInt(this.#word(index, at.valueHigh)) << 32n) | BigInt(this.value(index));
   }

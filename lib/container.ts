@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// An I/O address space and everything that was opened in it.
+// A container: an I/O address space, with the devices, groups and buffers that were opened in it.
 import { type DeviceMemory, Device as DeviceOf, type OwnContainer } from './device.js';
 import { mapMemory, mapMemoryAsync } from './diagnose/memory.js';
 import { awaitOpen } from './diagnose/open.js';
@@ -30,38 +30,44 @@ import {
 } from './open-options.js';
 import { parseAddress } from './pci.js';
 
-/** A device in a {@link Container}. */
+/** A device, opened in a {@link Container}. */
 export type Device = DeviceOf<Container>;
-/** An IOMMU group in a {@link Container}. */
+/** An IOMMU group, held in a {@link Container}. */
 export type Group = GroupOf<Container>;
 
-/** A range of IOVAs, both ends included. */
+/** A range of IOVAs (the addresses that devices use for memory). Both ends are included. */
 export interface IovaRange {
+  /** The first IOVA of the range. */
   readonly first: bigint;
+  /** The last IOVA of the range, included. */
   readonly last: bigint;
 }
 
-/** What the kernel says about an address space (`VFIO_IOMMU_GET_INFO`). */
+/** The limits of an address space, as the kernel reports them (`VFIO_IOMMU_GET_INFO`). */
 export interface ContainerInfo {
-  /** Whether a device is attached. Before, there are no ranges and no page sizes. */
+  /** Whether a device is attached. Before the first one there are no ranges and no page sizes. */
   readonly attached: boolean;
-  /** The IOVAs that can be mapped, ascending. They can change with each device attached. */
+  /**
+   * The ranges of IOVAs that can be mapped, in ascending order (`VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE`). Each
+   * device that is attached can change them.
+   */
   readonly iovaRanges: readonly IovaRange[];
-  /** The sizes of page the IOMMU maps, in bytes, ascending. */
+  /** The page sizes that the IOMMU maps, in bytes, in ascending order. */
   readonly pageSizes: readonly number[];
   /**
-   * How many more mappings there can be, where the kernel says (`VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL`).
+   * How many more mappings the kernel allows (`VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL`); undefined if the kernel
+   * does not say.
    */
   readonly mappingsAvailable: number | undefined;
 }
 
-/** What a device keeps of how it was opened. */
+/** The options with which a device was opened, as far as the device keeps them. */
 export interface Opened {
   requestGrace: number | undefined;
   addressBits: number;
 }
 
-/** Gives a container that was opened for one device that device, which owns it. */
+/** Makes the Device in a container that was opened for this device alone. The device owns the container. */
 export let adoptOwner: (
   container: Container,
   device: NativeDevice,
@@ -69,9 +75,11 @@ export let adoptOwner: (
 ) => Promise<Device>;
 
 /**
- * A container: an I/O address space, the set of IOVA → memory mappings its devices see
- * (`/dev/vfio/vfio`). It owns what was opened in it: closing it closes devices, newest first, then
- * buffers, then groups.
+ * A container (`/dev/vfio/vfio`): an I/O address space. That is the set of IOVA → memory mappings that its
+ * devices see.
+ *
+ * A container owns everything that was opened in it. Closing it closes its devices, newest first, then its
+ * buffers, then its groups.
  */
 export class Container implements AsyncDisposable {
   static {
@@ -88,9 +96,15 @@ export class Container implements AsyncDisposable {
   #closing: Promise<void> | undefined;
 
   /**
-   * Opens an empty container, or takes one: `descriptor` is of `/dev/vfio/vfio`, as it was opened. Rejects with
-   * `ERR_VFIO_PLATFORM` where there is no VFIO, `ERR_VFIO_DUPLICATE` where the process uses another copy of this
-   * package, `EBADF` when nothing is open under that number, `ENOTTY` or `EINVAL` when it is something else.
+   * Opens an empty container. With a `descriptor`, it takes a container that was opened elsewhere: the number
+   * of a file descriptor of this process on `/dev/vfio/vfio`, in the state in which `open` returned it.
+   *
+   * Rejects:
+   *
+   * - with `ERR_VFIO_PLATFORM` if the system has no VFIO, or the native code does not load;
+   * - with `ERR_VFIO_DUPLICATE` if the process already uses another copy of this package;
+   * - with `EBADF` if the descriptor is not open, and with `ENOTTY` or `EINVAL` if it is not a container;
+   * - with the errno of a failed `open` (`EACCES`, `ENOENT` …), with a hint.
    */
   static async open(options: DescriptorOptions = {}): Promise<Container> {
     return openContainer(checkDescriptor('Container.open', options));
@@ -103,12 +117,12 @@ export class Container implements AsyncDisposable {
     this.#native = native;
   }
 
-  /** What is behind it: `type1`. */
+  /** The back end of the container: `type1`, the kernel's IOMMU interface for containers. */
   get backend(): string {
     return this.#native.backend;
   }
 
-  /** What the kernel says about it now. */
+  /** The limits of this address space now. Each read asks the kernel. Throws `ERR_VFIO_CLOSED`. */
   get info(): ContainerInfo {
     this.#mustBeOpen();
     const { attached, ranges, pageSizes, mappingsAvailable } = callNative(() =>
@@ -122,43 +136,68 @@ export class Container implements AsyncDisposable {
     };
   }
 
-  /** Its open devices, the oldest first. */
+  /** Its open devices, the oldest first. The list is a snapshot. */
   get devices(): readonly Device[] {
     return this.#devices.list().filter((device) => !device.closed);
   }
 
-  /** Its open groups, the oldest first. */
+  /** Its open groups, the oldest first. The list is a snapshot. */
   get groups(): readonly Group[] {
     return this.#groups.list().filter((group) => !group.closed);
   }
 
-  /** Whether {@link close} was called, or the device closed whose own container it is ({@link openDevice}). */
+  /**
+   * Whether {@link close} has been called. If {@link openDevice} made the container for one device alone,
+   * closing that device closes the container too.
+   */
   get closed(): boolean {
     return this.#closed;
   }
 
   /**
-   * Opens a device in this container, with its group. `address` is `0000:01:00.0` or `01:00.0`.
-   * Rejects with `ERR_VFIO_ADDRESS`, `ENODEV`, `ERR_VFIO_NOT_BOUND`, `ERR_VFIO_NO_IOMMU`,
-   * `ERR_VFIO_NOT_VIABLE`, or the errno of the step that failed (`EACCES`, `EBUSY` …), with a hint;
-   * with `ERR_VFIO_LOST` when the device does not answer, for which the kernel waits a minute or two.
+   * Opens a device in this container, with its IOMMU group. `address` is like `0000:01:00.0` or `01:00.0`.
+   * The device must be bound to vfio-pci: see {@link bindDevice}. The container owns the device.
    *
-   * It waits on another thread, as {@link Device.close} does. But while the group joins the container, or leaves it,
-   * which takes as long as the kernel takes to map, or unmap, all of its buffers, the event loop waits too if it asks
-   * for {@link info}, {@link allocDma}, the close of a buffer or {@link Device.hotReset}.
+   * Rejects, with a hint that says what to do:
+   *
+   * - with a TypeError `ERR_VFIO_ADDRESS` if `address` is not a PCI address;
+   * - with `ENODEV` if there is no such device;
+   * - with `ERR_VFIO_NOT_BOUND` if the device is not bound to a VFIO driver;
+   * - with `ERR_VFIO_NO_IOMMU` if no IOMMU isolates it;
+   * - with `ERR_VFIO_NOT_VIABLE` if another device of its group is bound to a kernel driver;
+   * - with `ERR_VFIO_BUSY` if this process has the device open, or its group in another container;
+   * - with `ERR_VFIO_LOST` if the device does not answer. The kernel waits a minute or two before it says so;
+   * - with a RangeError `ERR_VFIO_RANGE` if a buffer of the container is mapped at an IOVA that this device does
+   *   not have;
+   * - with `ERR_VFIO_CLOSED` if the container is closed;
+   * - otherwise with the errno of the step that failed (`EACCES`, `EBUSY` …).
+   *
+   * The open runs on another thread. The event loop can still wait in one case: the kernel maps all buffers
+   * of the container when a group joins, and unmaps them when it leaves. Until it finishes, {@link info},
+   * {@link allocDma}, closing a buffer and {@link Device.hotReset} block the thread that calls them.
    */
   async openDevice(address: string, options: OpenDeviceOptions = {}): Promise<Device> {
     return this.#open(parseAddress(address), checkOpenOptions('openDevice', options));
   }
 
   /**
-   * Opens an IOMMU group and holds it until it is closed; devices of it then open without its node. Rejects with
-   * `ENOENT`, `ERR_VFIO_NOT_BOUND`, `ERR_VFIO_NOT_VIABLE`, `ERR_VFIO_BUSY`, or the errno of the step that
-   * failed, with a hint.
+   * Opens an IOMMU group (`/dev/vfio/N`) and holds it until you close it. While it is held, its devices open
+   * without opening the node again. `id` is the number of the group, an integer from 0 to 2^31 - 1.
    *
-   * With a `descriptor`, of `/dev/vfio/N` and in no container, nothing is opened. Rejects with `EBADF`, `ENOTTY` or
-   * `EINVAL` when it is no group, with a RangeError `ERR_VFIO_RANGE` when it is another, with `ERR_VFIO_BUSY` when it
-   * is in a container already.
+   * With a `descriptor`, the library opens nothing. It takes a file descriptor of this process on
+   * `/dev/vfio/N`, of a group that is in no container yet.
+   *
+   * Rejects, with a hint that says what to do:
+   *
+   * - with `ENOENT` if there is no such group;
+   * - with `ERR_VFIO_NOT_BOUND` if none of its devices is bound to vfio-pci;
+   * - with `ERR_VFIO_NOT_VIABLE` if one of its devices is bound to a kernel driver;
+   * - with `ERR_VFIO_BUSY` if this process holds the group already, or the group is in another container;
+   * - for a descriptor: with `EBADF` if it is not open, with `ENOTTY` or `EINVAL` if it is not a group, with
+   *   a RangeError `ERR_VFIO_RANGE` if it is another group, and with `ERR_VFIO_BUSY` if the group is in a
+   *   container already;
+   * - with `ERR_VFIO_CLOSED` if the container is closed;
+   * - otherwise with the errno of the step that failed.
    */
   async openGroup(id: number, options: DescriptorOptions = {}): Promise<Group> {
     integer('the group', id, 0, maxInt);
@@ -168,35 +207,45 @@ export class Container implements AsyncDisposable {
   }
 
   /**
-   * Allocates memory, zeroed, and maps it for the container's devices (`VFIO_IOMMU_MAP_DMA`).
-   * `bytes` is a multiple of the smallest page size in {@link info}. IOVAs below 4 GiB are used first, and never
-   * one that the devices do not reach ({@link DmaOptions.addressBits}).
+   * Allocates `bytes` of zeroed memory and maps it for the devices of the container (`VFIO_IOMMU_MAP_DMA`).
+   * `bytes` must be a multiple of the smallest page size in {@link info}. The container owns the buffer.
    *
-   * Throws `ERR_VFIO_NO_DEVICE` before the first device is open; a RangeError `ERR_VFIO_ALIGN`; a RangeError
-   * `ERR_VFIO_RANGE` when no IOVA is left, and for an `iova` that is mapped already, outside the ranges or out of
-   * reach; `ENOMEM` with the limit on locked memory in its hint; `ENOSPC` when there are too many mappings.
+   * The library chooses IOVAs below 4 GiB first. It never chooses one that the devices cannot reach ({@link
+   * DmaOptions.addressBits}).
    *
-   * The kernel pins the memory page by page meanwhile: for more than some 64 MiB, use
-   * {@link allocDmaAsync}.
+   * Throws:
+   *
+   * - `ERR_VFIO_NO_DEVICE` if no device has been opened in the container yet;
+   * - a RangeError `ERR_VFIO_ALIGN` if `bytes` or `iova` is not a multiple of the page size;
+   * - a RangeError `ERR_VFIO_RANGE` if no IOVA is left, or the `iova` that you asked for is mapped already,
+   *   lies outside the ranges or is out of reach;
+   * - `ENOMEM` if the limit on locked memory is too low (the hint gives the numbers) or memory is short;
+   * - `ENOSPC` if there are too many mappings;
+   * - `ERR_VFIO_CLOSED` if the container is closed.
+   *
+   * The kernel pins the memory page by page, and this thread waits until it is done. For more than about 64
+   * MiB, use {@link allocDmaAsync}.
    */
   allocDma(bytes: number, options: DmaOptions = {}): DmaBuffer {
     return this.#alloc(checkDma(bytes, options, undefined));
   }
 
   /**
-   * Does what {@link allocDma} does on another thread, so that the event loop goes on while the
-   * kernel pins the memory, and rejects with what it throws. Until it settles, {@link info} and
-   * other buffers of this container that are allocated or closed wait for it. Closing the container
-   * meanwhile rejects it with `ERR_VFIO_CLOSED`.
+   * Does the same as {@link allocDma} on another thread: the event loop keeps running while the kernel pins
+   * the memory. Rejects with the errors that allocDma throws, and with `ERR_VFIO_CLOSED` if the container is
+   * closed before the memory is mapped.
+   *
+   * Until the promise settles, {@link info} and all calls that allocate or close other buffers of this
+   * container wait for it.
    */
   async allocDmaAsync(bytes: number, options: DmaOptions = {}): Promise<DmaBuffer> {
     return this.#allocAsync(checkDma(bytes, options, undefined));
   }
 
   /**
-   * Closes its devices, the newest first, then its buffers, its groups and itself. Nothing works
-   * from this call on; the promise resolves when the kernel has let go. Closing twice gives the
-   * same promise.
+   * Closes its devices, the newest first, then its buffers, its groups and the container itself. Everything
+   * in it stops working with this call. The promise resolves when the kernel has released all of it. Closing
+   * it again returns the same promise.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -207,7 +256,10 @@ export class Container implements AsyncDisposable {
     return this.close();
   }
 
-  /** `onClosed` is called once the device is closed: no listener, which would keep it in use. */
+  /**
+   * `onClosed` is called once the device is closed. It is a callback because a `close` listener would keep
+   * the device in use.
+   */
   async #open(
     address: string,
     { signal, requestGrace, addressBits = 64, vfToken }: OpenDeviceOptions,
@@ -272,7 +324,7 @@ export class Container implements AsyncDisposable {
     }
   }
 
-  /** What a device of so many address bits may do with the memory of its container. */
+  /** The operations on the container's memory for a device that drives this many address bits. */
   #memoryFor(addressBits: number): DeviceMemory {
     return {
       check: (bytes, options = {}) => checkDma(bytes, options, addressBits),
@@ -282,7 +334,7 @@ export class Container implements AsyncDisposable {
     };
   }
 
-  /** What the device may do whose own container this is. */
+  /** The operations on this container for the device that it was made for. */
   #asOwn(): OwnContainer {
     return {
       refuse: () => this.#refuse(),
@@ -323,7 +375,7 @@ async function openContainer(descriptor: number | undefined): Promise<Container>
   return container;
 }
 
-/** The powers of two in a mask, ascending. */
+/** The powers of two in a mask, in ascending order. */
 function bitsOf(mask: bigint): number[] {
   const bits = Array.from({ length: 64 }, (_, bit) => bit);
   return bits.filter((bit) => ((mask >> BigInt(bit)) & 1n) === 1n).map((bit) => 2 ** bit);

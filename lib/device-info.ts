@@ -1,27 +1,32 @@
 // SPDX-License-Identifier: MIT
-// What an open device says about itself, and about those that a hot reset takes along.
+// The facts about an open device, and about the devices that a hot reset affects.
 import type { RegionInfo } from './region-info.js';
 
-/** What an open device says about itself; it stays readable after close. */
+/** The facts about an open device. They stay readable after close. */
 export interface DeviceInfo {
-  /** Vendor ID, from config space. */
+  /** PCI vendor ID, 16 bits, from config space. */
   readonly vendorId: number;
-  /** Device ID, from config space. */
+  /** PCI device ID, 16 bits, from config space. */
   readonly deviceId: number;
   /** Base class, subclass and programming interface, 24 bits: `0x010802` is NVMe. */
   readonly classCode: number;
-  /** `VFIO_DEVICE_FLAGS_RESET`: {@link Device.reset} works. */
+  /**
+   * Whether {@link Device.reset} works: the kernel can reset this device alone (`VFIO_DEVICE_FLAGS_RESET`).
+   */
   readonly resettable: boolean;
-  /** The regions it has. A BAR that is not implemented is absent; the others keep their number. */
+  /**
+   * The regions that the device has, in the order of their index. A BAR that the device does not implement is
+   * missing from the list, and the other BARs keep their number.
+   */
   readonly regions: readonly RegionInfo[];
-  /** Its IOMMU group. */
+  /** The number of its IOMMU group; undefined if the back end has no groups. */
   readonly group: number | undefined;
 }
 
-/** A device that a hot reset resets ({@link Device.hotResetInfo}). */
+/** A device that a hot reset affects: it is reset too ({@link Device.hotResetInfo}). */
 export interface AffectedDevice {
-  /** Its full PCI address. */
+  /** The full PCI address of the device, like `0000:01:00.0`. */
   readonly address: string;
-  /** Its IOMMU group. */
+  /** The number of its IOMMU group. */
   readonly group: number;
 }

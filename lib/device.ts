@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// An open PCI function.
+// An open device: one PCI function, with its regions, interrupts, DMA memory, resets and grants.
 import { EventEmitter } from 'node:events';
 import type { ConfigSpace } from './config-space.js';
 import type { AffectedDevice, DeviceInfo } from './device-info.js';
@@ -29,97 +29,102 @@ import type { Native, NativeChange, NativeDevice, NativeDmaRequest } from './nat
 import type { Region } from './region.js';
 import { romIndex } from './region-info.js';
 
-/** How interrupts are armed. */
+/** The options of {@link Device.enableInterrupts}. */
 export interface InterruptOptions {
-  /** How many vectors, from the first on; 1 unless said. */
+  /** How many vectors to arm, from vector 0 on. At least 1; default 1. */
   count?: number | undefined;
 }
 
-/** The events of a {@link Device}. Watching for them does not keep the process alive. */
+/** The events of a {@link Device}. Listening for them does not keep the process alive. */
 export interface DeviceEvents {
   /**
-   * The kernel wants the device back, to unbind or to unplug it (`VFIO_PCI_REQ_IRQ_INDEX`). Close
-   * the device; after a grace time it is closed. Without a listener it is closed at once, with a
+   * The kernel wants the device back, to unbind or unplug it (`VFIO_PCI_REQ_IRQ_INDEX`). Stop the device and
+   * close it. If it is still open after the grace period ({@link OpenDeviceOptions.requestGrace}), the
+   * library closes it. Without a listener for this event, the library closes it at once and emits a process
    * warning.
    */
   request: [];
-  /** The device or its link reported an uncorrectable error (AER, `VFIO_PCI_ERR_IRQ_INDEX`). */
+  /** The device or its link reported an uncorrectable error (PCIe AER, `VFIO_PCI_ERR_IRQ_INDEX`). */
   fault: [];
   /**
-   * A reset ended: the device has forgotten its state, bus master is off, no interrupt is armed. Also when it
-   * was the {@link Device.hotReset} of another device, and then even if that failed: the device was quieted
-   * for it.
+   * A reset has ended. The device has forgotten its state, bus master is off, and no interrupt is armed.
+   *
+   * The event also follows a {@link Device.hotReset} of another device that affects this one, even if that
+   * reset failed: the library had already stopped this device for it.
    */
   reset: [];
   /**
-   * The device is gone: its config space read all ones when somebody looked, which is at the other
-   * events, in {@link Device.reset}, and when a read of {@link Device.config} gives all ones. (A BAR
-   * of a device that is gone reads all ones, too, or throws `ERR_VFIO_BUS`.) From now on every use
-   * throws `ERR_VFIO_LOST`; close it.
+   * The device is gone: its config space read as all ones. The library checks this at every other event, in
+   * {@link Device.reset}, and when a read of {@link Device.config} returns all ones. (The BARs of a device
+   * that is gone also read as all ones, or throw `ERR_VFIO_BUS`.) From now on, every use throws
+   * `ERR_VFIO_LOST`. Close the device.
    */
   lost: [];
-  /** It is closed. */
+  /** The device is closed. */
   close: [];
 }
 
 const flagReset = 1;
 const hotResetHint =
-  'device.hotReset() resets its whole slot or bus, with every device of device.hotResetInfo().';
+  'device.hotReset() resets the whole slot or bus, with all devices that device.hotResetInfo() lists.';
 const defaultGrace = 10_000;
 
-/** @internal What a device does to a container that is its own. */
+/** @internal The operations of a device on the container that was made for it alone. */
 export interface OwnContainer {
-  /** Nothing more is opened or mapped in it. */
+  /** From now on, the container opens and maps nothing. */
   refuse(): void;
-  /** Not when it closes already: then it is waiting for this device. */
+  /** Does nothing if the container is closing already: it is then waiting for this device. */
   close(): Promise<void> | undefined;
 }
 
-/** @internal The memory of a container, as one of its devices reaches it. */
+/** @internal The DMA memory of a container, as one of its devices uses it. */
 export interface DeviceMemory {
-  /** Reads and checks what an allocation asks for. */
+  /** Reads and checks the arguments of an allocation. */
   check(bytes: number, options?: DmaOptions): NativeDmaRequest;
   alloc(request: NativeDmaRequest): DmaBuffer;
   allocAsync(request: NativeDmaRequest): Promise<DmaBuffer>;
-  /** Whether a buffer is open and of this container. */
+  /** Whether the buffer is open and belongs to the container. */
   owns(buffer: DmaBuffer): boolean;
 }
 
-/** @internal What a device is made of. */
+/** @internal The parts of a device. */
 export interface DeviceParts<Parent> {
   native: Native;
   device: NativeDevice;
   container: Parent;
   memory: DeviceMemory;
-  /** Its container, where that was made for it alone: closed with it. */
+  /** The device's own container, if it was made for this device alone. The device closes it. */
   ownContainer: OwnContainer | undefined;
   requestGrace: number | undefined;
   addressBits: number;
-  /** Called once it is closed. */
+  /** Called once the device is closed. */
   onClosed(device: Device<Parent>): void;
 }
 
-/** Weak: the addon holds these callbacks, which must not keep a forgotten device alive. */
+/**
+ * The reference is weak because the addon holds these callbacks, and the callbacks must not keep a forgotten
+ * device alive.
+ */
 let watch: (device: WeakRef<Device<unknown>>, native: NativeDevice) => void;
 
 /**
- * A device: one PCI function, opened (`VFIO_GROUP_GET_DEVICE_FD`). Obtained from
- * {@link openDevice}, {@link Container.openDevice} and {@link Group.openDevice}; closed with its container
- * or group, or before.
+ * An open device: one PCI function (`VFIO_GROUP_GET_DEVICE_FD`). Obtained from {@link openDevice}, {@link
+ * Container.openDevice} or {@link Group.openDevice}. Close it with {@link close} or `await using`. Otherwise
+ * it is closed with its container or group.
  *
- * After open and after reset memory decode is on, bus master is off and no interrupt is armed. What
- * it does after {@link close} throws or rejects with `ERR_VFIO_CLOSED`; during {@link reset}, with
- * `ERR_VFIO_BUSY`.
+ * After open and after a reset, memory decode is on, bus master is off, and no interrupt is armed. During
+ * {@link reset}, the methods throw `ERR_VFIO_BUSY`. After {@link close}, they throw `ERR_VFIO_CLOSED`. If the
+ * device is gone, they throw `ERR_VFIO_LOST`. Methods that return a promise reject with the same errors.
  *
- * `Parent` is always {@link Container}. It is a parameter because container.ts makes devices, so that this file
- * cannot import that one.
+ * `Parent` is always {@link Container}. It is a type parameter because container.ts makes devices, so this
+ * file cannot import it.
  */
 export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncDisposable {
   static {
     watch = (device, native) => {
       native.onHotReset((over) => {
         const alive = device.deref();
-        if (alive !== undefined) alive.#takenAlong(over);
+        if (alive !== undefined) alive.#affected(over);
       });
       native.onChange((change) => {
         const alive = device.deref();
@@ -129,14 +134,18 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
     };
   }
 
-  /** Its full PCI address, `0000:01:00.0`. */
+  /** The full PCI address of the device, like `0000:01:00.0`. */
   readonly address: string;
+  /** The facts about the device: IDs, class, regions, group. They stay readable after close. */
   readonly info: DeviceInfo;
-  /** How many address bits it drives, as it was said at its opening; 64 unless it was. */
+  /**
+   * How many address bits the device drives when it does DMA, from 17 to 64, as the program said when it
+   * opened the device ({@link OpenDeviceOptions.addressBits}). Default 64.
+   */
   readonly addressBits: number;
-  /** Where its DMA memory is mapped. */
+  /** The container that the device was opened in. It owns the DMA memory of the device. */
   readonly container: Parent;
-  /** Config space. */
+  /** Config space, a {@link Region} of its own kind. The same object every time. */
   readonly config: ConfigSpace;
   readonly #parts: DeviceParts<Parent>;
   readonly #native: NativeDevice;
@@ -165,15 +174,16 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
     keepWhileHeard(this);
   }
 
-  /** Whether {@link close} was called, by whomever. */
+  /** Whether {@link close} has been called, by your program or by the owner of the device. */
   get closed(): boolean {
     return this.#closed;
   }
 
   /**
-   * The region `index` (`VFIO_PCI_*_REGION_INDEX`); the same object every time. Throws a RangeError
-   * for a number that no region can have, `ERR_VFIO_UNSUPPORTED` for a region that this device does
-   * not have.
+   * Returns the region with this index (`VFIO_PCI_*_REGION_INDEX`): 0 to 5 are the BARs, 6 is the ROM, 7 is
+   * config space, 8 is VGA. It is the same object every time. Throws a RangeError for a number that no region
+   * of this device can have, `ERR_VFIO_UNSUPPORTED` if the device does not have this region, or if 4096
+   * regions are in use in this process already.
    */
   region(index: number): Region {
     integer('the region', index, 0, this.#native.info.numRegions - 1);
@@ -181,32 +191,41 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
     return this.#regions.at(index);
   }
 
-  /** The base address register `index`, from 0 to 5. Throws as {@link region} does. */
+  /**
+   * Returns BAR `index` (base address register), from 0 to 5. Throws a RangeError for another number, and
+   * otherwise as {@link region} does.
+   */
   bar(index: number): Region {
     integer('the BAR', index, 0, 5);
     return this.region(index);
   }
 
-  /** The expansion ROM; undefined when the device has none. */
+  /** The expansion ROM; undefined if the device has none. */
   get rom(): Region | undefined {
     const present = this.info.regions.some(({ index }) => index === romIndex);
     return present ? this.region(romIndex) : undefined;
   }
 
-  /** What the device has of one type of interrupt (`VFIO_DEVICE_GET_IRQ_INFO`). */
+  /**
+   * Returns what the device has of one type of interrupt: the number of vectors and what they can do
+   * (`VFIO_DEVICE_GET_IRQ_INFO`). Throws a TypeError for an unknown type.
+   */
   interruptInfo(type: InterruptType): InterruptInfo {
     const index = interruptIndex(checkType(type));
     this.#mustBeOpen();
     return interruptInfo(callNative(() => this.#native.irq(index), this.address));
   }
 
-  /** Whether the device may do DMA and raise MSI and MSI-X (bit 2 of the command register). */
+  /**
+   * Whether the device may do DMA and raise MSI and MSI-X (bit 2 of the command register). It is off after
+   * open and after every reset.
+   */
   get busMaster(): boolean {
     this.#mustBeOpen();
     return callNative(() => this.#native.busMaster(), this.address);
   }
 
-  /** Off after open and after reset. Turn it on when the device's DMA addresses are sane. */
+  /** Turn it on when every DMA address that the device holds is valid. */
   set busMaster(on: boolean) {
     boolean('busMaster', on);
     this.#mustBeOpen();
@@ -214,8 +233,10 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
   }
 
   /**
-   * {@link Container.allocDma} of its container, which owns the buffer, at an IOVA that this device reaches
-   * ({@link addressBits}).
+   * Allocates DMA memory in the device's container ({@link Container.allocDma}), at an IOVA that this device
+   * reaches ({@link addressBits}). `bytes` must be a multiple of the IOMMU's page size. The container owns
+   * the buffer: it stays open when the device is closed, unless the container is closed too. Throws as {@link
+   * Container.allocDma} does.
    */
   allocDma(bytes: number, options?: DmaOptions): DmaBuffer {
     const { memory } = this.#parts;
@@ -225,8 +246,8 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
   }
 
   /**
-   * {@link allocDma} on another thread, as {@link Container.allocDmaAsync}. It rejects with `ERR_VFIO_CLOSED` also
-   * when the device is closed before the memory is mapped.
+   * Does the same as {@link allocDma} on another thread, as {@link Container.allocDmaAsync} does. It also
+   * rejects with `ERR_VFIO_CLOSED` if the device is closed before the memory is mapped.
    */
   async allocDmaAsync(bytes: number, options?: DmaOptions): Promise<DmaBuffer> {
     const { memory } = this.#parts;
@@ -237,17 +258,28 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
   }
 
   /**
-   * Arms interrupt vectors (`VFIO_DEVICE_SET_IRQS`). One set is armed at a time: throws
-   * `ERR_VFIO_BUSY` while another is; `ERR_VFIO_UNSUPPORTED` when the device has none of this type;
-   * a RangeError when it has fewer; `ERR_VFIO_BUS_MASTER` for MSI and MSI-X while bus master is
-   * off, as they would never arrive.
+   * Arms interrupt vectors (`VFIO_DEVICE_SET_IRQS`). Only one set can be armed at a time. Close it, reset the
+   * device or close the device to disarm it.
+   *
+   * Throws:
+   *
+   * - `ERR_VFIO_BUSY` if a set is armed already;
+   * - `ERR_VFIO_UNSUPPORTED` if the device has no interrupts of this type;
+   * - a RangeError `ERR_VFIO_RANGE` if the device has fewer than `count` vectors;
+   * - `ERR_VFIO_BUS_MASTER` for MSI and MSI-X while bus master is off: they are DMA writes and would never
+   *   arrive;
+   * - `EBUSY` for INTx if the interrupt line cannot be shared, and `ENOSPC` or `EMFILE` if the host has no
+   *   vectors left or the process no descriptors. The hint says what to do.
    */
   enableInterrupts(type: InterruptType, options: InterruptOptions = {}): InterruptSet {
     const count = checkCount(options);
     const { count: available } = this.interruptInfo(type);
-    if (available === 0) throw unsupportedError(`${this.address} has no ${type}`, this.address);
+    if (available === 0)
+      throw unsupportedError(`${this.address} has no ${type} interrupts`, this.address);
     if (count > available) {
-      throw rangeError(`${this.address} has ${available} vectors of ${type}, not ${count}`);
+      throw rangeError(
+        `${this.address} has ${nameVectors(available, type)}, but count is ${count}`,
+      );
     }
     this.#mustBeDisarmed();
     const arm = () => this.#native.enableInterrupts(interruptIndex(type), count);
@@ -260,14 +292,15 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
   }
 
   /**
-   * Grants parts of the device to another thread of this process: to a worker that drives one queue,
-   * its registers, its interrupt vector and its memory. The worker calls {@link adopt} with the
-   * grant's token.
+   * Grants parts of the device to another thread of this process. For example, a worker that drives one queue
+   * gets the registers, the interrupt vector and the memory of that queue. Send the {@link Grant.token} to
+   * the worker, which passes it to {@link adopt}.
    *
-   * The same region or buffer can be granted to several threads and used here too. A vector has one
-   * consumer: throws `ERR_VFIO_BUSY` when it is granted already or has a listener here, and while
-   * it is granted, listening to it here throws `ERR_VFIO_BUSY`. Throws a TypeError for parts of
-   * another device, `ERR_VFIO_CLOSED` for closed ones.
+   * You can grant the same region or buffer to several threads, and use it here too. An interrupt vector has
+   * one consumer. While it is granted, listening to it in this thread throws `ERR_VFIO_BUSY`.
+   *
+   * Throws `ERR_VFIO_BUSY` if a vector is granted already or has a listener in this thread, `ERR_VFIO_CLOSED`
+   * if one of the parts is closed, and a TypeError if it belongs to another device or container.
    */
   grant(options: GrantOptions): Grant {
     this.#mustBeOpen();
@@ -282,23 +315,38 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
   }
 
   /**
-   * Resets the device (`VFIO_DEVICE_RESET`). Closes its interrupt set first, which ends the grants of
-   * its vectors; regions and DMA buffers stay valid, and so do grants of these alone. Accesses
-   * meanwhile throw `ERR_VFIO_BUSY`. Rejects with `ERR_VFIO_UNSUPPORTED` when the device has no reset
-   * of its own (see {@link hotReset}), with `ERR_VFIO_CLOSED` when it was closed meanwhile.
+   * Resets the device (`VFIO_DEVICE_RESET`). This closes its interrupt set first, which ends the grants of
+   * its vectors. Regions and DMA buffers stay valid, and so do grants without vectors. During the reset,
+   * register accesses throw `ERR_VFIO_BUSY`. Afterwards the device emits `reset`.
+   *
+   * Rejects:
+   *
+   * - with `ERR_VFIO_UNSUPPORTED` if the kernel cannot reset this device alone ({@link
+   *   DeviceInfo.resettable}): see {@link hotReset};
+   * - with `ERR_VFIO_BUSY` while another reset is in progress;
+   * - with `ERR_VFIO_CLOSED` if the device is closed before the reset ends;
+   * - with `ERR_VFIO_LOST` if the device is gone;
+   * - with the errno of the ioctl: `EAGAIN` if the kernel cannot reset it now, `ENOTTY` if the device did not
+   *   come back.
    */
   async reset(): Promise<void> {
     this.#mustBeOpen();
     if (!this.info.resettable) {
-      throw unsupportedError(`${this.address} has no reset of its own`, this.address, hotResetHint);
+      throw unsupportedError(
+        `The kernel cannot reset ${this.address} alone`,
+        this.address,
+        hotResetHint,
+      );
     }
     this.#endInterrupts();
     await awaitNative(() => this.#untilReset(() => this.#native.reset()), this.address);
   }
 
   /**
-   * Every device that {@link hotReset} would reset, this one among them, by `VFIO_DEVICE_GET_PCI_HOT_RESET_INFO`;
-   * an empty list when neither its slot nor its bus can be reset, as on a root bus.
+   * Returns every device that {@link hotReset} would reset, including this one
+   * (`VFIO_DEVICE_GET_PCI_HOT_RESET_INFO`). The list is empty if the kernel can reset neither the slot nor
+   * the bus of the device, for example on a root bus. Throws `EPERM` if a device on the same bus is in no
+   * IOMMU group.
    */
   hotResetInfo(): readonly AffectedDevice[] {
     this.#mustBeOpen();
@@ -307,20 +355,27 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
   }
 
   /**
-   * Resets the slot or bus that the device is on (`VFIO_DEVICE_PCI_HOT_RESET`): the reset for a device without
-   * {@link reset}, or that does not answer to it. It takes along all of {@link hotResetInfo}. Each of them
-   * has to be bound to vfio-pci, and its group held by this process, with a device of it open or by
-   * {@link Container.openGroup}.
+   * Resets the slot or bus of the device (`VFIO_DEVICE_PCI_HOT_RESET`). Use it for a device that {@link
+   * reset} cannot reset, or that does not react to it. It affects all devices that {@link hotResetInfo}
+   * lists. Each of them must be bound to vfio-pci, and this process must hold its group: through an open
+   * device, or with {@link Container.openGroup}.
    *
-   * For this device it is as {@link reset}. Every other one of this process, in whichever thread, is busy
-   * meanwhile too; as its thread's event loop hears of it, its interrupt set closes, and afterwards it emits
-   * `reset`.
+   * For this device it works like {@link reset}. Every other affected device that this process has open, in
+   * any thread, also throws `ERR_VFIO_BUSY` during the reset. When the event loop of its thread handles the
+   * message, its interrupt set closes. After the reset it emits `reset`.
    *
-   * Rejects, and nothing was reset: with `ERR_VFIO_UNSUPPORTED` when there is no such reset, or a group is not
-   * held here, and `ERR_VFIO_NOT_BOUND` when one of these devices is bound to another driver, both with a hint that
-   * says which; `ERR_VFIO_BUSY` when one is being opened, reset or closed, `ERR_VFIO_LOST` when one is gone;
-   * `EPERM` and `EBUSY` as the kernel refuses, when a group is not this process's to reset, or something else is at
-   * work on one of them.
+   * Rejects, before anything is reset:
+   *
+   * - with `ERR_VFIO_UNSUPPORTED` if the kernel can reset neither slot nor bus, or this process does not hold
+   *   the group of an affected device. The hint says which;
+   * - with `ERR_VFIO_NOT_BOUND` if an affected device is bound to another driver. The hint says which;
+   * - with `ERR_VFIO_BUSY` if an affected device is being opened, reset or closed;
+   * - with `ERR_VFIO_LOST` if an affected device is gone;
+   * - with `EPERM`, `EBUSY` or `EAGAIN` if the kernel refuses: this process must not reset one of the groups,
+   *   or the kernel or another process is working on one of the devices.
+   *
+   * Also rejects with `ENOTTY` if the kernel tried and the slot or bus did not come back. Do not rely on the
+   * state of the devices then.
    */
   async hotReset(): Promise<void> {
     this.#mustBeOpen();
@@ -328,7 +383,7 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
     const reset = () =>
       this.#untilReset(() => {
         const began = this.#native.hotReset();
-        // Only now, as it may be refused.
+        // Only now, because the call above may have been refused.
         this.#endInterrupts();
         return began;
       });
@@ -336,9 +391,10 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
   }
 
   /**
-   * Closes the device: at once as far as anyone can see, with its interrupt set; the promise
-   * resolves when the kernel has it back, and its private container too. Closing twice gives the
-   * same promise.
+   * Closes the device and its interrupt set. Every use throws `ERR_VFIO_CLOSED` from this call on, and
+   * `close` is emitted at the end. The promise resolves when the kernel has the device back. If {@link
+   * openDevice} made a container for this device alone, that container is closed too. Closing it again
+   * returns the same promise.
    */
   close(): Promise<void> {
     if (this.#closing === undefined) {
@@ -366,7 +422,10 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
     );
   }
 
-  /** `begin` is refused at once while another reset is in flight, which is the one to let writes through again. */
+  /**
+   * If another reset is in progress, `begin` is refused at once, and that other reset lets doorbells write
+   * again when it ends.
+   */
   async #untilReset(begin: () => Promise<void>): Promise<void> {
     const reset = begin();
     this.#regions.doorbells.mute();
@@ -379,8 +438,8 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
     callUser(() => this.emit('reset'));
   }
 
-  /** Another device's hot reset takes this one along. */
-  #takenAlong(over: boolean): void {
+  /** A hot reset of another device affects this one: it begins, or it is over. */
+  #affected(over: boolean): void {
     if (this.#closed) return;
     if (over) {
       this.#takeWrites();
@@ -415,8 +474,11 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
   #mustBeDisarmed(): void {
     if (this.#interrupts === undefined) return;
     const { type, count } = this.#interrupts;
-    const message = `${this.address} has ${count} vectors of ${type} armed`;
-    const fields = { address: this.address, hint: 'Close that InterruptSet first.' };
+    const message = `${this.address} has an armed InterruptSet already, with ${nameVectors(count, type)}`;
+    const fields = {
+      address: this.address,
+      hint: 'Close that InterruptSet before you arm another.',
+    };
     throw new VfioError('ERR_VFIO_BUSY', message, fields);
   }
 
@@ -450,10 +512,7 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
     this.#requested = true;
     const closeUnasked = () => closeInBackground(this.address, () => this.close());
     if (this.listenerCount('request') === 0) {
-      warnOfRequest(
-        this.address,
-        "Listen to the device's 'request' event to stop it in order first.",
-      );
+      warnOfRequest(this.address, "To stop the device first, listen to its 'request' event.");
       closeUnasked();
       return;
     }
@@ -462,15 +521,15 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
   }
 }
 
-/** Nobody has the Device or a part of it any more: the kernel would wait for ever. */
+/** The program can no longer reach the Device or a part of it, so the kernel would wait forever. */
 function closeForgotten(native: NativeDevice): void {
-  warnOfRequest(native.address, 'It was garbage collected without close().');
+  warnOfRequest(native.address, 'The device was garbage collected without close().');
   closeInBackground(native.address, () => native.close());
 }
 
 function warnOfRequest(address: string, detail: string): void {
   const warning = { type: 'VfioWarning', code: 'VFIO_REQUEST', detail };
-  process.emitWarning(`The kernel wants ${address} back: closing it`, warning);
+  process.emitWarning(`The kernel wants ${address} back, so the library closes it`, warning);
 }
 
 function closeInBackground(address: string, close: () => Promise<void>): void {
@@ -479,6 +538,10 @@ function closeInBackground(address: string, close: () => Promise<void>): void {
 
 function checkType(type: InterruptType): InterruptType {
   return oneOf('the type', type, interruptTypes);
+}
+
+function nameVectors(count: number, type: InterruptType): string {
+  return `${count} ${type} ${count === 1 ? 'vector' : 'vectors'}`;
 }
 
 function checkCount(given: InterruptOptions): number {

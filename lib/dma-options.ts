@@ -1,41 +1,54 @@
 // SPDX-License-Identifier: MIT
-// How memory is mapped for devices: the options, and their checks.
+// The options of DMA memory (allocDma), and their checks.
 import { rangeError } from './errors.js';
 import { expected, integer, oneOf, options, powerOfTwo, show } from './internal/validate.js';
 import type { NativeDmaRequest } from './native.js';
 
-/** Who reads and who writes: the device, both ways or one. The kernel enforces it in the IOMMU. */
+/**
+ * What the device may do with the memory: read and write it (`both`), only read it (`toDevice`), or only
+ * write it (`fromDevice`). The IOMMU enforces it.
+ */
 export type DmaDirection = keyof typeof directions;
 
-/** How {@link Container.allocDma} maps. */
+/** The options of {@link Container.allocDma} and {@link Device.allocDma}. */
 export interface DmaOptions {
-  /** `both` unless said otherwise. */
+  /** What the device may do with the memory; default `both`. */
   direction?: DmaDirection | undefined;
-  /** The IOVA to map at; the library chooses one unless said. */
+  /**
+   * The IOVA to map the memory at, a 64-bit bigint and a multiple of the IOMMU's page size. Without it, the
+   * library chooses a free one.
+   */
   iova?: bigint | undefined;
   /**
-   * How many address bits the device that uses the buffer drives, from 17 to 64: the buffer ends at or below 2 to
-   * that power. Unless said, {@link Device.allocDma} takes the {@link Device.addressBits} of its device, and
-   * {@link Container.allocDma} the smallest of the devices that are open in the container at that moment.
+   * How many address bits the device that uses the buffer drives, from 17 to 64. The buffer ends at or below
+   * 2 to that power. {@link Device.allocDma} defaults to {@link Device.addressBits} of its device. {@link
+   * Container.allocDma} defaults to the smallest `addressBits` among the devices that are open in the
+   * container at that moment.
    */
   addressBits?: number | undefined;
-  /** The IOVA is a multiple of this, in bytes: a power of two. A multiple of the IOMMU's page size it always is. */
+  /**
+   * The IOVA is a multiple of this number of bytes: a power of two, up to 2^47. In any case it is a multiple
+   * of the IOMMU's page size.
+   */
   alignment?: number | undefined;
   /**
-   * The buffer crosses no multiple of this, in bytes: a power of two, no smaller than the buffer. For devices that
-   * count only the low bits of an address while they move through a buffer.
+   * The buffer does not cross a multiple of this number of bytes: a power of two, up to 2^47, not smaller
+   * than the buffer. For devices that count only the low bits of an address while they move through a buffer.
    */
   boundary?: number | undefined;
 }
 
-/** As the addon has them. */
+/** The numbers that the addon uses for them. */
 const directions = { both: 0, toDevice: 1, fromDevice: 2 } as const;
 const directionNames = Object.keys(directions) as readonly DmaDirection[];
 
 /** Larger than any address space. */
 const mostAlignment = 2 ** 47;
 
-/** What the addon is asked for, for a device of so many address bits unless the options say otherwise. */
+/**
+ * Checks the arguments of an allocation and makes the addon's request from them. `deviceBits` is the default
+ * for `addressBits`.
+ */
 export function checkDma(
   bytes: number,
   given: DmaOptions,
@@ -56,10 +69,13 @@ export function checkDma(
 function checkIova(iova: unknown): void {
   if (typeof iova !== 'bigint') throw expected('a bigint', 'iova', iova);
   if (iova >= 0n && iova < 2n ** 64n) return;
-  throw rangeError(`Expected an IOVA of 64 bits but received ${show(iova)}`);
+  throw rangeError(`Expected a bigint from 0 to 2^64 - 1 for iova but received ${show(iova)}`);
 }
 
-/** The library gives out no address below 64 KiB, so that a device of fewer bits would have none. */
+/**
+ * Checks `addressBits`. The minimum is 17 because the library gives out no address below 64 KiB: a device
+ * with fewer bits would get none.
+ */
 export function checkAddressBits(bits: number): number {
   return integer('addressBits', bits, 17, 64);
 }

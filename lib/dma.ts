@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Memory that devices can reach.
+// DmaBuffer: memory that devices can read and write.
 import { types } from 'node:util';
 import { closedError, rangeError, typeError } from './errors.js';
 import { callNative } from './internal/call.js';
@@ -8,18 +8,20 @@ import { mustBeOurs, type Ours } from './internal/ours.js';
 import { expected, integer, show } from './internal/validate.js';
 import type { NativeDmaBuffer } from './native.js';
 
-/** What a grant of a buffer consists of. Throws `ERR_VFIO_CLOSED`. */
+/** The native side of a buffer, for a grant. Throws `ERR_VFIO_CLOSED`. */
 export let lendBuffer: (buffer: DmaBuffer) => NativeDmaBuffer;
 
 /**
- * Memory mapped for the devices of a container (`VFIO_IOMMU_MAP_DMA`). Obtained from
- * {@link Container.allocDma} or {@link Device.allocDma}; the container owns it and closes it after its
- * devices. A device that uses it must be quiet before it is closed: later accesses of the device
- * are stopped by the IOMMU, and its IOVA rests before it is given out again.
+ * Memory that is mapped for the devices of a container (`VFIO_IOMMU_MAP_DMA`). Obtained from {@link
+ * Container.allocDma} or {@link Device.allocDma}. The container owns the buffer and closes it after its
+ * devices.
  *
- * It is ordinary memory that the device changes at any time: read a word that the device writes
- * once, with `Atomics.load`, before what it announces. After close our members throw
- * `ERR_VFIO_CLOSED`, and arrays taken from it before read zeros.
+ * Stop the device's use of the buffer before you close it. The IOMMU stops any later access of the device,
+ * and the library waits before it gives out the same IOVA again.
+ *
+ * It is ordinary memory that the device can change at any time. If the device writes a word to announce data,
+ * read that word with `Atomics.load`, once, before you read the data. After close, the members throw
+ * `ERR_VFIO_CLOSED`, and arrays that you took from the buffer read zeros.
  */
 export class DmaBuffer implements Disposable {
   static {
@@ -29,17 +31,17 @@ export class DmaBuffer implements Disposable {
     };
   }
 
-  /** Where devices see its first byte. */
+  /** The IOVA of the first byte: the address that devices use for it. */
   readonly iova: bigint;
-  /** Its size in bytes. */
+  /** The size in bytes. */
   readonly byteLength: number;
   readonly #native: NativeDmaBuffer;
   readonly #base: number;
   readonly #baseLow: number;
   readonly #baseHigh: number;
-  /** The offsets that have an address lie below: none after close. */
+  /** Offsets below this limit have an address. It is 0 after close. */
   #limit: number;
-  /** Keeps the container while the buffer is open. */
+  /** Keeps the container in use while the buffer is open. */
   #onClose: ((buffer: DmaBuffer) => void) | undefined;
   #buffer: ArrayBuffer | undefined;
   #u8: Uint8Array<ArrayBuffer> | undefined;
@@ -59,7 +61,7 @@ export class DmaBuffer implements Disposable {
     this.#baseHigh = Number(native.iova >> 32n);
   }
 
-  /** The memory. Made at the first use; the same object every time. */
+  /** The memory as an ArrayBuffer. It is made at the first use, and is the same object every time. */
   get buffer(): ArrayBuffer {
     this.#mustBeOpen();
     if (this.#buffer === undefined) {
@@ -69,28 +71,29 @@ export class DmaBuffer implements Disposable {
     return this.#buffer;
   }
 
-  /** All of it as bytes; the same array every time. */
+  /** The whole buffer as bytes. The same array every time. */
   get u8(): Uint8Array<ArrayBuffer> {
     this.#mustBeOpen();
     this.#u8 ??= new Uint8Array(this.buffer);
     return this.#u8;
   }
 
-  /** All of it as 32-bit words; the same array every time. */
+  /** The whole buffer as 32-bit words. The same array every time. */
   get u32(): Uint32Array<ArrayBuffer> {
     this.#mustBeOpen();
     this.#u32 ??= new Uint32Array(this.buffer);
     return this.#u32;
   }
 
-  /** Whether it was closed, by itself or with its container. */
+  /** Whether the buffer is closed, by {@link close} or with its container. */
   get closed(): boolean {
     return this.#onClose === undefined;
   }
 
   /**
-   * Where the device sees the byte at `offset`. Throws a RangeError `ERR_VFIO_RANGE` outside the
-   * buffer and where the address passes 2^53; {@link low} and {@link high} always work.
+   * Returns the IOVA of the byte at `offset`, as a number. Throws a RangeError `ERR_VFIO_RANGE` if the offset
+   * lies outside the buffer, or if the buffer ends above 2^53, where a number is not exact. {@link low} and
+   * {@link high} always work.
    */
   address(offset = 0): number {
     const address = this.#base + this.#inside(offset);
@@ -98,17 +101,22 @@ export class DmaBuffer implements Disposable {
     return address;
   }
 
-  /** The low 32 bits of the address of the byte at `offset`. */
+  /** Returns the low 32 bits of the IOVA of the byte at `offset`. Throws a RangeError outside the buffer. */
   low(offset = 0): number {
     return (this.#baseLow + this.#inside(offset)) >>> 0;
   }
 
-  /** The high 32 bits of the address of the byte at `offset`. */
+  /**
+   * Returns the high 32 bits of the IOVA of the byte at `offset`. Throws a RangeError outside the buffer.
+   */
   high(offset = 0): number {
     return this.#baseHigh + Math.floor((this.#baseLow + this.#inside(offset)) / 2 ** 32);
   }
 
-  /** Copies bytes in, to `offset`. Throws a RangeError when they do not fit. */
+  /**
+   * Copies all bytes of `source` into the buffer, to `offset` (in bytes). Throws a RangeError if they do not
+   * fit, and a TypeError if `source` is not an ArrayBuffer or a view, or is detached.
+   */
   copyFrom(source: ArrayBuffer | ArrayBufferView, offset = 0): void {
     const bytes = bytesOf('source', source);
     this.#mustHold(offset, bytes.length);
@@ -116,8 +124,9 @@ export class DmaBuffer implements Disposable {
   }
 
   /**
-   * Copies `length` bytes from `offset` out to the start of `target`, as many as it has room for
-   * unless said otherwise. Throws a RangeError when either does not have them.
+   * Copies `length` bytes from `offset` (in bytes) to the start of `target`. `length` defaults to the size of
+   * `target`. Throws a RangeError if the buffer or `target` is too small, and a TypeError if `target` is not
+   * an ArrayBuffer or a view, or is detached.
    */
   copyTo(target: ArrayBuffer | ArrayBufferView, offset = 0, length?: number): void {
     const bytes = bytesOf('target', target);
@@ -128,7 +137,8 @@ export class DmaBuffer implements Disposable {
   }
 
   /**
-   * Unmaps it (`VFIO_IOMMU_UNMAP_DMA`), at once, and revokes its grants. Closing twice does nothing.
+   * Unmaps the buffer at once (`VFIO_IOMMU_UNMAP_DMA`), and revokes its grants. Closing it again does
+   * nothing.
    */
   close(): void {
     const onClose = this.#onClose;
@@ -156,21 +166,26 @@ export class DmaBuffer implements Disposable {
   #mustHold(offset: number, length: number): void {
     integer('offset', offset, 0, this.byteLength);
     if (length <= this.byteLength - offset) return;
-    throw rangeError(`${length} bytes at ${offset} pass the end of ${this.byteLength} bytes`);
+    const buffer = `a DmaBuffer of ${this.byteLength} bytes`;
+    throw rangeError(`${length} bytes at offset ${offset} do not fit into ${buffer}`);
   }
 }
 
 function outside(offset: unknown, byteLength: number): Error {
   if (typeof offset !== 'number') return expected('a number', 'offset', offset);
-  return rangeError(`Expected an offset within ${byteLength} bytes but received ${show(offset)}`);
+  return rangeError(
+    `Expected an offset within the ${byteLength} bytes of the DmaBuffer but received ${show(offset)}`,
+  );
 }
 
 function tooHigh(iova: bigint, offset: number): RangeError {
   const address = `0x${(iova + BigInt(offset)).toString(16)}`;
-  return rangeError(`The address ${address} passes 2^53: use low() and high()`);
+  return rangeError(
+    `The address ${address} is too large for an exact number: use low() and high()`,
+  );
 }
 
-/** The bytes of a buffer or view; it throws for one whose memory is gone, as after a transfer. */
+/** The bytes of a buffer or a view. Throws if its memory is gone, for example after a transfer. */
 function bytesOf(name: string, value: ArrayBuffer | ArrayBufferView): Uint8Array {
   if (!ArrayBuffer.isView(value) && !types.isAnyArrayBuffer(value)) {
     throw expected('an ArrayBuffer or a view of one', name, value);
@@ -179,6 +194,9 @@ function bytesOf(name: string, value: ArrayBuffer | ArrayBufferView): Uint8Array
     if (!ArrayBuffer.isView(value)) return new Uint8Array(value);
     return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
   } catch {
-    throw typeError(`The memory of ${name} was transferred elsewhere`, 'ERR_INVALID_ARG_VALUE');
+    throw typeError(
+      `The memory of ${name} is detached: it was transferred`,
+      'ERR_INVALID_ARG_VALUE',
+    );
   }
 }

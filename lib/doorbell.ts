@@ -1,30 +1,33 @@
 // SPDX-License-Identifier: MIT
-// A register that is only ever written, without the cost of a call into native code.
+// Doorbell: a register that is only written, without the cost of a call into native code.
 import { mustBeOurs, type Ours } from './internal/ours.js';
 
-/** The region that a doorbell is in, as far as the doorbell needs it. */
+/** The part of a region that a doorbell uses. */
 export interface DoorbellRegion {
   readonly index: number;
   write32(offset: number, value: number): void;
 }
 
-/** Sends its writes through {@link Region.write32}, which says why the device takes none. */
+/**
+ * Sends the writes of a doorbell through {@link Region.write32}, which throws the reason why the device
+ * accepts none.
+ */
 export let muteDoorbell: (doorbell: Doorbell) => void;
-/** Lets it store again. */
+/** Lets a doorbell store directly again. */
 export let unmuteDoorbell: (doorbell: Doorbell) => void;
 
 /**
- * A 32-bit register that is only written: what tells a device that there is work. Obtained from
- * {@link Region.doorbell}; it lives as long as its region.
+ * A 32-bit register that is only written, to tell the device that there is work. Obtained from {@link
+ * Region.doorbell}. It lives as long as its region.
  *
- * On x86-64, in the versions of V8 for which it is proved (docs/mmio-in-javascript.md), a write is one plain
- * store of 32 bits that the compiled JavaScript makes itself; elsewhere it is {@link Region.write32}. Stores to
- * DMA memory before it reach memory before it reaches the device: x86-64 keeps the order of stores, and V8
- * was seen to keep that of the program.
+ * On x86-64, in the V8 versions for which this is proved (docs/mmio-in-javascript.md), a write is one plain
+ * 32-bit store that the compiled JavaScript makes itself. Elsewhere it is {@link Region.write32}. Your
+ * earlier stores to DMA memory reach memory before the write reaches the device: x86-64 keeps the order of
+ * stores, and V8 was observed to keep the order of the program.
  *
- * A write that the device does not take, with memory decode off, in D3 or when it is gone, is lost without
- * an error, and so may be those after it: they arrive again after the next reset of the device, or write to
- * its config space. {@link Region.write32} throws.
+ * If the device does not accept a write (memory decode off, D3, or gone), the write is lost without an error.
+ * Later writes can be lost too, until the device is reset or your program writes to its config space. {@link
+ * Region.write32} throws in this case.
  */
 export class Doorbell {
   static {
@@ -39,7 +42,7 @@ export class Doorbell {
   readonly #region: DoorbellRegion;
   readonly #offset: number;
   readonly #store: Uint32Array | undefined;
-  /** Missing where there is no store, and while the device takes none. */
+  /** Undefined where a direct store is impossible, and while the device accepts no writes. */
   #open: Uint32Array | undefined;
 
   /** @internal Use {@link Region.doorbell}. `store` is the register as an array of one element. */
@@ -51,14 +54,14 @@ export class Doorbell {
     this.#open = store;
   }
 
-  /** Bytes from the start of the region. */
+  /** The offset of the register, in bytes from the start of the region. */
   get offset(): number {
     return this.#offset;
   }
 
   /**
-   * Writes 32 bits: an integer from 0 to 0xffff_ffff. Throws as {@link Region.write32} does for a bad value,
-   * and `ERR_VFIO_CLOSED`, `ERR_VFIO_BUSY`, `ERR_VFIO_LOST`.
+   * Writes 32 bits: an integer from 0 to 0xffff_ffff. Throws as {@link Region.write32} does for another
+   * value, and `ERR_VFIO_CLOSED`, `ERR_VFIO_BUSY` (during a reset) or `ERR_VFIO_LOST`.
    */
   write(value: number): void {
     const register = this.#open;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The errors of the package: VfioError, and TypeError and RangeError for wrong arguments. VfioError is what the
-// kernel or the library refuses. Each carries a `code`; match that, not the class.
+// The errors of the package: VfioError, and TypeError or RangeError for wrong arguments. A VfioError says
+// what the kernel or the library refused. Each error carries a `code`: match the code, not the class.
 import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 import {
@@ -11,16 +11,16 @@ import {
 } from './internal/error-codes.js';
 import type { NativeFailure } from './native.js';
 
-/** Codes of the library's own errors. */
+/** The codes of the library's own errors. docs/errors.md explains each. */
 export type VfioErrorCode = keyof typeof libraryCodes;
 
-/** The kernel's name of a failed system call's errno; `UNKNOWN` for a number that has none. */
+/** The name of the errno of a failed system call (`EBUSY`); `UNKNOWN` for a number without a name. */
 export type ErrnoCode = keyof typeof constants.errno | 'UNKNOWN';
 
-/** Every value that `code` of a {@link VfioError} can have. */
+/** Every value that the `code` of a {@link VfioError} can have. */
 export type ErrorCode = VfioErrorCode | ErrnoCode;
 
-/** Codes of a TypeError thrown for a wrong argument, as Node has them. */
+/** The codes of a TypeError for a wrong argument. They are the same as in Node.js. */
 export type ArgumentErrorCode = (typeof argumentCodes)[number];
 
 interface ErrorFields {
@@ -33,26 +33,28 @@ interface ErrorFields {
 }
 
 /**
- * What the kernel or this library refused to do. Shaped like Node's system errors, plus what to do
- * next. `message` ends with the hint on a line of its own.
+ * An error that says what the kernel or the library refused to do. It has the fields of Node's system errors,
+ * and a hint that says what to do next. The `message` ends with the hint, on lines of its own.
+ *
+ * Match errors by {@link code}. The code works across realms and copies of the package, unlike `instanceof`.
  */
 export class VfioError extends Error {
   /**
-   * The errno's name of a failed system call (`'EBUSY'`), else one of the library's
-   * (`'ERR_VFIO_…'`).
+   * The name of the errno after a failed system call (`'EBUSY'`), otherwise a code of the library
+   * (`'ERR_VFIO_…'`). docs/errors.md explains each code.
    */
   readonly code: ErrorCode;
-  /** The negative errno, as in Node's errors. Only after a failed system call. */
+  /** The negative errno, as in the errors of Node.js. Only after a failed system call. */
   declare readonly errno?: number;
-  /** The system call that failed (`'ioctl'`, `'open'`). */
+  /** The system call that failed, like `'ioctl'` or `'open'`. */
   declare readonly syscall?: string;
-  /** The file it failed on (`'/dev/vfio/12'`). */
+  /** The file on which the system call failed, like `'/dev/vfio/12'`. */
   declare readonly path?: string;
-  /** The ioctl's name, when it was one (`'VFIO_GROUP_SET_CONTAINER'`). */
+  /** The name of the ioctl, if the system call was one, like `'VFIO_GROUP_SET_CONTAINER'`. */
   declare readonly request?: string;
-  /** The PCI address of the device concerned. */
+  /** The PCI address of the device concerned, like `0000:01:00.0`. */
   declare readonly address?: string;
-  /** What to do next, and where to read more about this `code`. */
+  /** What to do next, and the heading of docs/errors.md that explains this `code`. */
   declare readonly hint?: string;
 
   constructor(code: ErrorCode, message: string, fields: ErrorFields = {}, cause?: unknown) {
@@ -70,7 +72,7 @@ export class VfioError extends Error {
 
 VfioError.prototype.name = 'VfioError';
 
-/** The same error, with a message that goes on. */
+/** The same error, with more text at the end of its message. */
 export function continued(failure: VfioError, text: string): VfioError {
   const { code, message, hint, errno, syscall, path, request, address } = failure;
   const own = hint === undefined ? message : message.slice(0, -`\n${hint}`.length);
@@ -81,13 +83,13 @@ export function continued(failure: VfioError, text: string): VfioError {
 
 const explained: readonly ErrorCode[] = explainedErrnos;
 
-/** Where the code is explained, inside the package. */
+/** Where docs/errors.md, which is part of the package, explains the code. */
 function readOn(code: ErrorCode): string {
   const known = code.startsWith('ERR_') || explained.includes(code);
   return `See vfio/docs/errors.md#${known ? code.toLowerCase() : 'other-errno-names'}`;
 }
 
-/** A TypeError with a code. */
+/** Makes a TypeError with a code. */
 export function typeError(
   message: string,
   code: ArgumentErrorCode | 'ERR_VFIO_ADDRESS' = 'ERR_INVALID_ARG_TYPE',
@@ -95,44 +97,44 @@ export function typeError(
   return Object.assign(new TypeError(message), { code });
 }
 
-/** A RangeError with a code. */
+/** Makes a RangeError with a code. */
 export function rangeError(message: string, code: VfioErrorCode = 'ERR_VFIO_RANGE'): RangeError {
   return Object.assign(new RangeError(message), { code });
 }
 
-/** Use after close; `what` names the object. */
+/** Makes the error for a use after close. `what` names the closed object. */
 export function closedError(what: string, address?: string): VfioError {
   return new VfioError('ERR_VFIO_CLOSED', `${what} is closed`, { address });
 }
 
-/** The kernel or the device lacks something. */
+/** Makes the error for something that the kernel or the device does not have. */
 export function unsupportedError(message: string, address?: string, hint?: string): VfioError {
   return new VfioError('ERR_VFIO_UNSUPPORTED', message, { address, hint });
 }
 
-/** What is known about a failure beside what native code said. */
+/** Facts about a failure that native code does not know. */
 export interface FailureContext {
   address?: string | undefined;
   hint?: string | undefined;
-  /** A better code than the errno's name, with a sentence to open the message. */
+  /** A better code than the name of the errno, and a sentence that begins the message. */
   code?: ErrorCode | undefined;
   summary?: string | undefined;
 }
 
-/** Makes an error of what native code threw. What is an error already stays as it is. */
+/** Makes an error from the data that native code threw. An error stays as it is. */
 export function errorFromNative(failure: unknown, context: FailureContext = {}): unknown {
   if (!isNativeFailure(failure)) return failure;
   return 'errno' in failure ? systemError(failure, context) : ownError(failure, context);
 }
 
-/** Whether this is plain data that native code threw. */
+/** Whether the value is plain data that native code threw. */
 export function isNativeFailure(value: unknown): value is NativeFailure {
   if (typeof value !== 'object' || value === null || 'stack' in value) return false;
   const { errno, syscall, code } = value as Record<string, unknown>;
   return (typeof errno === 'number' && typeof syscall === 'string') || typeof code === 'string';
 }
 
-/** The name of an errno, without regard to its sign. */
+/** Returns the name of an errno, with either sign. */
 export function errnoName(errno: number): ErrnoCode {
   return describeErrno(errno)[0];
 }
@@ -167,7 +169,7 @@ const errnoNames = new Map(
   Object.entries(constants.errno).map(([name, number]) => [number, name as ErrnoCode]),
 );
 
-/** libuv's name and words; the platform's name where libuv has none. */
+/** The name and text that libuv has for an errno. Without one, the name that the platform has. */
 function describeErrno(errno: number): [ErrnoCode, string] {
   const number = Math.abs(errno);
   const known = getSystemErrorMap().get(-number) as [ErrnoCode, string] | undefined;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What one thread lends another of a device, as the lender has it.
+// Grants: parts of a device that one thread lends another, as the granting thread sees them.
 import { DmaBuffer, lendBuffer } from './dma.js';
 import { typeError } from './errors.js';
 import { awaitNative, callNative } from './internal/call.js';
@@ -11,30 +11,38 @@ import { hasVector, type InterruptSet } from './interrupts.js';
 import type { NativeDevice, NativeDmaBuffer, NativeGrant, NativeInterrupts } from './native.js';
 import { Region } from './region.js';
 
-/** What {@link Device.grant} grants; nothing of what is not named. */
+/** The parts of a device that {@link Device.grant} grants. Parts that are not named here are not granted. */
 export interface GrantOptions {
-  /** Regions of the device. Others may use them at the same time. */
+  /** Regions of the device. This thread and others can use them at the same time. */
   regions?: readonly Region[] | undefined;
-  /** Vectors of its interrupt set. Nobody else listens to them meanwhile. */
+  /**
+   * Vectors of the device's armed interrupt set. While they are granted, no other thread can listen to them.
+   */
   vectors?: readonly Interrupt[] | undefined;
-  /** Buffers of its container. Others may use them at the same time. */
+  /** DMA buffers of the device's container. This thread and others can use them at the same time. */
   memory?: readonly DmaBuffer[] | undefined;
 }
 
 /**
- * Parts of a device that another thread may use. Obtained from {@link Device.grant}; the thread that
- * gets its {@link token} calls {@link adopt}. It stays on offer until it is adopted, whether or not
- * anybody holds this object: when the worker it was meant for ended before, give the token to
- * another, or revoke it.
+ * An offer of parts of a device to another thread. Obtained from {@link Device.grant}. The thread that
+ * receives the {@link token} passes it to {@link adopt}. The grant stays on offer until a thread adopts it or
+ * you revoke it, even if your program drops this object. If the worker it was meant for has ended, give the
+ * token to another worker or revoke the grant.
  *
- * Everything stays the granting thread's: it closes, and the adopter lets go. A grant ends as a
- * whole: by {@link revoke}; when the device or anything that was granted is closed, vectors by a reset
- * too; when the adopter closes what it adopted, or its thread ends, in whichever way.
+ * The granting thread remains the owner of all parts: it closes them, and the adopting thread then loses
+ * them.
+ *
+ * A grant ends as a whole when:
+ *
+ * - you {@link revoke} it;
+ * - the device, or any granted part, is closed;
+ * - it has vectors, and the device is reset;
+ * - the adopting thread closes its {@link AdoptedDevice}, or ends in any way.
  */
 export class Grant implements AsyncDisposable {
   /**
-   * Names it to {@link adopt}, once, in another thread of this process. A string that nobody can
-   * guess, to be sent by `postMessage` or as `workerData`.
+   * The string that {@link adopt} accepts, once, in another thread of this process. Nobody can guess it. Send
+   * it with `postMessage` or as `workerData`.
    */
   readonly token: string;
   readonly #native: NativeGrant;
@@ -48,17 +56,17 @@ export class Grant implements AsyncDisposable {
   }
 
   /**
-   * Ends it. From this call on the adopter's register accesses throw `ERR_VFIO_CLOSED`, also those of
-   * a poll or a batch that is under way, and so does waiting for an interrupt, waitSync() under way
-   * included. What else it has of the grant ends when its event loop hears of it: then iterations of its
-   * interrupts end, the members of its buffers throw, and `close` is emitted. The promise resolves after
-   * that, or when the adopter's thread has ended, or at once if the grant was over; until then the
-   * vectors cannot be listened to here. A thread that never comes back to its event loop has to be
-   * terminated.
+   * Ends the grant. From this call on, the register accesses of the adopting thread throw `ERR_VFIO_CLOSED`,
+   * even in the middle of a poll or a batch. Waiting for an interrupt throws it too, including a waitSync()
+   * that has already started. The rest ends when the event loop of that thread handles the revocation:
+   * iterations over its interrupts end, the members of its buffers throw, and its device emits `close`.
    *
-   * Arrays that the adopter took from granted memory stay as they are, because that memory is still
-   * in use here: it can be read and written through them until its owner closes it. Revoking twice
-   * gives the same promise.
+   * The promise resolves after that, or when the adopting thread has ended. It resolves at once if the grant
+   * was over already. Until then, this thread cannot listen to the vectors. If the other thread never returns
+   * to its event loop, call `terminate()` on its worker.
+   *
+   * Arrays that the adopting thread took from granted memory stay valid, because this thread still uses the
+   * memory. They read and write it until its owner closes it. Revoking again returns the same promise.
    */
   revoke(): Promise<void> {
     dropOwner(this);
@@ -71,19 +79,19 @@ export class Grant implements AsyncDisposable {
   }
 }
 
-/** @internal What a grant needs of the device that makes it. */
+/** @internal The part of a device that a grant uses. */
 export interface GrantingDevice {
   readonly address: string;
-  /** The region with this number. Throws once the device is closed. */
+  /** Returns the region with this number. Throws once the device is closed. */
   region(index: number): Region;
 }
 
-/** @internal A device that grants, and what it has armed. */
+/** @internal A device that makes a grant, with its armed interrupts. */
 export interface Granter {
   device: GrantingDevice;
   native: Pick<NativeDevice, 'grant'>;
   interrupts: InterruptSet | undefined;
-  /** Whether a buffer is open and of the device's container. */
+  /** Whether the buffer is open and belongs to the device's container. */
   ownsBuffer(buffer: DmaBuffer): boolean;
   /** Throws once the device is closed. */
   mustBeOpen(): void;
@@ -99,7 +107,7 @@ export function makeGrant(granter: Granter, given: GrantOptions): Grant {
   const indexes = regions.map((region) => checkRegion(device, region));
   const [interrupts, numbers] = checkVectors(granter, vectors);
   const buffers = memory.map((buffer) => checkBuffer(granter, buffer));
-  // What the options are read from may have closed it.
+  // A getter of the options may have closed the device.
   granter.mustBeOpen();
   const token = crypto.randomUUID();
   const offer = () => native.grant(token, unique(indexes), interrupts, unique(numbers), buffers);
@@ -111,7 +119,7 @@ export function makeGrant(granter: Granter, given: GrantOptions): Grant {
 
 function checkRegion(device: GrantingDevice, region: Region): number {
   const { index } = region;
-  if (device.region(index) !== region) throw foreign(`A ${region.name} of another device`, device);
+  if (device.region(index) !== region) throw foreign(`${region.name} of another device`, device);
   return index;
 }
 

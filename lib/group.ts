@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// An IOMMU group.
+// Group: an IOMMU group that is held open, and the devices that were opened through it.
 import type { Device } from './device.js';
 import { closedError, rangeError } from './errors.js';
 import { awaitNative, callNative } from './internal/call.js';
@@ -11,32 +11,36 @@ import type { NativeContainer } from './native.js';
 import { checkOpenOptions, type OpenDeviceOptions } from './open-options.js';
 import { blockersOf, type PciDevice, parseAddress, readGroup } from './pci.js';
 
-/** @internal What a group is made of. */
+/** @internal The parts of a group. */
 export interface GroupParts<Parent> {
   id: number;
   container: Parent;
   native: NativeContainer;
-  /** Opens a device in the container; calls back once that is closed. */
+  /** Opens a device in the container. Calls `onClosed` once the device is closed. */
   openDevice: (
     address: string,
     checked: OpenDeviceOptions,
     onClosed: (device: Device<Parent>) => void,
   ) => Promise<Device<Parent>>;
-  /** Called once it is closed. */
+  /** Called once the group is closed. */
   onClosed(group: Group<Parent>): void;
 }
 
 /**
- * A VFIO group: the smallest set of devices the IOMMU can isolate (`/dev/vfio/N`). Obtained from
- * {@link Container.openGroup}; closed with its container, or before. Devices can be opened without
- * it; it is there to see who shares a group, and to hold one while its devices come and go.
+ * A VFIO group (`/dev/vfio/N`): the smallest set of devices that the IOMMU can isolate. Obtained from {@link
+ * Container.openGroup}. Close it with {@link close} or `await using`. Otherwise it is closed with its
+ * container.
  *
- * `Parent` is always {@link Container}. It is a parameter because container.ts makes groups, so that this file cannot
- * import that one.
+ * Devices can be opened without a Group. It shows which devices share a group, and it holds the group while
+ * its devices come and go.
+ *
+ * `Parent` is always {@link Container}. It is a type parameter because container.ts makes groups, so this
+ * file cannot import it.
  */
 export class Group<Parent> implements AsyncDisposable {
-  /** The number of the group, as in `/sys/kernel/iommu_groups`. */
+  /** The number of the group, as in `/sys/kernel/iommu_groups` and `/dev/vfio/N`. */
   readonly id: number;
+  /** The container that holds the group. */
   readonly container: Parent;
   readonly #parts: GroupParts<Parent>;
   readonly #devices: Children<Device<Parent>>;
@@ -53,32 +57,39 @@ export class Group<Parent> implements AsyncDisposable {
     watchForLeak(this, `Group ${parts.id}`);
   }
 
-  /** Whether {@link close} was called, by whomever. */
+  /** Whether {@link close} has been called, by your program or by the container. */
   get closed(): boolean {
     return this.#closed;
   }
 
   /**
-   * The devices of the group and their drivers, from sysfs, as they are now. Throws the errno of a file that could
-   * not be read (`EMFILE` …), as do {@link viable} and {@link blockers}.
+   * The devices of the group with their current drivers. Each read looks them up in sysfs. Throws the errno
+   * of a file that cannot be read (`EMFILE` …). {@link viable} and {@link blockers} do the same.
    */
   get members(): readonly PciDevice[] {
     return readGroup(this.id) ?? [];
   }
 
-  /** Whether the group can be handed over: nothing blocks it (`VFIO_GROUP_FLAGS_VIABLE`). */
+  /**
+   * Whether the kernel would hand over the group: none of its devices is bound to a kernel driver that does
+   * DMA (`VFIO_GROUP_FLAGS_VIABLE`). Computed from {@link blockers}.
+   */
   get viable(): boolean {
     return this.blockers.length === 0;
   }
 
-  /** The members that are bound to a kernel driver; bridges under pcieport do not block. */
+  /**
+   * The members that keep the group from being viable, because a kernel driver is bound to them. Members that
+   * are bound to a VFIO driver, to pcieport (bridges) or to pci-stub do not count.
+   */
   get blockers(): readonly PciDevice[] {
     return blockersOf(this.members);
   }
 
   /**
-   * Opens a device of this group; the group owns it. Rejects as {@link Container.openDevice} does,
-   * and with a RangeError `ERR_VFIO_ADDRESS` when the device is not in this group.
+   * Opens a device of this group. The group owns the device. `address` is like `0000:01:00.0` or `01:00.0`.
+   * Rejects as {@link Container.openDevice} does, and with a RangeError `ERR_VFIO_ADDRESS` if the device is
+   * not in this group.
    */
   async openDevice(address: string, options: OpenDeviceOptions = {}): Promise<Device<Parent>> {
     const full = parseAddress(address);
@@ -90,7 +101,10 @@ export class Group<Parent> implements AsyncDisposable {
     return this.#devices.open(open, checked.signal);
   }
 
-  /** Closes the devices opened through it, then the group. Closing twice gives the same promise. */
+  /**
+   * Closes the devices that were opened through this group, then the group itself. Closing it again returns
+   * the same promise.
+   */
   close(): Promise<void> {
     if (this.#closing === undefined) {
       this.#closed = true;
@@ -116,7 +130,7 @@ export class Group<Parent> implements AsyncDisposable {
     if (callNative(() => this.#parts.native.groupOf(address)) === this.id) return;
     const members = this.members.map((member) => member.address).join(', ');
     throw rangeError(
-      `${address} is not in group ${this.id}, which has ${members}`,
+      `${address} is not in IOMMU group ${this.id}, which contains ${members}`,
       'ERR_VFIO_ADDRESS',
     );
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The public API.
+// The public API of the package: everything that a program can import.
 
 export { type AdoptedDevice, type AdoptedDeviceEvents, adopt } from './adopted-device.js';
 export type { Batch, BatchCommand } from './batch.js';

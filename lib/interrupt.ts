@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One interrupt vector and everyone who waits on it.
+// Interrupt: one interrupt vector, with everything that listens to it or waits for it.
 import { closedError, unsupportedError, VfioError } from './errors.js';
 import { abortionOf, checkSignal, watchAbort } from './internal/abort.js';
 import { callNative } from './internal/call.js';
@@ -12,38 +12,42 @@ import { callSubscriber, type Subscriber } from './interrupts/subscriber.js';
 import type { NativeInterrupts } from './native.js';
 
 /**
- * Called with how often the vector was raised since the last call. What it throws, and what its
- * promise rejects with, is an uncaught exception.
+ * Called with the number of times that the vector was raised since the last call. If it throws, or its
+ * promise rejects, that is an uncaught exception.
  */
 export type InterruptListener = (count: number) => unknown;
 
 /** How long {@link Interrupt.once} waits. */
 export interface OnceOptions {
-  /** In milliseconds; without it there is no limit. */
+  /** The limit in milliseconds, an integer from 0 to 2^31 - 1. Without it, there is no limit. */
   timeout?: number | undefined;
+  /** Ends the wait: the promise rejects with the reason of the signal. */
   signal?: AbortSignal | undefined;
 }
 
-/** What a grant of a vector consists of. Throws `ERR_VFIO_CLOSED`. */
+/** The native side of a vector, for a grant. Throws `ERR_VFIO_CLOSED`. */
 export let lendVector: (vector: Interrupt) => { native: NativeInterrupts; index: number };
 /**
- * Another thread has had the vector, and may have left INTx masked: the next wait unmasks it. Unmasking a
- * level interrupt again is harmless.
+ * Another thread had the vector and may have left INTx masked, so the next wait unmasks it. Unmasking a level
+ * interrupt again is harmless.
  */
 export let changedHands: (vector: Interrupt) => void;
-/** The vector's set was closed. */
+/** Ends the vector, because its set was closed. */
 export let endVector: (vector: Interrupt) => void;
 
 /**
- * One vector of an {@link InterruptSet}, or of an {@link AdoptedDevice}. Its listeners share one watcher of the vector's eventfd,
- * which keeps the process alive while anyone listens, unless {@link unref} was called. Interrupts
- * that arrive while nobody listens wait in the eventfd and are delivered, as one count, to the
- * first listener.
+ * One interrupt vector. Obtained from {@link InterruptSet.vector} or {@link AdoptedDevice.vector}. Its
+ * listeners share one watcher of the vector's eventfd. While there is a listener, the watcher keeps the
+ * process alive, unless {@link unref} was called. Interrupts that arrive without a listener wait in the
+ * eventfd. The next listener gets them as one count.
  *
- * INTx is a level that the kernel masks at each interrupt. It is unmasked when all listeners, and
- * the promises they returned, have settled; of an iteration, when its body is done; after once() and
- * waitSync(), when the next wait begins or unmask() is called. Until then the device must have been told to
- * lower the line.
+ * INTx is a level interrupt, and the kernel masks it each time it is raised. The library unmasks it:
+ *
+ * - after listeners: when all of them, and the promises that they returned, have settled;
+ * - in an iteration: when the body of the loop is done;
+ * - after once() and waitSync(): when the next wait begins, or when you call {@link unmask}.
+ *
+ * Make the device lower its interrupt line before that.
  */
 export class Interrupt implements AsyncIterable<number> {
   static {
@@ -61,7 +65,7 @@ export class Interrupt implements AsyncIterable<number> {
   readonly #index: number;
   readonly #level: boolean;
   readonly #set: string;
-  // Replaced, never changed, so that delivery goes over those that listened when it began.
+  // This array is replaced, never changed, so a delivery goes to the subscribers that existed when it began.
   #subscribers: readonly Subscriber[] = [];
   readonly #listeners = new Map<InterruptListener, Subscriber>();
   #count = 0;
@@ -79,14 +83,15 @@ export class Interrupt implements AsyncIterable<number> {
     this.#set = set;
   }
 
-  /** How often it was raised, as far as it was delivered here. */
+  /** How many interrupts were delivered here so far. */
   get count(): number {
     return this.#count;
   }
 
   /**
-   * Adds a listener; adding it again does nothing. Throws `ERR_VFIO_CLOSED`, and `ERR_VFIO_BUSY` while
-   * the vector is granted to another thread; so do once() and iterating.
+   * Adds a listener. Adding the same listener again does nothing. Throws `ERR_VFIO_CLOSED` if the set is
+   * closed, and `ERR_VFIO_BUSY` while the vector is granted to another thread. once() and iterating do the
+   * same.
    */
   on(listener: InterruptListener): this {
     callable('the listener', listener);
@@ -98,7 +103,7 @@ export class Interrupt implements AsyncIterable<number> {
     return this;
   }
 
-  /** Removes a listener. */
+  /** Removes a listener. Does nothing if it was not added. */
   off(listener: InterruptListener): this {
     const subscriber = this.#listeners.get(listener);
     this.#listeners.delete(listener);
@@ -107,8 +112,9 @@ export class Interrupt implements AsyncIterable<number> {
   }
 
   /**
-   * Waits for the next interrupt and gives its count. Rejects with `ERR_VFIO_TIMEOUT`, with the
-   * signal's reason, or with `ERR_VFIO_CLOSED` when the set is closed meanwhile.
+   * Waits for the next interrupt and returns its count: how many times the vector was raised since the last
+   * delivery. Rejects with `ERR_VFIO_TIMEOUT`, with the reason of the signal, or with `ERR_VFIO_CLOSED` if
+   * the set is closed before an interrupt arrives.
    */
   async once(waiting: OnceOptions = {}): Promise<number> {
     const checked = options('once', waiting, ['timeout', 'signal']);
@@ -122,9 +128,9 @@ export class Interrupt implements AsyncIterable<number> {
   }
 
   /**
-   * Iterates over the counts: each step gives how often it was raised since the step before. Ends
-   * when the set is closed; breaking out unsubscribes, and leaves what came since the last step to who
-   * listens next. Listens from this call on.
+   * Iterates over the counts with `for await`. Each step returns the number of times that the vector was
+   * raised since the step before. The iteration listens from this call on, and ends when the set is closed.
+   * Leaving the loop unsubscribes. Interrupts that arrived after the last step then go to the next listener.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<number, undefined, undefined> {
     this.#mustBeOpen();
@@ -137,14 +143,17 @@ export class Interrupt implements AsyncIterable<number> {
   }
 
   /**
-   * Blocks this thread until the next interrupt and gives its count, a few microseconds after it.
-   * For workers, and for scripts that do one thing after another: in the main thread no timer, no
-   * other interrupt and no event of the device is handled meanwhile, so give it a `timeout` there.
-   * INTx is unmasked as with once().
+   * Blocks this thread until the next interrupt and returns its count. It returns a few microseconds after
+   * the interrupt. Use it in workers, and in scripts that do one thing after another. While it waits, this
+   * thread handles no timer, no other interrupt and no event of the device. In the main thread, therefore
+   * pass a `timeout`. INTx is unmasked as after {@link once}.
    *
-   * `timeout` is an integer in milliseconds; 0 only looks, without it there is no limit. Throws
-   * `ERR_VFIO_TIMEOUT`, `ERR_VFIO_CLOSED`, or `ERR_VFIO_BUSY` while there are listeners, iterations or
-   * pending once() calls, or the vector is granted to another thread: one eventfd has one consumer. Ending the worker or the process ends the wait.
+   * `timeout` is an integer in milliseconds, from 0 to 2^31 - 1. With 0 it only checks. Without it there is
+   * no limit. Terminating the worker, or ending the process, ends the wait.
+   *
+   * Throws `ERR_VFIO_TIMEOUT`; `ERR_VFIO_CLOSED` if the set is closed; and `ERR_VFIO_BUSY` if the vector has
+   * listeners, iterations or pending once() calls, or is granted to another thread, because one eventfd has
+   * one consumer.
    */
   waitSync(timeout?: number): number {
     if (timeout !== undefined) integer('timeout', timeout, 0, maxMilliseconds);
@@ -153,38 +162,46 @@ export class Interrupt implements AsyncIterable<number> {
     if (this.#unmaskDue) this.#unmaskAfterDelivery();
     const wait = (milliseconds: number) => this.#native.wait(this.#index, milliseconds);
     const count = callNative(() => blockInTurns(wait, timeout));
-    if (count === 0) throw timedOut(timeout);
+    if (count === 0) throw this.#timedOut(timeout);
     this.#count += count;
     this.#unmaskDue = this.#level;
     return count;
   }
 
-  /** Lets a listener keep the process alive, as at first. */
+  /** Makes listeners keep the process alive. This is the default. */
   ref(): this {
     return this.#keepAlive(true);
   }
 
-  /** Lets the process end although there are listeners. */
+  /** Lets the process end even if there are listeners. */
   unref(): this {
     return this.#keepAlive(false);
   }
 
   /**
-   * Makes the kernel raise it (`VFIO_IRQ_SET_ACTION_TRIGGER` with `DATA_NONE`), without the device.
+   * Makes the kernel raise the vector, without the device (`VFIO_DEVICE_SET_IRQS` with
+   * `VFIO_IRQ_SET_DATA_NONE` and `VFIO_IRQ_SET_ACTION_TRIGGER`). Throws `ERR_VFIO_CLOSED` if the set is
+   * closed.
    */
   trigger(): void {
     this.#mustBeOpen();
     callNative(() => this.#native.trigger(this.#index));
   }
 
-  /** Masks INTx until {@link unmask}; delivery does not unmask it meanwhile. */
+  /**
+   * Masks INTx until you call {@link unmask} (`VFIO_IRQ_SET_ACTION_MASK`). Until then, a delivery does not
+   * unmask it. Throws `ERR_VFIO_UNSUPPORTED` for MSI and MSI-X, and `ERR_VFIO_CLOSED`.
+   */
   mask(): void {
     this.#mustBeLevel('mask');
     callNative(() => this.#native.mask());
     this.#masked = true;
   }
 
-  /** Unmasks INTx. */
+  /**
+   * Unmasks INTx (`VFIO_IRQ_SET_ACTION_UNMASK`). Unmasking it again is harmless. Throws
+   * `ERR_VFIO_UNSUPPORTED` for MSI and MSI-X, and `ERR_VFIO_CLOSED`.
+   */
   unmask(): void {
     this.#mustBeLevel('unmask');
     callNative(() => this.#native.unmask());
@@ -205,17 +222,27 @@ export class Interrupt implements AsyncIterable<number> {
   }
 
   #consumed(): VfioError {
-    const hint = 'Wait after the last of them has left, or wait with once().';
+    const hint = 'Remove the listeners before you call waitSync(), or wait with once().';
     return new VfioError(
       'ERR_VFIO_BUSY',
-      `Vector ${this.#index} of ${this.#set} has listeners, which get its interrupts`,
+      `${this.#name()} has listeners, and a vector has one consumer`,
       { hint },
     );
   }
 
+  #timedOut(timeout: number | undefined): VfioError {
+    const message = `${this.#name()} was not raised within ${timeout} ms`;
+    return new VfioError('ERR_VFIO_TIMEOUT', message);
+  }
+
+  #name(): string {
+    return `Vector ${this.#index} of ${this.#set}`;
+  }
+
   #mustBeLevel(what: string): void {
     this.#mustBeOpen();
-    if (!this.#level) throw unsupportedError(`${what}() is for INTx, not for ${this.#set}`);
+    if (!this.#level)
+      throw unsupportedError(`${this.#name()} is not INTx, and ${what}() works for INTx only`);
   }
 
   #keepAlive(alive: boolean): this {
@@ -242,7 +269,7 @@ export class Interrupt implements AsyncIterable<number> {
     if (wasLast) callNative(() => this.#native.unlisten(this.#index));
   }
 
-  /** Others have heard of it too, if there are any. */
+  /** Puts interrupts back that nobody used. If there are other subscribers, they were told too. */
   #giveBack(unused: number): void {
     if (this.#subscribers.length > 0) return;
     callNative(() => this.#native.giveBack(this.#index, unused));
@@ -276,7 +303,7 @@ export class Interrupt implements AsyncIterable<number> {
       callNative(() => this.#native.unmask());
     } catch (failure) {
       this.#unmaskDue = true;
-      warn(`Unmasking ${this.#set} failed, it stays silent until the next wait`, failure);
+      warn(`Unmasking ${this.#set} failed, so no interrupt arrives until the next wait`, failure);
     }
   }
 
@@ -301,7 +328,7 @@ export class Interrupt implements AsyncIterable<number> {
         end: () => fail(closedError(this.#set)),
         serves: false,
       };
-      // First, because the class of a broken signal throws here.
+      // This comes first, because a broken signal throws here.
       stopWatching = watchAbort(signal, fail);
       try {
         this.#subscribe(subscriber);
@@ -309,11 +336,7 @@ export class Interrupt implements AsyncIterable<number> {
         stopWatching();
         throw failure;
       }
-      if (timeout !== undefined) timer = setTimeout(() => fail(timedOut(timeout)), timeout);
+      if (timeout !== undefined) timer = setTimeout(() => fail(this.#timedOut(timeout)), timeout);
     });
   }
-}
-
-function timedOut(timeout: number | undefined): VfioError {
-  return new VfioError('ERR_VFIO_TIMEOUT', `No interrupt within ${timeout} ms`);
 }

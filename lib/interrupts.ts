@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The armed interrupt vectors of a device, as one thing to close.
+// InterruptSet: the armed interrupt vectors of a device, which are closed together.
 import { closedError } from './errors.js';
 import { callNative } from './internal/call.js';
 import { keepOwner } from './internal/leaks.js';
@@ -9,14 +9,15 @@ import { endVector, Interrupt } from './interrupt.js';
 import { type InterruptType, interruptIndex, isLevel } from './interrupts/types.js';
 import type { NativeInterrupts } from './native.js';
 
-/** Whether a vector is one of a set. */
+/** Whether the vector belongs to the set. */
 export let hasVector: (set: InterruptSet, vector: Interrupt) => boolean;
-/** The device disarms the vectors of a set itself, as it is reset or closed. */
+/** Ends a set without disarming its vectors: when the device is reset or closed, that disarms them. */
 export let endInterrupts: (set: InterruptSet) => void;
 
 /**
- * The armed vectors of a device (`VFIO_DEVICE_SET_IRQS`). Obtained from
- * {@link Device.enableInterrupts}; closed by itself, by a reset of the device, or with it.
+ * The armed interrupt vectors of a device (`VFIO_DEVICE_SET_IRQS`). Obtained from {@link
+ * Device.enableInterrupts}. Close it with {@link close} or `using`. A reset of the device, or closing the
+ * device, closes it too.
  */
 export class InterruptSet implements Disposable {
   static {
@@ -24,13 +25,14 @@ export class InterruptSet implements Disposable {
     endInterrupts = (set) => set.#end();
   }
 
+  /** The type of the interrupts: `intx`, `msi` or `msix`. */
   readonly type: InterruptType;
-  /** How many vectors are armed. */
+  /** The number of armed vectors. */
   readonly count: number;
   readonly #native: NativeInterrupts;
   readonly #name: string;
   readonly #vectors: Interrupt[] = [];
-  /** Keeps the device while the set is open. */
+  /** Keeps the device in use while the set is open. */
   #onClose: (() => void) | undefined;
 
   /** @internal Use {@link Device.enableInterrupts}. */
@@ -55,12 +57,15 @@ export class InterruptSet implements Disposable {
     }
   }
 
-  /** Whether it was closed. */
+  /** Whether the set is closed, by {@link close}, by a reset or with the device. */
   get closed(): boolean {
     return this.#onClose === undefined;
   }
 
-  /** The vector `index`, from 0 to `count` - 1; the same object every time. */
+  /**
+   * Returns the vector with this index, from 0 to `count` - 1. It is the same object every time. Throws a
+   * RangeError for another index, and `ERR_VFIO_CLOSED` if the set is closed.
+   */
   vector(index: number): Interrupt {
     integer('the vector', index, 0, this.count - 1);
     if (this.closed) throw closedError(this.#name);
@@ -68,9 +73,8 @@ export class InterruptSet implements Disposable {
   }
 
   /**
-   * Disarms all vectors, at once. Iterations end, a pending once() rejects with `ERR_VFIO_CLOSED`,
-   * grants of its vectors are revoked.
-   * Closing twice does nothing.
+   * Disarms all vectors at once. Iterations end, a pending once() rejects with `ERR_VFIO_CLOSED`, and grants
+   * of the vectors are revoked. Closing it again does nothing.
    */
   close(): void {
     if (this.closed) return;

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
-// The addon's exact shape, in declarations; internal/load-native.ts loads it. Native code throws and rejects with
-// plain data (NativeFailure); lib/errors.ts makes errors of it.
+// The types of the addon's exports; internal/load-native.ts loads it. Native code throws and rejects with
+// plain data (NativeFailure), and lib/errors.ts makes errors from that data.
 
-/** What native code throws: a failed system call, or a failure of the library's own. */
+/** The data that native code throws: a failed system call, or a failure of the library itself. */
 export type NativeFailure =
   | { errno: number; syscall: string; request: string; path: string }
   | { code: string; message: string };
 
-/** generation << 12 | index: names one region (or window) of one open device in this thread. */
+/** Names one region (or window) of one open device in this thread: generation << 12 | index. */
 export type Handle = number;
 
 /**
- * Accessors do not throw: a read gives a number >= 0 (64 bits: a bigint), a write gives undefined,
- * and either gives one of these when it failed. Below `SYSTEM` lies a system call's errno: SYSTEM -
- * errno.
+ * Accessors do not throw. A read returns a number of at least 0 (a bigint for 64 bits), and a write returns
+ * undefined. After a failure, both return one of these numbers. A number below `SYSTEM` stands for a failed
+ * system call: it is SYSTEM - errno.
  */
 export const AccessFailure = {
   CLOSED: -1,
@@ -24,39 +24,39 @@ export const AccessFailure = {
   ALIGN: -6,
   WRONG_THREAD: -7,
   UNSUPPORTED: -8,
-  /** A poll's time was up: only from poll32. */
+  /** The time of a poll is up. Only poll32 returns it. */
   NOT_YET: -9,
   SYSTEM: -1000,
-  /** Of write32Flush, the read after the write failed: READ_BACK plus one of the others. */
+  /** In write32Flush, the read after the write failed: READ_BACK plus one of the numbers above. */
   READ_BACK: -1_000_000,
 } as const;
 
 export interface NativeLimits {
   attached: boolean;
-  /** Pairs of first and last IOVA, ascending. */
+  /** Pairs of first and last IOVA, in ascending order. */
   ranges: [bigint, bigint][];
-  /** One bit a page size. */
+  /** One bit for each page size. */
   pageSizes: bigint;
   mappingsAvailable: number | undefined;
 }
 
-/** 0 both, 1 to the device, 2 from the device. */
+/** 0 is both, 1 is to the device, 2 is from the device. */
 export type NativeDirection = 0 | 1 | 2;
 
-/** What an open asks for. */
+/** The request to open a device. */
 export interface NativeOpenRequest {
   address: string;
-  /** How many address bits the device drives; 64 unless said. */
+  /** How many address bits the device drives; default 64. */
   addressBits?: number;
   vfToken?: string | undefined;
 }
 
-/** What an allocation asks for; undefined where it does not matter. */
+/** The request for DMA memory. A part is undefined if it does not matter. */
 export type NativeDmaRequest = [
   bytes: number,
   direction: NativeDirection,
   iova: bigint | undefined,
-  /** Of the device that is to reach it; else of the narrowest that is open. */
+  /** Those of the device that must reach the memory. Default: the fewest among the open devices. */
   addressBits: number | undefined,
   /** Powers of two, in bytes. */
   alignment: number | undefined,
@@ -67,13 +67,13 @@ export interface NativeContainer {
   readonly backend: string;
   limits(): NativeLimits;
   groupOf(address: string): number | undefined;
-  /** `descriptor`: its node, when that was opened elsewhere; it is duplicated. */
+  /** `descriptor`: the node of the group, if it was opened elsewhere. It is duplicated. */
   holdGroup(id: number, descriptor: number | undefined): Promise<void>;
   releaseGroup(id: number): Promise<void>;
   openDevice(request: NativeOpenRequest): Promise<NativeDevice>;
   allocDma(...request: NativeDmaRequest): NativeDmaBuffer;
   allocDmaAsync(...request: NativeDmaRequest): Promise<NativeDmaBuffer>;
-  /** Resolves when the descriptor is closed; devices and buffers have been closed before. */
+  /** Resolves when the descriptor is closed. Devices and buffers must be closed before. */
   close(): Promise<void>;
 }
 
@@ -82,7 +82,7 @@ export interface NativeRegionInfo {
   /** VFIO_REGION_INFO_FLAG_* */
   flags: number;
   size: number;
-  /** Pairs of offset and size that can be mapped. */
+  /** Pairs of offset and size of the parts that can be mapped. */
   mappable: [number, number][];
   ioPorts: boolean;
   type: number | undefined;
@@ -102,7 +102,7 @@ export interface NativeChange {
   fault: boolean;
 }
 
-/** What a hot reset takes along. */
+/** A device that a hot reset affects. */
 export interface NativeAffectedDevice {
   address: string;
   group: number;
@@ -114,18 +114,18 @@ export interface NativeDevice {
   readonly info: { flags: number; numRegions: number; numIrqs: number };
   region(index: number): NativeRegionInfo | undefined;
   irq(index: number): NativeIrqInfo | undefined;
-  /** A handle on a region for this thread's accessors, valid until close. */
+  /** Returns a handle on a region for the accessors of this thread. It is valid until close. */
   acquire(region: number): Handle;
   /**
-   * The 4 bytes at an offset of a region, only to be stored to, whole: in a page of their own, so that a bus
-   * error loses the store. Nothing where the region cannot be mapped there.
+   * Maps the 4 bytes at an offset of a region, only for whole 4-byte stores. They lie in a page of their own,
+   * so that a bus error loses only the store. Returns undefined if the region cannot be mapped there.
    */
   doorbell(region: number, offset: number): ArrayBuffer | undefined;
   busMaster(): boolean;
   setBusMaster(on: boolean): void;
   /** Arms `count` vectors of VFIO_PCI_INTX/MSI/MSIX_IRQ_INDEX (0, 1, 2). */
   enableInterrupts(index: number, count: number): NativeInterrupts;
-  /** Offers these to another thread under `token`. The vectors are of `interrupts`. */
+  /** Offers these parts to another thread under `token`. The vectors belong to `interrupts`. */
   grant(
     token: string,
     regions: number[],
@@ -134,59 +134,73 @@ export interface NativeDevice {
     memory: NativeDmaBuffer[],
   ): NativeGrant;
   /**
-   * Calls back when the kernel wants the device back, or it faulted, or is gone. Keeps no process
-   * alive.
+   * Calls back when the kernel wants the device back, and when the device reported an error or is gone. Keeps
+   * no process alive.
    */
   onChange(callback: (change: NativeChange) => void): void;
   reset(): Promise<void>;
-  /** VFIO_DEVICE_GET_PCI_HOT_RESET_INFO; empty when neither slot nor bus can be reset. */
+  /**
+   * VFIO_DEVICE_GET_PCI_HOT_RESET_INFO. The list is empty if the kernel can reset neither the slot nor the
+   * bus.
+   */
   hotResetInfo(): NativeAffectedDevice[];
-  /** Refuses by throwing, and has changed nothing then; else all of ours that it resets is busy. */
+  /**
+   * Throws if it refuses, and has then changed nothing. Otherwise all affected devices that this process has
+   * open are busy when it returns.
+   */
   hotReset(): Promise<void>;
   /**
-   * Calls back when another device's hot reset takes this one along: with false as it begins, with true when
-   * it is over. Keeps no process alive.
+   * Calls back when a hot reset of another device affects this one: with false when the reset begins, with
+   * true when it is over. Keeps no process alive.
    */
   onHotReset(callback: (over: boolean) => void): void;
-  /** Cuts at once, then releases in the background. Idempotent: the same promise. */
+  /**
+   * Ends all use at once, then releases the device in the background. Idempotent: it returns the same
+   * promise.
+   */
   close(): Promise<void>;
 }
 
 export interface NativeGrant {
-  /** Ends it at once; resolves when the thread that adopted it has let go. */
+  /** Ends the grant at once. Resolves when the adopting thread has released all parts. */
   revoke(): Promise<void>;
 }
 
-/** A grant in the thread that adopted it. */
+/** A grant, as the thread that adopted it sees it. */
 export interface NativeAdoption {
   readonly address: string;
-  /** With a handle each for this thread's accessors. */
+  /** Each with a handle for the accessors of this thread. */
   readonly regions: { info: NativeRegionInfo; handle: Handle }[];
-  /** Of which `vectors` can be listened to; undefined when there are none. */
+  /** The set to which the granted `vectors` belong; undefined if there are none. */
   readonly interrupts: NativeInterrupts | undefined;
   /** VFIO_PCI_INTX/MSI/MSIX_IRQ_INDEX. */
   readonly irqIndex: number | undefined;
   readonly vectors: number[];
   readonly memory: NativeDmaBuffer[];
-  /** Calls back when it was revoked, and is closed. */
+  /** Calls back when the grant was revoked. It is then closed. */
   onRevoked(callback: () => void): void;
-  /** Lets go of everything. Closing twice does nothing. */
+  /** Releases all parts. Closing it again does nothing. */
   close(): void;
 }
 
 export interface NativeInterrupts {
   readonly count: number;
-  /** Calls back with how often the vector was raised since the last call. One listener a vector. */
+  /**
+   * Calls back with the number of times that the vector was raised since the last call. A vector has one
+   * listener.
+   */
   listen(vector: number, callback: (count: number) => void): void;
   unlisten(vector: number): void;
-  /** Blocks this thread until the vector is raised, no longer than that; 0 when it was not. */
+  /**
+   * Blocks this thread until the vector is raised, for at most this time. Returns 0 if it was not raised.
+   */
   wait(vector: number, milliseconds: number): number;
-  /** Puts back what was delivered and not used, for the next who listens or waits. */
+  /** Puts back interrupts that were delivered and not used, for the next listener or wait. */
   giveBack(vector: number, count: number): void;
-  /** Whether the vector's listener keeps the process alive (it does at first). */
+  /** Makes the listener of the vector keep the process alive. This is the default; unref ends it. */
   ref(vector: number): void;
   unref(vector: number): void;
-  /** Makes the kernel raise the vector (VFIO_IRQ_SET_DATA_NONE, ACTION_TRIGGER). */
+  /** Makes the kernel raise the vector (VFIO_IRQ_SET_DATA_NONE, VFIO_IRQ_SET_ACTION_TRIGGER). */
   trigger(vector: number): void;
   /** INTx only. */
   mask(): void;
@@ -197,26 +211,32 @@ export interface NativeInterrupts {
 export interface NativeDmaBuffer {
   readonly iova: bigint;
   readonly byteLength: number;
-  /** The memory; made at the first call. Reads zeros after close. */
+  /** The memory. It is made at the first call, and reads zeros after close. */
   arrayBuffer(): ArrayBuffer;
   close(): void;
 }
 
-/** An array whose elements have the width of the accesses. */
+/** An array whose elements have the width of the accesses: 8, 16, 32 or 64 bits. */
 export type AccessArray = Uint8Array | Uint16Array | Uint32Array | BigUint64Array;
 
 export interface Native {
-  /** `descriptor`: /dev/vfio/vfio, when that was opened elsewhere; it is duplicated. */
+  /** `descriptor`: /dev/vfio/vfio, if it was opened elsewhere. It is duplicated. */
   openContainer(descriptor: number | undefined): Promise<NativeContainer>;
-  /** Joins the address space that holds the device's group in this process, or makes one. */
+  /** Joins the address space in which this process has the group of the device, or makes a new one. */
   openDevice(
     request: NativeOpenRequest,
   ): Promise<{ container: NativeContainer; device: NativeDevice }>;
-  /** Makes what was granted under this token usable in this thread. A token is used once. */
+  /** Adopts the grant with this token for this thread. Each token works once. */
   adopt(token: string): NativeAdoption;
-  /** Takes SIGBUS back from who replaced the handler of bus errors, and hands him what is not ours. */
+  /**
+   * Installs the addon's SIGBUS handler again after another one replaced it. The addon passes every SIGBUS
+   * that no access of the library caused to that other handler.
+   */
   takeBusErrors(): void;
-  /** flock, exclusive, without waiting; false while another opening of the file has it. Closing `fd` gives it back. */
+  /**
+   * Takes an exclusive flock without waiting. Returns false if another opening of the file has it. Closing
+   * `fd` releases it.
+   */
   tryLock(fd: number): boolean;
 
   read8(handle: Handle, offset: number): number;
@@ -235,11 +255,11 @@ export interface Native {
     value: number,
     readOffset: number,
   ): number | undefined;
-  /** Reads until (read & mask) === value, for about that long; NOT_YET when it did not come to that. */
+  /** Reads until (read & mask) === value, for about this time. Returns NOT_YET if that did not happen. */
   poll32(handle: Handle, offset: number, mask: number, value: number, microseconds: number): number;
-  /** A batch as lib/batch.ts lays it out; the first word counts the commands done. */
+  /** Runs a batch, laid out as lib/batch.ts does it. The first word counts the commands that are done. */
   run(handle: Handle, program: ArrayBuffer): number | undefined;
-  /** Accesses of `width` bytes each, ascending, to or from memory. */
+  /** Accesses of `width` bytes each, at ascending offsets, to or from memory. */
   readArray(handle: Handle, offset: number, width: number, array: AccessArray): number | undefined;
   writeArray(handle: Handle, offset: number, width: number, array: AccessArray): number | undefined;
 }

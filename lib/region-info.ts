@@ -1,53 +1,65 @@
 // SPDX-License-Identifier: MIT
-// What the kernel says about a region, and what regions are called.
+// RegionInfo: the facts that the kernel reports about a region, and the names of regions.
 import type { NativeRegionInfo } from './native.js';
 
-/** What the kernel says about a region (`VFIO_DEVICE_GET_REGION_INFO`). */
+/** The facts about a region, as the kernel reports them (`VFIO_DEVICE_GET_REGION_INFO`). */
 export interface RegionInfo {
   /**
-   * Its number: 0 to 5 are the BARs, 6 the ROM, 7 config space, 8 VGA (`VFIO_PCI_*_REGION_INDEX`).
+   * Its index (`VFIO_PCI_*_REGION_INDEX`): 0 to 5 are the BARs, 6 is the ROM, 7 is config space, 8 is VGA.
+   * Higher numbers are device-specific regions.
    */
   readonly index: number;
-  /** `BAR0` to `BAR5`, `ROM`, `CONFIG`, `VGA`, else `REGION` and its number. */
+  /** Its name: `BAR0` to `BAR5`, `ROM`, `CONFIG`, `VGA`, otherwise `REGION` and its index. */
   readonly name: string;
   /** Its size in bytes. */
   readonly byteLength: number;
-  /** `VFIO_REGION_INFO_FLAG_READ` */
+  /** Whether it can be read (`VFIO_REGION_INFO_FLAG_READ`). */
   readonly readable: boolean;
-  /** `VFIO_REGION_INFO_FLAG_WRITE` */
+  /** Whether it can be written (`VFIO_REGION_INFO_FLAG_WRITE`). */
   readonly writable: boolean;
-  /** `VFIO_REGION_INFO_FLAG_MMAP`: accesses in {@link mappableAreas} are loads and stores. */
+  /**
+   * Whether it can be mapped (`VFIO_REGION_INFO_FLAG_MMAP`). In {@link mappableAreas}, accesses are then
+   * plain loads and stores.
+   */
   readonly mappable: boolean;
-  /** What of it can be mapped, ascending (`VFIO_REGION_INFO_CAP_SPARSE_MMAP`; else all or nothing). */
+  /**
+   * The parts that can be mapped, in ascending order (`VFIO_REGION_INFO_CAP_SPARSE_MMAP`). Without that
+   * capability it is the whole region or nothing.
+   */
   readonly mappableAreas: readonly MappableArea[];
-  /** A BAR of I/O ports (bit 0 of the base address register). It has no access of 64 bits. */
+  /**
+   * Whether it is a BAR of I/O ports (bit 0 of the base address register). I/O ports have no 64-bit accesses.
+   */
   readonly ioPorts: boolean;
-  /** Of a device-specific region, what it is (`VFIO_REGION_INFO_CAP_TYPE`). */
+  /** The type of a device-specific region (`VFIO_REGION_INFO_CAP_TYPE`); undefined for other regions. */
   readonly type: number | undefined;
+  /** The subtype of a device-specific region; undefined for other regions. */
   readonly subtype: number | undefined;
 }
 
-/** A part of a region, in bytes. */
+/** A part of a region. */
 export interface MappableArea {
+  /** Where it begins, in bytes from the start of the region. */
   readonly offset: number;
+  /** Its size in bytes. */
   readonly byteLength: number;
 }
 
-/** By their numbers. */
+/** The names of the regions, by index. */
 const names = ['BAR0', 'BAR1', 'BAR2', 'BAR3', 'BAR4', 'BAR5', 'ROM', 'CONFIG', 'VGA'];
-/** The number of the ROM (`VFIO_PCI_ROM_REGION_INDEX`). */
+/** The index of the ROM (`VFIO_PCI_ROM_REGION_INDEX`). */
 export const romIndex = names.indexOf('ROM');
-/** The number of config space (`VFIO_PCI_CONFIG_REGION_INDEX`). */
+/** The index of config space (`VFIO_PCI_CONFIG_REGION_INDEX`). */
 export const configIndex = names.indexOf('CONFIG');
 
 const flag = { read: 1, write: 2, mmap: 4 };
 
-/** What a region is called. */
+/** Returns the name of the region with this index. */
 export function regionName(index: number): string {
   return names[index] ?? `REGION${index}`;
 }
 
-/** A region's facts from the kernel's flags. */
+/** Makes the facts about a region from the kernel's flags. */
 export function regionInfo(native: NativeRegionInfo): RegionInfo {
   const { index, size, flags, mappable, ioPorts, type, subtype } = native;
   return Object.freeze({

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A region of a device and its exact accessors. The checks stand in line because this is the hot
-// path; everything about failing is elsewhere.
+// Region: a region of a device (BAR, ROM, config space) and its exact accessors. The checks are written
+// inline because this is the hot path. Everything about failures is elsewhere.
 import { Batch, type BatchCommand } from './batch.js';
 import type { Doorbell } from './doorbell.js';
 import {
@@ -25,23 +25,36 @@ export type { PollOptions } from './internal/polling.js';
 export type { AccessArray } from './native.js';
 
 /**
- * A region of a device: a BAR, the ROM or config space. Obtained from {@link Device.region},
- * {@link Device.bar}, {@link Device.config} and {@link Device.rom}; it lives as long as its device and
- * stays valid over a reset.
+ * A region of a device: a BAR, the ROM or config space. Obtained from {@link Device.region}, {@link
+ * Device.bar}, {@link Device.config} and {@link Device.rom}. It lives as long as its device, and stays valid
+ * over a reset.
  *
- * Every access is exactly one load or store of the width in its name, in program order, never
- * merged or left out; where the region is not mapped, one read or write of the kernel's. Where the kernel
- * would make two of a 64-bit access, it is refused with `ERR_VFIO_UNSUPPORTED`: {@link read64LowFirst} and
- * its like do it in halves. That is so for I/O ports ({@link ioPorts}), the ROM, config space, VGA and regions of
- * the device's own, and for a BAR that is not mapped there before Linux 6.14 (6.11 on arm64). Offsets are bytes from
- * the region's start, `number`s, multiples of the width.
- * An access may block (a vfio-user device answers over a socket) and then throw `ERR_VFIO_TIMEOUT`.
+ * Every access is exactly one load or store of the width in its name, in program order. It is never merged or
+ * left out. Where the region is not mapped, an access is one read or write system call.
  *
- * All accessors throw: a TypeError when an argument has the wrong type; a RangeError
- * `ERR_VFIO_RANGE` (offset not an integer or outside the region, value wider than the access) or
- * `ERR_VFIO_ALIGN`; a {@link VfioError} `ERR_VFIO_CLOSED`, `ERR_VFIO_BUSY` (a reset or close is in
- * flight), `ERR_VFIO_BUS` (memory decode off, D3), `ERR_VFIO_LOST`, `ERR_VFIO_UNSUPPORTED` (the
- * region has no such access).
+ * Offsets are numbers: bytes from the start of the region, and multiples of the access width.
+ *
+ * A 64-bit access throws `ERR_VFIO_UNSUPPORTED` where the kernel would split it into two 32-bit accesses: on
+ * I/O ports ({@link ioPorts}), the ROM, config space, VGA and device-specific regions, and, before Linux 6.14
+ * (on arm64 before 6.11), on the parts of a BAR that are not mapped. {@link read64LowFirst}, {@link
+ * read64HighFirst}, {@link write64LowFirst} and {@link write64HighFirst} access the two halves in the order
+ * that you choose.
+ *
+ * All accessors throw:
+ *
+ * - a TypeError if an argument has the wrong type;
+ * - a RangeError `ERR_VFIO_RANGE` if the offset is not an integer or lies outside the region, or the value
+ *   does not fit;
+ * - a RangeError `ERR_VFIO_ALIGN` if the offset is not a multiple of the access width;
+ * - `ERR_VFIO_CLOSED` after close;
+ * - `ERR_VFIO_BUSY` while the device is being reset or closed;
+ * - `ERR_VFIO_BUS` if the device does not answer: memory decode is off, or the device sleeps (D3);
+ * - `ERR_VFIO_LOST` if the device is gone;
+ * - `ERR_VFIO_UNSUPPORTED` if the region has no such access;
+ * - `EIO`, or another errno, if the system call of a region that is not mapped fails.
+ *
+ * With a back end that reaches the device through a socket (vfio-user, not available yet), an access can
+ * block, and can throw `ERR_VFIO_TIMEOUT`.
  */
 export class Region implements RegionInfo {
   readonly index: number;
@@ -85,7 +98,7 @@ export class Region implements RegionInfo {
     this.#doorbells = doorbells;
   }
 
-  /** Reads 8 bits. */
+  /** Reads 8 bits at `offset`. Returns a number from 0 to 0xff. */
   read8(offset: number): number {
     if (typeof offset !== 'number' || offset % 1 !== 0 || offset < 0 || offset >= this.byteLength) {
       throw this.#badOffset('read', 8, offset);
@@ -95,7 +108,7 @@ export class Region implements RegionInfo {
     return value;
   }
 
-  /** Reads 16 bits. */
+  /** Reads 16 bits at `offset`, a multiple of 2. Returns a number from 0 to 0xffff. */
   read16(offset: number): number {
     if (
       typeof offset !== 'number' ||
@@ -110,7 +123,7 @@ export class Region implements RegionInfo {
     return value;
   }
 
-  /** Reads 32 bits. */
+  /** Reads 32 bits at `offset`, a multiple of 4. Returns a number from 0 to 0xffff_ffff. */
   read32(offset: number): number {
     if (
       typeof offset !== 'number' ||
@@ -125,7 +138,10 @@ export class Region implements RegionInfo {
     return value;
   }
 
-  /** Reads 64 bits in one access. Throws `ERR_VFIO_UNSUPPORTED` where the kernel would make two. */
+  /**
+   * Reads 64 bits at `offset`, a multiple of 8, in one access. Returns a bigint. Throws
+   * `ERR_VFIO_UNSUPPORTED` where the kernel would split the access in two.
+   */
   read64(offset: number): bigint {
     if (
       typeof offset !== 'number' ||
@@ -140,7 +156,7 @@ export class Region implements RegionInfo {
     return value;
   }
 
-  /** Writes 8 bits: an integer from 0 to 0xff. */
+  /** Writes 8 bits at `offset`: an integer from 0 to 0xff. */
   write8(offset: number, value: number): void {
     if (typeof offset !== 'number' || offset % 1 !== 0 || offset < 0 || offset >= this.byteLength) {
       throw this.#badOffset('write', 8, offset);
@@ -151,7 +167,7 @@ export class Region implements RegionInfo {
     if (failure !== undefined) throw this.#failed('write', 8, offset, failure);
   }
 
-  /** Writes 16 bits: an integer from 0 to 0xffff. */
+  /** Writes 16 bits at `offset`, a multiple of 2: an integer from 0 to 0xffff. */
   write16(offset: number, value: number): void {
     if (
       typeof offset !== 'number' ||
@@ -169,7 +185,8 @@ export class Region implements RegionInfo {
   }
 
   /**
-   * Writes 32 bits: an integer from 0 to 0xffff_ffff (`value >>> 0` makes one of a signed number).
+   * Writes 32 bits at `offset`, a multiple of 4: an integer from 0 to 0xffff_ffff. (`value >>> 0` converts a
+   * signed number.)
    */
   write32(offset: number, value: number): void {
     if (
@@ -186,8 +203,8 @@ export class Region implements RegionInfo {
   }
 
   /**
-   * Writes 64 bits in one access: a bigint from 0 to 2^64 - 1. Throws `ERR_VFIO_UNSUPPORTED` where the kernel would
-   * make two.
+   * Writes 64 bits at `offset`, a multiple of 8, in one access: a bigint from 0 to 2^64 - 1. Throws
+   * `ERR_VFIO_UNSUPPORTED` where the kernel would split the access in two.
    */
   write64(offset: number, value: bigint): void {
     if (
@@ -206,8 +223,9 @@ export class Region implements RegionInfo {
   }
 
   /**
-   * Writes 32 bits and waits until the write has reached the device: it is posted, so it has when a read
-   * after it comes back. Reads at `readOffset`, the same register unless said otherwise.
+   * Writes 32 bits and waits until the write has reached the device. Writes to a device are posted: they are
+   * complete only when a later read returns. This call reads 32 bits at `readOffset`, by default the same
+   * register. The library discards the value.
    */
   write32Flush(offset: number, value: number, readOffset: number = offset): void {
     this.#checkOffset('write', 32, offset);
@@ -220,9 +238,12 @@ export class Region implements RegionInfo {
   }
 
   /**
-   * Reads 32 bits until `(read & mask) === value` and gives what was read. Looks once, then spins for tens of
-   * microseconds at a time and lets the event loop turn in between. Rejects with `ERR_VFIO_TIMEOUT`, with the signal's reason,
-   * or as {@link read32} throws.
+   * Reads 32 bits until `(read & mask) === value`, and returns what it read. `mask` and `value` are integers
+   * from 0 to 0xffff_ffff. It reads once, then spins for some tens of microseconds at a time, and lets the
+   * event loop run in between.
+   *
+   * The default timeout is 1000 ms. Rejects with `ERR_VFIO_TIMEOUT`, with the reason of the signal, or with
+   * what {@link read32} throws.
    */
   async poll32(
     offset: number,
@@ -238,21 +259,30 @@ export class Region implements RegionInfo {
     return (now & mask) >>> 0 === value ? now : this.#poll(offset, mask, value, waiting);
   }
 
-  /** Reads 64 bits as two accesses of 32, the low half (at `offset`) first. */
+  /**
+   * Reads 64 bits as two 32-bit accesses: first the low half at `offset`, then the high half at `offset` + 4.
+   * `offset` is a multiple of 4. Returns a bigint.
+   */
   read64LowFirst(offset: number): bigint {
     this.#checkPair('read', offset);
     const low = this.read32(offset);
     return (BigInt(this.read32(offset + 4)) << 32n) | BigInt(low);
   }
 
-  /** Reads 64 bits as two accesses of 32, the high half (at `offset` + 4) first. */
+  /**
+   * Reads 64 bits as two 32-bit accesses: first the high half at `offset` + 4, then the low half at `offset`.
+   * `offset` is a multiple of 4. Returns a bigint.
+   */
   read64HighFirst(offset: number): bigint {
     this.#checkPair('read', offset);
     const high = this.read32(offset + 4);
     return (BigInt(high) << 32n) | BigInt(this.read32(offset));
   }
 
-  /** Writes 64 bits as two accesses of 32, the low half (at `offset`) first. */
+  /**
+   * Writes 64 bits (a bigint from 0 to 2^64 - 1) as two 32-bit accesses: first the low half at `offset`, then
+   * the high half at `offset` + 4. `offset` is a multiple of 4.
+   */
   write64LowFirst(offset: number, value: bigint): void {
     this.#checkPair('write', offset);
     this.#checkValue(64, offset, value);
@@ -260,7 +290,10 @@ export class Region implements RegionInfo {
     this.write32(offset + 4, Number(value >> 32n));
   }
 
-  /** Writes 64 bits as two accesses of 32, the high half (at `offset` + 4) first. */
+  /**
+   * Writes 64 bits (a bigint from 0 to 2^64 - 1) as two 32-bit accesses: first the high half at `offset` + 4,
+   * then the low half at `offset`. `offset` is a multiple of 4.
+   */
   write64HighFirst(offset: number, value: bigint): void {
     this.#checkPair('write', offset);
     this.#checkValue(64, offset, value);
@@ -269,8 +302,9 @@ export class Region implements RegionInfo {
   }
 
   /**
-   * Fills `array` from registers at ascending offsets, one access of the array's element width each. An
-   * error leaves what was read before it.
+   * Fills `array` from registers at ascending offsets. Each element is one access of the element's width, and
+   * `offset` is a multiple of that width. If an access fails, the elements before it keep what was read.
+   * Throws a TypeError if `array` is not a Uint8Array, Uint16Array, Uint32Array or BigUint64Array.
    */
   readArray(offset: number, array: AccessArray): void {
     const width = this.#checkArray('read', offset, array);
@@ -278,7 +312,11 @@ export class Region implements RegionInfo {
     if (failure !== undefined) throw this.#failed('read', width, offset, failure);
   }
 
-  /** Writes `array` to registers at ascending offsets, one access of the array's element width each. */
+  /**
+   * Writes `array` to registers at ascending offsets. Each element is one access of the element's width, and
+   * `offset` is a multiple of that width. If an access fails, the elements before it have been written.
+   * Throws a TypeError if `array` is not a Uint8Array, Uint16Array, Uint32Array or BigUint64Array.
+   */
   writeArray(offset: number, array: AccessArray): void {
     const width = this.#checkArray('write', offset, array);
     const failure = this.#native.writeArray(this.#handle, offset, width / 8, array);
@@ -286,16 +324,19 @@ export class Region implements RegionInfo {
   }
 
   /**
-   * A register of 32 bits that is only written, where {@link Doorbell} says so at less than a tenth of the cost
-   * of {@link write32}; the same object every time. Throws for bad offsets as the accessors do; for a closed region here, or at the first
-   * write.
+   * Returns the {@link Doorbell} for a 32-bit register that is only written. Where direct stores are proved
+   * exact, its writes cost less than a tenth of {@link write32}. It is the same object every time. Throws as
+   * write32 does for a wrong offset. For a closed region, it throws here or at the first write.
    */
   doorbell(offset: number): Doorbell {
     this.#checkOffset('write', 32, offset);
     return this.#doorbells.at(this, offset);
   }
 
-  /** Prepares accesses to be run in one call. Throws as the accessors do for bad offsets and values. */
+  /**
+   * Prepares accesses that {@link Batch.run} does in one call. Checks offsets, widths and values now, and
+   * throws as the accessors do for wrong ones.
+   */
   batch(commands: readonly BatchCommand[]): Batch {
     const region = {
       native: this.#native,
@@ -307,7 +348,7 @@ export class Region implements RegionInfo {
     return new Batch(ours, region, commands);
   }
 
-  /** Apart, because its closures would cost the first look an object. */
+  /** A separate method, because its closures would cost an allocation even when the first read succeeds. */
   #poll(offset: number, mask: number, value: number, waiting: PollOptions = {}): Promise<number> {
     return poll(
       waiting,
@@ -318,7 +359,7 @@ export class Region implements RegionInfo {
     );
   }
 
-  /** The checks of the accessors, for calls that are not the hot path. */
+  /** The same checks as in the accessors, for calls outside the hot path. */
   #checkOffset(verb: 'read' | 'write', width: number, offset: number): void {
     const bytes = width / 8;
     const fits = Number.isInteger(offset) && offset >= 0 && offset <= this.byteLength - bytes;
@@ -363,7 +404,7 @@ export class Region implements RegionInfo {
   }
 
   #failed(verb: 'read' | 'write', width: number, offset: number, failure: number): unknown {
-    // The kernel answers EINVAL, to a write to the ROM for one.
+    // The kernel answers EINVAL here, for example to a write to the ROM.
     const refused =
       failure < AccessFailure.SYSTEM && !(verb === 'read' ? this.readable : this.writable);
     const meaning = refused ? AccessFailure.UNSUPPORTED : failure;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Waiting in native code while this thread's event loop stands still.
+// Waits for an interrupt in native code, and blocks the event loop of this thread.
 
-/** How long a thread is left to the system alone. */
+/** How long one native wait lasts at most. */
 const turnMilliseconds = 20;
 
 /**
- * Blocks in `wait` until it gives a count, and gives that; 0 when `timeout` milliseconds are up. In
- * turns: between them this thread can be ended, as a worker is, and `wait` can find out that what it
- * waits on was closed by another thread.
+ * Blocks in `wait` until it returns a count, and returns that count. Returns 0 when `timeout` milliseconds
+ * have passed. It waits in short turns. Between them, this thread can be terminated (as a worker is), and
+ * `wait` can find out that another thread closed its vector.
  */
 export function blockInTurns(
   wait: (milliseconds: number) => number,

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// `for await` over an interrupt: what arrives while the loop's body works adds up to the next step.
+// `for await` over an interrupt: counts that arrive while the loop body runs add up for the next step.
 import type { Subscriber } from './subscriber.js';
 
 type Step = IteratorResult<number, undefined>;
 
 const done: Step = { value: undefined, done: true };
 
-/** The side of an iteration that the vector talks to. */
+/** The side of an iteration that the vector calls. */
 export let subscriberOf: (iterator: InterruptIterator) => Subscriber;
 
 export class InterruptIterator implements AsyncIterableIterator<number, undefined, undefined> {
@@ -26,7 +26,7 @@ export class InterruptIterator implements AsyncIterableIterator<number, undefine
   #bodyDone = () => {};
   #ended = false;
 
-  /** `leave` unsubscribes; it is told how often the vector was raised without a step for it. */
+  /** `leave` unsubscribes. It receives the number of interrupts that no step has returned. */
   constructor(leave: (unused: number) => void) {
     this.#leave = leave;
   }
@@ -35,7 +35,7 @@ export class InterruptIterator implements AsyncIterableIterator<number, undefine
     return this;
   }
 
-  /** The loop asks for the next step; when there is none yet, its body has served the device. */
+  /** The loop asks for the next step. If there is none yet, its body has served the device. */
   async next(): Promise<Step> {
     if (this.#pending > 0) {
       const value = this.#pending;
@@ -47,7 +47,7 @@ export class InterruptIterator implements AsyncIterableIterator<number, undefine
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** The loop was left. */
+  /** The loop was left early. */
   async return(): Promise<Step> {
     const unused = this.#pending;
     this.#pending = 0;
@@ -56,7 +56,7 @@ export class InterruptIterator implements AsyncIterableIterator<number, undefine
     return done;
   }
 
-  /** Gives a promise that settles when the loop's body is done with all that was delivered. */
+  /** Returns a promise that settles when the loop body is done with all delivered counts. */
   #deliver(count: number): Promise<void> {
     const next = this.#waiting.shift();
     if (next === undefined) this.#pending += count;

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
-// What waits on an interrupt vector, and how it is called.
+// Subscribers: everything that waits for an interrupt vector, and how the library calls it.
 import { throwUncaught } from '../internal/report.js';
 
 /** A listener, a once() or an iteration. */
 export interface Subscriber {
   deliver(count: number): unknown;
-  /** The set was closed. */
+  /** Called when the set was closed. */
   end(): void;
-  /** Whether the device has been served once what deliver() gave has settled. */
+  /** Whether the device is served once the result of deliver() has settled. */
   readonly serves: boolean;
 }
 
 /**
- * Calls a subscriber and gives a promise of the end of its work, if it does not end at once. That
- * promise never rejects: what the subscriber throws or rejects with is an uncaught exception.
+ * Calls a subscriber. If its work does not end at once, returns a promise that resolves when it ends. That
+ * promise never rejects: if the subscriber throws or rejects, that is an uncaught exception.
  */
 export function callSubscriber(subscriber: Subscriber, count: number): Promise<void> | undefined {
   try {

@@ -1,45 +1,54 @@
 // SPDX-License-Identifier: MIT
-// The ways a PCI function interrupts, and what the kernel says about each.
+// The types of interrupts of a PCI function (INTx, MSI, MSI-X), and the kernel's facts about each.
 import type { NativeIrqInfo } from '../native.js';
 
-/** The one table of the ways there are, by their names in the API. */
+/** The only table of the types, by their names in the API. */
 const types = {
   intx: { index: 0, isLevel: true },
   msi: { index: 1, isLevel: false },
   msix: { index: 2, isLevel: false },
 } as const;
 
-/** The ways a PCI function interrupts (`VFIO_PCI_INTX_IRQ_INDEX`, `_MSI_`, `_MSIX_`). */
+/**
+ * The type of an interrupt: `intx` (a level on a shared line), `msi` or `msix` (`VFIO_PCI_INTX_IRQ_INDEX`,
+ * `VFIO_PCI_MSI_IRQ_INDEX`, `VFIO_PCI_MSIX_IRQ_INDEX`).
+ */
 export type InterruptType = keyof typeof types;
 
-/** Their names. */
+/** The names of all types. */
 export const interruptTypes = Object.keys(types) as readonly InterruptType[];
 
-/** The kernel's number of a way (`VFIO_PCI_*_IRQ_INDEX`). */
+/** Returns the kernel's index of a type (`VFIO_PCI_*_IRQ_INDEX`). */
 export function interruptIndex(type: InterruptType): number {
   return types[type].index;
 }
 
-/** Whether the way with this number is a level, which the kernel masks at each interrupt. */
+/** Whether the type with this index is a level interrupt, which the kernel masks each time it is raised. */
 export function isLevel(index: number | undefined): boolean {
   return Object.values(types).some((type) => type.index === index && type.isLevel);
 }
 
-/** What the kernel says about one way (`VFIO_DEVICE_GET_IRQ_INFO`). */
+/** The facts about one type of interrupt of a device (`VFIO_DEVICE_GET_IRQ_INFO`). */
 export interface InterruptInfo {
-  /** How many vectors there are; 0 when the device has none. */
+  /** How many vectors the device has; 0 if it has none of this type. */
   readonly count: number;
-  /** `VFIO_IRQ_INFO_MASKABLE`: mask() and unmask() work. */
+  /** Whether mask() and unmask() work (`VFIO_IRQ_INFO_MASKABLE`). */
   readonly maskable: boolean;
-  /** `VFIO_IRQ_INFO_AUTOMASKED`: masked by the kernel at each interrupt, until unmasked. */
+  /**
+   * Whether the kernel masks the interrupt each time it is raised, until it is unmasked
+   * (`VFIO_IRQ_INFO_AUTOMASKED`).
+   */
   readonly autoMasked: boolean;
-  /** Not `VFIO_IRQ_INFO_NORESIZE`: vectors can be added while some are armed. */
+  /** Whether vectors can be added while some are armed (`VFIO_IRQ_INFO_NORESIZE` is not set). */
   readonly resizable: boolean;
 }
 
 const flag = { maskable: 2, autoMasked: 4, noResize: 8 };
 
-/** One way's facts from the kernel's flags; a device that does not know it has none of it. */
+/**
+ * Makes the facts about one type from the kernel's flags. A device that does not know the type has no vectors
+ * of it.
+ */
 export function interruptInfo(irq: NativeIrqInfo | undefined): InterruptInfo {
   const { count, flags } = irq ?? { count: 0, flags: flag.noResize };
   return Object.freeze({

@@ -24,7 +24,7 @@ describeContract({}, 'a group', (subject) => {
       const group = await container.openGroup(groupOf(pair[0]));
       await expect(group.openDevice(edu.address)).rejects.toMatchObject({
         code: 'ERR_VFIO_ADDRESS',
-        message: expect.stringContaining(`which has ${pair[0].address}, ${pair[1].address}`),
+        message: expect.stringContaining(`which contains ${pair[0].address}, ${pair[1].address}`),
       });
     });
 

@@ -125,7 +125,7 @@ describeContract({ device: 'edu' }, 'interrupts', (subject) => {
         expect(() => device.enableInterrupts(other)).toThrow(
           expect.objectContaining({
             code: 'ERR_VFIO_BUSY',
-            message: expect.stringContaining(`1 vectors of ${type} armed`),
+            message: expect.stringContaining(`armed InterruptSet already, with 1 ${type} vector`),
           }),
         );
       }
@@ -147,7 +147,7 @@ describeContract({ device: 'edu' }, 'interrupts', (subject) => {
       expect(() => device.enableInterrupts(type, { count })).toThrow(
         expect.objectContaining({
           code: 'ERR_VFIO_RANGE',
-          message: expect.stringContaining(`has 1 vectors of ${type}, not ${count}`),
+          message: expect.stringContaining(`has 1 ${type} vector, but count is ${count}`),
         }),
       );
     });
@@ -397,7 +397,7 @@ describeContract({ device: 'nvme' }, 'interrupts by msix', (subject) => {
     expect(() => device.enableInterrupts('msix', { count: vectors + 1 })).toThrow(
       expect.objectContaining({
         code: 'ERR_VFIO_RANGE',
-        message: expect.stringContaining('has 65 vectors of msix, not 66'),
+        message: expect.stringContaining('has 65 msix vectors, but count is 66'),
       }),
     );
   });

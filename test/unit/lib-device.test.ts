@@ -104,7 +104,7 @@ describe('interrupts', () => {
     expect(thrownBy(() => device.enableInterrupts('msi')).code).toBe('ERR_VFIO_UNSUPPORTED');
     expect(thrownBy(() => device.enableInterrupts('msix', { count: 5 }))).toMatchObject({
       code: 'ERR_VFIO_RANGE',
-      message: expect.stringContaining('4 vectors'),
+      message: expect.stringContaining('4 msix vectors'),
     });
   });
 

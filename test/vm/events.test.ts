@@ -90,7 +90,7 @@ describeOn({ backend: 'type1' }, 'F3/ a device that is open', () => {
       await closed;
       expect(warnings).toEqual([
         [
-          `The kernel wants ${edu.address} back: closing it`,
+          `The kernel wants ${edu.address} back, so the library closes it`,
           expect.objectContaining({ type: 'VfioWarning', code: 'VFIO_REQUEST' }),
         ],
       ]);
