@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Whether vfio-pci would take a device, and whether somebody needs it: found out before anything is unbound.
+// Checks, before anything is unbound, whether vfio-pci accepts a device and whether the machine uses it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { devicePath, type PciDevice, readHeader } from '../pci.js';
 import { type DiskUse, findDiskUses } from '../sysfs/disks.js';
@@ -9,13 +9,13 @@ import { refusalError } from './failure.js';
 import type { Refusal } from './finding.js';
 import { notIsolated } from './isolation.js';
 
-/** Throws when the device cannot be bound to vfio-pci, or must not be. */
+/** Throws if vfio-pci does not accept the device, or if the machine uses it. */
 export async function mustBeBindable(device: PciDevice, root: string): Promise<void> {
   refuse(await findUnsuitable(device, root));
   await mustBeUnused(device, root);
 }
 
-/** Throws when the machine uses the device: a disk, or the way out of it. */
+/** Throws if the machine uses the device: for a disk, or for its default route. */
 export async function mustBeUnused(device: PciDevice, root: string): Promise<void> {
   refuse(await findUse(device, root));
 }
@@ -24,7 +24,7 @@ function refuse(refusal: Refusal | undefined): void {
   if (refusal !== undefined) throw refusalError(refusal);
 }
 
-/** Why vfio-pci would refuse the device, if it would. */
+/** The reason why vfio-pci would refuse the device; undefined if it would accept it. */
 export async function findUnsuitable(
   device: PciDevice,
   root: string,
@@ -39,18 +39,18 @@ export async function findUnsuitable(
   );
 }
 
-/** Classes of bridges between buses: PCI to PCI, CardBus, semi-transparent. */
+/** The class codes of bridges between buses: PCI-to-PCI, CardBus, semi-transparent. */
 const bridgeClasses = [0x0604, 0x0607, 0x0609];
 
-/** vfio_pci_core_register_device takes PCI_HEADER_TYPE_NORMAL, and nothing else. */
+/** vfio_pci_core_register_device accepts only PCI_HEADER_TYPE_NORMAL. */
 async function isBridge({ address, classCode }: PciDevice, root: string): Promise<boolean> {
   const header = (await readHeader(address, root))?.[0x0e];
-  // All ones come from a device that does not answer; the kernel remembers what its class was.
+  // A device that does not answer reads as all ones. The kernel still has its class from when it did answer.
   if (header === undefined || header === 0xff) return bridgeClasses.includes(classCode >>> 8);
   return (header & 0x7f) !== 0;
 }
 
-/** vfio_pci_core_register_device: EBUSY for a PF whose VFs are there already. */
+/** vfio_pci_core_register_device returns EBUSY for a PF that already has VFs. */
 function findVirtualFunctions({ address }: PciDevice, root: string): Refusal | undefined {
   const path = `${devicePath(address)}/sriov_numvfs`;
   const count = readNumber(root + path) ?? 0;
@@ -58,7 +58,7 @@ function findVirtualFunctions({ address }: PciDevice, root: string): Refusal | u
   return { finding: 'virtual-functions-exist', address, count, steps: [{ path, value: '0' }] };
 }
 
-/** vfio_pci_probe fails for a device in no group, unless the kernel hands those out too. */
+/** vfio_pci_probe fails for a device that is in no group, unless the kernel's unsafe no-IOMMU mode is on. */
 function findExposure({ address, iommuGroup }: PciDevice, root: string): Refusal | undefined {
   const unsafe = `${root}/sys/module/vfio/parameters/enable_unsafe_noiommu_mode`;
   if (iommuGroup !== undefined || readText(unsafe) === 'Y') return undefined;
@@ -68,7 +68,7 @@ function findExposure({ address, iommuGroup }: PciDevice, root: string): Refusal
 /** Intel's device IDs in vfio_pci_dev_in_denylist: QAT DH895xCC, C3xxx and C62x with their VFs, DSA, IAX. */
 const denied = [0x0435, 0x0443, 0x19e2, 0x19e3, 0x37c8, 0x37c9, 0x0b25, 0x0cfe];
 
-/** vfio_pci_is_denylisted. Kernels before 5.9 have neither the list nor its parameter. */
+/** vfio_pci_is_denylisted. Kernels before 5.9 have neither the denylist nor its parameter. */
 function findDenial(device: PciDevice, root: string): Refusal | undefined {
   const { address, vendorId, deviceId } = device;
   const parameter = `${root}/sys/module/vfio_pci/parameters/disable_denylist`;
@@ -77,7 +77,7 @@ function findDenial(device: PciDevice, root: string): Refusal | undefined {
   return { finding: 'denylisted', address };
 }
 
-/** What of the machine uses the device, if anything does. */
+/** How the machine uses the device; undefined if it does not. */
 export async function findUse({ address }: PciDevice, root: string): Promise<Refusal | undefined> {
   const uses = await findLastingUses(address, root);
   if (uses.length > 0) return { finding: 'disk-in-use', address, uses };
@@ -85,7 +85,7 @@ export async function findUse({ address }: PciDevice, root: string): Promise<Ref
   return routes.length > 0 ? { finding: 'default-route', address, routes } : undefined;
 }
 
-/** udev and its helpers open a disk when it appears; they are done within this time. */
+/** udev and its helpers open a disk when it appears. They close it within this time. */
 const PASSING_MS = 1000;
 const RETRY_MS = 50;
 

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: MIT
-// From a failed call, by what is found out about it, to the error that says why and what to do.
+// Turns a failed call, and what a diagnosis found out about it, into the error that says why and what to do.
 import { errnoName, errorFromNative, isNativeFailure, VfioError } from '../errors.js';
 import type { NativeFailure } from '../native.js';
 import type { Finding, Refusal } from './finding.js';
 import { explain, explainRefusal } from './words.js';
 
-/** The errno's name, or the library's own code. */
+/** The name of the errno, or the library's own code. */
 export function codeOf(failure: NativeFailure): string {
   return 'errno' in failure ? errnoName(failure.errno) : failure.code;
 }
 
-/** What follows from the failure alone. */
+/** The finding of a diagnosis that found nothing beyond the failure itself. */
 export function callFailed(failure: NativeFailure): Finding {
   return { finding: 'call-failed', failure };
 }
 
-/** The error of what native code threw. What is an error already stays as it is. */
+/** Turns what native code threw into an error. A value that is an error already is returned unchanged. */
 export function diagnosed(
   failure: unknown,
   diagnose: (failure: NativeFailure) => Finding,
@@ -25,7 +25,7 @@ export function diagnosed(
   return errorOf(failure, tryTo(diagnose, failure), address);
 }
 
-/** What cannot be found out now, for want of descriptors perhaps, does not hide what failed. */
+/** A diagnosis can fail too, for example when no descriptor is left. That must not hide the original failure. */
 function tryTo(diagnose: (failure: NativeFailure) => Finding, failure: NativeFailure): Finding {
   try {
     return diagnose(failure);
@@ -34,7 +34,7 @@ function tryTo(diagnose: (failure: NativeFailure) => Finding, failure: NativeFai
   }
 }
 
-/** The error of a failure and what was found. */
+/** The error for a failure, with the words of the finding. */
 export function errorOf(
   failure: NativeFailure,
   finding: Finding,
@@ -43,7 +43,7 @@ export function errorOf(
   return errorFromNative(failure, { address, ...explain(finding) });
 }
 
-/** The error of what was found before anything was tried. */
+/** The error for something that was found before anything was tried. */
 export function refusalError(refusal: Refusal): VfioError {
   const { code, summary, hint } = explainRefusal(refusal);
   return new VfioError(code, summary, { address: refusal.address, hint });

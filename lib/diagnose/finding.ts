@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a diagnosis finds, as plain data. A finding has its name, its facts, and the writes to sysfs that fix it.
-// words.ts has the words for each.
+// The findings of a diagnosis as plain data: name, facts, and the writes to sysfs that fix the problem. The file
+// words.ts puts each finding into words.
 import type { NativeFailure } from '../native.js';
 import type { PciDevice } from '../pci.js';
 import type { DiskUse } from '../sysfs/disks.js';
@@ -8,13 +8,13 @@ import type { Holder } from '../sysfs/holders.js';
 import type { DefaultRoute } from '../sysfs/networks.js';
 import type { SysfsWrite } from '../sysfs/steps.js';
 
-/** A finding that is an error by itself, whether or not a call has failed. */
+/** A finding that is an error on its own, even if no call has failed. */
 export type Refusal =
   | { finding: 'no-such-device'; address: string }
   /** The device is in no IOMMU group. */
   | { finding: 'not-isolated'; address: string; isAnyIommuOn: boolean }
   | { finding: 'vfio-pci-not-loaded'; address: string }
-  /** vfio-pci takes no bridges. */
+  /** The device is a bridge, and vfio-pci does not accept bridges. */
   | { finding: 'bridge'; address: string }
   | { finding: 'virtual-functions-exist'; address: string; count: number; steps: SysfsWrite[] }
   /** The device is on vfio-pci's denylist. */
@@ -34,26 +34,28 @@ type OpenFinding =
   /** No device of the group is bound to VFIO. */
   | { finding: 'group-not-bound'; group: number; members: PciDevice[] }
   | { finding: 'group-not-viable'; group: number; blockers: PciDevice[] }
-  /** The kernel hands the group out without an IOMMU, by `node`. Without an address, a group was to be opened. */
+  /**
+   * The kernel offers the group without an IOMMU, through `node`. `address` is undefined if a group was to be opened.
+   */
   | { finding: 'unsafe-no-iommu'; address: string | undefined; group: number; node: string }
-  /** VFIO has the physical function: it shares its token with this virtual function. */
+  /** The physical function is bound to VFIO and shares its token with this virtual function. */
   | { finding: 'token-of-physical'; address: string; physical: string; isTokenGiven: boolean }
   /** Virtual functions of this physical function are open. */
   | { finding: 'token-of-virtual'; address: string; isTokenGiven: boolean }
   | { finding: 'no-token'; address: string }
   | { finding: 'no-answer'; address: string; steps: SysfsWrite[] };
 
-/** Why a node of VFIO was not opened. */
+/** Why a VFIO device node was not opened. */
 type NodeFinding =
   | { finding: 'vfio-not-loaded' }
   | { finding: 'node-missing'; path: string }
-  /** A node of an earlier group of that number. */
+  /** The node is left over from an earlier group with that number. */
   | { finding: 'node-stale'; path: string }
-  /** The node's mode and owner keep this user out; undefined where they cannot be seen. */
+  /** The node's mode and owner do not let this user open it. `owner` is undefined if this user cannot read it. */
   | { finding: 'node-not-permitted'; path: string; owner: NodeOwner | undefined }
-  /** The control group keeps the node closed. */
+  /** The control group does not allow the node. */
   | { finding: 'node-not-allowed'; path: string }
-  /** The node opens once. No holders where this user cannot see them. */
+  /** The node can be open only once. `holders` is empty if this user cannot inspect the process. */
   | { finding: 'node-held'; path: string; holders: Holder[] };
 
 /** Who may open a file. */
@@ -64,11 +66,11 @@ export interface NodeOwner {
   group: number;
 }
 
-/** Why something else was refused. */
+/** Why another operation was refused. */
 type OtherFinding =
-  /** `bytes` more would pass RLIMIT_MEMLOCK. */
+  /** Locking `bytes` more would exceed RLIMIT_MEMLOCK. */
   | { finding: 'memlock'; bytes: number; locked: number; allowed: number }
-  /** ENOMEM, and RLIMIT_MEMLOCK has room. */
+  /** ENOMEM, although RLIMIT_MEMLOCK is high enough. */
   | { finding: 'out-of-memory' }
   /** The interrupt line of the device has other users. */
   | {
@@ -78,15 +80,15 @@ type OtherFinding =
       users: string | undefined;
       steps: SysfsWrite[];
     }
-  /** A hot reset needs a group that is not held here; none of the devices where there is no such reset. */
+  /** A hot reset needs a group that is not open here. `affected` is empty if the device has no hot reset. */
   | { finding: 'hot-reset-not-held'; affected: { address: string; group: number }[] }
-  /** A hot reset takes along these devices, which VFIO does not have. */
+  /** A hot reset affects these devices, which are not bound to VFIO. */
   | { finding: 'hot-reset-not-bound'; devices: PciDevice[] }
   /** Nothing beyond the failure itself. */
   | { finding: 'call-failed'; failure: NativeFailure };
 
-/** What a diagnosis finds. */
+/** Everything that a diagnosis can find. */
 export type Finding = Refusal | OpenFinding | NodeFinding | OtherFinding;
 
-/** The finding of this name. */
+/** The finding with this name. */
 export type FindingOf<Name extends Finding['finding']> = Extract<Finding, { finding: Name }>;

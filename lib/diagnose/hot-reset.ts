@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Why a hot reset was refused.
+// Finds out why a hot reset was refused.
 import type { AffectedDevice } from '../device-info.js';
 import type { NativeFailure } from '../native.js';
 import { isVfioDriver, readDevice } from '../pci.js';
 import { callFailed, codeOf, diagnosed } from './failure.js';
 import type { Finding } from './finding.js';
 
-/** Awaits a hot reset of these; its failure becomes an error that says which is in the way. */
+/** Awaits a hot reset of these devices. A failure becomes an error that says which device or group prevents it. */
 export async function awaitHotReset(
   work: () => Promise<void>,
   address: string,
@@ -19,7 +19,7 @@ export async function awaitHotReset(
   }
 }
 
-/** What the hot reset of these was refused for. */
+/** Finds out why the hot reset of these devices was refused. */
 export function diagnoseHotReset(
   failure: NativeFailure,
   affected: readonly AffectedDevice[],

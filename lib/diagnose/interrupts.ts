@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Why interrupts were not armed.
+// Finds out why interrupts were not armed.
 import type { InterruptType } from '../interrupts/types.js';
 import type { NativeFailure } from '../native.js';
 import { devicePath } from '../pci.js';
@@ -8,7 +8,7 @@ import { interruptUsers } from '../sysfs/interrupt-users.js';
 import { callFailed, codeOf, diagnosed } from './failure.js';
 import type { Finding } from './finding.js';
 
-/** Arms interrupts; a failure becomes an error that says why and what to do. */
+/** Arms interrupts. A failure becomes an error that says why and what to do. */
 export function armInterrupts<T>(work: () => T, address: string, type: InterruptType): T {
   try {
     return work();
@@ -19,7 +19,7 @@ export function armInterrupts<T>(work: () => T, address: string, type: Interrupt
 
 const maskParameter = '/sys/module/vfio_pci/parameters/nointxmask';
 
-/** What kept the interrupts from being armed. */
+/** Finds out why the interrupts were not armed. */
 export function diagnoseArm(
   failure: NativeFailure,
   address: string,

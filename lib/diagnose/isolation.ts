@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Of a device that no IOMMU isolates, whether the machine has an IOMMU at all.
+// For a device that no IOMMU isolates: whether any IOMMU of the machine is active.
 import { listNames } from '../sysfs/files.js';
 import type { Refusal } from './finding.js';
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Why memory was not mapped.
+// Finds out why memory was not mapped for DMA.
 import type { NativeFailure } from '../native.js';
 import { readMemlock } from '../sysfs/memlock.js';
 import { callFailed, codeOf, diagnosed } from './failure.js';
 import type { Finding } from './finding.js';
 
-/** Maps memory; its failure becomes an error that says why and what to do. */
+/** Maps memory. A failure becomes an error that says why and what to do. */
 export function mapMemory<T>(work: () => T, bytes: number): T {
   try {
     return work();
@@ -14,7 +14,7 @@ export function mapMemory<T>(work: () => T, bytes: number): T {
   }
 }
 
-/** The same on another thread. */
+/** The same as {@link mapMemory}, for work that runs on another thread. */
 export async function mapMemoryAsync<T>(work: () => Promise<T>, bytes: number): Promise<T> {
   try {
     return await work();
@@ -27,7 +27,7 @@ function mapError(failure: unknown, bytes: number): unknown {
   return diagnosed(failure, (native) => diagnoseMap(native, bytes));
 }
 
-/** What kept the memory from being mapped. */
+/** Finds out why the memory was not mapped. */
 export function diagnoseMap(failure: NativeFailure, bytes: number, root = ''): Finding {
   const isMap = 'errno' in failure && failure.request === 'VFIO_IOMMU_MAP_DMA';
   if (!isMap || codeOf(failure) !== 'ENOMEM') return callFailed(failure);

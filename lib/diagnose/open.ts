@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Why a device, a group or a container was not opened, found out by looking at sysfs and /proc after the failure.
+// Finds out why a device, a group or a container was not opened: looks at sysfs and /proc after the failure.
 import { existsSync, statSync } from 'node:fs';
 import { isNativeFailure } from '../errors.js';
 import type { NativeFailure } from '../native.js';
@@ -11,27 +11,27 @@ import { callFailed, codeOf, errorOf } from './failure.js';
 import type { Finding, NodeOwner } from './finding.js';
 import { notIsolated } from './isolation.js';
 
-/** What was to be opened. */
+/** The device or group that was to be opened; empty for a container. */
 export interface OpenTarget {
   address?: string;
   group?: number;
-  /** What the open came with, of a device. */
+  /** The VF token that the open of a device passed. */
   vfToken?: string | undefined;
 }
 
-/** Awaits an open in native code; its failure becomes an error that says why and what to do. */
+/** Awaits an open in native code. A failure becomes an error that says why and what to do. */
 export async function awaitOpen<T>(work: () => Promise<T>, target: OpenTarget): Promise<T> {
   try {
     return await work();
   } catch (failure) {
     if (!isNativeFailure(failure)) throw failure;
-    // What cannot be found out now, for want of descriptors perhaps, does not hide what failed.
+    // The diagnosis can fail too, for example when no descriptor is left. That must not hide the original failure.
     const finding = await diagnoseOpen(failure, target).catch(() => callFailed(failure));
     throw errorOf(failure, finding, target.address);
   }
 }
 
-/** What kept it from being opened. */
+/** Finds out why the target was not opened. */
 export async function diagnoseOpen(
   failure: NativeFailure,
   target: OpenTarget,
@@ -49,20 +49,20 @@ export async function diagnoseOpen(
   );
 }
 
-/** How the kernel, or the library, refuses a device that is not there. */
-const notThere = ['ENOENT', 'ENODEV', 'ENXIO'];
-/** And how it refuses one that is not VFIO's to open. */
-const notOurs = ['EINVAL', 'EPERM', 'ERR_VFIO_NO_IOMMU', 'ERR_VFIO_NOT_VIABLE'];
+/** The codes with which the kernel or the library refuses a device that does not exist. */
+const missingCodes = ['ENOENT', 'ENODEV', 'ENXIO'];
+/** The codes with which they refuse a device that VFIO cannot open. */
+const refusedCodes = ['EINVAL', 'EPERM', 'ERR_VFIO_NO_IOMMU', 'ERR_VFIO_NOT_VIABLE'];
 
-/** The device is not one that VFIO could open. */
+/** The device does not exist, is in no IOMMU group, or is not bound to a VFIO driver. */
 function deviceFinding(
   failure: NativeFailure,
   address: string | undefined,
   root: string,
 ): Finding | undefined {
   const code = codeOf(failure);
-  const isMissing = notThere.includes(code);
-  if (address === undefined || !(isMissing || notOurs.includes(code))) return undefined;
+  const isMissing = missingCodes.includes(code);
+  if (address === undefined || !(isMissing || refusedCodes.includes(code))) return undefined;
   const device = readDevice(address, root);
   if (device === undefined) return isMissing ? { finding: 'no-such-device', address } : undefined;
   const { driver, iommuGroup } = device;
@@ -71,20 +71,20 @@ function deviceFinding(
   return { finding: 'device-not-bound', address, driver, steps: bindSteps(address, driver) };
 }
 
-/** The group is not one that VFIO could open. */
+/** The group does not exist, or none of its devices is bound to a VFIO driver. */
 function groupFinding(
   failure: NativeFailure,
   group: number | undefined,
   root: string,
 ): Finding | undefined {
-  if (group === undefined || !notThere.includes(codeOf(failure))) return undefined;
+  if (group === undefined || !missingCodes.includes(codeOf(failure))) return undefined;
   const members = readGroup(group, root);
   if (members === undefined) return { finding: 'no-such-group', group };
   if (members.some(({ driver }) => isVfioDriver(driver))) return undefined;
   return { finding: 'group-not-bound', group, members };
 }
 
-/** Another device of the group keeps it in the kernel's hands. */
+/** The group is not viable: another of its devices is bound to a kernel driver. */
 function viabilityFinding(
   failure: NativeFailure,
   target: OpenTarget,
@@ -100,20 +100,20 @@ function viabilityFinding(
   return blockers.length === 0 ? undefined : { finding: 'group-not-viable', group, blockers };
 }
 
-/** The kernel hands the group out without an IOMMU, by a node of another name. */
+/** The kernel offers the group without an IOMMU, through a node with another name. */
 function unsafeFinding(
   failure: NativeFailure,
   target: OpenTarget,
   root: string,
 ): Finding | undefined {
-  const group = notThere.includes(codeOf(failure)) ? groupOf(target, root) : undefined;
+  const group = missingCodes.includes(codeOf(failure)) ? groupOf(target, root) : undefined;
   if (group === undefined) return undefined;
   const node = `/dev/vfio/noiommu-${group}`;
   if (!existsSync(root + node)) return undefined;
   return { finding: 'unsafe-no-iommu', address: target.address, group, node };
 }
 
-/** SR-IOV: a physical function that VFIO has shares a token with its virtual functions. */
+/** With SR-IOV, a physical function that is bound to VFIO shares a token with its virtual functions. */
 function vfTokenFinding(
   failure: NativeFailure,
   { address, vfToken }: OpenTarget,
@@ -136,14 +136,14 @@ function isDeviceOpen(failure: NativeFailure): boolean {
   return 'errno' in failure && failure.request === 'VFIO_GROUP_GET_DEVICE_FD';
 }
 
-/** Whether the kernel compares tokens when this device is opened. */
+/** Whether the kernel compares VF tokens when this device is opened. */
 function hasVfToken(address: string, physical: string | undefined, root: string): boolean {
   return physical === undefined
     ? exists(`${root}${devicePath(address)}/sriov_totalvfs`)
     : isVfioDriver(readDevice(physical, root)?.driver);
 }
 
-/** The kernel asked the device about itself, for a minute or two, and nobody answered. */
+/** The kernel tried to read the device for a minute or two, and the device did not answer. */
 async function silenceFinding(
   failure: NativeFailure,
   address: string | undefined,
@@ -161,7 +161,7 @@ function groupOf({ address, group }: OpenTarget, root: string): number | undefin
 
 const containerNode = '/dev/vfio/vfio';
 
-/** The node of VFIO or of a group is missing, closed to this user or held by someone. */
+/** The node of VFIO or of a group is missing, does not let this user open it, or is open in a process. */
 async function nodeFinding(failure: NativeFailure, root: string): Promise<Finding | undefined> {
   if (!('errno' in failure) || failure.request !== '') return undefined;
   const { path } = failure;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Remembers which driver a device had before it was bound to vfio-pci, and which process bound it. A file below /run
-// has it, so that a process that was killed leaves a way back. A boot undoes bindings, and clears /run.
+// Records which driver a device had before it was bound to vfio-pci, and which process bound it. The record is a file
+// below /run, so a device can be given back after its process was killed. A reboot ends bindings and clears /run.
 import { readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { warn } from '../internal/report.js';
 import type { PciDevice } from '../pci.js';
@@ -11,22 +11,22 @@ import { makeFolder, mustBeTrusted, runFailed } from './run-folder.js';
 const folder = '/run/vfio';
 const file = `${folder}/bindings.json`;
 
-/** How a device stood, and which process changed that. */
+/** The state of a device before it was bound, and the process that bound it. */
 export interface Remembered {
   vendorId: number;
   deviceId: number;
-  /** Its driver; null for none. */
+  /** Its driver; null if it had none. */
   driver: string | null;
-  /** Its driver_override; '' for none. */
+  /** Its driver_override; '' if it had none. */
   override: string;
   pid: number;
-  /** When that process started, in the kernel's ticks: its number is used again. */
+  /** When that process started, in the kernel's clock ticks. The kernel reuses pids, so the pid alone is not enough. */
   startTime: number;
-  /** Which of its bindings. */
+  /** Identifies the binding among those of the process. */
   id: string;
 }
 
-/** What is remembered of this device; undefined when that is nothing, or was of another device at its address. */
+/** The record of this device; undefined if there is none, or if it is of another device at the same address. */
 export function recall({ root }: Sysfs, device: PciDevice): Remembered | undefined {
   const entry = readAll(root)?.[device.address];
   if (!isRemembered(entry)) return undefined;
@@ -34,7 +34,7 @@ export function recall({ root }: Sysfs, device: PciDevice): Remembered | undefin
   return isSame ? entry : undefined;
 }
 
-/** Remembers how a device stands before this process changes it; gives the `id` of that. */
+/** Records the state of a device before this process changes it. Returns the `id` of the record. */
 export async function remember(
   sysfs: Sysfs,
   { address, vendorId, deviceId }: PciDevice,
@@ -47,13 +47,13 @@ export async function remember(
   return id;
 }
 
-/** The device was given back. */
+/** Deletes the record of a device: it was given back. */
 export async function forget(sysfs: Sysfs, address: string): Promise<void> {
   if (readAll(sysfs.root)?.[address] === undefined) return;
   await change(sysfs, ({ [address]: _, ...others }) => others);
 }
 
-/** Whether the process that changed the device is still there. */
+/** Whether the process that bound the device still runs. */
 export function isAlive(remembered: Remembered, root: string): boolean {
   const { pid, startTime } = remembered;
   const isOwn = pid === process.pid && startTime === thisProcess(root).startTime;
@@ -64,7 +64,8 @@ function thisProcess(root: string): { pid: number; startTime: number } {
   return { pid: process.pid, startTime: startTimeOf(process.pid, root) ?? 0 };
 }
 
-// proc(5): the name in parentheses may have spaces; after it the state is field 3, the start time field 22.
+// proc(5): the name in parentheses can contain spaces. The fields after it begin with field 3, the state; field 22 is
+// the start time.
 function startTimeOf(pid: number, root: string): number | undefined {
   const stat = readText(`${root}/proc/${pid}/stat`);
   const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? [];
@@ -87,7 +88,7 @@ async function change(sysfs: Sysfs, edit: (all: All) => All): Promise<void> {
   });
 }
 
-/** By a file that is not there yet, so that nothing that stands at its name is written through. */
+/** Writes a new file and renames it, so that nothing is written through a link that lies at either name. */
 function replace(path: string, text: string): void {
   const next = `${path}.new`;
   orNothing(() => unlinkSync(next));
@@ -95,7 +96,7 @@ function replace(path: string, text: string): void {
   renameSync(next, path);
 }
 
-/** What the file says of every device; undefined when it is damaged. */
+/** The records of all devices; undefined if the file is damaged. */
 function readAll(root: string): All | undefined {
   mustBeTrusted(root + folder);
   const text = orNothing(() => readFileSync(root + file, 'utf8'));
@@ -110,11 +111,11 @@ function readAll(root: string): All | undefined {
   }
 }
 
-/** A damaged file hinders nobody from binding, and is kept for whoever can read it. */
+/** Renames a damaged file: it must not prevent binding, but a person may still be able to read it. */
 function setAside(path: string): All {
   renameSync(path, `${path}.damaged`);
-  warn(`What devices were bound to before is lost`, {
-    message: `${path} was damaged, and is ${path}.damaged now`,
+  warn('The previous drivers of the bound devices are lost', {
+    message: `${path} was damaged and was renamed to ${path}.damaged`,
   });
   return {};
 }
@@ -129,7 +130,7 @@ function isRemembered(entry: unknown): entry is Remembered {
   );
 }
 
-/** A driver's name becomes a part of paths in sysfs. Some have spaces. */
+/** Whether a driver's name is safe as a part of a path in sysfs. Some names have spaces. */
 function isFileName(value: unknown): boolean {
   return isLine(value) && !['', '.', '..'].includes(value) && !value.includes('/');
 }

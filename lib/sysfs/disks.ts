@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: MIT
-// Whether a device carries a disk or a tape that is in use. Taking its driver away would pull it from under its
-// users.
+// Finds out whether disks or tapes of a device are in use. Unbinding its driver would take them away from their users.
 import { closeSync, constants, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { exists, isAbsence, isBelow, listNames, lookFailed, readText, realPath } from './files.js';
 import { findOpenNodes, nameHolder } from './holders.js';
 
-/** A disk or partition in use, and what uses it. */
+/** A disk, partition or character device in use, and how it is used. */
 export interface DiskUse {
   name: string;
   use: string;
-  /** A process has it open, and nothing more: that may pass. */
+  /** The only use is that a process has it open, which may end soon. */
   isOpen?: true;
 }
 
-/** What uses the disks behind a PCI device. */
+/** The uses of the disks and character devices behind a PCI device. */
 export async function findDiskUses(address: string, root = ''): Promise<DiskUse[]> {
   const disks = disksBehind(address, root);
   const nodes = characterDevicesBehind(address, root);
@@ -27,11 +26,11 @@ export async function findDiskUses(address: string, root = ''): Promise<DiskUse[
   return uses.length > 0 ? uses : disks.flatMap((disk) => claimOf(disk, root));
 }
 
-/** A whole disk, a partition, or a character device of it: its name in /dev, and its folder in sysfs. */
+/** A whole disk, a partition or a character device: its name in /dev, and its directory in sysfs. */
 interface Part {
   name: string;
   path: string;
-  /** How a node of it begins as holders.ts numbers it. */
+  /** The first letter of the number of its node, as holders.ts writes it. */
   kind: 'b' | 'c';
 }
 
@@ -43,7 +42,7 @@ function disksBehind(address: string, root: string): string[] {
   });
 }
 
-/** Classes of character devices that reach a controller, or what is behind it, also where that is no disk. */
+/** The classes of character devices that reach a controller or the devices behind it, disks or not. */
 const characterClasses = [
   'nvme',
   'nvme-generic',
@@ -70,7 +69,7 @@ function isBehind(path: string, address: string): boolean {
   return isBelow(path, address) || hasPathThrough(dirname(path), address);
 }
 
-/** A multipath NVMe disk hangs under a virtual subsystem that links to its controllers. */
+/** In sysfs, a multipath NVMe disk belongs to a virtual subsystem, which links to its controllers. */
 function hasPathThrough(subsystem: string, address: string): boolean {
   return listNames(subsystem)
     .filter((name) => /^nvme\d+$/.test(name))
@@ -84,7 +83,7 @@ function partsOf(disk: string, root: string): Part[] {
   return [{ name: disk, path }, ...parts].map((part) => ({ ...part, kind: 'b' }));
 }
 
-/** What uses disks without a process that has them open. */
+/** The users of disks for which no process has the disk open. */
 interface Users {
   mounts: Mount[];
   swaps: string[];
@@ -105,7 +104,7 @@ function usesOf({ name, path }: Part, users: Users, root: string): DiskUse[] {
   ];
 }
 
-/** The block devices made of a disk or partition: md, bcache, dm with the name it was given. */
+/** The block devices that use a disk or partition: md, bcache, and dm with its mapped name. */
 function holdersOf(path: string, root: string): string[] {
   return listNames(`${path}/holders`).map((holder) => {
     const mapped = readText(`${root}/sys/block/${holder}/dm/name`);
@@ -113,7 +112,7 @@ function holdersOf(path: string, root: string): string[] {
   });
 }
 
-/** The processes that have these open, without a claim perhaps. */
+/** The processes that have these open, even without claiming them. */
 async function findOpeners(parts: readonly Part[], root: string): Promise<DiskUse[]> {
   const names = new Map(
     parts.map(({ name, path, kind }) => [kind + readText(`${path}/dev`), name] as const),
@@ -127,8 +126,8 @@ async function findOpeners(parts: readonly Part[], root: string): Promise<DiskUs
 }
 
 /**
- * An exclusive open fails while anyone claims the disk or a part of it, in other mount namespaces
- * and in ways that sysfs does not show (btrfs of several disks, ZFS).
+ * An exclusive open fails while the disk or a part of it is claimed. This also finds uses in other mount namespaces,
+ * and uses that sysfs does not show (btrfs on several disks, ZFS).
  */
 function claimOf(disk: string, root: string): DiskUse[] {
   try {
@@ -136,8 +135,11 @@ function claimOf(disk: string, root: string): DiskUse[] {
     return [];
   } catch (failure) {
     const { code } = failure as NodeJS.ErrnoException;
-    if (code === 'EBUSY') return [{ name: disk, use: 'is claimed by another user of it' }];
-    // A drive without its medium, or one that this user may not open.
+    if (code === 'EBUSY')
+      return [
+        { name: disk, use: 'is claimed (perhaps in another mount namespace, or by btrfs or ZFS)' },
+      ];
+    // The drive has no medium, or this user cannot open it.
     if (code === 'ENOMEDIUM' || isAbsence(failure)) return [];
     throw lookFailed(failure);
   }
@@ -153,8 +155,7 @@ interface Mount {
   source: string | undefined;
 }
 
-// proc(5): the third field is major:minor, the fifth the mount point, the second after " - " the
-// source.
+// proc(5): the third field is major:minor, the fifth is the mount point, and the second after " - " is the source.
 function readMounts(root: string): Mount[] {
   const lines = (readText(`${root}/proc/self/mountinfo`) ?? '').split('\n');
   return lines.map((line) => {
@@ -169,7 +170,7 @@ function readSwaps(root: string): string[] {
   return lines.flatMap((line) => line.split(/\s/, 1)).filter((name) => name !== '');
 }
 
-/** A loop device, and what it shows as a disk of its own. */
+/** A loop device, and the file or disk behind it. */
 interface Loop {
   name: string;
   file: string;

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: MIT
-// Looking at small files of /sys and /proc, where "not there" is an answer and not a failure. That a look
-// failed is no answer: whoever takes it for one pulls a disk that he did not see mounted from under its user.
+// Reads small files of /sys and /proc. A file that does not exist is a valid answer. Any other failed read is not
+// "absent": treating it so could unbind a mounted disk.
 import { readdirSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { errorFromNative } from '../errors.js';
 import { deniedError, isDenied } from '../internal/permissions.js';
 
-/** How the kernel says that something is not there, not of that kind, or not for this user to see. */
+/** The errnos with which the kernel says that a file does not exist, has another type, or is hidden from this user. */
 const absences = ['ENOENT', 'ENOTDIR', 'ENODEV', 'ENXIO', 'ESRCH', 'EINVAL', 'EACCES', 'EPERM'];
 
-/** Whether a failed look means that there is nothing. */
+/** Whether a failed read means that there is nothing to read. */
 export function isAbsence(failure: unknown): boolean {
   return absences.includes((failure as NodeJS.ErrnoException).code ?? '');
 }
 
-/** The error of a look that failed. */
+/** The error for a read that failed for another reason. */
 export function lookFailed(failure: unknown, hint?: string): unknown {
   if (isDenied(failure)) return deniedError(failure);
   const { errno, syscall = '', path = '' } = failure as NodeJS.ErrnoException;
@@ -23,7 +23,7 @@ export function lookFailed(failure: unknown, hint?: string): unknown {
   return errorFromNative({ errno, syscall, request: '', path }, { hint });
 }
 
-/** What a look gives; undefined where there is nothing. */
+/** The result of `look`; undefined if there is nothing to read. */
 export function orNothing<T>(look: () => T): T | undefined {
   try {
     return look();
@@ -32,56 +32,54 @@ export function orNothing<T>(look: () => T): T | undefined {
   }
 }
 
-/** What a failed look gives, if it gives anything. */
+/** Undefined if the failure means that there is nothing to read. Throws otherwise. */
 function nothingIfAbsent(failure: unknown): undefined {
   if (isAbsence(failure)) return undefined;
   throw lookFailed(failure);
 }
 
-/** Whether there is something at a path. */
+/** Whether a file exists at a path. */
 export function exists(path: string): boolean {
   return orNothing(() => statSync(path)) !== undefined;
 }
 
-/** A file's text without the white space around it. */
+/** The text of a file, without the white space around it. */
 export function readText(path: string): string | undefined {
   return orNothing(() => readFileSync(path, 'utf8').trim());
 }
 
-/** A file's number, decimal or with 0x. */
+/** The number in a file, decimal or hexadecimal with 0x; undefined if the file contains no number. */
 export function readNumber(path: string): number | undefined {
   const text = readText(path);
   return text === undefined || text === '' || Number.isNaN(Number(text)) ? undefined : Number(text);
 }
 
-/**
- * The last name of what a link points to: the driver of `…/driver`, the group of `…/iommu_group`.
- */
+/** The last name in the target of a link, such as the driver of `…/driver` or the group of `…/iommu_group`. */
 export function readLinkName(path: string): string | undefined {
   return orNothing(() => basename(readlinkSync(path)));
 }
 
-/** The names in a folder, sorted; none when it is not there. */
+/** The names in a directory, sorted; none if it does not exist. */
 export function listNames(path: string): string[] {
   return orNothing(() => readdirSync(path).sort()) ?? [];
 }
 
-/** Where a path leads once all its links are followed. */
+/** The path with all links resolved. */
 export function realPath(path: string): string | undefined {
   return orNothing(() => realpathSync(path));
 }
 
-/** Whether a path with all its links followed leads to a PCI device, or to something of it. */
+/** Whether a path, with all links resolved, is a PCI device or lies below one. */
 export function isBelow(path: string, address: string): boolean {
   return `${path}/`.includes(`/${address}/`);
 }
 
-/** What a look gives that takes its time; undefined where there is nothing. */
+/** The same as {@link orNothing}, for an asynchronous read. */
 export async function ifThere<T>(look: Promise<T>): Promise<T | undefined> {
   return look.catch(nothingIfAbsent);
 }
 
-/** The first bytes of a file that may take its time; fewer where it is shorter. */
+/** The first bytes of a file whose read may take long; fewer if the file is shorter. */
 export async function readStart(path: string, bytes: number): Promise<Buffer | undefined> {
   try {
     const file = await open(path);

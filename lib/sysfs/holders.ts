@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: MIT
-// Which processes have a file open. Asynchronous: a busy server has a hundred thousand descriptors.
+// Finds the processes that have a file open. Asynchronous, because a busy server has a hundred thousand descriptors.
 import { readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { ifThere } from './files.js';
 
-/** A process and what it is called. */
+/** A process and its name. */
 export interface Holder {
   pid: number;
   name: string;
 }
 
-/** A process in words. */
+/** The words for a process in a message. */
 export function nameHolder({ pid, name }: Holder): string {
   return pid === process.pid ? `this process (${pid})` : `process ${pid} (${name})`;
 }
 
-/** The processes that hold `path`, as far as this user may look into them. */
+/** The processes that have `path` open, if this user can inspect them. */
 export async function findHolders(path: string, root = ''): Promise<Holder[]> {
   const open = await findOpen(root, (target) => (target === path ? path : undefined));
   return open.map(({ holder }) => holder);
@@ -22,18 +22,18 @@ export async function findHolders(path: string, root = ''): Promise<Holder[]> {
 
 /** A device node that a process has open. */
 export interface OpenNode {
-  /** As {@link nodeNumber} has it. */
+  /** As {@link nodeNumber} writes it. */
   number: string;
   holder: Holder;
 }
 
 /**
- * The processes that have one of these device nodes open, under any name below a folder called `dev` and in any mount
- * namespace, as far as this user may look into them. A node that somebody made elsewhere is not found.
+ * The processes that have one of these device nodes open, if this user can inspect them. It finds nodes under any name
+ * below a directory called `dev`, in any mount namespace. It does not find nodes in other directories.
  */
 export async function findOpenNodes(numbers: readonly string[], root = ''): Promise<OpenNode[]> {
   const open = await findOpen(root, async (target, link) => {
-    // Only what may be a node: on a file system that hangs, stat never answers.
+    // Calls stat only for paths that can be nodes: on a file system that hangs, stat never returns.
     if (!target.includes('/dev/')) return undefined;
     const node = await ifThere(stat(link));
     const number = node === undefined ? undefined : nodeNumber(node);
@@ -42,30 +42,30 @@ export async function findOpenNodes(numbers: readonly string[], root = ''): Prom
   return open.map(({ key, holder }) => ({ number: key, holder }));
 }
 
-/** The facts of a file that {@link nodeNumber} looks at. */
+/** The part of a file's status that {@link nodeNumber} needs. */
 interface NodeFacts {
   rdev: number;
   isBlockDevice(): boolean;
   isCharacterDevice(): boolean;
 }
 
-/** `b259:0` or `c242:1`: which device a node is of, whatever its name; undefined for another file. */
+/** The device that a node stands for, whatever its name: `b259:0` or `c242:1`. Undefined if the file is not a node. */
 function nodeNumber(node: NodeFacts): string | undefined {
   const kind = node.isBlockDevice() ? 'b' : 'c';
   return kind === 'b' || node.isCharacterDevice() ? kind + deviceNumber(node.rdev) : undefined;
 }
 
-/** `major:minor` of a dev_t as stat gives it. */
+/** `major:minor` of a dev_t that stat returned. */
 function deviceNumber(device: number): string {
   return `${(device >>> 8) & 0xfff}:${(device & 0xff) | ((device >>> 12) & 0xfff00)}`;
 }
 
-/** The process that has a file locked by flock. */
+/** The process that has locked a file with flock. */
 export async function findLocker(
   file: { dev: number; ino: number },
   root = '',
 ): Promise<Holder | undefined> {
-  // proc(5): the fifth field is the process, the sixth major:minor:inode, the first two in hexadecimal.
+  // proc(5): the fifth field is the process. The sixth is major:minor:inode, with major and minor in hexadecimal.
   const lines = (await readFile(`${root}/proc/locks`, 'utf8')).split('\n');
   const [major, minor] = deviceNumber(file.dev).split(':').map(Number) as [number, number];
   for (const [, , , , pid, id = ''] of lines.map((line) => line.split(/\s+/))) {
@@ -78,7 +78,7 @@ export async function findLocker(
   return undefined;
 }
 
-/** The processes that have something open which has a key, with the key, a line each. */
+/** Calls `keyOf` for everything that a process has open. Returns each process with each key that it returned. */
 async function findOpen(
   root: string,
   keyOf: (target: string, link: string) => Promise<string | undefined> | string | undefined,

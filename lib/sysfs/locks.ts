@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Locks that processes and threads take turns by: flock on a file below /run/lock. Such a lock belongs to one opening
-// of the file, so that the end of the process or of the thread gives it back, and two calls in one process exclude
-// each other too.
+// Locks between processes and threads: flock on a file below /run/lock. Each lock belongs to one open of the file. So
+// the kernel releases it when the process or thread ends, and two calls in one process exclude each other too.
 import { closeSync, constants, fstatSync, lstatSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VfioError } from '../errors.js';
@@ -15,10 +14,10 @@ const folder = '/run/lock/vfio';
 const RETRY_MS = 20;
 const LIMIT_MS = 30_000;
 
-/** Gives a lock back. */
+/** Releases a lock. */
 export type Release = () => void;
 
-/** Waits for a lock, and gives what releases it. Rejects with ERR_VFIO_BUSY when it takes too long. */
+/** Waits for a lock. Returns the function that releases it. Rejects with ERR_VFIO_BUSY if the wait takes too long. */
 export async function takeLock(
   name: string,
   root = '',
@@ -46,7 +45,7 @@ async function waitFor(fd: number, path: string, root: string, deadline: number)
   }
 }
 
-/** Whoever comes next opens what is at the path: the lock of a file that was removed excludes nobody. */
+/** The next process opens the file at the path. A lock on a file that was removed from there excludes no one. */
 function isStillAt(path: string, fd: number): boolean {
   const there = orNothing(() => lstatSync(path));
   const { dev, ino } = fstatSync(fd);
@@ -58,7 +57,8 @@ function isMine(fd: number): boolean {
   try {
     return callNative(() => tryLock(fd));
   } catch (failure) {
-    // Nobody takes turns on a kernel without file locks: each step of binding still looks before it changes anything.
+    // On a kernel without file locks, processes do not exclude each other. But each step of binding still checks the
+    // device before it changes anything.
     if ((failure as VfioError).code === 'ENOSYS') return true;
     throw failure;
   }
@@ -67,7 +67,7 @@ function isMine(fd: number): boolean {
 function openLock(path: string, root: string): number {
   try {
     makeFolder(root + folder);
-    // Node opens close-on-exec, and closes what a worker leaves open when that ends.
+    // Node opens files close-on-exec, and closes the files that a worker left open when the worker ends.
     const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
     return openSync(root + path, flags, 0o600);
   } catch (failure) {
@@ -81,7 +81,8 @@ async function lockerOf(fd: number, root: string): Promise<Holder | undefined> {
 
 function tooLong(path: string, locker: Holder | undefined): VfioError {
   const holder = locker === undefined ? 'another process' : nameHolder(locker);
-  const message = `${path} is locked by ${holder}, which is binding a device or giving one back`;
-  const hint = 'Wait until it is done. The kernel lets go of a device only when it is closed.';
+  const message = `${path} is locked by ${holder}, which is binding or releasing a device`;
+  const hint =
+    'Wait until it has finished, then try again. To release a device, the kernel waits until the device is closed.';
   return new VfioError('ERR_VFIO_BUSY', message, { path, hint });
 }

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: MIT
-// The sysfs of this machine, or of a test: where it is, how it is written, how processes take turns at that.
+// The sysfs of this machine or of a test: where it lies, how to write to it, and how processes take turns.
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { type Release, takeLock } from './locks.js';
 
-/** Where sysfs is, how a file of it is written, and how processes take turns at that. */
+/** Where sysfs lies, how to write to a file of it, and how processes take turns. */
 export interface Sysfs {
-  /** Before `/sys`, `/proc`, `/dev` and `/run`. */
+  /** The prefix of `/sys`, `/proc`, `/dev` and `/run`. */
   root: string;
   write(path: string, value: string): Promise<void>;
-  /** Waits for the turn of this process, and gives what ends it. Left out where nobody else is at work. */
+  /** Waits for the turn of this process. Returns the function that ends it. Left out if nothing else can interfere. */
   lock?(name: string): Promise<Release>;
 }
 
 /** The sysfs of this machine. */
 export const machine: Sysfs = { root: '', write: writeFile, lock: (name) => takeLock(name) };
 
-/** Does something while no other process of this library does the same. */
+/** Runs `work` while no other process or thread of this library runs work with the same name. */
 export async function inTurn<T>(sysfs: Sysfs, name: string, work: () => Promise<T>): Promise<T> {
   const release = await sysfs.lock?.(name);
   try {
@@ -26,13 +26,13 @@ export async function inTurn<T>(sysfs: Sysfs, name: string, work: () => Promise<
   }
 }
 
-/** One write, as the kernel wants it, to a file that is there. */
+/** Writes to an existing file with a single write, as sysfs requires. */
 async function writeFile(path: string, value: string): Promise<void> {
   const file = await open(path, constants.O_WRONLY);
   try {
     await file.write(`${value}\n`);
   } finally {
-    // The kernel has acted on the write by now, so that its end decides nothing.
+    // The kernel has already acted on the write, so a failure to close means nothing.
     await file.close().catch(() => {});
   }
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-// How much memory this process may lock, and has locked.
+// Reads how much memory this process may lock, and how much it has locked.
 import { readText } from './files.js';
 
-/** What a process may lock, and has locked, in bytes. */
+/** The memory that a process may lock, and has locked, in bytes. */
 export interface Memlock {
   allowed: number;
   locked: number;
 }
 
-/** From /proc/self; undefined where it does not say. */
+/** Reads the limit and the use from /proc/self; undefined if the limit is not there. */
 export function readMemlock(root = ''): Memlock | undefined {
   const limits = readText(`${root}/proc/self/limits`) ?? '';
   const soft = /^Max locked memory\s+(\d+|unlimited)\s/m.exec(limits)?.[1];
@@ -16,7 +16,7 @@ export function readMemlock(root = ''): Memlock | undefined {
   const status = readText(`${root}/proc/self/status`) ?? '';
   return {
     allowed: soft === 'unlimited' ? Number.POSITIVE_INFINITY : Number(soft),
-    // VFIO type1 counts what it pins as locked, iommufd as pinned.
+    // VFIO type1 counts the memory that it pins as locked (VmLck), iommufd as pinned (VmPin).
     locked: kilobytes(status, 'VmLck') + kilobytes(status, 'VmPin'),
   };
 }

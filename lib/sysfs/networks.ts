@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
-// Whether a device carries the network interface that leads out of this machine. Taking its driver away would cut off
-// everybody who is logged in over it. Not seen: routes of other network namespaces, IPv4 routes of other tables than
-// the main one, and of an IPv4 route over several interfaces all but the first. /proc does not show those.
+// Finds out whether a device carries the default route. Unbinding its driver would cut off everyone who is logged in
+// over it. /proc does not show three cases, so this does not find them: routes of other network namespaces, IPv4 routes
+// of other tables than the main one, and for an IPv4 route over several interfaces, all interfaces but the first.
 import { isBelow, listNames, readText, realPath } from './files.js';
 
-/** An interface of the device, and the one that has the default route: itself, or a bond, bridge or VLAN above it. */
+/** An interface of the device, and the one with the default route: the same, or a bond, bridge or VLAN above it. */
 export interface DefaultRoute {
   name: string;
   through: string;
 }
 
-/** The interfaces of a PCI device that a default route needs. */
+/** The interfaces of a PCI device that a default route uses. */
 export function findDefaultRoutes(address: string, root = ''): DefaultRoute[] {
   const folder = `${root}/sys/class/net`;
   const routes = defaultInterfaces(root);
@@ -22,7 +22,7 @@ export function findDefaultRoutes(address: string, root = ''): DefaultRoute[] {
     });
 }
 
-/** An interface and all that are made of it. */
+/** An interface, and all interfaces that are built on it. */
 function withUppers(name: string, folder: string): string[] {
   const all = [name];
   for (const lower of all) {
@@ -41,17 +41,17 @@ function defaultInterfaces(root: string): Set<string> {
   ]);
 }
 
-/** RTF_REJECT: a route that leads nowhere. */
+/** RTF_REJECT: a route that discards its packets. */
 const REJECT = 0x200;
 
-// Interface, destination, gateway, flags, three counters, mask; numbers in hexadecimal.
+// The fields: interface, destination, gateway, flags, three counters, mask. Numbers are in hexadecimal.
 function ipv4Default(line: string): string[] {
   const [name = '', destination, , flags = '', , , , mask] = line.trim().split(/\s+/);
   const isDefault = destination === '00000000' && mask === '00000000';
   return isDefault && leads(flags) ? [name] : [];
 }
 
-// Destination and its length, source and its length, next hop, metric, two counters, flags, interface.
+// The fields: destination and its length, source and its length, next hop, metric, two counters, flags, interface.
 function ipv6Default(line: string): string[] {
   const [destination = '', length, , , , , , , flags = '', name = ''] = line.trim().split(/\s+/);
   const isDefault = /^0{32}$/.test(destination) && length === '00';

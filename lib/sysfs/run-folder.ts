@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: MIT
-// The folders below /run for locks and remembered bindings. Only root may change them, because root writes to sysfs
-// what they say.
+// The directories below /run for locks and for records of bindings. Only root may change them, because root writes
+// their contents to sysfs.
 import { lstatSync, mkdirSync } from 'node:fs';
 import { VfioError } from '../errors.js';
 import { lookFailed, orNothing } from './files.js';
 
-/** Makes a folder of ours where there is none; throws when it is no place for root's files. */
+/** Creates the directory if it does not exist. Throws if it is not safe for root's files. */
 export function makeFolder(path: string): void {
   mkdirSync(path, { recursive: true, mode: 0o755 });
   mustBeTrusted(path);
 }
 
-/** Throws when another user made a folder, or can change what is in it: everybody may make one in /run/lock. */
+/** Throws if another user owns the directory or can change it. Any user can create directories in /run/lock. */
 export function mustBeTrusted(path: string): void {
   const fault = faultOf(path);
   if (fault === undefined) return;
   const message = `${path}, where binding keeps its files, ${fault}`;
-  const hint = `It has to be a directory that root alone can change. As root: rm -r ${path}`;
+  const hint = `It must be a directory that only root can change. Inspect it, then remove it. As root: rm -r ${path}`;
   throw new VfioError('ERR_VFIO_BUSY', message, { path, hint });
 }
 
@@ -28,14 +28,14 @@ function faultOf(path: string): string | undefined {
   return (stat.mode & 0o022) === 0 ? undefined : 'can be changed by other users';
 }
 
-/** The error of a file below /run that could not be made, opened or written. */
+/** The error for a file below /run that could not be created, opened or written. */
 export function runFailed(failure: unknown): unknown {
   const isReadOnly = (failure as NodeJS.ErrnoException).code === 'EROFS';
   return lookFailed(failure, isReadOnly ? readOnly : undefined);
 }
 
 const readOnly = [
-  'Binding writes to /run/lock/vfio and /run/vfio. A systemd unit with ProtectSystem=strict needs:',
+  'Binding writes to /run/lock/vfio and /run/vfio. A systemd unit with ProtectSystem=strict needs these lines:',
   'RuntimeDirectory=vfio lock/vfio',
   'RuntimeDirectoryPreserve=yes',
 ].join('\n  ');

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How a device stands in sysfs.
+// Reads the state of a device from sysfs: its driver and its driver_override.
 import { readFile } from 'node:fs/promises';
 import { refusalError } from '../diagnose/failure.js';
 import { continued, VfioError } from '../errors.js';
@@ -8,29 +8,29 @@ import { isAbsence, lookFailed } from './files.js';
 import type { Sysfs } from './machine.js';
 import { overridePath } from './steps.js';
 
-/** A device, and the driver that `driver_override` reserves it for; `''` for none. */
+/** A device, and the driver that `driver_override` reserves it for; `''` if it names none. */
 export interface Standing {
   device: PciDevice;
   override: string;
 }
 
-/** The device; ENODEV when there is none. */
+/** The device. Throws ENODEV if it does not exist. */
 export function look({ root }: Sysfs, address: string): PciDevice {
   const device = readDevice(address, root);
   if (device !== undefined) return device;
   throw refusalError({ finding: 'no-such-device', address });
 }
 
-/** How the device stands now. */
+/** The present state of the device. */
 export async function standingOf(sysfs: Sysfs, address: string): Promise<Standing> {
   const device = look(sysfs, address);
-  // Never synchronously: the kernel answers only when it is done unbinding the device, and while this
-  // process has it open that is when this thread has closed it.
+  // Do not read this synchronously. While the kernel unbinds the device, it answers only after the device is closed. If
+  // this process has the device open, this thread must be free to close it.
   const override = (await readOverride(sysfs.root + overridePath(address))).trim();
   return { device, override: override === '(null)' ? '' : override };
 }
 
-/** A failure with how the device stands now. */
+/** Adds the present state of the device to the message of a failure. */
 export async function stating(
   sysfs: Sysfs,
   address: string,
@@ -43,9 +43,10 @@ export async function stating(
 }
 
 function describeStanding({ device, override }: Standing): string {
-  const driver = device.driver ?? 'no driver';
+  const { address, driver } = device;
+  const state = driver === undefined ? 'now has no driver' : `is now bound to ${driver}`;
   const reserved = override === '' ? 'empty' : override;
-  return `${device.address} is bound to ${driver} now, and its driver_override is ${reserved}`;
+  return `${address} ${state}, and its driver_override is ${reserved}`;
 }
 
 async function readOverride(path: string): Promise<string> {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Giving a device back: each step of binding is undone only where the device still stands as that step left it. What
-// another program changed in between is its own.
+// Gives a device back. It undoes a step of binding only if the device is still as that step left it. It does not undo
+// changes that another program has made since then.
 import { VfioError } from '../errors.js';
 import { isVfioDriver, type PciDevice } from '../pci.js';
 import type { Sysfs } from './machine.js';
@@ -8,28 +8,28 @@ import { type Standing, standingOf } from './standing.js';
 import { bindStep, overrideStep, type SysfsWrite, unbindStep } from './steps.js';
 import { write } from './write.js';
 
-/** The device, and what it is given back to. */
+/** A device, and the driver and the override that it had before it was bound. */
 export interface Before {
   device: PciDevice;
   driver: string | undefined;
-  /** '' for none. */
+  /** '' if it had none. */
   override: string;
 }
 
-/** Which steps of binding were done. */
+/** The steps of binding that were done. */
 export interface Done {
   override: boolean;
   unbind: boolean;
   probe: boolean;
 }
 
-/** All of them: it was bound. */
+/** All steps: the device was bound. */
 export const everything: Done = { override: true, unbind: true, probe: true };
 
-/** What another program changed, so that it is left alone. */
+/** A setting that another program has changed. It stays as it is. */
 export type Alone = 'driver' | 'driver_override';
 
-/** Undoes steps, and says what it left alone. */
+/** Undoes steps. Returns the settings that it did not change, because another program had changed them. */
 export async function undo(sysfs: Sysfs, before: Before, done: Done): Promise<Alone[]> {
   const now = await standingAgain(sysfs, before.device);
   const isOurs = done.probe && now.device.driver === 'vfio-pci';
@@ -47,14 +47,14 @@ async function undoOverride(
   isOurs: boolean,
 ): Promise<Alone[]> {
   if (override === before) return [];
-  // Who bound it to a VFIO driver needs the override that we wrote too.
+  // A program that has bound the device to a VFIO driver now needs the override that this library wrote.
   const isOthers = override !== 'vfio-pci' || (isVfioDriver(device.driver) && !isOurs);
   if (isOthers) return ['driver_override'];
   await write(sysfs, overrideStep(device.address, before), device.address);
   return [];
 }
 
-/** The override a device had, but for one that would keep its driver from taking it back. */
+/** The override to leave: the one that the device had, unless that would prevent its driver from binding it again. */
 export function overrideToLeave(
   { driver, override }: { driver?: string | null | undefined; override: string },
   isUnbound: boolean,
@@ -77,20 +77,20 @@ async function undoUnbind(sysfs: Sysfs, before: Before, done: Done): Promise<Alo
   return [];
 }
 
-/** How it stands now, unless another device is at its address. */
+/** The present state of the device. Throws ENODEV if another device is at its address. */
 export async function standingAgain(sysfs: Sysfs, device: PciDevice): Promise<Standing> {
   const { address } = device;
   const now = await standingOf(sysfs, address);
   if (isSameDevice(now.device, device)) return now;
-  throw new VfioError('ENODEV', `Another device is at ${address} now`, { address });
+  throw new VfioError('ENODEV', `Another device is now at ${address}`, { address });
 }
 
-/** Whether these are the same kind of device: what can be told of one that was plugged. */
+/** Whether the IDs are the same. After a device was replaced, only its IDs can show that. */
 export function isSameDevice(one: PciDevice, other: PciDevice): boolean {
   return one.vendorId === other.vendorId && one.deviceId === other.deviceId;
 }
 
-/** Throws ERR_VFIO_NOT_BOUND when the kernel did not do as it was told. */
+/** Throws ERR_VFIO_NOT_BOUND if the device does not have this driver now. */
 export async function mustBeBoundTo(
   driver: string | undefined,
   sysfs: Sysfs,
@@ -99,12 +99,15 @@ export async function mustBeBoundTo(
   const { address } = device;
   const now = (await standingAgain(sysfs, device)).device.driver;
   if (now === driver) return;
-  const refusal = driver === undefined ? `${now} keeps` : `${driver} did not take`;
+  const message =
+    driver === undefined
+      ? `${address} is still bound to ${now}`
+      : `The driver ${driver} did not accept ${address}`;
   const hint = 'The kernel log (dmesg) says why.';
-  throw new VfioError('ERR_VFIO_NOT_BOUND', `${refusal} ${address}`, { address, hint });
+  throw new VfioError('ERR_VFIO_NOT_BOUND', message, { address, hint });
 }
 
-/** What a shell does to give it back. */
+/** The writes that give the device back by hand. */
 export function giveBackSteps(before: Before, now: string | undefined): SysfsWrite[] {
   const { driver } = before;
   const { address } = before.device;

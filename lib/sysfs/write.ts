@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Writes to sysfs, whose failures say which step they were.
+// Writes to sysfs. The error of a failed write says which step of binding it was.
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { errnoName, errorFromNative } from '../errors.js';
@@ -8,7 +8,7 @@ import { isAbsence, lookFailed } from './files.js';
 import type { Sysfs } from './machine.js';
 import { type SysfsWrite, toLine } from './steps.js';
 
-/** Writes to sysfs; a failure names the step as a line for a shell. */
+/** Writes to sysfs. A failure names the step as a shell command. */
 export async function write(sysfs: Sysfs, step: SysfsWrite, address: string): Promise<void> {
   try {
     await sysfs.write(step.path, step.value);
@@ -17,7 +17,7 @@ export async function write(sysfs: Sysfs, step: SysfsWrite, address: string): Pr
   }
 }
 
-/** Why this process may not write to a device's files; undefined when it may. */
+/** The error if this process may not write to a device's files; undefined if it may. */
 export async function writeRefusal(
   { root }: Sysfs,
   step: SysfsWrite,
@@ -45,7 +45,7 @@ function writeFailed(failure: unknown, step: SysfsWrite, address: string): unkno
 
 function hintForWrite(errno: string, step: SysfsWrite): string {
   if (errno === 'EACCES' || errno === 'EPERM' || errno === 'EROFS') {
-    return `Binding changes /sys and needs root. The step: ${toLine(step)}`;
+    return `Binding writes to /sys, which needs root. The refused step: ${toLine(step)}`;
   }
-  return `The step was: ${toLine(step)}`;
+  return `The failed step: ${toLine(step)}`;
 }

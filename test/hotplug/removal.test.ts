@@ -142,7 +142,7 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'F3/ an NVMe controller', () =>
       // The kernel holds the lock that a reset needs.
       await expect(device.reset()).rejects.toMatchObject({
         code: 'EAGAIN',
-        hint: expect.stringContaining('wants it back'),
+        hint: expect.stringContaining('wants the device back'),
       });
       expect(device.bar(0).read32(0x08)).toBe(0x0001_0400);
       await device.close();

@@ -120,7 +120,7 @@ describe('S2/ refused, with nothing written, is', () => {
     const error = await rejectionOf(bindAt(new FakeSysfs(bare, address), address, true));
     expect(error).toMatchObject({
       code: 'ERR_VFIO_UNSUPPORTED',
-      hint: expect.stringMatching(/^modprobe vfio-pci$/m),
+      hint: expect.stringMatching(/^As root: modprobe vfio-pci$/m),
     });
   });
 
@@ -189,7 +189,7 @@ describe('F22/ a step of binding that fails', () => {
     expect(error).toMatchObject({
       code: 'ERR_VFIO_NOT_BOUND',
       message: expect.stringMatching(
-        /^vfio-pci did not take 0000:01:00.0. 0000:01:00.0 is bound to nvme now, .* is empty$/m,
+        /^The driver vfio-pci did not accept 0000:01:00.0. 0000:01:00.0 is now bound to nvme, .* is empty$/m,
       ),
       hint: expect.stringContaining('dmesg'),
     });
@@ -225,7 +225,7 @@ describe('S2/ a race', () => {
     kernel.before.set(0, () => tree.bind(address, 'other'));
     const error = await rejectionOf(bindAt(kernel, address, false));
     expect(error).toMatchObject({ code: 'ERR_VFIO_BUSY' });
-    expect(error.message).toContain('bound to other now');
+    expect(error.message).toContain('now bound to other');
     expect([kernel.driver, kernel.override]).toEqual(['other', '(null)']);
   });
 
@@ -234,7 +234,7 @@ describe('S2/ a race', () => {
     expect(await rejectionOf(bindAt(kernel, address, false))).toMatchObject({
       code: 'ERR_VFIO_BUSY',
       message: expect.stringMatching(
-        /is bound to no driver now, .* its driver, so the library did not restore that$/m,
+        /now has no driver, .* its driver, so the library did not restore that$/m,
       ),
     });
     expect(kernel.writes).not.toContain(`${address} > ${probe}`);
@@ -258,7 +258,7 @@ describe('S2/ a race', () => {
     const error = await rejectionOf(bindAt(kernel, address, false));
     expect(error.code).toBe('ERR_VFIO_BUSY');
     expect(error.message).toMatch(
-      /is bound to vfio-pci now, .* driver_override is vfio-pci. .* did not restore that$/m,
+      /is now bound to vfio-pci, .* driver_override is vfio-pci. .* did not restore that$/m,
     );
     expect(kernel.writes).toEqual([`vfio-pci > ${override}`]);
     expect([kernel.driver, kernel.override]).toEqual(['vfio-pci', 'vfio-pci']);
@@ -396,7 +396,7 @@ describe('S2/ restoring', () => {
     expect(await rejectionOf(binding.restore())).toMatchObject({
       code: 'ERR_VFIO_NOT_BOUND',
       message: expect.stringContaining(
-        `vfio-pci keeps ${address}. ${address} is bound to vfio-pci now`,
+        `${address} is still bound to vfio-pci. ${address} is now bound to vfio-pci`,
       ),
     });
   });

@@ -115,7 +115,9 @@ test('S2/ a disk that the kernel says is claimed is in use, though nothing else 
     [`${tree.root}/dev/nvme0n1`, constants.O_RDONLY | constants.O_EXCL],
   ]);
   open.mockRestore();
-  expect(uses).toEqual([{ name: 'nvme0n1', use: 'is claimed by another user of it' }]);
+  expect(uses).toEqual([
+    { name: 'nvme0n1', use: 'is claimed (perhaps in another mount namespace, or by btrfs or ZFS)' },
+  ]);
 });
 
 test('S2/ what device mapper made of it is named', async () => {

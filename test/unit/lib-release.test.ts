@@ -384,7 +384,7 @@ describe('S2/ releasing a device', () => {
     });
     const error = await rejectionOf(releaseAt(kernel, address, false));
     expect(error).toMatchObject({ code: 'EIO', path: bind('nvme') });
-    expect(error.message).toContain(`${address} is bound to no driver now`);
+    expect(error.message).toContain(`${address} now has no driver`);
     expect(await releaseAt(kernel, address, false)).toMatchObject({ driver: 'nvme' });
   });
 
@@ -407,7 +407,7 @@ describe('S2/ releasing a device', () => {
     const error = await rejectionOf(releaseAt(kernel, address, false));
     expect(error.code).toBe('ERR_VFIO_NOT_BOUND');
     expect(error.message).toContain(
-      `nvme did not take ${address}. ${address} is bound to no driver`,
+      `The driver nvme did not accept ${address}. ${address} now has no driver`,
     );
     expect(Object.keys(entries())).toEqual([address]);
   });

@@ -239,7 +239,7 @@ describeOn({ backend: 'type1' }, 'binding', () => {
       const child = spawn('unshare', ['--mount', 'sh', '-c', script]);
       const ended = once(child, 'close');
       await once(child.stdout, 'data');
-      await expectRefusal(`${basename(disk)} is claimed by another user of it`);
+      await expectRefusal(`${basename(disk)} is claimed (`);
       child.kill();
       await ended;
     });

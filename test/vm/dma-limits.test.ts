@@ -96,7 +96,7 @@ describeOn({ backend: 'type1', device: 'edu' }, 'F15/ a limit', () => {
         expect.objectContaining({
           code: 'ENOSPC',
           request: 'VFIO_IOMMU_MAP_DMA',
-          hint: expect.stringContaining('map fewer, larger buffers'),
+          hint: expect.stringContaining('Allocate fewer, larger buffers'),
         }),
       );
       buffers[7]?.close();

@@ -130,7 +130,7 @@ describeOn({ backend: 'type1', device: 'edu' }, 'F2/ a hot reset that is not pos
       new Edu(device).invert(7);
       await expect(device.hotReset()).rejects.toMatchObject({
         code: 'ERR_VFIO_NOT_BOUND',
-        message: expect.stringContaining(`${neighbour.address} to no driver`),
+        message: expect.stringContaining(`${neighbour.address} has no driver`),
         hint: expect.stringContaining(`bindDevice('${neighbour.address}')`),
       });
       expect(device.bar(0).read32(0x04)).toBe(~7 >>> 0);

@@ -20,7 +20,7 @@ describeOn({ backend: 'type1' }, 'a device cannot be opened', () => {
       address: nvme.address,
       message: expect.stringContaining(`${nvme.address} is bound to nvme, not to vfio-pci`),
       hint: [
-        `Bind it with bindDevice('${nvme.address}'), or as root:`,
+        `As root, call bindDevice('${nvme.address}') or run:`,
         `  echo vfio-pci > /sys/bus/pci/devices/${nvme.address}/driver_override`,
         `  echo ${nvme.address} > /sys/bus/pci/drivers/nvme/unbind`,
         `  echo ${nvme.address} > /sys/bus/pci/drivers_probe`,
@@ -32,7 +32,7 @@ describeOn({ backend: 'type1' }, 'a device cannot be opened', () => {
   test('while no driver has it', async () => {
     await expect(openDevice(blocked.edu.address)).rejects.toMatchObject({
       code: 'ERR_VFIO_NOT_BOUND',
-      message: expect.stringContaining('is bound to no driver, not to vfio-pci'),
+      message: expect.stringContaining('is not bound to vfio-pci: it has no driver'),
       hint: expect.not.stringContaining('unbind'),
     });
   });
@@ -71,7 +71,7 @@ describeOn({ backend: 'type1' }, 'a device cannot be opened', () => {
       code: 'EBUSY',
       path: groupNode(edu),
       address: edu.address,
-      hint: expect.stringContaining(`held by process ${holder.pid} (node)`),
+      hint: expect.stringContaining(`open in process ${holder.pid} (node)`),
     };
     await expect(openDevice(edu.address)).rejects.toMatchObject(refused);
     await using container = await Container.open();
@@ -85,7 +85,7 @@ describeOn({ backend: 'type1' }, 'a device cannot be opened', () => {
     try {
       await expect(openDevice(edu.address)).rejects.toMatchObject({
         code: 'EBUSY',
-        hint: expect.stringContaining(`held by this process (${process.pid})`),
+        hint: expect.stringContaining(`open in this process (${process.pid})`),
       });
     } finally {
       closeSync(node);

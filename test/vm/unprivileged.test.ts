@@ -39,7 +39,9 @@ describeOn({ backend: 'type1' }, 'S3/ an ordinary user', () => {
       hint: expect.stringContaining('SUBSYSTEM=="vfio", GROUP="vfio", MODE="0660"'),
     });
     await expect(opening).rejects.toMatchObject({
-      hint: expect.stringContaining(`mode 0600, user 0, group 0; this is user ${nobody}`),
+      hint: expect.stringContaining(
+        `mode 0600, user 0, group 0; this process runs as user ${nobody}`,
+      ),
     });
   });
 

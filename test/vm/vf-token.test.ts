@@ -73,7 +73,7 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'vfToken: SR-IOV', () => {
       await expect(openDevice(virtual, { vfToken })).rejects.toMatchObject({
         code: 'EINVAL',
         message: expect.stringContaining(`${virtual} has no VF token`),
-        hint: expect.stringContaining('Leave `vfToken` out'),
+        hint: expect.stringContaining('Leave out `vfToken`'),
       });
     });
 
@@ -113,7 +113,7 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'vfToken: SR-IOV', () => {
 
     test.each([
       ['without a token', {}, 'Open'],
-      ['with another token', { vfToken: wrong }, `not the token that ${physical} was opened with`],
+      ['with another token', { vfToken: wrong }, `${physical} was opened with a different token`],
     ])('a virtual function does not open %s', async (_, options, words) => {
       await share();
       await expect(openDevice(virtual, options)).rejects.toMatchObject({
