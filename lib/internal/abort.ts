@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The caller's AbortSignal. Only the class's own getters and methods are used, as they were when this was loaded:
-// nothing that a program defines on its signal changes what happens here.
+// Reads the caller's AbortSignal and listens to it. It uses only the getters and methods of the class, as they were
+// when this file was loaded, so nothing that a program defines on its signal changes the behaviour here.
 import { types } from 'node:util';
 import { expected } from './validate.js';
 
@@ -12,19 +12,19 @@ function getterOf(name: 'aborted' | 'reason'): unknown {
   return Object.getOwnPropertyDescriptor(AbortSignal.prototype, name)?.get;
 }
 
-/** What a signal was aborted with. */
+/** The fact that a signal was aborted, with the reason. */
 export interface Abortion {
   readonly reason: unknown;
 }
 
-/** A genuine AbortSignal, or nothing. */
+/** Returns a genuine AbortSignal, or undefined for undefined. Throws a TypeError for anything else. */
 export function checkSignal(value: unknown): AbortSignal | undefined {
   if (value === undefined) return undefined;
   if (!isSignal(value)) throw expected('an AbortSignal', 'signal', value);
   return value;
 }
 
-/** The getter throws for anything but a signal, except for a proxy of one. */
+/** The getter throws for anything but a signal. It does not throw for a proxy of a signal, so that is checked too. */
 function isSignal(value: unknown): value is AbortSignal {
   try {
     abortedOf.call(value as AbortSignal);
@@ -34,7 +34,7 @@ function isSignal(value: unknown): value is AbortSignal {
   }
 }
 
-/** Its abortion, once it was aborted. A signal that cannot be asked any more counts as aborted. */
+/** The abortion of a signal that was aborted. A signal whose getters throw counts as aborted. */
 export function abortionOf(signal: AbortSignal): Abortion | undefined {
   try {
     return abortedOf.call(signal) ? { reason: reasonOf.call(signal) } : undefined;
@@ -43,13 +43,13 @@ export function abortionOf(signal: AbortSignal): Abortion | undefined {
   }
 }
 
-/** Calls back when the signal aborts; gives what ends that. */
+/** Calls back when the signal aborts. Returns a function that stops this. */
 export function watchAbort(
   signal: AbortSignal | undefined,
   onAbort: (reason: unknown) => void,
 ): () => void {
   if (signal === undefined) return () => {};
-  // A program can dispatch an event of this name, too.
+  // A program can dispatch an event of this name itself, although the signal was not aborted.
   const listener = () => {
     const abortion = abortionOf(signal);
     if (abortion !== undefined) onAbort(abortion.reason);
@@ -59,7 +59,7 @@ export function watchAbort(
     try {
       removeEventListener.call(signal, 'abort', listener);
     } catch {
-      // Who broke the inside of a signal gets no event from it either.
+      // A program has broken the internals of this signal, so the signal sends no event either.
     }
   };
 }

@@ -1,24 +1,28 @@
 // SPDX-License-Identifier: MIT
-// What a failed register access means. Cold: the accessors come here only after a failure.
+// Turns a failed register access into an error. The accessors call this file only after a failure.
 import { types } from 'node:util';
 import { errorFromNative, rangeError, VfioError, type VfioErrorCode } from '../errors.js';
 import { type AccessArray, AccessFailure } from '../native.js';
+import { meaningOf } from './error-codes.js';
 import { expected, show } from './validate.js';
 
-/** An access to be checked: width in bits, with a value when it writes. */
+/** An access to check. `width` is in bits; a write has the value in `write`. */
 export interface CheckedAccess {
   offset: number;
   width: number;
   write?: number | bigint | undefined;
 }
 
-/** Whether a value has no more than `width` bits, as a bigint for 64 and as a number for less. */
+/** Whether a value fits into `width` bits: a bigint for 64 bits, a number for fewer. */
 export function fits(value: number | bigint, width: number): boolean {
   if (width === 64) return typeof value === 'bigint' && value >= 0n && value < 2n ** 64n;
   return Number.isInteger(value) && value >= 0 && value < 2 ** width;
 }
 
-/** The width of an array's elements in bits, where it is that of an access; of what no property can say wrong. */
+/**
+ * The width of a typed array's elements in bits, if an access has that width. It comes from the array's real type,
+ * which no property of the array can misreport.
+ */
 export function widthOf(array: unknown): 8 | 16 | 32 | 64 | undefined {
   if (types.isUint8Array(array)) return 8;
   if (types.isUint16Array(array)) return 16;
@@ -31,7 +35,7 @@ const byteLengthOf = Object.getOwnPropertyDescriptor(
   'byteLength',
 )?.get as (this: AccessArray) => number;
 
-/** How many bytes an array has, whatever its own properties say. */
+/** The size of a typed array in bytes, which no property of the array can misreport. */
 export function byteLength(array: AccessArray): number {
   return byteLengthOf.call(array);
 }
@@ -42,10 +46,9 @@ export function hex(value: number): string {
 
 /** The access that failed. */
 export interface Access {
-  /** `BAR0 of 0000:01:00.0`. */
+  /** The name of the region, such as `BAR0 of 0000:01:00.0`. */
   region: string;
   address: string;
-  /** `read` or `write`. */
   verb: 'read' | 'write';
   /** In bits. */
   width: number;
@@ -53,21 +56,22 @@ export interface Access {
 }
 
 const halvesHint =
-  'The kernel would make two accesses of it: choose their order with read64LowFirst, read64HighFirst, ' +
-  'write64LowFirst or write64HighFirst, or access 32 bits.';
+  'The kernel would split it into two 32-bit accesses. Choose their order with read64LowFirst, read64HighFirst, ' +
+  'write64LowFirst or write64HighFirst, or make 32-bit accesses.';
 
 const failures: Record<number, [VfioErrorCode, (access: Access) => string, string?]> = {
   [AccessFailure.CLOSED]: ['ERR_VFIO_CLOSED', ({ region }) => `${region} is closed`],
   [AccessFailure.BUSY]: [
     'ERR_VFIO_BUSY',
-    (access) => `${describe(access)}: the device is being reset or closed`,
-    'Await reset() or close() before the next access.',
+    (access) => `${describe(access)}: the device is being reset`,
+    'Wait for the promise of the reset, or for the `reset` event, before the next access.',
   ],
   [AccessFailure.LOST]: ['ERR_VFIO_LOST', (access) => `${describe(access)}: the device is gone`],
   [AccessFailure.BUS]: [
     'ERR_VFIO_BUS',
     (access) => `${describe(access)}: bus error`,
-    'Memory decode is off (bit 1 of config.command), the device sleeps in D3, or it is gone.',
+    'Memory decode is off (bit 1 of device.config.command), the device sleeps (D3), another program is resetting it, ' +
+      'or it is gone.',
   ],
   [AccessFailure.WRONG_THREAD]: [
     'ERR_VFIO_WRONG_THREAD',
@@ -75,25 +79,30 @@ const failures: Record<number, [VfioErrorCode, (access: Access) => string, strin
   ],
   [AccessFailure.UNSUPPORTED]: [
     'ERR_VFIO_UNSUPPORTED',
-    (access) => `${describe(access)}: the region has no ${access.width} bit ${access.verb}`,
+    (access) =>
+      `${describe(access)}: the region does not support ${access.width}-bit ${access.verb}s`,
   ],
 };
 
-/** The error for what a native accessor returned. */
+/** The error for the failure number that a native accessor returned. */
 export function accessError(failure: number, access: Access): unknown {
   if (failure < AccessFailure.SYSTEM) return systemError(AccessFailure.SYSTEM - failure, access);
-  if (failure === AccessFailure.RANGE) return rangeError(`${describe(access)}: outside the region`);
+  if (failure === AccessFailure.RANGE)
+    return rangeError(`${describe(access)}: the offset is outside the region`);
   if (failure === AccessFailure.ALIGN) {
-    return rangeError(`${describe(access)}: not aligned`, 'ERR_VFIO_ALIGN');
+    return rangeError(
+      `${describe(access)}: the offset is not a multiple of ${access.width / 8}`,
+      'ERR_VFIO_ALIGN',
+    );
   }
   const known = failures[failure];
   if (known === undefined) return new VfioError('ERR_VFIO_PROTOCOL', describe(access));
-  const [code, message, hint = hintFor(failure, access)] = known;
+  const [code, message, hint = hintFor(code, access)] = known;
   return new VfioError(code, message(access), { address: access.address, hint });
 }
 
-function hintFor(failure: number, { width }: Access): string | undefined {
-  return failure === AccessFailure.UNSUPPORTED && width === 64 ? halvesHint : undefined;
+function hintFor(code: VfioErrorCode, { width }: Access): string | undefined {
+  return code === 'ERR_VFIO_UNSUPPORTED' && width === 64 ? halvesHint : meaningOf(code)?.hint;
 }
 
 function systemError(errno: number, access: Access): unknown {
@@ -124,7 +133,7 @@ export function valueError(value: unknown, access: Access): Error {
   const [type, kind] = width === 64 ? ['bigint', 'a bigint'] : ['number', 'an integer'];
   if (typeof value !== type) return expected(kind, name, value);
   return rangeError(
-    `Expected ${kind} of ${width} bits, not negative, for ${name} but received ${show(value)}`,
+    `Expected ${kind} from 0 to 2 ** ${width} - 1 for ${name} but received ${show(value)}`,
   );
 }
 

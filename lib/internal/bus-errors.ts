@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// SIGBUS stays the library's, which needs it to survive bus errors.
+// Keeps the library's SIGBUS handler in place: with it, a bus error becomes an exception.
 
 /**
- * Node takes the signal for itself when somebody listens to it, and when nobody does any more, gives it to the
- * default action. Without the library's handler an access that fails would then be tried for ever, or end the
- * process. Listeners hear of the signal all the same. Node's own listeners of these events come first.
+ * Node replaces the library's handler when a program adds a listener for SIGBUS, and restores the default action when
+ * the last listener is removed. Without the library's handler, a failed access would then be retried endlessly, or
+ * would end the process. So this function installs the handler again after each of these changes. The program's
+ * listeners are still called. Node's own listeners of `newListener` and `removeListener` run before these.
  */
 export function keepBusErrors({ takeBusErrors }: { takeBusErrors: () => void }): void {
   const take = (event: unknown) => {

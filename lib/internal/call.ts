@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Every call into the addon goes through here, except register accesses: what it throws becomes an
-// error.
+// Calls the addon and turns what it throws into an error. Every call goes through here, except register accesses.
 import { hintFor } from '../diagnose/call-hints.js';
 import { errorFromNative, type FailureContext, isNativeFailure } from '../errors.js';
 
-/** Calls native code. */
+/** Calls native code. What it throws becomes an error. */
 export function callNative<T>(work: () => T, address?: string): T {
   try {
     return work();
@@ -13,7 +12,7 @@ export function callNative<T>(work: () => T, address?: string): T {
   }
 }
 
-/** Awaits native code. */
+/** Awaits native code. What its promise rejects with becomes an error. */
 export async function awaitNative<T>(work: () => Promise<T>, address?: string): Promise<T> {
   try {
     return await work();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a parent has opened and not yet closed, and what is still being opened.
+// The children of an object: those that it has opened and not closed yet, and those that are being opened.
 import { closedError } from '../errors.js';
 import { type Closable, closeNewestFirst, inOrder } from './closing.js';
 import { startOpening } from './opening.js';
@@ -15,7 +15,7 @@ export class Children<T extends Closable> {
     this.#owner = owner;
   }
 
-  /** The living ones, the oldest first. */
+  /** The open children, the oldest first. */
   list(): T[] {
     return [...this.#live];
   }
@@ -32,7 +32,7 @@ export class Children<T extends Closable> {
     this.#live.delete(child);
   }
 
-  /** Opens a child. What arrives after the signal aborted or the parent closed is closed. */
+  /** Opens a child. If it opens only after the signal has aborted or the parent has closed, it is closed again. */
   open(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const { result, settled } = startOpening(work, {
       signal,
@@ -44,12 +44,12 @@ export class Children<T extends Closable> {
     return result;
   }
 
-  /** The parent closes: what is still being opened is not wanted any more. */
+  /** The parent closes: children that are still being opened will be closed as soon as they are open. */
   refuse(): void {
     this.#closed = true;
   }
 
-  /** Closes them, the newest first, and waits for what is still being opened. */
+  /** Closes the children, the newest first, and waits for those that are still being opened. */
   close(): Promise<void> {
     this.refuse();
     return inOrder(

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Closing in order, and whole even when a step fails.
+// Closes things in order. All steps run, even if one of them fails.
 
-/** Something with an idempotent close. */
+/** An object with an idempotent `close`. */
 export interface Closable {
   close(): Promise<void> | void;
 }
 
 /**
- * Runs every step, each after the one before has ended, and only then throws what failed first. All
- * up to the first that gives a promise run at once, in the caller's turn.
+ * Runs all steps, each after the previous one has ended, and then throws the first failure. The steps up to and
+ * including the first one that returns a promise run before this function returns.
  */
 export async function inOrder(...steps: (() => unknown)[]): Promise<void> {
   const failures: unknown[] = [];
@@ -23,7 +23,7 @@ export async function inOrder(...steps: (() => unknown)[]): Promise<void> {
   if (failures.length > 0) throw failures[0];
 }
 
-/** Starts closing all of them in this turn, the last first, and waits for all. */
+/** Starts to close all of them before this function returns, the last one first, and waits for all. */
 export function closeNewestFirst(children: readonly Closable[]): Promise<void> {
   const closings = [...children].reverse().map(async (child) => child.close());
   return inOrder(...closings.map((closing) => () => closing));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The regions of an open device, each made at its first use, and their doorbells.
+// The regions of an open device, each created when it is first used, and their doorbells.
 import { ConfigSpace } from '../config-space.js';
 import { unsupportedError } from '../errors.js';
 import type { Native, NativeDevice } from '../native.js';
@@ -15,14 +15,14 @@ type RegionParts = ConstructorParameters<typeof Region>;
 export class DeviceRegions {
   /** Config space. */
   readonly config: ConfigSpace;
-  /** Stores that the device takes, or takes no more. */
+  /** The doorbells of all regions. */
   readonly doorbells: Doorbells;
   readonly #owner: object;
   readonly #addon: Native;
   readonly #device: NativeDevice;
   readonly #made = new Map<number, Region>();
 
-  /** `owner` is the object of the program that has these regions, and is in use while they are. */
+  /** `owner` is the program's object for the device. It counts as in use as long as one of its regions is. */
   constructor(owner: object, addon: Native, device: NativeDevice) {
     this.#owner = owner;
     this.#addon = addon;
@@ -33,7 +33,7 @@ export class DeviceRegions {
     this.config = this.#make(ConfigSpace, configIndex);
   }
 
-  /** The region with this number; the same object every time. */
+  /** The region with this index. It is the same object every time. */
   at(index: number): Region {
     let region = index === configIndex ? this.config : this.#made.get(index);
     if (region === undefined) {
@@ -43,7 +43,7 @@ export class DeviceRegions {
     return region;
   }
 
-  /** What the kernel says about those that the device has. */
+  /** What the kernel reports about the regions that the device has. */
   list(): RegionInfo[] {
     const { address, info } = this.#device;
     const indexes = Array.from({ length: info.numRegions }, (_, index) => index);
@@ -54,7 +54,7 @@ export class DeviceRegions {
       .map(regionInfo);
   }
 
-  // Without a spread, whose iterator a program can replace: it would get hold of `ours`.
+  // No spread here: a program can replace the iterator that a spread uses, and would get the value of `ours`.
   #make<R extends Region>(type: new (...parts: RegionParts) => R, index: number): R {
     const { address } = this.#device;
     const native = callNative(() => this.#device.region(index), address);

@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: MIT
-// The doorbells of one device, and where the fast ones can be trusted.
+// The doorbells of one device, and the check whether this engine stores to a register exactly.
 import { Doorbell, type DoorbellRegion, muteDoorbell, unmuteDoorbell } from '../doorbell.js';
 import { ours } from './ours.js';
 
 /**
- * Versions of V8 that were seen, in every tier of their compilers, to make one store of 32 bits of a store to
- * a Uint32Array, in the order of the program (`npm run test:exact`): Node 20, 22, 24 and 26.
+ * The versions of V8 (in Node 20, 22, 24 and 26) for which `npm run test:exact` shows that a store to a Uint32Array is
+ * exactly one 32-bit store, in program order, in every tier of the compiler.
  */
 const provenEngines = ['11.3', '12.4', '13.6', '14.6'];
 
-/** Whether this process may store to registers from JavaScript. */
+/** Whether stores from JavaScript are exact in this process. If not, doorbells go through the addon. */
 export function storesAreExact(
   arch: string = process.arch,
   versions: NodeJS.ProcessVersions = process.versions,
 ): boolean {
-  // They call themselves Node, and have engines of their own making or choice.
+  // These runtimes report versions as Node does, but each has its own engine, or its own version of V8.
   const imitates = ['electron', 'bun', 'deno'].some((name) => name in versions);
   const [major, minor] = (versions.v8 ?? '').split('.');
   return arch === 'x64' && !imitates && provenEngines.includes(`${major}.${minor}`);
 }
 
-/** Maps a register for stores, or gives nothing where that cannot be. */
+/** Maps a register for stores. Returns undefined if that is not possible. */
 export type MapRegister = (region: number, offset: number) => ArrayBuffer | undefined;
 
 export class Doorbells {
@@ -31,7 +31,7 @@ export class Doorbells {
     this.#map = map;
   }
 
-  /** The doorbell at an offset that was checked; the same object every time. */
+  /** The doorbell at an offset, which the caller has checked. It is the same object every time. */
   at(region: DoorbellRegion, offset: number): Doorbell {
     const key = `${region.index}:${offset}`;
     let doorbell = this.#doorbells.get(key);
@@ -43,7 +43,7 @@ export class Doorbells {
     return doorbell;
   }
 
-  /** The device takes no writes any more, or for now. */
+  /** Stops all doorbells, until `unmute`: the device is closed, gone or being reset. */
   mute(): void {
     for (const doorbell of this.#doorbells.values()) muteDoorbell(doorbell);
   }

@@ -1,34 +1,34 @@
 // SPDX-License-Identifier: MIT
-// Warns of forgotten objects. They stay open until the environment ends: garbage collection never closes or unmaps.
-// The reason is in https://github.com/nodejs/node/pull/58536.
+// Warns about objects that a program forgot to close. Garbage collection never closes or unmaps them: they stay open
+// until the thread ends. https://github.com/nodejs/node/pull/58536 has the reason.
 import type { EventEmitter } from 'node:events';
 
-/** A thread that ends within this time gives everything back anyway: nothing was forgotten. */
+/** No warning if the thread ends within this time: it then closes everything anyway. */
 const DELAY_MS = 100;
 
 const registry = new FinalizationRegistry<string>((name) => {
-  setTimeout(() => warnOf(name), DELAY_MS).unref();
+  setTimeout(() => warnAbout(name), DELAY_MS).unref();
 });
 
-/** From a part to its owner. An entry keeps the owner alive exactly as long as the part is. */
+/** Maps a part to its owner. An entry keeps the owner alive exactly as long as the part is alive. */
 const owners = new WeakMap<object, object>();
 
-/** What an emitter tells about its own listeners. */
+/** The events that an emitter sends about its own listeners. */
 const OWN_EVENTS: readonly (string | symbol)[] = ['newListener', 'removeListener'];
 
-/** Those that are open. */
+/** The objects that are open. */
 const watched = new WeakSet<object>();
 
-/** Those that are open and that the program listens to. */
+/** The open objects that the program listens to. The set keeps them alive. */
 const heard = new Set<object>();
 
-/** From now on a warning names this object if it is collected. */
+/** From now on, a warning names this object if it is garbage collected. */
 export function watchForLeak(object: object, name: string): void {
   watched.add(object);
   registry.register(object, name, object);
 }
 
-/** It was closed. */
+/** The object was closed: no warning is needed. */
 export function stopWatching(object: object): void {
   watched.delete(object);
   heard.delete(object);
@@ -36,8 +36,9 @@ export function stopWatching(object: object): void {
 }
 
 /**
- * While the program listens to an open object, the object is in use and no warning names it. A function that awaits an
- * event may hold the only reference to the object, and the object's listeners the only one to that function.
+ * While the program listens to an open object, the object is in use, and no warning names it. A function that awaits
+ * an event may hold the only reference to the object, while the object's listeners hold the only reference to that
+ * function. Without this, garbage collection would take both.
  */
 export function keepWhileHeard(emitter: EventEmitter): void {
   const isHeard = () => emitter.eventNames().some((name) => !OWN_EVENTS.includes(name));
@@ -46,7 +47,7 @@ export function keepWhileHeard(emitter: EventEmitter): void {
   };
   const removed = (name: string | symbol, listener: unknown) => {
     if (!isHeard()) heard.delete(emitter);
-    // By removeAllListeners(), perhaps with the other one.
+    // removeAllListeners() removes this listener, and perhaps the other one too. Add them again.
     if (name === 'newListener' && listener === added) queueMicrotask(listen);
   };
   const listen = () => {
@@ -58,20 +59,21 @@ export function keepWhileHeard(emitter: EventEmitter): void {
   listen();
 }
 
-/** While the program has the part, its owner is in use too, and no warning names it. */
+/** While the program has a reference to the part, its owner is in use too, and no warning names the owner. */
 export function keepOwner(part: object, owner: object): void {
   owners.set(part, owner);
 }
 
-/** The part was closed: having it is no use of its owner any more. */
+/** The part was closed: a reference to it no longer counts as a use of its owner. */
 export function dropOwner(part: object): void {
   owners.delete(part);
 }
 
-function warnOf(name: string): void {
+function warnAbout(name: string): void {
   process.emitWarning(`${name} was garbage collected without close()`, {
     type: 'VfioWarning',
     code: 'VFIO_LEAK',
-    detail: 'It stays open and mapped until this thread ends: close it, or use `await using`.',
+    detail:
+      'It stays open and mapped until this thread ends. Close it, or declare it with `await using`.',
   });
 }

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: MIT
-// From the package to its addon, step by step: load-failures.ts has the words for each step that can fail.
+// Finds the addon of the package and loads it. The errors of the steps that can fail are in load-failures.ts.
 import { createRequire } from 'node:module';
 import { dirname, resolve } from 'node:path';
-import { bundled, noBinary, noFinder, notLoaded, notOurs } from './load-failures.js';
+import { bundled, noBinary, noFinder, notLoaded, wrongFile } from './load-failures.js';
 
-/** node-gyp-build, as far as it is used. */
+/** The part of node-gyp-build that is used here. */
 interface Finder {
-  /** The binary that suits this process, of a package's folder. Throws when there is none. */
+  /** The binary in a package's folder that suits this process. Throws if there is none. */
   path(root: string): string;
 }
 
-/** Loads the addon: the file that VFIO_BINARY names, else the one that node-gyp-build finds in the package. */
+/** Loads the addon: the file that VFIO_BINARY names, or else the one that node-gyp-build finds in the package. */
 export function requireAddon(): unknown {
   const { VFIO_BINARY: named } = process.env;
   const file = named ? resolve(named) : findBinary();
   const loaded = requireFile(file);
-  if (!isAddon(loaded)) throw notOurs(file);
+  if (!isAddon(loaded)) throw wrongFile(file);
   return loaded;
 }
 
@@ -27,18 +27,18 @@ function requireFile(file: string): unknown {
   }
 }
 
-/** Node loads scripts and the addons of others as well. */
+/** VFIO_BINARY may name a script or another addon, and Node would load that too. */
 function isAddon(loaded: unknown): boolean {
   return typeof (loaded as { openContainer?: unknown } | null)?.openContainer === 'function';
 }
 
 function findBinary(): string {
-  // A bundle may have made anything of it.
+  // In a bundle, this can be any value.
   const own: unknown = import.meta.url;
   const root = findRoot(own);
   const finder = requireFinder(root);
   try {
-    // It may have been told a relative one.
+    // The path is relative if VFIO_PREBUILD is.
     return resolve(finder.path(root));
   } catch (cause) {
     throw noBinary(process.env.VFIO_PREBUILD || root, cause);

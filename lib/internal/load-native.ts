@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The one place that loads the addon. Nothing else imports it.
+// Loads the addon at its first use. No other file loads it.
 import type { Native } from '../native.js';
 import { keepBusErrors } from './bus-errors.js';
 import { requireAddon } from './load-addon.js';
@@ -8,7 +8,7 @@ import { mustBeLinux, mustBeNode } from './platform.js';
 
 let loaded: Native | undefined;
 
-/** The addon, loaded at the first call, so that importing the package works on every system. */
+/** Returns the addon. The first call loads it, so importing the package works on every system. */
 export function loadNative(): Native {
   if (loaded === undefined) {
     const native = load();

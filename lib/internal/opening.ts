@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: MIT
-// Opens that can be abandoned. An open in the kernel cannot be cancelled, so the caller is told at once and what
-// arrives afterwards is closed.
+// Opens that the caller can abort. An open in the kernel cannot be cancelled, so the caller's promise rejects at once,
+// and a device or group that opens after that is closed again.
 import { abortionOf, watchAbort } from './abort.js';
 import type { Closable } from './closing.js';
 import { warn } from './report.js';
 
-/** When what was opened is not wanted any more, and what to do with it when it is. */
+/** Decides whether an opened object is still wanted, and takes it if it is. */
 export interface Arrival<T> {
   signal?: AbortSignal | undefined;
-  /** The reason why it comes too late, if it does. */
+  /** Returns the error if the object comes too late. */
   refusal?: () => Error | undefined;
-  /** Takes it, in the same turn in which it is known to be wanted. */
+  /** Takes the object, in the same turn of the event loop as the check that it is still wanted. */
   admit?: (opened: T) => void;
 }
 
-/** The caller's promise, and the one that ends when nothing is left to arrive or to close. */
+/** The caller's promise (`result`), and one that resolves when nothing is left to open or to close (`settled`). */
 export interface Opening<T> {
   result: Promise<T>;
   settled: Promise<void>;
 }
 
-/** Starts an open. */
+/** Starts an open. The promise rejects as soon as the signal aborts. */
 export function startOpening<T extends Closable>(
   work: () => Promise<T>,
   arrival: Arrival<T>,
@@ -62,6 +62,6 @@ async function closeLate(opened: Closable): Promise<void> {
   try {
     await opened.close();
   } catch (failure) {
-    warn('Closing what an abandoned open gave failed', failure);
+    warn('An open was aborted, and closing its result failed', failure);
   }
 }

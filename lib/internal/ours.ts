@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
-// Classes whose objects only the library makes. A program finds their constructors by name
-// (`device.constructor`), but it cannot call them: it has no value of this symbol.
+// Protects constructors that only the library calls. A program can reach such a constructor (`device.constructor`), but
+// it does not have this symbol, which the constructor takes as its first argument.
 
 const key: unique symbol = Symbol('vfio');
 
-/** What such a constructor takes first. */
+/** The type of the first argument of such a constructor. */
 export type Ours = typeof key;
 export const ours: Ours = key;
 
-/** Refuses a constructor call of a program. */
+/** Throws if a program called the constructor. */
 export function mustBeOurs(given: unknown): void {
   if (given === ours) return;
-  const message = 'Illegal constructor: the functions and methods of vfio make these objects';
+  const message = 'Illegal constructor: only functions and methods of vfio create these objects';
   throw Object.assign(new TypeError(message), { code: 'ERR_ILLEGAL_CONSTRUCTOR' });
 }

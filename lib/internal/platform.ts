@@ -1,33 +1,33 @@
 // SPDX-License-Identifier: MIT
-// What the library needs beneath it: Linux, and Node.js itself.
+// Checks that the library runs on Linux and on Node.js itself.
 import { VfioError } from '../errors.js';
 
-/** VFIO and sysfs are parts of Linux. */
+/** Throws on other systems than Linux, because VFIO and sysfs are parts of Linux. */
 export function mustBeLinux(): void {
   if (process.platform === 'linux') return;
-  const message = `VFIO is a part of Linux; this is ${process.platform}`;
-  throw platformError(message, 'Run it on Linux.');
+  const message = `vfio needs Linux, because VFIO is a part of Linux; this system is ${process.platform}`;
+  throw platformError(message, 'Run the program on Linux.');
 }
 
-/** Runtimes that load addons made for Node, and then do not have all that this one calls. */
+/** Runtimes that load addons made for Node, but do not have all the functions that this addon calls. */
 const imitators = [
   ['bun', 'Bun', 'it has no uv_poll_init, and panics when a device is opened'],
   ['deno', 'Deno', 'it crashes (SIGSEGV) at the first interrupt of a device'],
 ] as const;
 
-/** The addon calls what only Node.js has. */
+/** Throws on other runtimes than Node.js, because the addon calls functions that only Node.js has. */
 export function mustBeNode(): void {
   for (const [key, name, reason] of imitators) {
     const version = process.versions[key];
     if (version === undefined) continue;
     throw platformError(
       `The native code of vfio needs Node.js; this is ${name} ${version}: ${reason}`,
-      'Run it with Node.js 20.19 or later.',
+      'Run the program with Node.js 20.19 or newer.',
     );
   }
 }
 
-/** ERR_VFIO_PLATFORM: the native code cannot be loaded, or would be of no use. */
+/** ERR_VFIO_PLATFORM: the native code cannot be loaded, or it would not work here. */
 export function platformError(message: string, hint: string, cause?: unknown): VfioError {
   return new VfioError('ERR_VFIO_PLATFORM', message, { hint }, cause);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Waiting for a register: short spins in native code, and the event loop's turn between them.
+// Waits for a register to change: short spins in native code, with a turn of the event loop after each.
 import { setImmediate } from 'node:timers/promises';
 import { VfioError } from '../errors.js';
 import { AccessFailure } from '../native.js';
@@ -8,16 +8,16 @@ import { integer, maxMilliseconds, options } from './validate.js';
 
 /** How long to wait for a register. */
 export interface PollOptions {
-  /** In milliseconds; 1000 unless said. */
+  /** In milliseconds (default 1000). */
   timeout?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 
-/** Longer would hold up the event loop; shorter, and its turns would be most of the time. */
+/** A longer spin would delay the event loop. With a shorter one, the turns of the loop would take most of the time. */
 const spinMicroseconds = 30;
 const defaultTimeout = 1000;
 
-/** How long to wait, checked; throws the reason of a signal that has aborted. */
+/** Checks the options. Throws the reason of the signal if it has aborted. */
 export function checkPoll(given: PollOptions): PollOptions {
   const checked = options('poll32', given, ['timeout', 'signal']);
   throwIfAborted(checkSignal(checked.signal));
@@ -26,8 +26,8 @@ export function checkPoll(given: PollOptions): PollOptions {
 }
 
 /**
- * Spins and yields until `spin` gives a value. `spin` gives that, or an AccessFailure; `fail` makes the
- * error of one, `describe` says what was waited for.
+ * Calls `spin`, and then yields to the event loop, until `spin` returns a value. `spin` returns the value or an
+ * AccessFailure. `fail` turns an AccessFailure into an error. `describe` returns the start of the timeout's message.
  */
 export async function poll(
   { timeout = defaultTimeout, signal }: PollOptions,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Argument checks at the door of the public API. They never call into a value they were given: no toString, no
-// valueOf. What may be a getter, of options and arrays, they read once and give back what they read, so that a
-// hostile object changes nothing between check and use.
+// Argument checks for the public API. They never call methods of the given values, such as toString or valueOf. They
+// read each property of options and arrays once, because it may be a getter, and return the value that they read. So a
+// hostile object cannot change a value between the check and the use.
 import { rangeError, typeError } from '../errors.js';
 
 /** An integer between `min` and `max`, both included. */
@@ -39,7 +39,7 @@ export function boolean(name: string, value: unknown): boolean {
 
 const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** A UUID. What was given instead is not shown: it may be a secret that lacks a digit. */
+/** A UUID. The message does not show the given value: it may be a secret that only lacks a digit. */
 export function uuid(name: string, value: unknown): string {
   if (typeof value !== 'string') throw expected('a UUID', name, value);
   if (uuidPattern.test(value)) return value;
@@ -48,22 +48,22 @@ export function uuid(name: string, value: unknown): string {
 }
 
 /**
- * The options of a call, each read once, whatever it is: the check and the use are of the same value. There is no key
- * beside the known ones.
+ * The options of a call. Each is read once, so that the value that is checked is the value that is used. Unknown keys
+ * are refused.
  */
 export function options<T extends object>(where: string, value: T, known: readonly string[]): T {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw expected('an object', `the options of ${where}`, value);
   }
-  const stranger = Object.keys(value).find((key) => !known.includes(key));
-  if (stranger === undefined) {
+  const unknown = Object.keys(value).find((key) => !known.includes(key));
+  if (unknown === undefined) {
     return Object.fromEntries(known.map((key) => [key, value[key as keyof T]])) as T;
   }
-  const message = `Unknown option ${show(stranger)} for ${where}: it takes ${known.join(', ')}`;
+  const message = `Unknown option ${show(unknown)} for ${where}: its options are ${known.join(', ')}`;
   throw typeError(message, 'ERR_INVALID_ARG_VALUE');
 }
 
-/** The items of an array, each read once; holes are undefined. */
+/** The items of an array. Each is read once. Holes become undefined. */
 export function items<T>(name: string, value: readonly T[]): T[] {
   if (!Array.isArray(value)) throw expected('an array', name, value);
   return Array.from({ length: value.length }, (_, index) => value[index] as T);
@@ -75,7 +75,7 @@ export function callable<T>(name: string, value: T): T {
   return value;
 }
 
-/** The longest time a Node timer takes, in milliseconds. */
+/** The longest time that a Node timer accepts, in milliseconds. */
 export const maxMilliseconds = 2 ** 31 - 1;
 
 /** The TypeError for a value of the wrong kind. */
@@ -83,7 +83,7 @@ export function expected(kind: string, name: string, value: unknown): TypeError 
   return typeError(`Expected ${kind} for ${name} but received ${show(value)}`);
 }
 
-/** A value as an error message shows it. */
+/** The text that stands for a value in an error message. */
 export function show(value: unknown): string {
   switch (typeof value) {
     case 'string':

@@ -92,7 +92,7 @@ test.concurrent('no binary for this platform: which was wanted, and which there 
   const { vfio } = install('prebuilds/linux-mips/vfio.glibc.node', 'prebuilds/darwin-arm64/a.node');
   expectWords(
     await failureOf(join(vfio, 'dist/vfio.js')),
-    `vfio has no native code for ${here} with glibc: ${vfio}/prebuilds has ` +
+    `vfio has no native code for ${here} with glibc: ${vfio}/prebuilds has only ` +
       'darwin-arm64/a.node, linux-mips/vfio.glibc.node',
     ['npm run build', 'VFIO_BINARY'],
   );
@@ -102,7 +102,7 @@ test.concurrent('musl, and there are binaries for glibc only', async () => {
   const { vfio } = install(`prebuilds/${here}/vfio.glibc.node`);
   expectWords(
     await failureOf(join(vfio, 'dist/vfio.js'), { env: { LIBC: 'musl' } }),
-    `vfio has no native code for ${here} with musl: ${vfio}/prebuilds has ${here}/vfio.glibc.node`,
+    `vfio has no native code for ${here} with musl: ${vfio}/prebuilds has only ${here}/vfio.glibc.node`,
     ['musl', 'glibc', 'node:22-slim'],
   );
 });
@@ -183,7 +183,7 @@ test.concurrent('VFIO_PREBUILD names a folder without a binary', async () => {
   expectWords(
     await failureOf(join(vfio, 'dist/vfio.js'), { env: { VFIO_PREBUILD: app } }),
     `There is no native code of vfio in ${app}, neither in build/Release nor in prebuilds`,
-    ['unset it'],
+    ['Unset it'],
   );
 });
 
@@ -212,7 +212,7 @@ test.concurrent('VFIO_BINARY names a file that is not there', async () => {
   const { app, vfio } = install(build);
   expectWords(
     await failureOf(join(vfio, 'dist/vfio.js'), { env: { VFIO_BINARY: join(app, 'a.node') } }),
-    `VFIO_BINARY names ${app}/a.node, and there is no such file`,
+    `VFIO_BINARY names ${app}/a.node, which does not exist`,
     ['Unset VFIO_BINARY'],
   );
 });
@@ -254,7 +254,7 @@ describe.each<Format>(['cjs', 'esm'])('a bundle by esbuild, as %s', (format) => 
     const { app } = install(build);
     expectWords(
       await failureOf(bundle(app, { beside: false, external: [] })),
-      'vfio was bundled, and a bundle does not contain its native code',
+      'A bundler included vfio, but a bundle does not contain its native code',
       ['Mark `vfio` as external', 'esbuild: --external:vfio', 'webpack: ', 'Vite: ', 'Rollup: '],
     );
   });
@@ -275,7 +275,7 @@ describe('addons are not allowed', () => {
     expectWords(
       await failureOf(join(vfio, 'dist/vfio.js'), circumstances),
       'Node was started with --no-addons, and vfio is an addon',
-      ['Leave --no-addons out', 'NODE_OPTIONS', 'execArgv'],
+      ['Remove --no-addons', 'NODE_OPTIONS', 'execArgv'],
     );
   });
 
@@ -290,7 +290,7 @@ describe('addons are not allowed', () => {
     const { vfio } = install(build);
     expectWords(
       await failureOf(join(vfio, 'dist/vfio.js'), { flags: [...restricted, '--allow-fs-read=*'] }),
-      "Node's permission model does not let the process load addons, and vfio is one",
+      "Node's permission model does not let this process load addons, and vfio is an addon",
       ['--permission', '--allow-addons'],
     );
   });

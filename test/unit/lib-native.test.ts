@@ -65,7 +65,7 @@ describe('the addon', () => {
       expect(error).toMatchObject({ code: 'ERR_VFIO_PLATFORM' });
       expect(error.message).toContain(name);
       expect(error.message).toContain(reason);
-      expect(error.hint).toContain('Run it with Node.js');
+      expect(error.hint).toContain('Run the program with Node.js');
     } finally {
       Object.defineProperty(process, 'versions', { value: versions });
     }
