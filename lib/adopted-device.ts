@@ -120,10 +120,10 @@ export class AdoptedDevice extends EventEmitter<AdoptedDeviceEvents> implements 
   }
 
   /**
-   * Returns the interrupt vector with this index. The index is the vector's number in the {@link
-   * InterruptSet} of the granting thread. It is the same object every time. Throws `ERR_VFIO_UNSUPPORTED` if
-   * the vector was not granted, `ERR_VFIO_CLOSED` once the grant is over, and a RangeError if `index` is not
-   * an integer of at least 0.
+   * Returns the interrupt vector with this index. The index is the vector's number in the
+   * {@link InterruptSet} of the granting thread. It is the same object every time. Throws
+   * `ERR_VFIO_UNSUPPORTED` if the vector was not granted, `ERR_VFIO_CLOSED` once the grant is over, and a
+   * RangeError if `index` is not an integer of at least 0.
    */
   vector(index: number): Interrupt {
     integer('the vector', index, 0, Number.MAX_SAFE_INTEGER);

@@ -28,8 +28,8 @@ const standard = { start: 0x34, statusBit: 0x10, first: 0x40, last: 0xfc };
 const extended = { first: 0x100, last: 0xffc };
 
 /**
- * The config space of a device (`VFIO_PCI_CONFIG_REGION_INDEX`): 256 or 4096 bytes. Obtained from {@link
- * Device.config}. Its accesses have 8, 16 or 32 bits.
+ * The config space of a device (`VFIO_PCI_CONFIG_REGION_INDEX`): 256 or 4096 bytes. Obtained from
+ * {@link Device.config}. Its accesses have 8, 16 or 32 bits.
  *
  * The library refuses no write here, because a driver needs raw writes to bring up a device. The kernel keeps
  * what must stay its own:
@@ -124,8 +124,8 @@ export class ConfigSpace extends Region {
 
   /**
    * Returns the first standard capability with this ID (0 to 0xff); undefined if there is none. For example,
-   * 0x01 is power management and 0x11 is MSI-X. Throws a RangeError for another `id`, and as {@link
-   * capabilities} does.
+   * 0x01 is power management and 0x11 is MSI-X. Throws a RangeError for another `id`, and as
+   * {@link capabilities} does.
    */
   find(id: number): Capability | undefined {
     integer('id', id, 0, 0xff);
@@ -134,8 +134,8 @@ export class ConfigSpace extends Region {
 
   /**
    * Returns the first extended capability with this ID (0 to 0xffff); undefined if there is none. For
-   * example, 0x0001 is AER and 0x0010 is SR-IOV. Throws a RangeError for another `id`, and as {@link
-   * extendedCapabilities} does.
+   * example, 0x0001 is AER and 0x0010 is SR-IOV. Throws a RangeError for another `id`, and as
+   * {@link extendedCapabilities} does.
    */
   findExtended(id: number): Capability | undefined {
     integer('id', id, 0, 0xffff);

@@ -210,8 +210,8 @@ export class Container implements AsyncDisposable {
    * Allocates `bytes` of zeroed memory and maps it for the devices of the container (`VFIO_IOMMU_MAP_DMA`).
    * `bytes` must be a multiple of the smallest page size in {@link info}. The container owns the buffer.
    *
-   * The library chooses IOVAs below 4 GiB first. It never chooses one that the devices cannot reach ({@link
-   * DmaOptions.addressBits}).
+   * The library chooses IOVAs below 4 GiB first. It never chooses one that the devices cannot reach
+   * ({@link DmaOptions.addressBits}).
    *
    * Throws:
    *

@@ -108,13 +108,14 @@ export interface DeviceParts<Parent> {
 let watch: (device: WeakRef<Device<unknown>>, native: NativeDevice) => void;
 
 /**
- * An open device: one PCI function (`VFIO_GROUP_GET_DEVICE_FD`). Obtained from {@link openDevice}, {@link
- * Container.openDevice} or {@link Group.openDevice}. Close it with {@link close} or `await using`. Otherwise
- * it is closed with its container or group.
+ * An open device: one PCI function (`VFIO_GROUP_GET_DEVICE_FD`). Obtained from {@link openDevice},
+ * {@link Container.openDevice} or {@link Group.openDevice}. Close it with {@link close} or `await using`.
+ * Otherwise it is closed with its container or group.
  *
  * After open and after a reset, memory decode is on, bus master is off, and no interrupt is armed. During
- * {@link reset}, the methods throw `ERR_VFIO_BUSY`. After {@link close}, they throw `ERR_VFIO_CLOSED`. If the
- * device is gone, they throw `ERR_VFIO_LOST`. Methods that return a promise reject with the same errors.
+ * {@link reset}, methods that reach the device throw `ERR_VFIO_BUSY`. If the device is gone, they throw
+ * `ERR_VFIO_LOST`. After {@link close}, all methods throw `ERR_VFIO_CLOSED`. Methods that return a promise
+ * reject with the same errors.
  *
  * `Parent` is always {@link Container}. It is a type parameter because container.ts makes devices, so this
  * file cannot import it.
@@ -218,14 +219,14 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
 
   /**
    * Whether the device may do DMA and raise MSI and MSI-X (bit 2 of the command register). It is off after
-   * open and after every reset.
+   * open and after every reset. Set it to true only when every DMA address that the device holds is valid.
    */
   get busMaster(): boolean {
     this.#mustBeOpen();
     return callNative(() => this.#native.busMaster(), this.address);
   }
 
-  /** Turn it on when every DMA address that the device holds is valid. */
+  /** Turns bus master on or off. Turn it on only when every DMA address that the device holds is valid. */
   set busMaster(on: boolean) {
     boolean('busMaster', on);
     this.#mustBeOpen();
@@ -235,8 +236,8 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
   /**
    * Allocates DMA memory in the device's container ({@link Container.allocDma}), at an IOVA that this device
    * reaches ({@link addressBits}). `bytes` must be a multiple of the IOMMU's page size. The container owns
-   * the buffer: it stays open when the device is closed, unless the container is closed too. Throws as {@link
-   * Container.allocDma} does.
+   * the buffer: it stays open when the device is closed, unless the container is closed too. Throws as
+   * {@link Container.allocDma} does.
    */
   allocDma(bytes: number, options?: DmaOptions): DmaBuffer {
     const { memory } = this.#parts;
@@ -321,8 +322,8 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
    *
    * Rejects:
    *
-   * - with `ERR_VFIO_UNSUPPORTED` if the kernel cannot reset this device alone ({@link
-   *   DeviceInfo.resettable}): see {@link hotReset};
+   * - with `ERR_VFIO_UNSUPPORTED` if the kernel cannot reset this device alone
+   *   ({@link DeviceInfo.resettable}): see {@link hotReset};
    * - with `ERR_VFIO_BUSY` while another reset is in progress;
    * - with `ERR_VFIO_CLOSED` if the device is closed before the reset ends;
    * - with `ERR_VFIO_LOST` if the device is gone;
@@ -355,10 +356,10 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
   }
 
   /**
-   * Resets the slot or bus of the device (`VFIO_DEVICE_PCI_HOT_RESET`). Use it for a device that {@link
-   * reset} cannot reset, or that does not react to it. It affects all devices that {@link hotResetInfo}
-   * lists. Each of them must be bound to vfio-pci, and this process must hold its group: through an open
-   * device, or with {@link Container.openGroup}.
+   * Resets the slot or bus of the device (`VFIO_DEVICE_PCI_HOT_RESET`). Use it for a device that
+   * {@link reset} cannot reset, or that does not react to it. It affects all devices that
+   * {@link hotResetInfo} lists. Each of them must be bound to vfio-pci, and this process must hold its group:
+   * through an open device, or with {@link Container.openGroup}.
    *
    * For this device it works like {@link reset}. Every other affected device that this process has open, in
    * any thread, also throws `ERR_VFIO_BUSY` during the reset. When the event loop of its thread handles the
@@ -392,8 +393,8 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
 
   /**
    * Closes the device and its interrupt set. Every use throws `ERR_VFIO_CLOSED` from this call on, and
-   * `close` is emitted at the end. The promise resolves when the kernel has the device back. If {@link
-   * openDevice} made a container for this device alone, that container is closed too. Closing it again
+   * `close` is emitted at the end. The promise resolves when the kernel has the device back. If
+   * {@link openDevice} made a container for this device alone, that container is closed too. Closing it again
    * returns the same promise.
    */
   close(): Promise<void> {

@@ -21,8 +21,8 @@ export interface DmaOptions {
   iova?: bigint | undefined;
   /**
    * How many address bits the device that uses the buffer drives, from 17 to 64. The buffer ends at or below
-   * 2 to that power. {@link Device.allocDma} defaults to {@link Device.addressBits} of its device. {@link
-   * Container.allocDma} defaults to the smallest `addressBits` among the devices that are open in the
+   * 2 to that power. {@link Device.allocDma} defaults to {@link Device.addressBits} of its device.
+   * {@link Container.allocDma} defaults to the smallest `addressBits` among the devices that are open in the
    * container at that moment.
    */
   addressBits?: number | undefined;

@@ -12,9 +12,9 @@ import type { NativeDmaBuffer } from './native.js';
 export let lendBuffer: (buffer: DmaBuffer) => NativeDmaBuffer;
 
 /**
- * Memory that is mapped for the devices of a container (`VFIO_IOMMU_MAP_DMA`). Obtained from {@link
- * Container.allocDma} or {@link Device.allocDma}. The container owns the buffer and closes it after its
- * devices.
+ * Memory that is mapped for the devices of a container (`VFIO_IOMMU_MAP_DMA`). Obtained from
+ * {@link Container.allocDma} or {@link Device.allocDma}. The container owns the buffer and closes it after
+ * its devices.
  *
  * Stop the device's use of the buffer before you close it. The IOMMU stops any later access of the device,
  * and the library waits before it gives out the same IOVA again.

@@ -17,8 +17,8 @@ export let muteDoorbell: (doorbell: Doorbell) => void;
 export let unmuteDoorbell: (doorbell: Doorbell) => void;
 
 /**
- * A 32-bit register that is only written, to tell the device that there is work. Obtained from {@link
- * Region.doorbell}. It lives as long as its region.
+ * A 32-bit register that is only written, to tell the device that there is work. Obtained from
+ * {@link Region.doorbell}. It lives as long as its region.
  *
  * On x86-64, in the V8 versions for which this is proved (docs/mmio-in-javascript.md), a write is one plain
  * 32-bit store that the compiled JavaScript makes itself. Elsewhere it is {@link Region.write32}. Your
@@ -26,8 +26,8 @@ export let unmuteDoorbell: (doorbell: Doorbell) => void;
  * stores, and V8 was observed to keep the order of the program.
  *
  * If the device does not accept a write (memory decode off, D3, or gone), the write is lost without an error.
- * Later writes can be lost too, until the device is reset or your program writes to its config space. {@link
- * Region.write32} throws in this case.
+ * Later writes can be lost too, until the device is reset or your program writes to its config space.
+ * {@link Region.write32} throws in this case.
  */
 export class Doorbell {
   static {

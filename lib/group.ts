@@ -27,8 +27,8 @@ export interface GroupParts<Parent> {
 }
 
 /**
- * A VFIO group (`/dev/vfio/N`): the smallest set of devices that the IOMMU can isolate. Obtained from {@link
- * Container.openGroup}. Close it with {@link close} or `await using`. Otherwise it is closed with its
+ * A VFIO group (`/dev/vfio/N`): the smallest set of devices that the IOMMU can isolate. Obtained from
+ * {@link Container.openGroup}. Close it with {@link close} or `await using`. Otherwise it is closed with its
  * container.
  *
  * Devices can be opened without a Group. It shows which devices share a group, and it holds the group while

@@ -15,9 +15,9 @@ export let hasVector: (set: InterruptSet, vector: Interrupt) => boolean;
 export let endInterrupts: (set: InterruptSet) => void;
 
 /**
- * The armed interrupt vectors of a device (`VFIO_DEVICE_SET_IRQS`). Obtained from {@link
- * Device.enableInterrupts}. Close it with {@link close} or `using`. A reset of the device, or closing the
- * device, closes it too.
+ * The armed interrupt vectors of a device (`VFIO_DEVICE_SET_IRQS`). Obtained from
+ * {@link Device.enableInterrupts}. Close it with {@link close} or `using`. A reset of the device, or closing
+ * the device, closes it too.
  */
 export class InterruptSet implements Disposable {
   static {

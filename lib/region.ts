@@ -25,9 +25,9 @@ export type { PollOptions } from './internal/polling.js';
 export type { AccessArray } from './native.js';
 
 /**
- * A region of a device: a BAR, the ROM or config space. Obtained from {@link Device.region}, {@link
- * Device.bar}, {@link Device.config} and {@link Device.rom}. It lives as long as its device, and stays valid
- * over a reset.
+ * A region of a device: a BAR, the ROM or config space. Obtained from {@link Device.region},
+ * {@link Device.bar}, {@link Device.config} and {@link Device.rom}. It lives as long as its device, and stays
+ * valid over a reset.
  *
  * Every access is exactly one load or store of the width in its name, in program order. It is never merged or
  * left out. Where the region is not mapped, an access is one read or write system call.
@@ -36,9 +36,9 @@ export type { AccessArray } from './native.js';
  *
  * A 64-bit access throws `ERR_VFIO_UNSUPPORTED` where the kernel would split it into two 32-bit accesses: on
  * I/O ports ({@link ioPorts}), the ROM, config space, VGA and device-specific regions, and, before Linux 6.14
- * (on arm64 before 6.11), on the parts of a BAR that are not mapped. {@link read64LowFirst}, {@link
- * read64HighFirst}, {@link write64LowFirst} and {@link write64HighFirst} access the two halves in the order
- * that you choose.
+ * (on arm64 before 6.11), on the parts of a BAR that are not mapped. {@link read64LowFirst},
+ * {@link read64HighFirst}, {@link write64LowFirst} and {@link write64HighFirst} access the two halves in the
+ * order that you choose.
  *
  * All accessors throw:
  *

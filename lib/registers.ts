@@ -88,8 +88,8 @@ export function defineRegisters<const M extends RegisterSpecs>(
  * in this way throws before any access.
  *
  * Throws a RangeError `ERR_VFIO_RANGE` if a register ends beyond the region, a RangeError `ERR_VFIO_ALIGN` if
- * `base` is not a multiple of the width of every register, and a TypeError if `map` was not made by {@link
- * defineRegisters}.
+ * `base` is not a multiple of the width of every register, and a TypeError if `map` was not made by
+ * {@link defineRegisters}.
  */
 export function bindRegisters<M extends RegisterSpecs>(
   space: RegisterSpace,
