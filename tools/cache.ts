@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The cache folder, which any number of runs share. Each file is named by what it was made from and appears whole, by
-// rename.
+// The cache folder, which several runs can share. The name of a file says what the file was made from. A new file
+// appears complete, by a rename.
 import { createHash } from 'node:crypto';
 import {
   existsSync,
@@ -26,13 +26,13 @@ export function hash(...parts: (string | Buffer)[]): string {
   return digest.digest('hex').slice(0, 16);
 }
 
-/** A directory in the cache folder that exists while `use` runs. */
+/** Creates a directory in the cache folder for `use`, and removes it when `use` has finished. */
 export async function withScratch<T>(use: (directory: string) => Promise<T>): Promise<T> {
   const parent = join(cacheDirectory(), 'tmp');
   mkdirSync(parent, { recursive: true });
   removeOlder(parent, DAY_MS);
   const directory = mkdtempSync(join(parent, 'scratch-'));
-  // What is still being written to may need a second try.
+  // Another process may still write into the directory, so the removal may need a second attempt.
   const remove = () => rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
   const done = undoOnExit(remove);
   try {
@@ -44,8 +44,8 @@ export async function withScratch<T>(use: (directory: string) => Promise<T>): Pr
 }
 
 /**
- * The file or directory `name` of the cache folder. Where it is missing, `make` is given a path to
- * create it at, unless another run makes it just now: then that is waited for.
+ * Returns the path of the file or directory `name` in the cache folder. If it does not exist, `make` creates it at the
+ * path that it receives. If another run is creating it, this run waits for that one.
  */
 export async function cached(name: string, make: (path: string) => Promise<void>): Promise<string> {
   const path = join(cacheDirectory(), name);
@@ -53,7 +53,7 @@ export async function cached(name: string, make: (path: string) => Promise<void>
   const lock = `${path}.lock`;
   await withLock(
     lock,
-    () => say(`waiting for another run, which makes ${name}`),
+    () => say(`waiting for another run that is creating ${name}`),
     async () => {
       if (existsSync(path)) return;
       await withScratch(async (scratch) => {
@@ -61,14 +61,14 @@ export async function cached(name: string, make: (path: string) => Promise<void>
         await make(made);
         publish(made, path);
       });
-      // Whoever waited for it finds what was made.
+      // A run that waited for this lock finds the file.
       rmSync(lock, { force: true });
     },
   );
   return path;
 }
 
-/** Where there is no flock, another run may have made the same meanwhile: as good as ours. */
+/** Without flock, another run may have published the same file first. That file is as good as this one. */
 function publish(made: string, path: string): void {
   try {
     renameSync(made, path);
@@ -77,18 +77,18 @@ function publish(made: string, path: string): void {
   }
 }
 
-/** Marks a file as used now, and removes those beside it that nobody used for a week. */
+/** Marks a file as used now, and removes the files next to it that no run has used for a week. */
 export function keepFresh(path: string): void {
   const now = new Date();
   try {
     utimesSync(path, now, now);
     removeOlder(dirname(path), 7 * DAY_MS);
   } catch {
-    // A cache that another user filled is still good to read.
+    // The cache may belong to another user. It is still good to read.
   }
 }
 
-/** Also what a killed run left: nobody cleans up after SIGKILL. */
+/** Also removes what a killed run left behind: a process cannot clean up after SIGKILL. */
 function removeOlder(directory: string, age: number): void {
   for (const name of readdirSync(directory)) {
     const path = join(directory, name);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Undoes what a process has started or created, however the process ends. (Only SIGKILL cannot be caught; QEMU is
-// bound to this process by other means, see vm/qemu.ts.)
+// Undoes what a process has started or created, however the process ends. SIGKILL is the exception, because no process
+// can catch it. vm/qemu.ts ends QEMU in that case too.
 
 import { readFileSync } from 'node:fs';
 
@@ -9,8 +9,8 @@ const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 type Signal = keyof typeof SIGNALS;
 
 /**
- * Calls `undo` (which must not wait) if this process ends before the returned function is called.
- * Meanwhile Ctrl-C and the like end the process with 128 + the signal's number.
+ * Calls `undo` if this process ends before the returned function is called. `undo` must not wait.
+ * Until then, SIGHUP, SIGINT (Ctrl-C) and SIGTERM end the process with status 128 + the signal's number.
  */
 export function undoOnExit(undo: () => void): () => void {
   if (pending.size === 0) listen();
@@ -30,7 +30,7 @@ function stopListening(): void {
   for (const signal of Object.keys(SIGNALS)) process.off(signal, endBySignal);
 }
 
-/** Those that would end us: one that was ignored from the start (nohup) stays so. */
+/** The signals that would end this process. A signal that was ignored from the start (nohup) stays ignored. */
 function handledSignals(): Signal[] {
   const mask = /^SigIgn:\s*(\w+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
   const ignored = (number: number) => (BigInt(`0x${mask}`) >> BigInt(number - 1)) & 1n;
@@ -41,7 +41,7 @@ function endBySignal(signal: Signal): void {
   process.exit(128 + SIGNALS[signal]);
 }
 
-/** The newest first: a program before the directory it works in. */
+/** The newest first, so that a program ends before its directory is removed. */
 function undoAll(): void {
   for (const undo of [...pending].reverse()) undo();
 }

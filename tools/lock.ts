@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Lets runs take turns by flock, as setup does. The kernel releases such a lock when its process ends, so none is
-// ever left behind.
+// A lock between runs, held with flock(1), as the set-up does too. The kernel releases it when its process ends, so no
+// stale lock remains.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, constants, mkdirSync, openSync } from 'node:fs';
@@ -9,8 +9,8 @@ import { undoOnExit } from './cleanup.js';
 import { findProgram } from './paths.js';
 
 /**
- * Calls `use` while no other run has the lock, a file that is made where it is missing. `waits` is called once when
- * another has it. Where there is no flock, nobody waits.
+ * Calls `use` while this run holds the lock on the file `path`, which it creates if necessary. If another run holds the
+ * lock, it calls `waits` once and waits. Without the program flock, there is no lock and no waiting.
  */
 export async function withLock<T>(
   path: string,
@@ -18,7 +18,7 @@ export async function withLock<T>(
   use: () => Promise<T>,
 ): Promise<T> {
   mkdirSync(dirname(path), { recursive: true });
-  // Close-on-exec: no program that `use` starts outlives us with the lock.
+  // The descriptor is close-on-exec: a program that `use` starts cannot keep the lock after this process has ended.
   const fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
   try {
     await take(fd, waits);
@@ -33,10 +33,10 @@ async function take(fd: number, waits: () => void): Promise<void> {
   if (flock === undefined || (await runFlock(flock, ['--nonblock'], fd)) === 0) return;
   waits();
   const status = await runFlock(flock, [], fd);
-  if (status !== 0) throw new Error(`flock ended with ${status}`);
+  if (status !== 0) throw new Error(`flock failed to lock: it ended with ${status}`);
 }
 
-/** A lock belongs to the opening of the file, which the child shares: we have it when the child has ended. */
+/** The lock belongs to the open file description. The child shares it, so this process has the lock once it ends. */
 async function runFlock(flock: string, options: readonly string[], fd: number): Promise<unknown> {
   const child = spawn(flock, [...options, '3'], { stdio: ['ignore', 'ignore', 'inherit', fd] });
   const done = undoOnExit(() => void child.kill());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The running Node, and other versions of it from the registry, kept in the cache folder.
+// The running Node, and other Node versions, which npm installs into the cache folder.
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -8,20 +8,20 @@ import { cached } from './cache.js';
 import { clearProgress, progress } from './progress.js';
 import { runProgram } from './run-program.js';
 
-/** The majors of an option, `20,22`. */
+/** Parses an option that lists major versions of Node, such as `20,22`. */
 export function majors(list: string): string[] {
   if (/^\d\d(,\d\d)*$/.test(list)) return list.split(',');
-  throw new InvalidArgumentError('Majors with commas between them: 20,22.');
+  throw new InvalidArgumentError('Write major versions of Node, separated by commas: 20,22.');
 }
 
-/** What a binary says of itself. */
+/** What a Node binary reports about itself. */
 export interface NodeIdentity {
   readonly path: string;
-  /** The major: `22`. */
+  /** The major version: `22`. */
   readonly name: string;
   /** `22.23.3` */
   readonly version: string;
-  /** `12.4`: V8 keeps what it does through such a line, but for fixes. */
+  /** `12.4`: within such a release line, V8 changes only by fixes. */
   readonly v8: string;
   /** `process.config.variables` */
   readonly config: Readonly<Record<string, unknown>>;
@@ -38,7 +38,7 @@ async function identify(path: string): Promise<NodeIdentity> {
   return { path, name: version.split('.')[0] ?? '', version, v8: line, config };
 }
 
-/** The newest Node of a major that there was when it was installed; the running one when it is of that major. */
+/** The running Node if it has this major version; else the newest one that existed when it was installed here. */
 export async function nodeOf(major: string): Promise<NodeIdentity> {
   const running = process.versions.node.split('.')[0];
   return identify(major === running ? process.execPath : await installedNode(major));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The checkout, the cache folder, and the programs of the host: where each is.
+// Paths of the checkout, of the cache folder, and of programs on the host.
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -14,12 +14,12 @@ function findProjectRoot(directory: string): string {
     : findProjectRoot(dirname(directory));
 }
 
-/** What can be made again lives here: kernels, images, the guest's init. */
+/** The cache folder. It holds kernels, images and the guest's init, all of which can be built again. */
 export function cacheDirectory(): string {
   return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'vfio-vm');
 }
 
-/** Finds a program on PATH or where system programs are, which an ordinary user's PATH leaves out. */
+/** Finds a program on PATH or in the directories of system programs, which an ordinary user's PATH leaves out. */
 export function findProgram(name: string): string | undefined {
   const directories = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'];
   return directories

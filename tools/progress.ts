@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Progress messages: at once on a terminal, elsewhere only for what takes minutes.
+// Progress messages. A terminal shows them at once; other outputs get them only for work that takes minutes.
 
 const MINUTE_MS = 60_000;
 
 let current = '';
 
-/** What is being done now. */
+/** Shows what the program is doing now, on one line that the next call replaces. */
 export function progress(text: string): void {
   current = text;
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
@@ -16,13 +16,13 @@ export function clearProgress(): void {
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
 }
 
-/** A line that stays, on a terminal and elsewhere. */
+/** Prints a line that stays, on a terminal and elsewhere. */
 export function say(text: string): void {
   clearProgress();
   process.stderr.write(`${text}\n`);
 }
 
-/** While `work` goes on, says each minute how far it is, where that is not seen all the time. */
+/** Runs `work`. Without a terminal, it prints the current progress message once a minute. */
 export async function sayEachMinute<T>(work: () => Promise<T>): Promise<T> {
   const timer = setInterval(() => {
     if (!process.stderr.isTTY && current !== '') process.stderr.write(`${current}\n`);

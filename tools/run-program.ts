@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Runs a program of the host to its end, quietly. Its output appears only in the error.
+// Runs a program on the host until it ends. Its output is printed only as part of an error.
 import { spawn } from 'node:child_process';
 import { undoOnExit } from './cleanup.js';
 import { findProgram } from './paths.js';
@@ -11,22 +11,24 @@ export interface RunOptions {
   readonly onLine?: (line: string) => void;
 }
 
-/** A program of the host that is not installed. */
+/** A program is not installed on the host. */
 export class MissingProgramError extends Error {
   constructor(name: string) {
-    super(`${name} is not installed; "npm run setup" installs or names what is missing`);
+    super(
+      `${name} is not installed. Run "npm run setup": it installs missing programs, or tells you which to install`,
+    );
     this.name = 'MissingProgramError';
   }
 }
 
-/** Where a program is; throws {@link MissingProgramError}. */
+/** Returns the path of a program; throws {@link MissingProgramError} if it is not installed. */
 export function requireProgram(name: string): string {
   const path = findProgram(name);
   if (path === undefined) throw new MissingProgramError(name);
   return path;
 }
 
-/** Resolves with what it wrote to stdout. */
+/** Resolves with everything that the program wrote to stdout. Rejects with its output if it fails. */
 export function runProgram(
   name: string,
   args: readonly string[],
@@ -62,5 +64,5 @@ export function runProgram(
 
 function failure(name: string, how: unknown, output: string): string {
   const tail = output.trim().split('\n').slice(-20).join('\n');
-  return `${name} ended with ${how}${tail ? `:\n${tail}` : ''}`;
+  return `${name} failed: it ended with ${how}${tail ? `:\n${tail}` : ''}`;
 }

@@ -2,7 +2,7 @@
 // Medians and percentiles of measurements.
 import { createHistogram } from 'node:perf_hooks';
 
-/** Percentiles, in the unit of what was recorded. */
+/** Percentiles, in the unit of the recorded values. */
 export interface Distribution {
   readonly n: number;
   readonly min: number;
@@ -13,11 +13,11 @@ export interface Distribution {
   readonly max: number;
 }
 
-/** Histograms hold whole numbers; what is measured is a tenth of a nanosecond at the least. */
+/** Histograms hold whole numbers, and the smallest measured values are tenths of a nanosecond. */
 const SCALE = 1000;
 const HIGHEST = 1e12;
 
-/** Measurements of one thing, in an HDR histogram of three significant figures. */
+/** Measurements of one operation, in an HDR histogram with three significant figures. */
 export class Samples {
   readonly #histogram = createHistogram({ lowest: 1, highest: HIGHEST, figures: 3 });
 
@@ -31,7 +31,7 @@ export class Samples {
 
   distribution(): Distribution {
     const { count, min, max } = this.#histogram;
-    if (count === 0) throw new Error('nothing was measured');
+    if (count === 0) throw new Error('nothing was measured: there are no samples');
     return {
       n: count,
       min: min / SCALE,
@@ -43,13 +43,13 @@ export class Samples {
     };
   }
 
-  /** Its percentiles from 1 to 99: what a curve is drawn from. */
+  /** The percentiles from 1 to 99, for drawing a curve. */
   curve(): number[] {
     return Array.from({ length: 99 }, (_, index) => this.percentile(index + 1));
   }
 }
 
-/** The middle value, or the mean of the middle two; NaN when there is none. */
+/** The middle value, or the mean of the two middle values. NaN for an empty list. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((one, other) => one - other);
   const middle = sorted.length / 2;

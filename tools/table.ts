@@ -2,7 +2,7 @@
 // Text tables for terminals, without lines between the cells.
 import Table from 'cli-table3';
 
-/** cli-table3 without its lines. */
+/** Settings of cli-table3 that leave out the lines. */
 const plain = {
   chars: {
     top: '',
@@ -24,7 +24,7 @@ const plain = {
   style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
 };
 
-/** Rows under a head; those named in `right` are numbers. */
+/** A table of rows under a header row. The columns whose indexes are in `right` hold numbers and are right-aligned. */
 export function textTable(
   head: readonly string[],
   rows: readonly (readonly string[])[],

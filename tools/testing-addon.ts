@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: MIT
-// The `testing` export of the developer build: a machine of memory, and system calls that fail on demand. Suites that use it run with VFIO_BINARY naming that build.
+// The `testing` export of the developer build: a machine of memory, and system calls that fail on demand. A suite that
+// uses it runs with VFIO_BINARY set to that build.
 import { loadNative } from '../lib/internal/load-native.js';
 import type { Handle } from '../lib/native.js';
 
 export interface DeviceSpec {
   address: string;
   group?: number;
-  /** `sparse`: pairs of offset and size, what of it can be mapped; of I/O ports, nothing unless said. */
+  /** `sparse` lists the mappable areas as pairs of offset and size. Without it, a BAR of I/O ports has none. */
   bars?: {
     size: number;
     mappable?: boolean;
     sparse?: [number, number][];
     ioPorts?: boolean;
   }[];
-  /** The size of its ROM. */
+  /** The size of the ROM, in bytes. */
   rom?: number;
   intx?: number;
   msi?: number;
@@ -21,40 +22,40 @@ export interface DeviceSpec {
   err?: boolean;
   req?: boolean;
   reset?: boolean;
-  /** Devices of the same slot are hot-reset together; a device in none cannot be. */
+  /** A hot reset affects all devices of a slot. A device without a slot cannot be hot-reset. */
   slot?: number;
-  /** The command register as an open finds it. */
+  /** The value of the command register when the device is opened. */
   command?: number;
-  /** A virtual function opens only with the token of its physical one; any other without. */
+  /** A virtual function opens only with the token of its physical function; other devices open without a token. */
   vfToken?: string;
   /** How many MSI or MSI-X vectors the host can spare. */
   vectorsToSpare?: number;
-  /** Pairs of first and last IOVA that its container loses while it is attached. */
+  /** IOVA ranges that the container cannot use while the device is attached, as pairs of first and last IOVA. */
   reserved?: [bigint, bigint][];
 }
 
-/** A point the back end passes through. */
+/** A point in the back end's work at which a test can delay it, stop it or make it fail. */
 export interface Stage {
   delay(ms: number): void;
   hold(): void;
   release(): void;
-  /** Waits (blocking) until somebody is held. */
+  /** Blocks this thread until a call is held at this point. */
   awaitArrival(): boolean;
   failNext(errno: number): void;
 }
 
-/** The hardware's part of a device. */
+/** The hardware side of a device. */
 export interface MemoryDevice {
-  /** Raises a vector of VFIO_PCI_INTX/MSI/MSIX_IRQ_INDEX; whether an eventfd was signalled. */
+  /** Raises a vector of VFIO_PCI_INTX/MSI/MSIX_IRQ_INDEX. Returns whether an eventfd was signalled. */
   raise(index: number, vector: number): boolean;
-  /** So many raises of MSI or MSI-X that nobody heard yet. */
+  /** Raises an MSI or MSI-X vector `times` times at once, before the listener can run. */
   raiseMany(index: number, vector: number, times: number): boolean;
-  /** Raises in a thread of its own, as fast as it goes; how often an eventfd was signalled. */
+  /** Raises from another thread, as fast as possible. Resolves with the number of times an eventfd was signalled. */
   storm(index: number, vector: number, times: number): Promise<number>;
   lowerIntx(): void;
   /**
-   * The eventfd behind an armed vector, for a thread that raises it by itself; -1 for none. It stays the
-   * device's, and is closed when the vector is disarmed.
+   * The eventfd of an armed vector, for a thread that signals it directly; -1 if the vector is not armed.
+   * The device owns it and closes it when the vector is disarmed.
    */
   eventfd(vector: number): number;
   setDecode(on: boolean): void;
@@ -64,7 +65,7 @@ export interface MemoryDevice {
   poke(bar: number, offset: number, value: number): void;
   command(): number;
   counts(): { functions: number; eventfds: number; resets: number };
-  /** False when the IOMMU stopped it. */
+  /** Returns false if the IOMMU blocked the write. */
   dmaWrite(iova: bigint, bytes: Uint8Array): boolean;
   dmaRead(iova: bigint, size: number): Buffer | undefined;
   readonly opening: Stage;
@@ -73,7 +74,7 @@ export interface MemoryDevice {
 }
 
 export interface Machine {
-  /** Names it to joinMachine, in any thread of the process. */
+  /** The number that `joinMachine` takes, in any thread of the process. */
   readonly id: number;
   device(address: string): MemoryDevice;
   setViable(group: number, viable: boolean): void;
@@ -86,57 +87,57 @@ export interface Machine {
 
 export interface Syscalls {
   reset(): void;
-  /** The nth call of that name from now on fails; without a name, any. */
+  /** Makes the nth call from now on fail with `errno`. With `name`, only calls of that name count. */
   fail(nth: number, errno: number, name?: string): void;
-  /** The call that failed, `ioctl VFIO_SET_IOMMU` and so on. */
+  /** The call that was made to fail, such as `ioctl VFIO_SET_IOMMU`. */
   failed(): string | undefined;
-  /** Calls of that name since the last reset; of all, without one. */
+  /** The number of calls since the last `reset()`. With `name`, only calls of that name count. */
   count(name?: string): number;
-  /** What the library has mapped and not unmapped; nothing resets it. */
+  /** The bytes that the library has mapped and not unmapped. `reset()` does not change this number. */
   mappedBytes(): number;
   trace(): void;
   takeTrace(): string[];
 }
 
 /**
- * VFIO as the kernel offers it, below the table of system calls: groups 12 (0000:01:00.0 and .1) and 13
- * (0000:02:00.0); test/native/fake_kernel.h has what they are.
+ * A fake of the kernel's VFIO, below the table of system calls. It has the groups 12 (0000:01:00.0 and .1) and 13
+ * (0000:02:00.0). test/native/fake_kernel.h describes them.
  */
 export interface FakeKernel {
-  /** What is open, mapped and armed, a line each. */
+  /** Everything that is open, mapped or armed, one line each. */
   holdings(): string[];
-  /** Raises a vector of VFIO_PCI_*_IRQ_INDEX of every device that has it armed. */
+  /** Raises a vector of VFIO_PCI_*_IRQ_INDEX on every device on which it is armed. */
   raise(index: number, vector: number): void;
-  /** Nothing may be open any more. */
+  /** Ends the fake kernel. Everything must be closed before. */
   end(): void;
 }
 
-/** One access that was executed. */
+/** One executed access to memory. */
 export interface TrappedAccess {
-  /** As {@link AccessTrap.watch} numbered it. */
+  /** The number that {@link AccessTrap.watch} returned for the range. */
   range: number;
   /** In bytes from the start of the range. */
   offset: number;
   write: boolean;
-  /** The instruction and what follows it, in hex. */
+  /** The bytes of the instruction and those after it, in hex. */
   code: string;
 }
 
-/** Closes pages so that each access to them faults, is written down and let through (test/native/access_trap.h). */
+/** Protects pages so that each access faults, is recorded and then let through (test/native/access_trap.h). */
 export interface AccessTrap {
-  /** The library's own mapping of a BAR of an open device; what the product never gives away. */
+  /** The library's own mapping of a BAR of an open device. The product never exposes this mapping. */
   window(address: string, bar: number): ArrayBuffer;
-  /** The page that stores of a doorbell at that offset of a BAR go to. */
+  /** The page to which a doorbell at that offset of a BAR stores. */
   doorbellPage(address: string, bar: number, offset: number): ArrayBuffer;
-  /** Watches a buffer of whole pages from now on; numbers it from 0. */
+  /** Watches a buffer of whole pages from now on. Returns the number of the range, counted from 0. */
   watch(buffer: ArrayBuffer): number;
   /**
-   * Until disarmed, every `nth` read at that offset finds the 32-bit `value` there, and the reads between
-   * find 0: a device that gets ready.
+   * Until the trap is disarmed, every `nth` read at that offset returns the 32-bit `value`, and all other reads
+   * return 0, like a device that becomes ready.
    */
   answer(range: number, offset: number, nth: number, value: number): void;
   arm(): void;
-  /** The accesses since then, in their order. */
+  /** Stops recording. Returns the accesses since `arm()`, in their order. */
   disarm(): TrappedAccess[];
 }
 
@@ -153,22 +154,22 @@ function testing(): Testing {
   return (loadNative() as unknown as { testing: Testing }).testing;
 }
 
-/** From now on this environment's containers are opened on a machine with these devices. */
+/** From now on, the containers of this Node environment open on a machine of memory with these devices. */
 export function useMachine(...devices: DeviceSpec[]): Machine {
   return testing().useMachine(devices);
 }
 
-/** The same with a machine that another thread made. */
+/** The same, on a machine that another thread made. */
 export function joinMachine(id: number): Machine {
   return testing().joinMachine(id);
 }
 
-/** From now on this environment's containers are type1's, on a fake kernel for the whole process. */
+/** From now on, the containers of this Node environment are type1 containers of a fake kernel for the whole process. */
 export function useFakeKernel(): FakeKernel {
   return testing().useFakeKernel();
 }
 
-/** Makes a handle of this thread stale while its device stays open; in the product only close does. */
+/** Makes a handle of this thread stale while its device stays open. In the product, only closing does that. */
 export function releaseHandle(handle: Handle): void {
   testing().releaseHandle(handle);
 }
@@ -177,7 +178,7 @@ export function syscalls(): Syscalls {
   return testing().syscalls;
 }
 
-/** Undefined where it does not work: on everything but x86-64. */
+/** The access trap, or undefined on processors other than x86-64. */
 export function accessTrap(): AccessTrap | undefined {
   return testing().trap;
 }

@@ -34,7 +34,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const waiting = 'waiting for another run, which makes lab-kernel/key\n';
+const waiting = 'waiting for another run that is creating lab-kernel/key\n';
 
 /** Starts another process, which takes the lock and keeps it. */
 async function holdLock(): Promise<ChildProcess> {
