@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Chooses KVM where guests really come up under it, else software emulation. On many build machines /dev/kvm exists
-// and opens, and guests still die: only a boot tells.
+// Chooses KVM if a guest boots under it, and software emulation otherwise. On many build machines /dev/kvm exists and
+// can be opened, but guests still die. Only a trial boot shows that.
 import { accessSync, constants, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -10,8 +10,8 @@ import type { Accelerator } from './qemu.js';
 import { findQemu } from './qemu.js';
 
 /**
- * `boots` tries the accelerator; what it found is kept for this host, its kernel and this QEMU. It
- * rejects when it could not try: then nothing was found.
+ * `boots` tries to boot under an accelerator. The result is cached for this processor, this kernel of the host and this
+ * QEMU. If the trial itself fails, `boots` rejects, and nothing is cached.
  */
 export async function chooseAccelerator(
   boots: (accelerator: Accelerator) => Promise<boolean>,
@@ -29,7 +29,7 @@ export async function chooseAccelerator(
   return found;
 }
 
-/** The processor's description, where it can run guests. */
+/** The model name of the processor, if it has hardware virtualization (VT-x or AMD-V). */
 function virtualizingCpu(): string | undefined {
   const info = readFileSync('/proc/cpuinfo', 'utf8');
   return /^flags\s*:.*\b(vmx|svm)\b/m.test(info) ? /^model name.*$/m.exec(info)?.[0] : undefined;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a guest program can ask of the host, as vm/host.ts sends it and vm/host-actions.ts answers it.
+// The requests that a guest program can send to the host. vm/host.ts sends them, vm/host-actions.ts answers them.
 
 /** Values of a device's properties, as QEMU's `device_add` takes them. */
 export type DeviceProperties = Readonly<Record<string, string | number | boolean>>;
@@ -25,7 +25,7 @@ export type AerError =
   | 'REP_ROLL'
   | 'REP_TIME';
 
-/** Upper limits; 0 or absent: none. */
+/** Upper limits. 0 or an absent field means no limit. */
 export interface ThrottleLimits {
   readonly bytesPerSecond?: number;
   readonly operationsPerSecond?: number;
@@ -46,7 +46,7 @@ export type Request = {
   [Name in keyof Actions]: { readonly action: Name } & Actions[Name];
 }[keyof Actions];
 
-/** Without an error, what was done; `value` is what an action that asks has found out. */
+/** The host's answer. Without `error`, the action succeeded. `value` is the result of an action that returns one. */
 export interface Reply {
   readonly error?: string;
   readonly value?: string;

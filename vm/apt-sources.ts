@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Reads where the host gets its packages from, in both file formats of apt.
+// Reads the package sources of the host, in both file formats of apt.
 
 /** One source of packages: a stanza of a `.sources` file, or a line of a `.list` file. */
 export interface AptSource {
   readonly uris: readonly string[];
   readonly suites: readonly string[];
   readonly components: readonly string[];
-  /** Other fields, by their name in a stanza: `Signed-By`, `Trusted`, ... */
+  /** The other fields, by their names in a stanza: `Signed-By`, `Trusted` and so on. */
   readonly fields: Readonly<Record<string, string>>;
 }
 
@@ -22,7 +22,7 @@ export function parseSourceLines(text: string): AptSource[] {
   });
 }
 
-/** The names that options of a line have as fields, where they differ. */
+/** The field names of those line options that are called differently in a stanza. */
 const FIELD_NAMES: Readonly<Record<string, string>> = {
   arch: 'Architectures',
   lang: 'Languages',
@@ -58,7 +58,7 @@ export function parseSourceStanzas(text: string): AptSource[] {
   });
 }
 
-/** Names in lower case, which apt takes as well; a continued value (an inline key) keeps its lines. */
+/** Names are in lower case, which apt accepts. A value of several lines (an inline key) keeps its line breaks. */
 function stanzaFields(stanza: string): Record<string, string> {
   const pairs = [...stanza.matchAll(/^([\w-]+):((?:.*\n?)(?:[ \t].*\n?)*)/gm)];
   return Object.fromEntries(
@@ -66,13 +66,12 @@ function stanzaFields(stanza: string): Record<string, string> {
   );
 }
 
-/** What a release is called while it is in that state: Debian's own words, which others use, too. */
+/** Debian's names for the state of a release. Other distributions use them too. */
 const ALIASES = ['stable', 'oldstable', 'oldoldstable'];
 
 /**
- * What of these sources is the distribution itself: its releases by codename, component main; where
- * none says the codename, Debian's by their alias. Others (and their possible failures) do not
- * concern us.
+ * The sources of the distribution itself: the releases with this codename, component main. If no source names the
+ * codename, it also takes Debian's sources that name an alias. It leaves out all other sources, so they cannot fail.
  */
 export function ofDistribution(sources: readonly AptSource[], codename: string): AptSource[] {
   const named = releases(sources, [codename]);
@@ -80,13 +79,13 @@ export function ofDistribution(sources: readonly AptSource[], codename: string):
   return [...named, ...releases(sources.filter(isDebian), ALIASES)];
 }
 
-/** Debian's newer packages for a release, from the mirrors that the host has the release itself from. */
+/** The backports of a Debian release, from the mirrors from which the host gets the release itself. */
 export function backportsOf(sources: readonly AptSource[], codename: string): AptSource[] {
   const mirrors = ofDistribution(sources, codename).filter(hasRelease);
   return mirrors.map((mirror) => ({ ...mirror, suites: [`${codename}-backports`] }));
 }
 
-/** Whether a source has a release itself, not only updates of it. */
+/** Whether a source has a release itself, and not only its updates. */
 export function hasRelease({ suites }: AptSource): boolean {
   return suites.some((suite) => !/[-/]/.test(suite));
 }
@@ -101,12 +100,12 @@ function releases(sources: readonly AptSource[], names: readonly string[]): AptS
   });
 }
 
-/** By its address: `http://security.debian.org/`, `http://mirror.example/debian/`. */
+/** Recognises Debian by the address: `http://security.debian.org/`, `http://mirror.example/debian/`. */
 function isDebian({ uris }: AptSource): boolean {
   return uris.every((uri) => /\.debian\.org\b|\/debian(-security)?\/?$/.test(uri));
 }
 
-/** As a `.sources` file. */
+/** The text of a `.sources` file with these sources. */
 export function formatSources(sources: readonly AptSource[]): string {
   return sources
     .map(({ uris, suites, components, fields }) => {

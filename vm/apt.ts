@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Fetches packages of the distribution with a state and cache folder of our own. Nothing under /etc or /var changes,
-// and an ordinary user may do it.
+// Downloads packages of the distribution with private state and cache folders of apt. Nothing under /etc or /var
+// changes, so an ordinary user can do it.
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findProgram } from '../tools/paths.js';
@@ -15,7 +15,7 @@ export interface Distribution {
   readonly codename: string;
 }
 
-/** Throws where there is no apt, so that every user of it says the same. */
+/** The distribution of the host. Throws if it has no apt-get; `purpose` names what cannot be downloaded then. */
 export function distribution(purpose: string): Distribution {
   const release = readFileSync('/etc/os-release', 'utf8');
   const field = (name: string) => new RegExp(`^${name}="?([^"\n]*)`, 'm').exec(release)?.[1] ?? '';
@@ -23,13 +23,14 @@ export function distribution(purpose: string): Distribution {
   if (codename === '' || findProgram('apt-get') === undefined) {
     throw new VmError(
       'ERR_VM_MISSING',
-      `${purpose} comes from packages of Debian or Ubuntu, by apt-get, which ${field('PRETTY_NAME') || 'this system'} lacks`,
+      `cannot download ${purpose}: it comes from a Debian or Ubuntu package, and ${field('PRETTY_NAME') || 'this system'} has no apt-get. ` +
+        'Give the path of a kernel image with --kernel or VFIO_VM_KERNEL instead',
     );
   }
   return { id: field('ID'), codename };
 }
 
-/** Every source the host is configured with. */
+/** All package sources that are configured on the host. */
 export function hostSources(): AptSource[] {
   const directory = '/etc/apt/sources.list.d';
   const files = [
@@ -51,13 +52,13 @@ function listDirectory(directory: string): string[] {
   return statSync(directory, { throwIfNoEntry: false }) === undefined ? [] : readdirSync(directory);
 }
 
-/** apt with its lists, cache and sources in a folder of ours. */
+/** apt with its lists, cache and sources in a private folder. */
 export class PrivateApt {
   readonly #directory: string;
   readonly #options: readonly string[];
   readonly #sources: readonly AptSource[];
 
-  /** Reads the lists of packages that `sources` offer. */
+  /** Downloads the package lists of `sources` into `directory`. */
   static async open(directory: string, sources: readonly AptSource[]): Promise<PrivateApt> {
     const apt = new PrivateApt(directory, sources);
     await apt.#update();
@@ -79,7 +80,7 @@ export class PrivateApt {
       'Dir::Etc::SourceList': '/dev/null',
       'Dir::Etc::SourceParts': join(directory, 'sources'),
       'Acquire::Languages': 'none',
-      // Root's apt would drop to a user that cannot write here.
+      // Without this, apt as root switches to the user _apt, which cannot write here.
       'APT::Sandbox::User': '',
     };
     this.#options = Object.entries(settings).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
@@ -91,7 +92,7 @@ export class PrivateApt {
     } catch (error) {
       throw new VmError(
         'ERR_VM_MISSING',
-        `the package lists cannot be read from ${this.#mirrors()}: ${message(error)}`,
+        `cannot download the package lists from ${this.#mirrors()}: ${message(error)}`,
       );
     }
   }
@@ -102,11 +103,12 @@ export class PrivateApt {
     return [...output.matchAll(/^\s*Depends: ([^<\s]+)/gm)].map((match) => match[1] ?? '');
   }
 
+  /** Whether the sources offer a package of this name. */
   async has(name: string): Promise<boolean> {
     return /^\s+Candidate: \d/m.test(await this.#run('apt-cache', ['policy', name]));
   }
 
-  /** Fetches a package and unpacks it into a directory, which is returned. */
+  /** Downloads a package and unpacks it. Returns the directory with its files. */
   async unpack(name: string): Promise<string> {
     const packages = join(this.#directory, 'packages');
     try {
@@ -114,12 +116,15 @@ export class PrivateApt {
     } catch (error) {
       throw new VmError(
         'ERR_VM_MISSING',
-        `the package ${name} cannot be fetched from ${this.#mirrors()} (a mirror may list it and no longer have it): ${message(error)}`,
+        `cannot download the package ${name} from ${this.#mirrors()} (a mirror may list a package that it no longer has): ${message(error)}`,
       );
     }
     const file = readdirSync(packages).find((entry) => entry.startsWith(`${name}_`));
     if (file === undefined)
-      throw new VmError('ERR_VM_MISSING', `apt-get download ${name} left no file`);
+      throw new VmError(
+        'ERR_VM_MISSING',
+        `apt-get download ${name} succeeded, but there is no file ${name}_*`,
+      );
     const directory = join(this.#directory, `unpacked-${name}`);
     await runProgram('dpkg-deb', ['-x', join(packages, file), directory]);
     return directory;
@@ -127,7 +132,8 @@ export class PrivateApt {
 
   #mirrors(): string {
     return (
-      [...new Set(this.#sources.flatMap((source) => source.uris))].join(', ') || 'no source at all'
+      [...new Set(this.#sources.flatMap((source) => source.uris))].join(', ') ||
+      '(no source is configured)'
     );
   }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// `npm run vm:kernel`: builds the lab kernel from Debian's package of the kernel's sources.
+// `npm run vm:kernel`: builds the lab kernel from Debian's package of the kernel sources.
 import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { cached, withScratch } from '../tools/cache.js';
@@ -12,11 +12,11 @@ import { compileKernel } from './compile-kernel.js';
 import { VmError } from './errors.js';
 import { labCacheName, labConfigPath, labSource } from './lab-kernel.js';
 
-/** Debian's own address, for hosts whose mirror is of another distribution or lacks the release. */
+/** Debian's own mirror, for hosts whose mirror belongs to another distribution or lacks the release. */
 const DEBIAN = 'http://deb.debian.org/debian';
 const DEBIAN_KEYS = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
-/** Where to look for the sources: the host's own mirror of Debian, then Debian itself. */
+/** The mirrors to search for the kernel sources: the host's own Debian mirror first, then Debian's. */
 function sourceMirrors(): AptSource[] {
   const { id, codename } = distribution('the source of the lab kernel');
   const own = id === 'debian' ? ofDistribution(hostSources(), codename) : [];
@@ -25,7 +25,7 @@ function sourceMirrors(): AptSource[] {
   if (mirrors.length === 0 && !existsSync(DEBIAN_KEYS)) {
     throw new VmError(
       'ERR_VM_MISSING',
-      "Debian's keys are not installed; run as root: apt-get install debian-archive-keyring",
+      "cannot verify Debian's packages: Debian's keys are not installed. Run as root: apt-get install debian-archive-keyring",
     );
   }
   return [
@@ -39,14 +39,17 @@ function sourceMirrors(): AptSource[] {
 }
 
 async function unpackSource(scratch: string): Promise<string> {
-  progress('fetching the lists of packages');
+  progress('downloading the package lists');
   const apt = await PrivateApt.open(join(scratch, 'apt'), sourceMirrors());
   if (!(await apt.has(labSource.package))) {
-    throw new VmError('ERR_VM_MISSING', `${labSource.suite} has no package ${labSource.package}`);
+    throw new VmError(
+      'ERR_VM_MISSING',
+      `cannot find the kernel sources: Debian's ${labSource.suite} has no package ${labSource.package}`,
+    );
   }
-  progress(`fetching ${labSource.package}`);
+  progress(`downloading ${labSource.package}`);
   const unpacked = await apt.unpack(labSource.package);
-  progress('unpacking the sources');
+  progress('unpacking the kernel sources');
   await runProgram('tar', [
     '-xf',
     join(unpacked, 'usr/src', `${labSource.package}.tar.xz`),
@@ -57,7 +60,7 @@ async function unpackSource(scratch: string): Promise<string> {
 }
 
 async function configure(source: string, output: string): Promise<void> {
-  progress('configuring');
+  progress('configuring the kernel');
   await runProgram('make', ['-C', source, `O=${output}`, 'allnoconfig'], {
     env: { KCONFIG_ALLCONFIG: labConfigPath },
   });
@@ -65,10 +68,14 @@ async function configure(source: string, output: string): Promise<void> {
     readFileSync(labConfigPath, 'utf8'),
     readFileSync(join(output, '.config'), 'utf8'),
   );
-  if (lost.length > 0) throw new Error(`the kernel's configuration dropped ${lost.join(', ')}`);
+  if (lost.length > 0) {
+    throw new Error(
+      `the kernel's configuration lacks ${lost.join(', ')}: make drops settings whose dependencies vm/lab.config does not enable`,
+    );
+  }
 }
 
-/** Settings that make silently leaves out, because something they depend on is missing. */
+/** The settings that make silently drops, because a setting that they depend on is missing. */
 function lostSettings(wanted: string, config: string): string[] {
   const lines = new Set(config.split('\n'));
   return wanted.split('\n').filter((line) => line.endsWith('=y') && !lines.has(line));

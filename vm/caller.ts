@@ -3,7 +3,7 @@
 import { accessSync, constants } from 'node:fs';
 import { VmError } from './errors.js';
 
-/** That folder, by npm's `INIT_CWD`; without npm it is this process's own. */
+/** That folder, from npm's variable `INIT_CWD`. Without npm, it is the current folder of this process. */
 export function callersFolder(env: NodeJS.ProcessEnv = process.env): string {
   const folder = env.INIT_CWD || process.cwd();
   try {
@@ -11,13 +11,13 @@ export function callersFolder(env: NodeJS.ProcessEnv = process.env): string {
   } catch (error) {
     throw new VmError(
       'ERR_VM_MISSING',
-      `the command cannot start in the folder you are in: ${(error as Error).message}`,
+      `the command cannot start in your current folder: ${(error as Error).message}`,
     );
   }
   return folder;
 }
 
-/** Each folder once, and those above before those below: a tree that is shown later would hide the ones in it. */
+/** Each folder once, parents before children: mounting a parent later would hide its children. */
 export function treesToShow(folders: readonly string[]): string[] {
   return [...new Set(folders)].sort((one, other) => one.length - other.length);
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Writes the archive format of an initramfs ("newc" cpio), so that no cpio program is needed.
+// Writes the archive format of an initramfs ("newc" cpio), so that the host needs no cpio program.
 
 export interface CpioEntry {
   /** Path inside the archive, without a leading slash. */
   readonly path: string;
-  /** File type and permissions as in `st_mode`. */
+  /** File type and permissions, as in `st_mode`. */
   readonly mode: number;
   readonly data?: Buffer;
 }
@@ -17,8 +17,8 @@ export function cpioFile(path: string, data: Buffer, permissions = 0o644): CpioE
 }
 
 /**
- * The archive of these entries, all owned by root. Directories above an entry are added where they
- * are missing: the kernel's unpacker does not create them.
+ * The archive of these entries, all owned by root. It adds missing parent directories, because the kernel's unpacker
+ * does not create them.
  */
 export function cpio(entries: readonly CpioEntry[]): Buffer {
   const parts: Buffer[] = [];

@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: MIT
-// The devices of the test machine, the same on every kernel. One table has addresses for code in the guest, ids for
-// requests to the host, and QEMU's arguments.
+// The devices of the test machine, the same on every kernel. This file has their addresses for code in the guest, their
+// ids for requests to the host, and QEMU's arguments.
 
 /** A device of the test machine. */
 export interface VmDevice {
-  /** Its name in QEMU, for {@link unplug} and the like in vm/host.ts. */
+  /** Its name in QEMU, for `unplug` and the other calls of vm/host.ts. */
   readonly id: string;
   /** Its address in the guest. */
   readonly address: string;
   readonly vendor: number;
   readonly device: number;
-  /** The kernel driver that holds it when a command starts. */
+  /** The kernel driver that it is bound to when a command starts. */
   readonly driver: 'nvme' | 'e1000e' | 'pcieport' | undefined;
 }
 
 const EDU = { vendor: 0x1234, device: 0x11e8, driver: undefined } as const;
 
-/** `edu` alone in its group; its DMA reaches 64 bits (the others: 28, its default). No reset method. */
+/** `edu`, alone in its group. It drives 64 address bits (the other ones drive 28, QEMU's default). No reset method. */
 export const edu: VmDevice = { id: 'edu0', address: '0000:00:01.0', ...EDU };
 
 /**
- * Root port above {@link nvme}: AER is injected here. It does not isolate (no ACS), so it shares the
+ * The root port above {@link nvme}. Tests inject AER errors here. It has no ACS, so it does not isolate and shares the
  * group of the NVMe controller.
  */
 export const rootPort: VmDevice = {
@@ -31,7 +31,7 @@ export const rootPort: VmDevice = {
   driver: 'pcieport',
 };
 
-/** An NVMe controller with one namespace of 1 GiB. Has a function-level reset. */
+/** An NVMe controller with one namespace of 1 GiB. It has a function-level reset. */
 export const nvme: VmDevice = {
   id: 'nvme0',
   address: '0000:01:00.0',
@@ -40,7 +40,7 @@ export const nvme: VmDevice = {
   driver: 'nvme',
 };
 
-/** A group that is not viable as it stands: its second device is held by its kernel driver. */
+/** A group that is not viable, because its second device is bound to a kernel driver. */
 export const blocked: { readonly edu: VmDevice; readonly neighbour: VmDevice } = {
   edu: { id: 'edu1', address: '0000:02:01.0', ...EDU },
   neighbour: {
@@ -52,18 +52,18 @@ export const blocked: { readonly edu: VmDevice; readonly neighbour: VmDevice } =
   },
 };
 
-/** A group of two devices that no driver holds. */
+/** A group of two devices without a driver. */
 export const pair: readonly [VmDevice, VmDevice] = [
   { id: 'edu2', address: '0000:00:08.0', ...EDU },
   { id: 'edu3', address: '0000:00:08.1', ...EDU },
 ];
 
-/** An empty hot-plug root port; what is plugged into it appears at `address`. */
+/** An empty hot-plug root port. A device that is plugged into it appears at `address`. */
 export const sparePort = { id: 'rp1', address: '0000:03:00.0' } as const;
 
 /**
- * An NVMe controller without a namespace that can have two virtual functions (SR-IOV): `sriov_numvfs`
- * makes them. The module parameter vfio_pci.enable_sriov is on, so vfio-pci lets them be made as well.
+ * An NVMe controller without a namespace. It can have two virtual functions (SR-IOV), which a write to `sriov_numvfs`
+ * creates. The module parameter vfio_pci.enable_sriov is on, so this also works while it is bound to vfio-pci.
  */
 export const virtualizable: VmDevice = {
   id: 'nvme1',
@@ -73,13 +73,13 @@ export const virtualizable: VmDevice = {
   driver: 'nvme',
 };
 
-/** What `sriov_numvfs` makes of {@link virtualizable}, in its order. */
+/** The virtual functions of {@link virtualizable}, in the order in which `sriov_numvfs` creates them. */
 export const virtualFunctions = ['0000:04:00.1', '0000:04:00.2'] as const;
 
-/** The disk of {@link nvme}: a node that stays when the controller is unplugged, for plugging it again. */
+/** QEMU's block node behind {@link nvme}. It stays when the controller is unplugged, so it can be plugged in again. */
 export const nvmeDisk = 'nvme-disk';
 
-/** QEMU's arguments for these devices, the NVMe disk being at `disk`. */
+/** QEMU's arguments for these devices. `disk` is the path of the NVMe disk's image. */
 export function deviceArguments(disk: string): string[] {
   const [first, second] = pair;
   return [
@@ -104,7 +104,7 @@ export function deviceArguments(disk: string): string[] {
   ];
 }
 
-/** The controller of QEMU has virtual functions when it has queues and vectors to spare for them. */
+/** QEMU's controller has virtual functions only if it has queues and vectors to spare for them. */
 const SRIOV = 'sriov_max_vfs=2,sriov_vq_flexible=4,sriov_vi_flexible=2,max_ioqpairs=8,msix_qsize=9';
 
 function device(model: string, id: string, properties: string): string[] {

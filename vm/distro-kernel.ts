@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The distribution's own kernels, from their packages: the release's, and the newer one of backports.
+// The distribution's kernels, from their packages: the kernel of the release, and the newer one from backports.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cached, hash, withScratch } from '../tools/cache.js';
@@ -11,35 +11,35 @@ import type { Kernel } from './kernel.js';
 import { pickModules, WANTED_MODULES } from './kernel-modules.js';
 import { unpackKernel } from './vmlinux.js';
 
-/** The package that always depends on the current kernel. */
+/** The package of each distribution that always depends on the current kernel. */
 const META_PACKAGES: { debian: string } & Readonly<Record<string, string>> = {
   debian: 'linux-image-amd64',
   ubuntu: 'linux-image-generic',
 };
 
-/** Counts the ways {@link save} has laid out what it keeps. */
+/** The version of the layout that {@link save} writes. A new version makes the cache be filled again. */
 const LAYOUT = '1';
 
-/** The kernel of the release. Fetched at first use, then kept: remove the folder from the cache to get a newer one. */
+/** The kernel of the release, downloaded once and cached. To get a newer one, remove its folder from the cache. */
 export function distroKernel(): Promise<Kernel> {
   const { id, codename } = distribution('the distro kernel');
   const meta = META_PACKAGES[id];
   if (meta === undefined) {
     throw new VmError(
       'ERR_VM_MISSING',
-      `the distro kernel is known for Debian and Ubuntu, not for "${id}"; use --kernel lab or a path`,
+      `there is no distro kernel for "${id}", only for Debian and Ubuntu; use --kernel lab or the path of a kernel image`,
     );
   }
   return packagedKernel(`${id}-${codename}`, meta, () => ofDistribution(hostSources(), codename));
 }
 
-/** The newer kernel that Debian offers for its release, fetched and kept in the same way. */
+/** The newer kernel from Debian's backports, downloaded and cached in the same way. */
 export function backportsKernel(): Promise<Kernel> {
   const { id, codename } = distribution('the distro-backports kernel');
   if (id !== 'debian') {
     throw new VmError(
       'ERR_VM_MISSING',
-      `only Debian has a distro-backports kernel, not "${id}"; use --kernel distro, lab or a path`,
+      `there is no distro-backports kernel for "${id}", only for Debian; use --kernel distro, lab or the path of a kernel image`,
     );
   }
   return packagedKernel(`${id}-${codename}-backports`, META_PACKAGES.debian, () =>
@@ -72,12 +72,12 @@ async function fetchKernel(
   output: string,
 ): Promise<void> {
   await withScratch(async (scratch) => {
-    progress(`fetching the lists of packages`);
+    progress(`downloading the package lists`);
     const apt = await PrivateApt.open(scratch, sources);
     const packages = await kernelPackages(apt, meta);
     const unpacked: string[] = [];
     for (const name of packages) {
-      progress(`fetching ${name}`);
+      progress(`downloading ${name}`);
       unpacked.push(await apt.unpack(name));
     }
     progress('unpacking the kernel');
@@ -85,10 +85,13 @@ async function fetchKernel(
   });
 }
 
-/** The image and, where they come apart (Ubuntu), its modules. */
+/** The packages of the image and, on Ubuntu, of its modules, which have packages of their own there. */
 async function kernelPackages(apt: PrivateApt, meta: string): Promise<string[]> {
   if (!(await apt.has(meta)))
-    throw new VmError('ERR_VM_MISSING', `the host's package sources have no ${meta}`);
+    throw new VmError(
+      'ERR_VM_MISSING',
+      `cannot find a kernel: the package sources of this computer have no package ${meta}`,
+    );
   const pattern = /^linux-(image|modules|modules-extra)-\d/;
   const packages = (await apt.dependencies(meta)).filter((name) => pattern.test(name));
   const more = await Promise.all(packages.map((name) => apt.dependencies(name)));

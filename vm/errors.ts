@@ -4,22 +4,22 @@
 export type VmErrorCode =
   /** Something is missing on the host: QEMU, a kernel image, a program. */
   | 'ERR_VM_MISSING'
-  /** QEMU refused to start: its words are in the message. */
+  /** QEMU refused to start. The message has QEMU's reason. */
   | 'ERR_VM_QEMU'
-  /** The guest did not come up. */
+  /** The guest did not boot. */
   | 'ERR_VM_BOOT'
-  /** The guest came up and could not run the command, or the one to prepare it failed. */
+  /** The guest booted but could not run the command, or the preparing command failed. */
   | 'ERR_VM_GUEST'
-  /** The guest's kernel panicked, or the guest ended, before the command did. */
+  /** The guest's kernel panicked, or the guest ended, before the command ended. */
   | 'ERR_VM_DIED'
-  /** A signal that we did not send ended QEMU before the command ended. */
+  /** QEMU was ended by a signal that this program did not send, before the command ended. */
   | 'ERR_VM_CRASHED'
-  /** The time limit was reached; the guest was killed. */
+  /** The command reached its time limit, and the guest was killed. */
   | 'ERR_VM_TIME';
 
 export class VmError extends Error {
   readonly code: VmErrorCode;
-  /** The guest's kernel log and console; once the guest was up, without the boot. */
+  /** The guest's kernel log and console. If the guest had booted, it leaves out the boot. */
   readonly kernelLog: string;
 
   constructor(code: VmErrorCode, message: string, kernelLog = '') {

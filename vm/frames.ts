@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: MIT
-// The protocol between the host and process 1 of the guest. It runs over one virtio-serial port: u32 kind, u32 size,
-// then the bytes. The list of kinds is also in vm/init/init.h.
+// The protocol between the host and process 1 of the guest. A frame on the virtio-serial port is a u32 kind, a u32 size
+// and that many bytes. vm/init/init.h has the same list of kinds.
 
 export const Frame = {
-  /** The guest is up, commands follow. */
+  /** The guest has booted and runs the command now. */
   started: 1,
   stdout: 2,
   stderr: 3,
   /** Bytes written to the results FIFO. */
   result: 4,
-  /** Records as `/dev/kmsg` gives them. */
+  /** Records as read from `/dev/kmsg`. */
   kernelLog: 5,
-  /** u32 connection, then one line of JSON. */
+  /** A u32 that identifies the connection, then one line of JSON. */
   request: 6,
-  /** The same, from the host. */
+  /** The host's answer, in the same form. */
   reply: 7,
   /** The command's wait status, u32. */
   exit: 8,
-  /** Why the command could not be run. */
+  /** The reason why the command could not run, as text. */
   failed: 9,
 } as const;
 
@@ -30,7 +30,7 @@ export function encodeFrame(kind: number, data: Buffer): Buffer {
   return Buffer.concat([header, data]);
 }
 
-/** Cuts a byte stream into frames, however it arrives. */
+/** Cuts a byte stream into frames, in whatever pieces it arrives. */
 export class FrameReader {
   readonly #handle: (kind: number, data: Buffer) => void;
   #pending: Buffer = Buffer.alloc(0);

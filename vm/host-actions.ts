@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Host side of vm/host.ts: carries out what a guest program asks for, through QEMU's monitor.
+// The host side of vm/host.ts: carries out the requests of guest programs through QEMU's monitor.
 import type { Actions, Reply, Request } from './actions.js';
 import type { Monitor } from './monitor.js';
 
 type Handlers = { [Name in keyof Actions]: (args: Actions[Name]) => Promise<unknown> };
 
-/** PCI Local Bus 3.0, 3.2.2.3.2. */
+/** I/O ports of the configuration mechanism: PCI Local Bus 3.0, 3.2.2.3.2. */
 const CONFIG_ADDRESS = 0xcf8;
 const CONFIG_DATA = 0xcfc;
 
@@ -27,7 +27,7 @@ export class HostActions {
     monitor.on('DEVICE_DELETED', (data: { device?: string }) => this.#unplugged.add(data.device));
   }
 
-  /** Answers one request, a line of JSON, with another. */
+  /** Answers one request. Request and answer are one line of JSON each. */
   async answer(line: string): Promise<string> {
     const reply = await this.#perform(line).catch(
       (error: Error): Reply => ({ error: error.message }),
@@ -38,7 +38,7 @@ export class HostActions {
   async #perform(line: string): Promise<Reply> {
     const request = JSON.parse(line) as Request;
     if (!Object.hasOwn(this.#handlers, request.action)) {
-      throw new Error(`the host knows no action "${request.action}"`);
+      throw new Error(`the host has no action "${request.action}"`);
     }
     const value = await this.#handlers[request.action](request as never);
     return typeof value === 'string' ? { value } : {};
@@ -57,7 +57,7 @@ export class HostActions {
 
   async #injectError(port: string, error: string): Promise<void> {
     const output = await this.#monitor.executeHuman(`pcie_aer_inject_error ${port} ${error}`);
-    // The human monitor has no errors, only words.
+    // The human monitor reports errors only as text.
     if (!output.startsWith('OK')) throw new Error(output.trim());
   }
 
@@ -66,7 +66,11 @@ export class HostActions {
     const split = { bps_rd: 0, bps_wr: 0, iops_rd: 0, iops_wr: 0 };
     return this.#monitor.execute('block_set_io_throttle', { id, bps, iops, ...split });
   }
-  /** 16 bits, through the ports of PCI's configuration mechanism, which the guest's kernel may be using. */
+
+  /**
+   * Writes 16 bits through the I/O ports of PCI's configuration mechanism. The guest's kernel may be using these ports,
+   * so the guest is stopped during the write, and the address port gets its old value back.
+   */
   async #writeConfig(address: string, offset: number, value: number): Promise<void> {
     await this.#monitor.execute('stop');
     try {
@@ -84,7 +88,7 @@ export class HostActions {
     if (complaint !== '') throw new Error(complaint.trim());
   }
 
-  /** As hex digits. */
+  /** Returns the bytes as hex digits. */
   async #readMemory(address: number, bytes: number): Promise<string> {
     const output = await this.#monitor.executeHuman(`xp /${bytes}xb 0x${address.toString(16)}`);
     const found = output.match(/(?<=\b0x)[\da-f]{2}\b/g) ?? [];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Read-only ext4 images of the node binary and node_modules, which are large and rarely change. From 9p under
-// software emulation the first start of node takes seconds and jest most of a minute.
+// Read-only ext4 images of the node binary and node_modules, which are large and rarely change. Read over 9p under
+// software emulation, the first start of node takes seconds, and jest takes most of a minute.
 import { cpSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { cached, hash, keepFresh, withScratch } from '../tools/cache.js';
@@ -10,11 +10,11 @@ import { runProgram } from '../tools/run-program.js';
 
 const MIB = 2 ** 20;
 
-/** Packages that only build or check: most of the bytes, and nothing the guest runs. */
+/** Packages for building and checking. They make up most of the size, and the guest does not run them. */
 const LEFT_OUT =
   /^(@biomejs|@swc|@types|typescript|cmake-js|node-gyp|node-addon-api|@?esbuild|vega(-.+)?|d3-.+|\.cache)$/;
 
-/** An image of one file, `node`: the binary that runs this. */
+/** An image of one file, `node`: the Node binary that runs this process. */
 export async function nodeImage(): Promise<string> {
   const { size, mtimeMs } = statSync(process.execPath);
   const key = hash(process.execPath, `${size}`, `${mtimeMs}`);
@@ -23,7 +23,7 @@ export async function nodeImage(): Promise<string> {
   });
 }
 
-/** An image of node_modules without {@link LEFT_OUT}, or undefined where there is none. */
+/** An image of node_modules without {@link LEFT_OUT}, or undefined if node_modules does not exist. */
 export async function modulesImage(): Promise<string | undefined> {
   const source = join(projectRoot, 'node_modules');
   const installed = readIfThere(join(source, '.package-lock.json'));
@@ -53,7 +53,7 @@ async function image(
     withScratch(async (directory) => {
       progress(`packing ${what} for the guest`);
       fill(directory);
-      // Whoever the command runs as, also after an install with a strict umask.
+      // Any user of the guest can read the files then, even after an install with a strict umask.
       await runProgram('chmod', ['-R', 'a+rX', directory]);
       await makeExt4(directory, output);
     }),
@@ -62,7 +62,7 @@ async function image(
   return path;
 }
 
-/** No journal, since nothing is ever written; sized by what `directory` holds. */
+/** Makes an image that is as large as the files need. It has no journal, because the guest never writes to it. */
 async function makeExt4(directory: string, output: string): Promise<void> {
   const { bytes, files } = measure(directory);
   const size = Math.ceil((bytes * 1.1 + files * 4096) / MIB) + 16;

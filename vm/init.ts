@@ -7,7 +7,7 @@ import { projectRoot } from '../tools/paths.js';
 import { runProgram } from '../tools/run-program.js';
 import { VmError } from './errors.js';
 
-// Static, since it runs before there is any library; small, since it is unpacked at each boot.
+// Statically linked, because no library exists yet when it runs. Small, because each boot unpacks it.
 const FLAGS = ['-D_GNU_SOURCE', '-std=gnu11', '-static', '-Os', '-s', '-Wall', '-Wextra'];
 
 export async function buildInit(): Promise<Buffer> {
@@ -26,6 +26,6 @@ function explain(error: Error): never {
   if (!/cannot find -lc\b/.test(error.message)) throw error;
   throw new VmError(
     'ERR_VM_MISSING',
-    "the guest's init is linked statically and there is no static C library; install glibc-static (Fedora) or libc6-dev (Debian)",
+    "cannot build the guest's init: it is linked statically, and no static C library is installed. Install libc6-dev (Debian) or glibc-static (Fedora)",
   );
 }

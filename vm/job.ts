@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Encodes what the guest's init has to do, as vm/init/job.c reads it. NUL-terminated strings, a key and its value in
-// turn.
+// Encodes the job of the guest's init, as vm/init/job.c reads it. The job is a list of NUL-terminated strings, in which
+// each key is followed by its value.
 
 export interface Job {
-  /** Serial numbers of the disks to mount, at `/images/SERIAL`. */
+  /** Serial numbers of the disks to mount, each at `/images/SERIAL`. */
   readonly images: readonly string[];
-  /** From a path of the initrd to a path of the root file system. */
+  /** Bind mounts, each from a path in the initrd to a path in the root file system. */
   readonly binds: readonly (readonly [from: string, to: string])[];
-  /** Paths of the host that must be visible even below `/tmp` and `/run`. */
+  /** Paths of the host that the guest must see even if they lie below `/tmp` or `/run`. */
   readonly trees: readonly string[];
   readonly prepare: readonly string[];
   readonly command: readonly string[];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Puts the guest's kernel log together from the records of /dev/kmsg.
+// Assembles the guest's kernel log from the records of /dev/kmsg.
 
-/** `level` as in syslog: 0 to 3 errors, 4 warnings, 5 notices, 6 information, 7 debugging. */
+/** `level` is that of syslog: 0 to 3 errors, 4 warnings, 5 notices, 6 information, 7 debugging. */
 export interface KernelRecord {
   readonly level: number;
   readonly seconds: number;
@@ -12,11 +12,11 @@ export interface KernelRecord {
 export function parseKernelRecord(line: string): KernelRecord | undefined {
   const match = /^(\d+),\d+,(\d+),[^;]*;(.*)$/.exec(line);
   if (match === null) return undefined;
-  // The facility is in the bits above the level.
+  // The level is in the low three bits, the facility above them.
   return { level: Number(match[1]) & 7, seconds: Number(match[2]) / 1e6, text: match[3] ?? '' };
 }
 
-/** As dmesg prints it. */
+/** The record as dmesg prints it. */
 export function formatKernelRecord(record: KernelRecord): string {
   return `[${record.seconds.toFixed(6).padStart(12)}] ${record.text}`;
 }
@@ -25,7 +25,7 @@ export class KernelLog {
   readonly #records: KernelRecord[] = [];
   #bootRecords = Number.POSITIVE_INFINITY;
 
-  /** Takes whole records; their continuation lines (device properties) are left out. */
+  /** Adds whole records, without their continuation lines (device properties). */
   push(data: Buffer): void {
     for (const line of data.toString('utf8').split('\n')) {
       const record = parseKernelRecord(line);
@@ -33,7 +33,7 @@ export class KernelLog {
     }
   }
 
-  /** What comes from now on is not of the boot. */
+  /** Ends the part of the log that belongs to the boot. */
   endOfBoot(): void {
     this.#bootRecords = this.#records.length;
   }
@@ -42,7 +42,7 @@ export class KernelLog {
     return format(this.#records);
   }
 
-  /** Of the boot only its first line, which names the kernel. */
+  /** The log without the boot, except for the boot's first line, which names the kernel. */
   brief(): string {
     return format(this.#records.filter((_, index) => index === 0 || index >= this.#bootRecords));
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Picks modules from an unpacked kernel package, in an order in which they can be loaded.
+// Picks the modules to load from an unpacked kernel package, in an order in which they can be loaded.
 
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { gunzipSync } from 'node:zlib';
 import { requireProgram } from '../tools/run-program.js';
 import type { KernelModule } from './kernel.js';
 
-/** Drivers for the test machine, and the algorithms they ask the kernel for by name. */
+/** Drivers for the test machine, and the algorithms that they request from the kernel by name. */
 export const WANTED_MODULES: readonly string[] = [
   'virtio_pci',
   'virtio_console',
@@ -30,8 +30,8 @@ export const WANTED_MODULES: readonly string[] = [
 const FILE_NAME = /^(.*)\.ko(\.gz|\.xz|\.zst)?$/;
 
 /**
- * The wanted modules below these directories, each after those it depends on. What has no file there
- * is built in, or a part that this kernel does without.
+ * The wanted modules below these directories, each after the modules it depends on. A module without a file is built
+ * into this kernel, or this kernel does not need it.
  */
 export function pickModules(directories: readonly string[]): KernelModule[] {
   const paths = new Map(directories.flatMap(moduleFiles));
@@ -46,7 +46,7 @@ export function pickModules(directories: readonly string[]): KernelModule[] {
   return order.map((name) => ({ name, data: read(name) }));
 }
 
-/** Names with what they need before them, each once. */
+/** The names and everything they need, each once, and after everything it needs. */
 export function loadOrder(names: readonly string[], needs: (name: string) => string[]): string[] {
   const order = new Set<string>();
   const add = (name: string): void => {
@@ -58,7 +58,7 @@ export function loadOrder(names: readonly string[], needs: (name: string) => str
   return [...order];
 }
 
-/** The modules a module names in its `.modinfo` section ("depends=a,b"). */
+/** The modules that a module names in its `.modinfo` section ("depends=a,b"). */
 export function dependencies(module: Buffer): string[] {
   const key = Buffer.from('\0depends=');
   const start = module.indexOf(key);
@@ -71,7 +71,7 @@ export function dependencies(module: Buffer): string[] {
     .map(canonical);
 }
 
-/** Files say - where the kernel says _. */
+/** File names have `-` where the kernel's names have `_`. */
 function canonical(name: string): string {
   return name.replaceAll('-', '_');
 }

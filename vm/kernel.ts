@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// What a kernel to boot is: an image, its modules, and its kind of hot-plug.
+// The type of a kernel to boot: its image, its modules, and its kind of hot-plug.
 
 export interface Kernel {
   readonly image: string;
-  /** Modules to load, in the order of their names; none where everything is built in. */
+  /** The modules to load, in this order. Empty if everything is built in. */
   readonly modules: readonly KernelModule[];
   /**
-   * Who removes and adds devices: the firmware's ACPI code at once, or PCIe's own way with the slot's
-   * button and its five seconds.
+   * How devices are removed and added. `acpi`: the firmware's ACPI code does it at once. `pcie`: native PCIe hot-plug,
+   * with the slot's button and its delay of five seconds.
    */
   readonly hotplug: 'acpi' | 'pcie';
 }

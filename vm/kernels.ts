@@ -8,7 +8,7 @@ import { VmError } from './errors.js';
 import type { Kernel } from './kernel.js';
 import { findLabKernel, hasLabKernel } from './lab-kernel.js';
 
-/** The kernels that have a name; any other goes by the path of its image. */
+/** The kernels that have a name. Any other kernel is given by the path of its image. */
 export const kernelNames = ['distro', 'distro-backports', 'lab'] as const;
 export type VmKernel = (typeof kernelNames)[number];
 
@@ -18,7 +18,7 @@ const finders: Readonly<Record<VmKernel, () => Kernel | Promise<Kernel>>> = {
   lab: () => ({ image: findLabKernel(), modules: [], hotplug: 'pcie' }),
 };
 
-/** What to boot when nobody says: the lab kernel, or the one that is there without a build. */
+/** The default: the lab kernel if it exists, else the distribution's kernel, which needs no build. */
 export function defaultKernel(): VmKernel {
   return hasLabKernel() ? 'lab' : 'distro';
 }
@@ -30,7 +30,7 @@ export async function findKernel(name: string): Promise<Kernel> {
   if (!existsSync(image)) {
     throw new VmError(
       'ERR_VM_MISSING',
-      `no kernel image at ${image} (--kernel takes ${kernelNames.join(', ')} or a path)`,
+      `there is no kernel image at ${image} (--kernel takes ${kernelNames.join(', ')} or the path of an image)`,
     );
   }
   return { image, modules: [], hotplug: 'acpi' };

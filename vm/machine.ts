@@ -11,20 +11,19 @@ import { type Accelerator, startQemu } from './qemu.js';
 import { Run } from './run.js';
 import { withRunFiles } from './run-files.js';
 
-/** A boot takes a few seconds; one that takes this long on the busiest of hosts hangs. */
+/** A boot takes a few seconds. One that takes this long hangs, however busy the host is. */
 const BOOT_LIMIT_SECONDS = 60;
 /**
- * On a busy host, software emulation loses an interrupt in one of a hundred boots, or QEMU crashes.
- * Nothing of the command has run by then, so booting again is safe.
+ * On a busy host, about one of a hundred boots fails, because software emulation loses an interrupt or QEMU crashes.
+ * The command has not started by then, so booting again is safe.
  */
 const BOOT_ATTEMPTS = 3;
-/** Under KVM, which this is for, a boot takes one or two. */
+/** The limit for the trial boot under KVM, where a boot takes one or two seconds. */
 const PROBE_LIMIT_SECONDS = 20;
 
 /**
- * Boots the test machine, runs a command in it and ends it. Rejects with {@link VmError} when the
- * machine fails; a command that fails is a result. While it runs, SIGINT, SIGTERM and SIGHUP end the
- * guest and this process.
+ * Boots the test machine, runs a command in it and ends it. Rejects with {@link VmError} if the machine fails. A failed
+ * command is a result, not an error. While it runs, SIGINT, SIGTERM and SIGHUP end the guest and this process.
  */
 export async function runInVm(options: VmOptions): Promise<VmResult> {
   try {
@@ -44,7 +43,7 @@ async function bootAndRun(options: VmOptions): Promise<VmResult> {
     } catch (error) {
       const worthAnother = error instanceof VmError && error.code === 'ERR_VM_BOOT';
       if (!worthAnother || attempt === BOOT_ATTEMPTS) throw error;
-      say(`${error.message}; trying again`);
+      say(`vm: ${error.message}; booting again (attempt ${attempt + 1} of ${BOOT_ATTEMPTS})`);
     }
   }
 }
@@ -68,7 +67,7 @@ async function comesUp(kernel: Kernel, accelerator: Accelerator): Promise<boolea
   try {
     return (await start(kernel, accelerator, options, PROBE_LIMIT_SECONDS)).status === 0;
   } catch (error) {
-    // What is missing or full on the host says nothing about the accelerator.
+    // A missing program or a full disk on the host says nothing about the accelerator.
     if (!(error instanceof VmError) || error.code === 'ERR_VM_MISSING') throw error;
     return false;
   }

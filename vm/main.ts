@@ -9,7 +9,7 @@ import { defaultKernel, kernelNames } from './kernels.js';
 import { runInVm } from './machine.js';
 import { splitArguments } from './split-arguments.js';
 
-/** The status when the machine failed and not the command in it. */
+/** The exit status if the machine failed, and not the command in it. */
 const MACHINE_FAILED = 125;
 
 interface Options {
@@ -21,7 +21,7 @@ interface Options {
 }
 
 function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It is not a whole number.');
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Write a whole number.');
   return Number(text);
 }
 
@@ -63,24 +63,33 @@ async function main(command: string[], options: Options): Promise<void> {
   }
 }
 
-// Whoever reads our output may stop: that is no error.
+// The program that reads the output may stop reading (`| head`). That is not an error.
 process.stdout.on('error', () => process.exit(128 + constants.signals.SIGPIPE));
 
 await new Command('npm run vm --')
-  .description('Boots the test machine, runs a command in it and ends with its status.')
+  .description(
+    'Boots the test machine, runs a command in it, and ends with the status of the command.',
+  )
   .usage('[options] -- COMMAND...')
   .argument('<command...>')
-  .option('--kernel <kernel>', `${kernelNames.join(', ')} or the path of an image`, defaultKernel())
+  .option(
+    '--kernel <kernel>',
+    `boot this kernel: ${kernelNames.join(', ')} or the path of an image`,
+    defaultKernel(),
+  )
   .option(
     '--qemu <arguments>',
-    "more arguments for QEMU, as '-device pci-testdev'",
+    "more arguments for QEMU, such as '-device pci-testdev'",
     qemuArguments,
     [],
   )
-  .option('--user <uid>', 'run as this uid, without capabilities', wholeNumber)
-  .option('--no-iommu', "without the machine's IOMMU")
-  .option('--time <seconds>', 'kill the guest when the command takes longer', wholeNumber)
-  .addHelpText('after', `\nStatus ${MACHINE_FAILED}: the machine failed, not the command.`)
+  .option('--user <uid>', 'run the command as this user ID, without capabilities', wholeNumber)
+  .option('--no-iommu', 'boot with the IOMMU off')
+  .option('--time <seconds>', 'kill the guest if the command takes longer', wholeNumber)
+  .addHelpText(
+    'after',
+    `\nStatus ${MACHINE_FAILED} means that the machine failed, not the command.`,
+  )
   .passThroughOptions()
   .action(main)
   .parseAsync();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// QEMU's monitor (QMP): one JSON object a line, answers in the order of the commands.
+// QEMU's monitor (QMP): one JSON object per line; answers come in the order of the commands.
 import { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 
@@ -15,7 +15,7 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-/** Emits QEMU's events under their names (`DEVICE_DELETED`), with their data. */
+/** Emits each of QEMU's events (`DEVICE_DELETED`) under its name, with its data. */
 export class Monitor extends EventEmitter {
   readonly #stream: Duplex;
   readonly #waiting: Waiting[] = [];
@@ -30,11 +30,11 @@ export class Monitor extends EventEmitter {
       for (const line of lines) this.#take(JSON.parse(line));
     });
     stream.on('close', () => this.#abandon());
-    // QEMU takes commands only after this one. Its failure shows in the commands that follow.
+    // QEMU accepts other commands only after this one. If it fails, the commands that follow fail too.
     this.execute('qmp_capabilities').catch(() => {});
   }
 
-  /** Runs a QMP command; rejects with QEMU's own words. */
+  /** Runs a QMP command. Rejects with QEMU's own message if it fails. */
   execute(command: string, args: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject });
@@ -42,7 +42,7 @@ export class Monitor extends EventEmitter {
     });
   }
 
-  /** Runs a command of the human monitor, for what QMP lacks; resolves with what it prints. */
+  /** Runs a command of the human monitor, for features that QMP lacks. Resolves with its output. */
   async executeHuman(line: string): Promise<string> {
     return String(await this.execute('human-monitor-command', { 'command-line': line }));
   }
@@ -55,6 +55,7 @@ export class Monitor extends EventEmitter {
   }
 
   #abandon(): void {
-    for (const { reject } of this.#waiting.splice(0)) reject(new Error('QEMU has ended'));
+    for (const { reject } of this.#waiting.splice(0))
+      reject(new Error('QEMU ended before it answered'));
   }
 }

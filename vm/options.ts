@@ -1,35 +1,35 @@
 // SPDX-License-Identifier: MIT
-// What a run of the test machine is given and what it gives back.
+// The options and the result of one run of the test machine.
 import type { Writable } from 'node:stream';
 
 export interface VmOptions {
   /** `lab`, `distro`, `distro-backports`, or the path of a kernel image with everything built in. */
   readonly kernel: string;
-  /** The program and its arguments; looked up on the guest's PATH, which begins with this Node's. */
+  /** The program and its arguments. The guest's PATH begins with the directory of this Node. */
   readonly command: readonly string[];
-  /** Added to the few variables every command gets: PATH, HOME, LANG and the `VFIO_VM_*` ones. */
+  /** Variables to add to those that every command gets: PATH, HOME, LANG and the `VFIO_VM_*` variables. */
   readonly env?: Readonly<Record<string, string>>;
-  /** It has the same path in the guest, with all that is in it. Default: the checkout. */
+  /** The folder in which the command starts. It has the same path and contents in the guest. Default: the checkout. */
   readonly cwd?: string;
-  /** Run as this uid and gid, without capabilities. Default: root. */
+  /** Runs the command as this uid and gid, without capabilities. Default: root. */
   readonly user?: number;
-  /** A command run as root before; its output goes to stderr. The run fails when it does. */
+  /** A command to run as root first. Its output goes to stderr. If it fails, the run fails. */
   readonly prepare?: readonly string[];
-  /** Seconds the command may take; then the guest is killed and the run fails. Default: no limit. */
+  /** The seconds that the command may take. After that, the guest is killed and the run fails. Default: no limit. */
   readonly time?: number;
-  /** Whether the guest's kernel uses the machine's IOMMU. Default: it does. */
+  /** Whether the guest's kernel uses the machine's IOMMU. Default: true. */
   readonly iommu?: boolean;
   /** More arguments for QEMU. */
   readonly qemuArguments?: readonly string[];
   /**
-   * The raw image behind the NVMe controller; made, sparse and 1 GiB large, where it is missing.
-   * Default: an empty one that goes away with the machine.
+   * The path of the raw image behind the NVMe controller. If the file does not exist, it is created as a sparse file of
+   * 1 GiB. Default: an empty image that is removed with the machine.
    */
   readonly disk?: string;
-  /** Where the command's output goes, byte for byte. Default: nowhere. */
+  /** Receives the command's output, byte for byte. Default: the output is dropped. */
   readonly stdout?: Writable;
   readonly stderr?: Writable;
-  /** Called with each line that a guest program writes to the file named by VFIO_VM_RESULTS. */
+  /** Called with each line that a guest program writes to the file that VFIO_VM_RESULTS names. */
   readonly onResult?: (line: string) => void;
 }
 
@@ -39,6 +39,6 @@ export interface VmResult {
   readonly signal: NodeJS.Signals | null;
   /** The guest's kernel log, as dmesg prints it. */
   readonly kernelLog: string;
-  /** What of it matters when a command failed: all since it started. */
+  /** The part of it that matters if the command failed: everything since the command started. */
   readonly briefKernelLog: string;
 }

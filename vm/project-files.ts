@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Collects the project's own files for the guest. They go into the initrd: small, always current, nothing to cache,
-// and much faster to read there than over 9p.
+// Collects the project's own files for the guest. They go into the initrd, because they are small, must be current, and
+// are much faster to read there than over 9p.
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../tools/paths.js';
@@ -8,20 +8,20 @@ import type { CpioEntry } from './cpio.js';
 import { cpioFile } from './cpio.js';
 
 /**
- * Directories that are copied whole, apart from {@link LEFT_OUT}; the rest is seen over 9p, such as the
+ * Directories that are copied completely, except for {@link LEFT_OUT}. The guest reads all others over 9p, such as the
  * developer builds, which are a hundred times as large.
  */
 const DIRECTORIES = ['dist', 'build/guest', 'build/Release'];
 
-/** What a build leaves behind and nothing runs from. */
+/** Intermediate files of a build, which no program in the guest needs. */
 const LEFT_OUT = /^(obj\.target|\.deps|.*\.(o|a|d\.ts))$/;
 
-/** Where the guest's init finds them before it puts them in place. */
+/** The directory in the initrd from which the guest's init takes these files. */
 export const PROJECT_IN_INITRD = 'project';
 
 export interface ProjectFiles {
   readonly entries: CpioEntry[];
-  /** The directories that are there, relative to the checkout. */
+  /** Those of the directories that exist, relative to the checkout. */
   readonly directories: string[];
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Starts QEMU as a child process, and decides on its arguments. Every file and socket reaches it as an inherited
-// descriptor: nothing of a run has a name on the host that could clash, be tampered with or stay behind.
+// Starts QEMU as a child process, and chooses its arguments. QEMU inherits every file and socket as a descriptor. So no
+// file of a run has a name on the host that could clash, be tampered with or be left behind.
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import type { Duplex, Readable } from 'node:stream';
@@ -9,12 +9,12 @@ import { findProgram } from '../tools/paths.js';
 import { deviceArguments } from './devices.js';
 import { VmError } from './errors.js';
 
-/** Files of a run, as open descriptors of this process. */
+/** The files of a run, as open descriptors of this process. */
 export interface QemuFiles {
   readonly kernel: number;
   readonly initrd: number;
   readonly disk: number;
-  /** ext4 images by the serial number the guest finds them under. */
+  /** ext4 images, by the serial number under which the guest finds them. */
   readonly images: Readonly<Record<string, number>>;
 }
 
@@ -23,7 +23,7 @@ export interface Qemu {
   /** The virtio-serial port to the guest's init. */
   readonly port: Duplex;
   readonly monitor: Duplex;
-  /** The serial line: kernel messages of a boot that fails, and panics. */
+  /** The serial console. It has the kernel messages of a failed boot, and panics. */
   readonly console: Readable;
   readonly stderr: Readable;
   kill(): void;
@@ -35,35 +35,35 @@ const KERNEL_ARGUMENTS = [
   'console=ttyS0',
   'quiet',
   'iommu=nopt',
-  // Without it a busy host panics the guest ("timer doesn't work through Interrupt-remapped IO-APIC").
+  // Without this, the guest panics on a busy host ("timer doesn't work through Interrupt-remapped IO-APIC").
   'no_timer_check',
-  // A busy host makes clocks look wrong: the kernel's check of them gives up the good one and, in 7.3,
-  // sometimes waits for ever for a processor that waits for it.
+  // On a busy host, clocks look wrong. Without this, the kernel's clock check rejects the good clock. In Linux 7.3 it
+  // sometimes even deadlocks with another processor.
   'tsc=reliable',
   'panic=-1',
 ];
 
-/** What makes hot-plug work each way: arguments of the kernel and of QEMU. */
+/** The arguments of the kernel and of QEMU that each kind of hot-plug needs. */
 const HOTPLUG = {
   acpi: { kernel: [], qemu: [] },
   pcie: {
-    // A port that sleeps takes its device to D3cold, from where it does not come back in time.
+    // A sleeping port puts its device into D3cold, and the device does not return from there in time.
     kernel: ['pcie_ports=native', 'pcie_port_pm=off'],
     qemu: ['-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off'],
   },
 } as const;
 
-/** Descriptors of the child after stdin, stdout and stderr. */
+/** QEMU's descriptors after stdin, stdout and stderr. */
 const FD = { port: 3, monitor: 4, console: 5, kernel: 6, initrd: 7, disk: 8, images: 9 };
 
-/** QEMU's program: `VFIO_VM_QEMU`, else from PATH. */
+/** The path of QEMU: `VFIO_VM_QEMU` if it is set, else the program on PATH. */
 export function findQemu(): string {
   const chosen = process.env.VFIO_VM_QEMU;
   const path = chosen || findProgram('qemu-system-x86_64');
   if (process.arch !== 'x64') {
     throw new VmError(
       'ERR_VM_MISSING',
-      'the test machine shares the files of its host, which has to be an x86-64 one',
+      `the test machine runs only on x86-64, because its guest runs the programs of the host. This computer is ${process.arch}`,
     );
   }
   if (path === undefined || !existsSync(path)) {
@@ -71,20 +71,20 @@ export function findQemu(): string {
       'ERR_VM_MISSING',
       chosen
         ? `VFIO_VM_QEMU names ${chosen}, which does not exist`
-        : 'qemu-system-x86_64 is not installed (Debian: apt-get install qemu-system-x86); VFIO_VM_QEMU can name another',
+        : 'qemu-system-x86_64 is not installed. Install it (Debian: apt-get install qemu-system-x86), or set VFIO_VM_QEMU to its path',
     );
   }
   return path;
 }
 
 /**
- * One thread for both processors. With a thread each, QEMU before 8.2 changes the map of device memory (memory decode
- * of a BAR, a slot's power) under a processor that still uses the old one: its write to its timer goes elsewhere, and the
- * whole machine stands still.
+ * One thread for both processors. If each processor has a thread, QEMU before 8.2 can change the map of device memory
+ * (memory decode of a BAR, a slot's power) while the other processor still uses the old map. That processor's write to
+ * its timer then goes to the wrong place, and the whole machine hangs.
  */
 const STEADY_TCG = 'tcg,thread=single';
 
-/** What decides about a machine, apart from its files. */
+/** The settings of a machine, apart from its files. */
 export interface QemuOptions {
   readonly accelerator: Accelerator;
   readonly hotplug: keyof typeof HOTPLUG;
@@ -99,7 +99,7 @@ export function qemuArguments(options: QemuOptions, imageSerials: readonly strin
   const append = [...KERNEL_ARGUMENTS, iommu, ...hotplug.kernel].join(' ');
   return [
     ...['-nodefaults', '-no-user-config', '-nographic', '-no-reboot', '-nic', 'none'],
-    // Under KVM, interrupt remapping needs the I/O APIC in QEMU.
+    // Under KVM, interrupt remapping needs QEMU's I/O APIC instead of the kernel's.
     ...['-machine', accelerator === 'kvm' ? 'q35,kernel-irqchip=split' : 'q35'],
     ...['-accel', accelerator === 'tcg' ? STEADY_TCG : accelerator],
     ...['-cpu', 'max', '-smp', '2', '-m', '2G'],
@@ -114,7 +114,7 @@ export function qemuArguments(options: QemuOptions, imageSerials: readonly strin
   ];
 }
 
-/** What carries the run itself; from slot 16 up, away from the devices under test. */
+/** The devices that the run itself needs. They have slots from 16 on, apart from the devices under test. */
 function hostArguments(imageSerials: readonly string[]): string[] {
   return [
     ...['-fsdev', 'local,id=host,path=/,security_model=none,readonly=on,multidevs=remap'],
@@ -139,7 +139,7 @@ function path(fd: number): string {
 export function startQemu(options: QemuOptions, files: QemuFiles): Qemu {
   const args = qemuArguments(options, Object.keys(files.images));
   const child = spawnEndingWithParent(findQemu(), args, {
-    // Its own session: Ctrl-C reaches this process, which then ends QEMU.
+    // In a session of its own, QEMU gets no Ctrl-C. This process gets it, and ends QEMU.
     detached: true,
     stdio: [
       ...(['ignore', 'ignore', 'pipe', 'pipe', 'pipe', 'pipe'] as const),
@@ -149,7 +149,7 @@ export function startQemu(options: QemuOptions, files: QemuFiles): Qemu {
   const kill = () => void child.kill('SIGKILL');
   const done = undoOnExit(kill);
   child.once('exit', done);
-  // Node's types stop at five descriptors.
+  // Node's types have only five descriptors.
   const pipes = child.stdio as unknown as Duplex[];
   return {
     process: child,
@@ -161,7 +161,7 @@ export function startQemu(options: QemuOptions, files: QemuFiles): Qemu {
   };
 }
 
-/** With a wrapper that has the kernel kill QEMU when this process ends, even by SIGKILL. */
+/** Starts QEMU through setpriv, so that the kernel kills QEMU when this process ends, even by SIGKILL. */
 function spawnEndingWithParent(
   program: string,
   args: string[],

@@ -26,7 +26,7 @@ import type { QemuFiles } from './qemu.js';
 
 const DISK_SIZE = 2 ** 30;
 
-/** Opens what QEMU needs, calls `use`, and closes it. */
+/** Opens the files that QEMU needs, calls `use`, and closes them. */
 export async function withRunFiles<T>(
   kernel: Kernel,
   options: VmOptions,
@@ -117,11 +117,14 @@ function openNamedDisk(path: string): number {
   try {
     return openSync(path, constants.O_RDWR | constants.O_CREAT);
   } catch (error) {
-    throw new VmError('ERR_VM_MISSING', `the disk cannot be opened: ${(error as Error).message}`);
+    throw new VmError(
+      'ERR_VM_MISSING',
+      `cannot open the image of the NVMe disk: ${(error as Error).message}`,
+    );
   }
 }
 
-/** A file without a name: gone when the last descriptor is closed, whatever happens to us. */
+/** Opens a file without a name. The kernel removes it when its last descriptor is closed, even after SIGKILL. */
 function openUnnamed(): number {
   const directory = join(cacheDirectory(), 'tmp');
   mkdirSync(directory, { recursive: true });

@@ -11,9 +11,9 @@ import { Monitor } from './monitor.js';
 import type { VmOptions, VmResult } from './options.js';
 import type { Qemu } from './qemu.js';
 
-/** QEMU flushes its disks when asked to end; this long is more than enough. */
+/** QEMU flushes its disks when it is asked to end. This is more than enough time for it. */
 const QUIT_LIMIT_MS = 5000;
-/** A longer one would end at once. */
+/** Node's limit for timers. A timer with a longer delay would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export class Run {
@@ -42,13 +42,13 @@ export class Run {
     qemu.stderr.on('data', (chunk: Buffer) => {
       this.#qemuErrors += chunk.toString();
     });
-    // QEMU's end shows as an error or an end, depending on what was under way; `close` tells.
+    // When QEMU ends, these streams report an error or an end. The process's `close` event handles both.
     for (const stream of [qemu.port, qemu.monitor, qemu.console]) stream.on('error', () => {});
     this.finished = this.#finish(bootLimit);
   }
 
   async #finish(bootLimit: number): Promise<VmResult> {
-    this.#limit(bootLimit, 'ERR_VM_BOOT', `the guest did not come up within ${bootLimit} s`);
+    this.#limit(bootLimit, 'ERR_VM_BOOT', `the guest did not boot within ${bootLimit} s`);
     const ended = await new Promise<unknown>((resolve, reject) => {
       this.#qemu.process.on('error', reject);
       this.#qemu.process.on('close', (status, signal) => resolve(status ?? signal));
@@ -63,14 +63,14 @@ export class Run {
     };
   }
 
-  /** Replaces the limit before. */
+  /** Sets a time limit, which replaces the previous one. */
   #limit(seconds: number, code: VmError['code'], message: string): void {
     clearTimeout(this.#timer);
     const delay = Math.min(seconds * 1000, LONGEST_TIMER_MS);
     this.#timer = setTimeout(() => this.#fail(code, message), delay);
   }
 
-  /** The guest is up; what runs in it from now on may take as long as it is allowed. */
+  /** The guest has booted. From now on, the time limit of the command applies. */
   #begin(): void {
     const { time } = this.#options;
     this.#started = true;
@@ -80,7 +80,7 @@ export class Run {
     this.#limit(
       time,
       'ERR_VM_TIME',
-      `the time limit of ${time} s was reached; the guest was killed`,
+      `the command did not end within its time limit of ${time} s, so the guest was killed`,
     );
   }
 
@@ -89,7 +89,7 @@ export class Run {
     this.#qemu.kill();
   }
 
-  /** With the console, which has what the guest could no longer send: a panic, an early boot. */
+  /** Includes the console, because it has the messages that the guest could not send: a panic, an early boot. */
   #logOfFailure(): string {
     const log = this.#started ? this.#log.brief() : this.#log.toString();
     const console = stripVTControlCharacters(this.#console).trim();
@@ -101,11 +101,12 @@ export class Run {
     const panic = /Kernel panic - .*/.exec(log)?.[0];
     const errors = this.#qemuErrors.trim();
     if (typeof ended === 'number' && ended !== 0) {
-      return new VmError('ERR_VM_QEMU', `QEMU ended with ${ended}: ${errors}`, log);
+      return new VmError('ERR_VM_QEMU', `QEMU ended with status ${ended}: ${errors}`, log);
     }
     const crashed = ended !== 0;
-    const why = panic ?? (crashed ? `QEMU ended by ${ended}: ${errors}` : 'it ended by itself');
-    if (!this.#started) return new VmError('ERR_VM_BOOT', `the guest did not come up: ${why}`, log);
+    const why =
+      panic ?? (crashed ? `${ended} ended QEMU: ${errors}` : 'the guest powered off or rebooted');
+    if (!this.#started) return new VmError('ERR_VM_BOOT', `the guest did not boot: ${why}`, log);
     const message = `the guest died before the command ended: ${why}`;
     return new VmError(crashed ? 'ERR_VM_CRASHED' : 'ERR_VM_DIED', message, log);
   }
@@ -141,7 +142,7 @@ export class Run {
     }
   }
 
-  /** The connection that asked is named by the first four bytes. */
+  /** The first four bytes identify the connection that sent the request. The reply begins with them too. */
   async #answer(request: Buffer): Promise<void> {
     const connection = Buffer.from(request.subarray(0, 4));
     const reply = await this.#actions.answer(request.toString('utf8', 4));
@@ -156,7 +157,7 @@ export class Run {
     for (const line of lines) this.#options.onResult?.(line);
   }
 
-  /** A reader that is slower than the guest slows the guest down. */
+  /** Passes on output. If the reader is slower than the guest, it pauses the port, so that the guest waits. */
   #pass(data: Buffer, to: Writable | undefined): void {
     if (to === undefined || to.write(data)) return;
     this.#qemu.port.pause();
@@ -170,7 +171,7 @@ export class Run {
   }
 }
 
-/** As `wait()` gives it: the signal in the low seven bits, else the status above them. */
+/** Decodes a status of `wait()`: the low seven bits are the signal. If they are 0, the bits 8 to 15 are the status. */
 function decodeStatus(status: number): Pick<VmResult, 'status' | 'signal'> {
   const number = status & 0x7f;
   if (number === 0) return { status: (status >> 8) & 0xff, signal: null };

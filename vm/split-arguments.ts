@@ -7,7 +7,7 @@ export function splitArguments(text: string): string[] {
   while (word.lastIndex < text.length) {
     const at = word.lastIndex;
     const match = word.exec(text);
-    if (match === null) throw new SyntaxError(`a quote is not closed: ${text.slice(at)}`);
+    if (match === null) throw new SyntaxError(`this quote has no end: ${text.slice(at)}`);
     if (match[1] !== undefined) words.push(unquote(match[1]));
   }
   return words;

@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: MIT
-// Unpacks a kernel image on the host. Packed with xz, as Debian's is, it takes software emulation two and a half
-// seconds of each boot to unpack it; QEMU starts a plain ELF kernel as well (PVH).
+// Unpacks a kernel image on the host. Under software emulation, unpacking an xz image, such as Debian's, takes two and
+// a half seconds of each boot. QEMU can also start a plain ELF kernel (PVH).
 import { execFileSync } from 'node:child_process';
 import { gunzipSync } from 'node:zlib';
 import { requireProgram } from '../tools/run-program.js';
 
-/** Offsets of the x86 boot protocol's header. */
+/** Offsets in the header of the x86 boot protocol. */
 const SETUP_SECTORS = 0x1f1;
 const PAYLOAD_OFFSET = 0x248;
 const PAYLOAD_LENGTH = 0x24c;
 
-/** First bytes of each packing, and the program that undoes it. */
+/** The first bytes of each compression format, and the program that unpacks it. */
 const PACKINGS = [
   { magic: 'fd377a585a00', program: 'xz' },
   { magic: '28b52ffd', program: 'zstd' },
 ] as const;
 
-/** Note 18 of "Xen", with a descriptor of 8 or 4 bytes: the entry point that QEMU needs. */
+/** The ELF note 18 of "Xen", with a descriptor of 8 or 4 bytes. It has the entry point that QEMU needs. */
 const PVH_NOTES = ['040000000800000012000000', '040000000400000012000000'].map((head) =>
   Buffer.from(`${head}58656e00`, 'hex'),
 );
 
-/** The ELF kernel inside a bzImage, or undefined where it cannot be had or could not be started. */
+/** The ELF kernel inside a bzImage. Undefined if it cannot be unpacked, or if QEMU could not start it. */
 export function unpackKernel(image: Buffer): Buffer | undefined {
   const start = ((image[SETUP_SECTORS] ?? 0) + 1) * 512 + image.readUInt32LE(PAYLOAD_OFFSET);
   // The length counts the four bytes of the unpacked size that follow the packed data.

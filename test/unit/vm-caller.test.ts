@@ -29,7 +29,7 @@ describe('the folder that the command starts in', () => {
       expect.objectContaining({
         code: 'ERR_VM_MISSING',
         message: expect.stringMatching(
-          `^the command cannot start in the folder you are in: ENOENT.*'${gone}'`,
+          `^the command cannot start in your current folder: ENOENT.*'${gone}'`,
         ),
       }),
     );

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Reads /job, a sequence of NUL-terminated strings: a key, then its values.
+// Reads /job, a list of NUL-terminated strings in which each key is followed by its value.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -26,7 +26,7 @@ static char* load(const char* path, size_t* size) {
   return text;
 }
 
-// Appends to a NULL-terminated list, which starts as NULL.
+// Appends to a NULL-terminated list. An empty list is NULL.
 static void push(char*** list, size_t* length, char* value) {
   *list = realloc(*list, (*length + 2) * sizeof **list);
   (*list)[(*length)++] = value;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Sends the guest's kernel log to the host as it grows, so that the host has it when the guest
-// dies.
+// Sends the guest's kernel log to the host as it grows, so that the host has it if the guest dies.
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -22,9 +21,10 @@ void kernel_log_send(void) {
   static char buffer[2 * RECORD_SIZE];
   size_t filled = 0;
   for (;;) {
-    // One read gives one record; many make a frame.
+    // One read returns one record. A frame holds many records.
     ssize_t count = read(kernel_log, buffer + filled, sizeof buffer - filled);
-    if (count < 0 && errno == EPIPE) continue;  // records were lost, the next read goes on
+    if (count < 0 && errno == EPIPE)
+      continue;  // records were lost; the next read continues after them
     if (count <= 0) break;
     filled += (size_t)count;
     if (sizeof buffer - filled >= RECORD_SIZE) continue;

@@ -19,7 +19,7 @@ static void mount_or_die(const char* type, const char* target) {
   if (mount(type, target, type, 0, NULL) != 0) die("mount", target);
 }
 
-// vfio-pci is a module of one kernel and a part of the other: a file of sysfs is the same for both.
+// vfio-pci is a module in one kernel and built into another. Its parameter in sysfs exists in both.
 static void let_vfio_make_virtual_functions(void) {
   int fd = open("/sys/module/vfio_pci/parameters/enable_sriov", O_WRONLY | O_CLOEXEC);
   if (fd < 0) return;  // a kernel without vfio-pci, or without SR-IOV
@@ -30,17 +30,17 @@ static void let_vfio_make_virtual_functions(void) {
 static void report_exit(int status) {
   uint32_t value = (uint32_t)status;
   port_send(FRAME_EXIT, &value, sizeof value);
-  // The host ends the machine when it has read this.
+  // The host ends the machine when it has read this frame.
   for (;;) pause();
 }
 
 static void run_prepare(const struct job* job) {
   if (job->prepare[0] == NULL) return;
-  // Its stdout is not the command's: that one stays exact.
+  // Its stdout goes to stderr, so that the stdout of the run has only the command's bytes.
   int status = relay_run(job, job->prepare, 0, FRAME_STDERR);
   if (status == 0) return;
   errno = 0;
-  die("the prepare command failed", job->prepare[0]);
+  die("the preparing command failed", job->prepare[0]);
 }
 
 int main(void) {
@@ -53,19 +53,19 @@ int main(void) {
   let_vfio_make_virtual_functions();
   port_open();
   kernel_log_open();
-  kernel_log_send();  // the host has it when one of the next steps hangs
+  kernel_log_send();  // so that the host has the log if one of the next steps hangs
   job_read("/job", &job);
   root_enter(&job);
   relay_open();
   requests_listen();
-  kernel_log_send();  // what the commands cause comes after
+  kernel_log_send();  // all that the boot logged, before the frame that ends the boot
   port_send(FRAME_STARTED, NULL, 0);
   run_prepare(&job);
   report_exit(relay_run(&job, job.command, job.uid, FRAME_STDOUT));
 }
 
 void power_off(void) {
-  // The machine runs with -no-reboot: this ends QEMU.
+  // QEMU runs with -no-reboot, so a reboot ends it.
   reboot(RB_AUTOBOOT);
   for (;;) pause();
 }
@@ -78,7 +78,7 @@ void die(const char* what, const char* which) {
   } else {
     snprintf(text, sizeof text, "%s: %s", what, which);
   }
-  // Without a port the serial console is all there is.
+  // Before the port is open, the serial console is the only output.
   int log = open("/dev/kmsg", O_WRONLY);
   if (log >= 0) dprintf(log, "<1>vm: %s\n", text);
   if (port_fd() >= 0) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Loads the kernel modules of the initrd. Their names sort in dependency order.
+// Loads the kernel modules of the initrd, sorted by name. Their names sort in dependency order.
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Frames over the virtio-serial port named "vfio-vm": u32 kind, u32 size, then the bytes.
+// Frames over the virtio-serial port named "vfio-vm": u32 kind, u32 size, then that many bytes.
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -38,7 +38,7 @@ static int find(char* device, size_t size) {
 
 void port_open(void) {
   char device[512];
-  // The host announces the port after the driver has come up.
+  // The host announces the port only after the driver is ready.
   for (int tries = 0; !find(device, sizeof device); tries++) {
     errno = ENODEV;
     if (tries == 5000) die("find the port", PORT_NAME);
@@ -54,7 +54,7 @@ static void write_all(const char* data, size_t size) {
   while (size > 0) {
     ssize_t count = write(port, data, size);
     if (count < 0 && errno == EINTR) continue;
-    // The host closed its end: nobody is left to tell.
+    // The host closed its end, so there is nobody left to report to.
     if (count <= 0) power_off();
     data += count;
     size -= (size_t)count;
@@ -62,7 +62,7 @@ static void write_all(const char* data, size_t size) {
 }
 
 void port_send(enum frame kind, const void* data, size_t size) {
-  // One write a frame, where it fits, is one buffer for the host to take.
+  // A frame that fits is sent in one write, which is one buffer for the host.
   static char frame[sizeof(struct header) + 16384];
   struct header header = {.kind = kind, .size = (uint32_t)size};
   size_t room = sizeof frame - sizeof header;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Runs a command and carries its output, its results and the kernel log to the host. All go over
-// one port: frames arrive in order, so the exit status comes after every byte.
+// Runs a command and sends its output, its results and the kernel log to the host. All of them use
+// one port, which keeps frames in order. So the exit status arrives after the last byte of output.
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -30,7 +30,7 @@ void relay_open(void) {
   sigprocmask(SIG_BLOCK, &mask, NULL);
   child_ended = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
   make_directories("/run/vfio-vm");
-  // Held open for writing too, so that it never reports an end between two writers.
+  // Opened for writing too, so that a read never sees an end of file between two writers.
   if (mkfifo(RESULTS_FIFO, 0622) != 0 || chmod(RESULTS_FIFO, 0622) != 0) die("make", RESULTS_FIFO);
   results = open(RESULTS_FIFO, O_RDWR | O_NONBLOCK | O_CLOEXEC);
   if (child_ended < 0 || results < 0) die("open", "the relay's inputs");
@@ -42,7 +42,7 @@ static void limit(int which, rlim_t soft, rlim_t hard) {
 }
 
 static void become(uid_t uid) {
-  // Beyond the change of user, not even a set-uid program gets a capability back.
+  // With an empty bounding set, even a set-uid program cannot regain a capability.
   for (int capability = 0; prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0; capability++) {
   }
   if (setgroups(0, NULL) != 0 || setresgid(uid, uid, uid) != 0 || setresuid(uid, uid, uid) != 0) {
@@ -89,7 +89,7 @@ static pid_t start(const struct job* job, char** command, uid_t uid, int* out, i
   return pid;
 }
 
-// Passes on one read; an input that has ended is closed and left out of the next poll.
+// Sends the bytes of one read. It closes an input that has ended, and poll() then skips it.
 static void pass(int* fd, enum frame kind) {
   static char buffer[16384];
   ssize_t count = read(*fd, buffer, sizeof buffer);
@@ -101,7 +101,7 @@ static void pass(int* fd, enum frame kind) {
   }
 }
 
-// Passes on what is in a pipe now; a process left behind could fill it for ever.
+// Sends what a pipe holds now, and nothing more: a process left behind could fill it endlessly.
 static void drain(int* fd, enum frame kind) {
   int left = 0;
   if (*fd < 0 || ioctl(*fd, FIONREAD, &left) != 0) return;
@@ -119,7 +119,7 @@ static void handle_frame(enum frame kind, const char* data, size_t size) {
   if (kind == FRAME_REPLY) requests_reply(data, size);
 }
 
-// Reaps whatever ended (process 1 inherits orphans); true when `pid` was among it.
+// Reaps all processes that have ended (process 1 inherits orphans). Returns whether `pid` was one.
 static int reap(pid_t pid, int* status) {
   struct signalfd_siginfo info;
   int found = 0, ended;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Passes requests of guest programs to the host, over a unix socket with a line each way. A port
-// opens only once; a socket lets any number of programs, of any user, ask at the same time.
+// Passes requests of guest programs to the host. A program sends a line to a Unix socket and gets a
+// line back. The port can be opened only once, but any number of programs of any user can use the
+// socket at the same time.
 #include <poll.h>
 #include <stdint.h>
 #include <string.h>
@@ -14,8 +15,8 @@
 #define LINE_MAX_SIZE 8192
 
 struct client {
-  int fd;       // -1: free
-  uint32_t id;  // never used again, so that a late answer reaches nobody else
+  int fd;       // -1 if this entry is free
+  uint32_t id;  // never reused, so that a late answer cannot reach another program
   size_t filled;
   char line[LINE_MAX_SIZE];
 };
@@ -98,7 +99,7 @@ void requests_reply(const char* data, size_t size) {
   memcpy(&id, data, sizeof id);
   for (int i = 0; i < REQUESTS_MAX; i++) {
     if (clients[i].fd < 0 || clients[i].id != id) continue;
-    // A program that does not read its answer must not hold up the machine.
+    // A program that does not read its answer must not block this process.
     send(clients[i].fd, data + sizeof id, size - sizeof id, MSG_DONTWAIT | MSG_NOSIGNAL);
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Builds the root file system: the host's, read-only over 9p, under an overlay in memory. On top of
-// it go the images and files that this run brings along.
+// Builds the root file system: an overlay in memory over the host's files, read-only over 9p. It
+// then mounts the images and files of this run over it.
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +24,7 @@ static void bind_or_die(const char* from, const char* to) {
   mount_or_die(from, to, NULL, MS_BIND, NULL);
 }
 
-// Each overlay has its own directories for changes, named by a counter.
+// Each overlay keeps its changes in directories of its own, which a counter numbers.
 static void mount_overlay(const char* lower, const char* target) {
   static int count;
   char upper[64], work[64], options[PATH_SIZE + 256];
@@ -41,8 +41,8 @@ static void mount_host(void) {
   mkdir("/host", 0755);
   mkdir("/changes", 0755);
   mkdir(ROOT, 0755);
-  // The host's files do not change under a run, so everything may be cached; the largest message
-  // virtio can carry saves most round trips.
+  // The host's files do not change during a run, so the guest can cache everything. The largest
+  // message that virtio can carry saves most round trips.
   mount_or_die("host", "/host", "9p", MS_RDONLY,
                "trans=virtio,version=9p2000.L,cache=loose,msize=512000");
   mount_or_die("tmpfs", "/changes", "tmpfs", 0, "mode=0755");
@@ -73,7 +73,8 @@ static void mount_kernel_interfaces(void) {
   symlink("/proc/self/fd/2", ROOT "/dev/stderr");
 }
 
-// The disk of that serial, as a path below /dev; false while its driver has not found it.
+// Finds the disk with this serial number and stores its path below /dev. Returns 0 as long as its
+// driver has not found it.
 static int find_disk(const char* serial, char* device, size_t size) {
   DIR* directory = opendir(ROOT "/sys/block");
   int found = 0;
@@ -97,25 +98,26 @@ static void mount_image(const char* serial) {
   }
   snprintf(target, sizeof target, "/images/%s", serial);
   make_directories(target);
-  // noload: a read-only device cannot replay a journal (and the images have none).
+  // noload: no journal can be replayed on a read-only device (and the images have none).
   mount_or_die(device, target, "ext4", MS_RDONLY | MS_NOATIME, "noload");
 }
 
-// Whether a path is there and is the host's. Below /run the guest's own stays: the host's has the
-// host's bindings and locks.
+// Whether a path needs no mount, because the guest has it already. /tmp and /dev/shm always need
+// one, since the guest's own are empty. A path below /run that exists stays the guest's: the host's
+// /run has the bindings and locks of the host.
 static int is_shown(const char* path, const char* target) {
   if (strcmp(path, "/tmp") == 0 || strcmp(path, "/dev/shm") == 0) return 0;
   return access(target, F_OK) == 0;
 }
 
-// Makes a host path visible where a tmpfs hides it.
+// Makes a host path visible if a tmpfs hides it.
 static void show_tree(const char* path) {
   char source[PATH_SIZE], target[PATH_SIZE];
   snprintf(source, sizeof source, "/host%s", path);
   snprintf(target, sizeof target, ROOT "%s", path);
   if (is_shown(path, target)) return;
   make_directories(target);
-  // Under a name of ours: the overlay's options cannot hold every path.
+  // Under a fixed name, because a path may have characters that the overlay's options cannot hold.
   mkdir("/tree", 0755);
   bind_or_die(source, "/tree");
   mount_overlay("/tree", target);
@@ -139,7 +141,8 @@ static void bind(const char* from, const char* path) {
   bind_or_die(from, target);
 }
 
-// An ordinary user may not be allowed to cross the directories above the project (/root is 0700).
+// Lets everybody enter a path and the directories above it. An ordinary user could not reach a
+// project below /root otherwise, because /root has mode 0700.
 static void open_path(const char* path) {
   char part[PATH_SIZE];
   snprintf(part, sizeof part, "%s/", path);
@@ -159,8 +162,8 @@ void root_enter(const struct job* job) {
   for (char** image = job->images; *image != NULL; image++) mount_image(*image);
   for (char** tree = job->trees; *tree != NULL; tree++) show_tree(*tree);
   for (char** pair = job->binds; *pair != NULL; pair += 2) bind(pair[0], pair[1]);
-  // Moved to the top, not only chrooted to: the kernel makes no user namespaces for who is
-  // chrooted.
+  // Moves the new root to the top, because the kernel refuses user namespaces to a process that is
+  // only in a chroot.
   if (chdir(ROOT) != 0 || mount(".", "/", NULL, MS_MOVE, NULL) != 0 || chroot(".") != 0) {
     die("move to the top", ROOT);
   }
