@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Compares two reports. A result changed when its median moved by more than the noise of both runs; it clearly got
-// worse when it did so in time and against its twin, so that a slower machine is no regression.
+// Compares two reports. A result has changed if its median moved by more than the noise of both runs. It clearly got
+// worse if both its time and its ratio to its twin rose by more than that, so a slower machine is not a regression.
 import type { Distribution } from '../tools/statistics.js';
 import { textTable } from '../tools/table.js';
 import type { Report, Result } from './report.js';
 import { figure } from './table.js';
 
-/** Less than this is no change, however quiet the runs were. */
+/** A smaller difference is not a change, however quiet the runs were. */
 const LEAST_NOISE = 0.1;
-/** More than this is a change, however noisy they were. */
+/** A larger difference is a change, however noisy the runs were. */
 const MOST_NOISE = 1;
 
 export type Verdict = 'same' | 'better' | 'worse' | 'slower with its twin' | 'new' | 'gone';
@@ -17,15 +17,15 @@ export interface Change {
   readonly name: string;
   readonly before: Result | undefined;
   readonly after: Result | undefined;
-  /** Of the medians, after to before. */
+  /** The median after, divided by the median before. */
   readonly factor: number;
-  /** The same of the ratios to the twins. */
+  /** The ratio to the twin after, divided by the ratio before. */
   readonly ratioFactor: number;
   readonly noise: number;
   readonly verdict: Verdict;
 }
 
-/** What changed from one report to the other, in the order of the first. */
+/** The changes from one report to the other: in the order of the first, then the results that are new. */
 export function compareReports(before: Report, after: Report): Change[] {
   const old = new Map(before.results.map((result) => [result.name, result]));
   const young = new Map(after.results.map((result) => [result.name, result]));
@@ -48,7 +48,7 @@ function change(name: string, before: Result | undefined, after: Result | undefi
   return { ...both, factor, ratioFactor, noise: limited, verdict };
 }
 
-/** From the median to the further decile, as a part of the median. */
+/** The distance from the median to the further decile (p10 or p90), as a fraction of the median. */
 function spread({ p10, p50, p90 }: Distribution): number {
   return Math.max(p90 - p50, p50 - p10) / p50;
 }
@@ -59,12 +59,12 @@ function judge(factor: number, ratioFactor: number, limit: number): Verdict {
   return ratioFactor > limit ? 'worse' : 'slower with its twin';
 }
 
-/** Whether something clearly got worse, or is not measured any more. */
+/** Whether a result clearly got worse, or is no longer measured. */
 export function regressed(changes: readonly Change[]): boolean {
   return changes.some(({ verdict }) => verdict === 'worse' || verdict === 'gone');
 }
 
-/** The changes as people read them. */
+/** The changes as a table for people. */
 export function changesText(changes: readonly Change[]): string {
   const head = ['name', 'before', 'after', '', 'ratio before', 'after', 'change', 'noise', ''];
   return textTable(head, changes.map(changeCells), [1, 2, 4, 5, 6, 7]);

@@ -5,7 +5,7 @@ import { cpus, loadavg, release } from 'node:os';
 import { projectRoot } from '../tools/paths.js';
 import type { Machine } from './report.js';
 
-/** The machine as it is now. Whether threads were bound is known afterwards. */
+/** The machine as it is now. Whether threads can be bound to processors is known only later. */
 export function conditions(backend: string): Omit<Machine, 'pinned'> {
   const [first, ...rest] = cpus();
   const cpu = first?.model ?? 'unknown';
@@ -22,7 +22,7 @@ export function conditions(backend: string): Omit<Machine, 'pinned'> {
   };
 }
 
-/** The commit of the checkout, with `+` where it has changes; `unknown` without git. */
+/** The commit of the checkout, with `+` if it has uncommitted changes. `unknown` without git. */
 export function commit(): string {
   const id = git('rev-parse', '--short', 'HEAD');
   if (id === undefined) return 'unknown';

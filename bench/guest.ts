@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The measurements inside the test machine, started by bench/vm.ts: real BARs and real ioctls. Writes what it
-// measured as lines of JSON to the file named by VFIO_VM_RESULTS.
+// The measurements inside the test machine, which bench/vm.ts starts: real BARs and real ioctls. It writes its results
+// as lines of JSON to the file that VFIO_VM_RESULTS names.
 import { appendFileSync } from 'node:fs';
 import { bindDevice, openDevice } from 'vfio';
 import { edu, nvme, pair } from '../vm/devices.js';
@@ -15,18 +15,18 @@ import { findProcessors, pinThread } from './processors.js';
 import type { Machine, Result } from './report.js';
 import type { Effort } from './rounds.js';
 
-/** A line of what this program writes. */
+/** One line of the output of this program. */
 export interface GuestLine {
   readonly machine: Machine;
   readonly results: readonly Result[];
 }
 
-/** Below 0x80, edu has registers of 32 bits only; above, the source address of its DMA has 64. */
+/** Below 0x80, edu has only 32-bit registers. At 0x80 is the source address of its DMA, with 64 bits. */
 const eduPlaces: readonly Place[] = [
   { width: 32, read: 0x00, write: 0x04 },
   { width: 64, read: 0x80, write: 0x80 },
 ];
-/** CAP and VS: any write would mean something to the controller. */
+/** VS and CAP. They are only read: a write to one of the controller's registers could change its state. */
 const nvmePlaces: readonly Place[] = [
   { width: 32, read: 0x08 },
   { width: 64, read: 0x00 },
@@ -58,7 +58,7 @@ async function measureNvme(): Promise<void> {
   report(await readsAndWrites(registers, effort, 'nvme.'));
 }
 
-/** Two groups, so that the twin has a container of its own. */
+/** Uses two groups, so that the twin has a container of its own. */
 async function measureMaps(): Promise<void> {
   const [other] = pair;
   await using _ = await bindDevice(edu.address);
@@ -76,4 +76,4 @@ async function groupOf(address: string): Promise<number> {
 await measureEdu();
 await measureNvme();
 await measureMaps();
-// The twin's container goes with this process.
+// The kernel closes the twin's container when this process ends.

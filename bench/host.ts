@@ -20,7 +20,7 @@ interface HostEffort {
   readonly storm: StormEffort;
   readonly maps: number;
   readonly starts: number;
-  /** How long all of it takes on an idle machine. */
+  /** How long all measurements take on an idle machine. */
   readonly seconds: number;
 }
 
@@ -42,13 +42,16 @@ export const quick: HostEffort = {
   seconds: 4,
 };
 
-/** What was measured, and whether the thread was bound to a processor for it. */
+/** The results, and whether the thread was bound to a processor while they were measured. */
 export interface HostResults {
   readonly results: Result[];
   readonly pinned: boolean;
 }
 
-/** Everything. `first` measures in other processes: they would inherit it that this thread is bound. */
+/**
+ * Runs all measurements. `first` measures in other processes. It runs before this thread is bound to a processor,
+ * because the processes would inherit the binding.
+ */
 export async function measureHost(
   effort: HostEffort,
   first: () => Promise<Result[]>,
@@ -67,7 +70,7 @@ export async function measureHost(
 }
 
 function say(what: string, { seconds }: HostEffort): void {
-  progress(`bench: ${what}, about ${seconds} s in all …`);
+  progress(`bench: measuring ${what}, about ${seconds} s in total …`);
 }
 
 type Step = (effort: HostEffort, processors: Processors) => Promise<Result[]> | Result[];
@@ -80,7 +83,7 @@ const steps: Readonly<Record<string, Step>> = {
   'DMA mappings': ({ maps }) => measureMaps(maps),
 };
 
-/** Register access by width and method; `prefix` stands before the names. */
+/** Measures register access by width and method. The names of the results begin with `prefix`. */
 export async function measureAccess(effort: Effort, prefix = ''): Promise<Result[]> {
   await using registers = await memoryRegisters();
   return await readsAndWrites(registers, effort, prefix);

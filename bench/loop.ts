@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Builds a loop around one expression, each with code of its own. Loops that share code also share what the optimiser
-// knows about it, and slow each other down.
+// Builds a loop around one expression, with code of its own. Loops that share code also share the optimiser's type
+// feedback, and slow each other down.
 import { bench } from './native.js';
 
-/** What the expression may name, beside `i`, the number of the turn. */
+/** The variables that the expression can use, in addition to `i`, the number of the turn. */
 export type Scope = Readonly<Record<string, unknown>>;
 
-/** Evaluates an expression that often and gives the processor time it took, in nanoseconds. */
+/** Makes a loop that evaluates an expression `turns` times and returns the processor time of that, in nanoseconds. */
 export function loopOf(expression: string, scope: Scope): (turns: number) => number {
-  // What is assigned to `last` leaves the loop, so that it is not dropped as unused.
+  // The value in `last` leaves the loop, so the optimiser cannot drop it as unused.
   return make(
     `return function loop(turns) {
       const { time, ${Object.keys(scope).join(', ')} } = scope;
@@ -23,7 +23,7 @@ export function loopOf(expression: string, scope: Scope): (turns: number) => num
   );
 }
 
-/** The same for an expression that is a promise. */
+/** The same for an expression that evaluates to a promise. */
 export function awaitingLoopOf(
   expression: string,
   scope: Scope,

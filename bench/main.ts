@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// `npm run bench`: measures the library beside C++ in the same run. See docs/benchmarks.md for what is compared with
-// what.
+// `npm run bench`: measures the library and equivalent C++ in the same run. docs/benchmarks.md says what is compared
+// with what.
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
 import { majors } from '../tools/nodes.js';
@@ -33,7 +33,7 @@ async function measure({ quick: isQuick = false, node = [] }: Options): Promise<
 
 function compare([before, after, ...more]: readonly string[]): 0 | 1 {
   if (before === undefined || after === undefined || more.length > 0) {
-    throw new InvalidArgumentError('--compare takes two files.');
+    throw new InvalidArgumentError('--compare takes two files: --compare BEFORE.json AFTER.json');
   }
   const changes = compareReports(readReport(before), readReport(after));
   console.log(changesText(changes));
@@ -44,17 +44,21 @@ function readReport(file: string): Report {
   try {
     return parseReport(readFileSync(file, 'utf8'));
   } catch (error) {
-    throw new InvalidArgumentError(`${file}: ${(error as Error).message}`);
+    throw new InvalidArgumentError(`cannot read the report ${file}: ${(error as Error).message}`);
   }
 }
 
 await new Command('npm run bench --')
-  .description('Measures the library beside C++ in the same run.')
-  .option('--quick', 'few rounds: whether it runs, not how fast')
-  .option('--node <majors>', 'register access on these lines of Node, too, as 20,22,24', majors)
-  .option('--json <file>', 'write the results there (vfio.bench/1)')
-  .option('--svg <directory>', 'draw charts there')
-  .option('--compare <files...>', 'compare two such files; measures nothing')
+  .description('Measures the library and equivalent C++ in the same run, and compares them.')
+  .option('--quick', 'few rounds: check that the benchmarks run, not how fast')
+  .option(
+    '--node <majors>',
+    'also measure register access on these Node versions, such as 20,22,24',
+    majors,
+  )
+  .option('--json <file>', 'write the results to this file (vfio.bench/1)')
+  .option('--svg <directory>', 'draw the charts into this directory')
+  .option('--compare <files...>', 'compare two such result files, without measuring')
   .action(async (options: Options, command: Command) => {
     try {
       process.exitCode = options.compare

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: MIT
-// The devices of the measurements on the host: BARs are memfds, interrupts are eventfds. The core is the product's,
-// object file for object file.
+// The devices of the measurements on the host: BARs are memfds, interrupts are eventfds. The addon has the same object
+// files of the core as the product.
 import { join } from 'node:path';
 import { projectRoot } from '../tools/paths.js';
 import { type Machine, type MemoryDevice, useMachine } from '../tools/testing-addon.js';
 
-// The developer addon, before anything loads the product's.
+// Selects the developer addon. This must happen before anything loads the product's addon.
 process.env.VFIO_BINARY ??= join(projectRoot, 'build/Release/testing/vfio_testing.node');
 
-/** For what is measured on the main thread. */
+/** The device for measurements on the main thread. */
 export const address = '0000:00:01.0';
-/** For the addon's own functions, without the classes around them. */
+/** The device for the addon's own functions, without the library's classes. */
 export const bareAddress = '0000:00:02.0';
-/** For the worker that listens, and for the one that waits. */
+/** The devices for the worker that listens and for the worker that waits. */
 export const workerAddresses = { listen: '0000:00:03.0', wait: '0000:00:04.0' } as const;
 
 export const barBytes = 0x4000;
 
 let machine: Machine | undefined;
 
-/** The machine, plugged together at the first call in this process. */
+/** The machine of memory. The first call in this process makes it. */
 export function memoryMachine(): Machine {
   const addresses = [address, bareAddress, ...Object.values(workerAddresses)];
   machine ??= useMachine(
@@ -33,7 +33,7 @@ export function memoryMachine(): Machine {
   return machine;
 }
 
-/** The hardware's side of a device. */
+/** The hardware side of a device. */
 export function hardware(of: string): MemoryDevice {
   return memoryMachine().device(of);
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Loads the addon of the benchmarks (bench/twins) and declares its functions. Addresses are numbers, times
+// Loads the addon of the benchmarks (bench/twins) and declares its functions. Addresses are numbers. Times are in
 // nanoseconds.
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { projectRoot } from '../tools/paths.js';
 
 export interface BenchNative {
-  /** Maps the beginning of a file, or memory without one, for the twins and the bare calls. 0: it failed. */
+  /** Maps the beginning of a file, or memory without a file, for the twins and the bare calls. Returns 0 on failure. */
   map(file: string | undefined, bytes: number): number;
-  // The bare Node-API calls, on what was mapped last; the handle is 0.
+  // The bare Node-API calls. They access the last mapping. The handle is 0.
   read8(handle: number, offset: number): number;
   read16(handle: number, offset: number): number;
   read32(handle: number, offset: number): number;
@@ -18,35 +18,35 @@ export interface BenchNative {
   write32(handle: number, offset: number, value: number): void;
   write64(handle: number, offset: number, value: bigint): void;
 
-  // The twins: each gives how long it took.
+  // The twins. Each returns the time that it took.
   bareLoop(turns: number): number;
   read(width: number, address: number, turns: number): number;
   write(width: number, address: number, turns: number): number;
   batch(address: number, length: number, turns: number): number;
   poll(address: number, mask: number, value: number, turns: number): number;
-  /** Four stores a turn. */
+  /** Makes four stores per turn. */
   doorbell(address: number, turns: number): number;
   field(address: number, turns: number): number;
   readingThread(count: number, gap: number, readerCpu: number, raiserCpu: number): number;
-  /** A VFIO container with that group, or -1. */
+  /** Opens a VFIO container with that group. Returns -1 if that failed. */
   openContainer(group: number): number;
-  /** -1 as the container: without the ioctl. Gives -1 when the kernel refused. */
+  /** With -1 as the container, it leaves out the ioctl. Returns -1 if the kernel refused. */
   mapDma(container: number, bytes: number): number;
   unmapDma(): number;
 
-  // Signals: one series at a time in the process.
+  // Signals. A process can have one series at a time.
   raiseSeries(eventfd: number, count: number, gap: number, cpu: number): void;
   raiseStorm(eventfd: number, count: number, cpu: number): void;
-  /** Gives the processor time of the thread that signalled. */
+  /** Returns the processor time of the thread that signalled. */
   endRaising(): number;
-  /** How many signals of the series have arrived with this one. */
+  /** Records that a signal arrived now. Returns how many signals of the series have arrived so far. */
   arrived(): number;
   latency(index: number): number;
 
-  /** Binds this thread to a processor; 0 when that is not allowed. */
+  /** Binds this thread to a processor. Returns 0 if that is not allowed. */
   pin(cpu: number): number;
   now(): number;
-  /** Of this thread. */
+  /** The processor time of this thread. */
   processorTime(): number;
 }
 

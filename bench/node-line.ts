@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Measures register access on the Node that runs it, as a process of bench/node-lines.ts. Run as `node
-// dist/bench/node-line.js PREFIX [--quick]`; it prints its results as JSON.
+// Measures register access on the Node that runs it, as a process of bench/node-lines.ts. That file runs it as `node
+// dist/bench/node-line.js PREFIX [--quick]`, and it prints its results as JSON.
 import { full, measureAccess, quick } from './host.js';
 import { findProcessors, pinThread } from './processors.js';
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Puts out a report: the table, the JSON file, the charts and the exit status.
+// Outputs a report: the table, the JSON file and the charts. It also decides on the exit status.
 import { writeFileSync } from 'node:fs';
 import { type Report, reportJson } from './report.js';
 import { reportText } from './table.js';
@@ -10,12 +10,12 @@ export interface OutputOptions {
   readonly svg?: string;
 }
 
-/** Writes it all; 1 when a target was missed, unless it was a quick run. */
+/** Writes all outputs. Returns 1 if a target was missed, unless it was a quick run. */
 export async function output(report: Report, { json, svg }: OutputOptions): Promise<0 | 1> {
   console.log(reportText(report));
   if (json !== undefined) writeFileSync(json, reportJson(report));
   if (svg !== undefined) {
-    // Only who wants pictures waits for the library to load.
+    // The chart library is slow to load, so load it only for charts.
     const { writeCharts } = await import('./charts/write.js');
     await writeCharts(report, svg);
   }

@@ -4,24 +4,24 @@ import { readFileSync } from 'node:fs';
 import { bench } from './native.js';
 
 export interface Processors {
-  /** Where what is measured runs, in turns. */
+  /** The processor on which the measured code runs. */
   readonly ours: number;
-  /** Where signals come from; the same one on a machine that has no other. */
+  /** The processor from which signals come. A machine with one processor uses the same one. */
   readonly others: number;
 }
 
-/** Those of this process. To be called before the first {@link pinThread}, which narrows them down. */
+/** Chooses from the processors that this process can use. Call it before {@link pinThread}, which limits them. */
 export function findProcessors(): Processors {
   const allowed = allowedProcessors(readFileSync('/proc/self/status', 'utf8'));
   return { ours: allowed[0] ?? 0, others: allowed.at(-1) ?? 0 };
 }
 
-/** Binds this thread; whether that was allowed. */
+/** Binds this thread to its processor. Returns whether that was allowed. */
 export function pinThread({ ours }: Processors): boolean {
   return bench.pin(ours) === 1;
 }
 
-/** The processors that a process may use, from its /proc/self/status. */
+/** The processors that a process can use, from its /proc/self/status. */
 export function allowedProcessors(status: string): number[] {
   const list = /^Cpus_allowed_list:\s*(\S+)$/m.exec(status)?.[1] ?? '0';
   return list.split(',').flatMap((range) => {

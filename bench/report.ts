@@ -6,11 +6,11 @@ export type Unit = 'ns' | 'µs' | 'ms';
 
 export interface Report {
   readonly schema: 'vfio.bench/1';
-  /** Under what conditions. */
+  /** The conditions of the run. */
   readonly machine: Machine;
-  /** Of the library; with `+` behind it where the checkout had changes. */
+  /** The commit of the library, with `+` if the checkout had uncommitted changes. */
   readonly commit: string;
-  /** Too few rounds for anything but a look. */
+  /** The run had too few rounds to judge its times. */
   readonly quick: boolean;
   readonly results: readonly Result[];
 }
@@ -18,7 +18,7 @@ export interface Report {
 export interface Machine {
   readonly cpu: string;
   readonly processors: number;
-  /** `memory`: a memfd in the place of a BAR; else how the library reached the device. */
+  /** `memory` means that BARs are memfds. Any other value says how the library reached the device. */
   readonly backend: string;
   readonly emulated: boolean;
   readonly kernel: string;
@@ -26,7 +26,7 @@ export interface Machine {
   readonly v8: string;
   /** Whether threads were bound to processors. */
   readonly pinned: boolean;
-  /** Runnable threads beside ours, the average of the minute before. */
+  /** The load average of the minute before the run. */
   readonly load: number;
   readonly date: string;
 }
@@ -34,25 +34,25 @@ export interface Machine {
 export interface Result extends Distribution {
   readonly name: string;
   readonly unit: Unit;
-  /** What was timed. */
+  /** The timed code. */
   readonly what: string;
   readonly twin: Twin;
-  /** Of the medians, ours to the twin's. */
+  /** The median of this result, divided by the median of its twin. */
   readonly ratio: number;
-  /** Further numbers of it, by name. */
+  /** Further numbers of the result, by name. */
   readonly facts?: Readonly<Record<string, number>>;
-  /** Percentiles 1 to 99, where the shape matters. */
+  /** The percentiles 1 to 99, if the shape of the distribution matters. */
   readonly curve?: readonly number[];
   readonly target?: { readonly text: string; readonly reached: boolean };
 }
 
-/** What the result is compared with, measured in turns with it. */
+/** The code that the result is compared with. The two are measured in turns. */
 export interface Twin extends Distribution {
   readonly what: string;
   readonly curve?: readonly number[];
 }
 
-/** What a report of a run on the host has at least. */
+/** The results that every report of a run on the host must have. */
 export const requiredNames = [
   'bar.read32',
   'bar.write32',
@@ -69,20 +69,23 @@ export const requiredNames = [
 
 const figures = ['n', 'min', 'p10', 'p50', 'p90', 'p99', 'max'] as const;
 
-/** A report as a file has it: a line for each result, so that two files can be read beside each other. */
+/** A report as the text of a file. Each result is one line, so that people can compare two files line by line. */
 export function reportJson({ results, ...head }: Report): string {
   const lines = results.map((result) => `    ${JSON.stringify(result)}`);
   const start = JSON.stringify(head, undefined, 2).replace(/\n}$/, ',');
   return `${start}\n  "results": [\n${lines.join(',\n')}\n  ]\n}\n`;
 }
 
-/** Reads a report back; throws with what is wrong with it. */
+/** Parses a report. Throws an error that says what is wrong with it. */
 export function parseReport(text: string): Report {
   const report = JSON.parse(text) as Report;
-  check(report?.schema === 'vfio.bench/1', `schema is ${report?.schema}, not vfio.bench/1`);
+  check(
+    report?.schema === 'vfio.bench/1',
+    `its schema is ${report?.schema}, it must be vfio.bench/1`,
+  );
   check(typeof report.machine === 'object', 'machine is missing');
   check(typeof report.commit === 'string', 'commit is missing');
-  check(Array.isArray(report.results), 'results is no array');
+  check(Array.isArray(report.results), 'results is not an array');
   report.results.forEach(checkResult);
   return report;
 }
@@ -90,19 +93,25 @@ export function parseReport(text: string): Report {
 function checkResult(result: Result, index: number): void {
   const { name, unit, ratio, twin } = result;
   const where = `results[${index}] (${name})`;
-  check(typeof name === 'string' && name !== '', `${where}: no name`);
-  check(['ns', 'µs', 'ms'].includes(unit), `${where}: the unit is ${unit}`);
-  check(Number.isFinite(ratio), `${where}: no ratio`);
+  check(typeof name === 'string' && name !== '', `${where}: name is missing`);
+  check(
+    ['ns', 'µs', 'ms'].includes(unit),
+    `${where}: the unit is ${unit}, it must be ns, µs or ms`,
+  );
+  check(Number.isFinite(ratio), `${where}: ratio is missing or not a number`);
   checkDistribution(where, result);
   checkDistribution(`${where}: twin`, twin);
 }
 
 function checkDistribution(where: string, distribution: Distribution): void {
   for (const figure of figures) {
-    check(Number.isFinite(distribution?.[figure]), `${where}: no ${figure}`);
+    check(
+      Number.isFinite(distribution?.[figure]),
+      `${where}: ${figure} is missing or not a number`,
+    );
   }
 }
 
 function check(holds: boolean, otherwise: string): void {
-  if (!holds) throw new Error(`Not a vfio.bench/1 report: ${otherwise}`);
+  if (!holds) throw new Error(`not a vfio.bench/1 report: ${otherwise}`);
 }

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: MIT
-// Makes results of measurements: which contender is compared with which.
+// Turns measurements into results, each of one contender compared with another.
 import type { Samples } from '../tools/statistics.js';
 import type { Result, Unit } from './report.js';
 
-/** A result to be: one contender against another. */
+/** A result before it is measured: one contender against another. */
 export interface Row {
   readonly name: string;
-  /** The contender, where it is not called like the result. */
+  /** The name of the contender. Default: the name of the result. */
   readonly ours?: string;
   readonly what: string;
   readonly twin: string;
-  /** What the twin does, in words. */
+  /** A description of the twin. */
   readonly against: string;
 }
 
-/** The results of rows whose contenders took turns. */
+/** The results of rows whose contenders were measured in turns. */
 export function resultsOf(
   rows: readonly Row[],
   samples: ReadonlyMap<string, Samples>,

@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: MIT
-// Measures contenders in turns, in many short rounds, so that other load on the machine meets all of them alike.
+// Measures contenders in turns, in many short rounds. Other load on the machine then affects all of them alike.
 import { Samples } from '../tools/statistics.js';
 
-/** One of those that take turns. */
+/** One of the pieces of code that are measured in turns. */
 export interface Contender {
   readonly name: string;
-  /** Does it that often and gives the processor time that took, in nanoseconds. */
+  /** Runs the code `turns` times and returns the processor time of that, in nanoseconds. */
   run(turns: number): number | Promise<number>;
-  /** How many operations a turn has, where it is more than one. */
+  /** How many operations one turn has. Default: 1. */
   readonly operations?: number;
 }
 
 export interface Effort {
-  /** How often each contender gets its turn. */
+  /** How many rounds each contender runs. */
   readonly rounds: number;
-  /** How long a turn takes, about. */
+  /** About how long a contender runs in one round. */
   readonly nanoseconds: number;
-  /** How long each contender warms up: until the optimiser has compiled its loop for good. */
+  /** How long each contender warms up, in nanoseconds. The optimiser must have compiled its loop by then. */
   readonly warmUp: number;
 }
 
-/** Nanoseconds an operation of each contender, by name. */
+/** Measures all contenders. Returns the nanoseconds per operation of each, by name. */
 export async function takeTurns(
   contenders: readonly Contender[],
   { rounds, nanoseconds, warmUp }: Effort,
@@ -41,7 +41,7 @@ export async function takeTurns(
   return samples;
 }
 
-/** How many turns take about that long, found by warming up. */
+/** Warms a contender up, and so finds out how many turns take about `nanoseconds`. */
 async function findTurns(
   contender: Contender,
   nanoseconds: number,
@@ -57,7 +57,7 @@ async function findTurns(
   }
 }
 
-/** Nobody always comes after the same one. */
+/** The list, rotated, so that no contender always runs after the same one. */
 export function rotated<T>(list: readonly T[], by: number): T[] {
   const start = by % Math.max(list.length, 1);
   return [...list.slice(start), ...list.slice(0, start)];

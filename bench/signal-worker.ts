@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A worker that takes series of signals on a device of its own: both its sides.
+// A worker that receives series of signals on a device of its own. This file has both sides: the main thread's and its.
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
@@ -23,14 +23,14 @@ export class SignalWorker {
     this.#worker = new Worker(fileURLToPath(import.meta.url), { workerData: task });
   }
 
-  /** A worker that has the device open, its interrupt armed. */
+  /** Starts a worker. Resolves when it has opened its device and armed the interrupt. */
   static async start(task: Omit<Task, 'machine'>): Promise<SignalWorker> {
     const worker = new SignalWorker({ ...task, machine: memoryMachine().id });
     await once(worker.#worker, 'message');
     return worker;
   }
 
-  /** Has it take so many signals. */
+  /** Makes the worker receive a series of this many signals. */
   async take(signals: number): Promise<void> {
     this.#worker.postMessage(signals);
     await once(this.#worker, 'message');

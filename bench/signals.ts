@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Takes a series of signals on one interrupt vector, in any thread.
+// Receives a series of signals on one interrupt vector, in any thread.
 import type { Device, Interrupt } from 'vfio';
 import { bench } from './native.js';
 
-/** Between two signals: long enough for whoever waits to have gone to sleep. */
+/** The pause between two signals. It is long enough for the waiting thread to fall asleep. */
 export const gapMicroseconds = 150;
-/** A signal that takes so long is lost. */
+/** A signal that takes this long is lost. */
 const LOST_MS = 5000;
 
 /** Arms the first MSI-X vector of a device. */
@@ -14,14 +14,14 @@ export function openInterrupt(device: Device): Interrupt {
   return device.enableInterrupts('msix', { count: 1 }).vector(0);
 }
 
-/** Where a series comes from. */
+/** The source of a series of signals. */
 export interface Source {
   readonly eventfd: number;
   /** The processor of the thread that signals. */
   readonly cpu: number;
 }
 
-/** Takes `signals` signals by a listener. */
+/** Receives `signals` signals with a listener. */
 export function listen(
   vector: Interrupt,
   { eventfd, cpu }: Source,
@@ -30,7 +30,9 @@ export function listen(
   return new Promise((resolve, reject) => {
     const lost = setTimeout(() => {
       bench.endRaising();
-      reject(new Error('an interrupt was lost'));
+      reject(
+        new Error(`not all of ${signals} interrupts arrived within ${LOST_MS} ms: one was lost`),
+      );
     }, LOST_MS);
     const listener = () => {
       if (bench.arrived() < signals) return;
@@ -43,7 +45,7 @@ export function listen(
   });
 }
 
-/** Takes them by waiting. */
+/** Receives them with `waitSync`, which blocks the thread. */
 export function wait(vector: Interrupt, { eventfd, cpu }: Source, signals: number): void {
   bench.raiseSeries(eventfd, signals, gapMicroseconds, cpu);
   for (let taken = 0; taken < signals; taken++) {

@@ -34,7 +34,7 @@ export function resultCells({ twin, target, ...result }: Result): string[] {
   ];
 }
 
-/** All results of a report, with the conditions above and further numbers below. */
+/** All results of a report as a table. The conditions are above it, further numbers below it. */
 export function reportText(report: Report): string {
   const rows = report.results.map(resultCells);
   return [
@@ -69,7 +69,7 @@ function factsLine({ name, facts }: Result): string[] {
   return [`${name}: ${parts.join(', ')}`];
 }
 
-/** Three significant figures, as far as there are any; whole numbers whole. */
+/** At most three significant figures. Whole numbers stay whole. */
 export function figure(value: number): string {
   if (Number.isInteger(value) || Math.abs(value) >= 100) return Math.round(value).toString();
   return Number(value.toPrecision(3)).toString();

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The targets, and whether a report reaches them.
+// The targets of the benchmarks, and whether a report reaches them.
 import type { Result } from './report.js';
 
 interface Target {
   readonly text: string;
-  /** Only over kernel VFIO: without the ioctl there is nothing to compare. */
+  /** This target needs kernel VFIO: without the ioctl there is nothing to compare. */
   readonly kernelOnly?: boolean;
   reached(result: Result): boolean;
 }
@@ -39,12 +39,15 @@ export function judge(results: readonly Result[], backend: string): Result[] {
   });
 }
 
-/** In the test machine an access costs microseconds of emulation: only what has the ioctl says anything. */
+/**
+ * Whether a target applies only on the host. In the test machine, emulation makes an access cost microseconds, so only
+ * results that contain an ioctl mean anything there.
+ */
 function onlyOnHost(target: Target): boolean {
   return !target.kernelOnly;
 }
 
-/** Those that were missed. */
+/** The results that missed their target. */
 export function missed(results: readonly Result[]): Result[] {
   return results.filter(({ target }) => target?.reached === false);
 }

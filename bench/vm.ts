@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// `npm run bench:vm`: measures real devices' registers and the kernel's ioctls, in the test machine. Its emulation
-// makes an access cost microseconds: the ratios say something, the times do not.
+// `npm run bench:vm`: measures the registers of real devices and the kernel's ioctls, in the test machine. Emulation
+// makes an access cost microseconds there, so the ratios mean something, but the times do not.
 import { Command } from 'commander';
 import { clearProgress, progress } from '../tools/progress.js';
-import { defaultKernel } from '../vm/kernels.js';
+import { defaultKernel, kernelNames } from '../vm/kernels.js';
 import { runInVm } from '../vm/machine.js';
 import { commit } from './conditions.js';
 import type { GuestLine } from './guest.js';
@@ -28,12 +28,16 @@ async function measure({ kernel, quick = false }: Options): Promise<Report> {
     stderr: process.stderr,
     onResult(line) {
       lines.push(JSON.parse(line));
-      progress(`bench: ${lines.length} of 4 parts measured, about two minutes in all …`);
+      progress(`bench: measured ${lines.length} of 4 parts, about two minutes in total …`);
     },
   });
   clearProgress();
   const [first] = lines;
-  if (status !== 0 || first === undefined) throw new Error(`measuring ended with ${status}`);
+  if (status !== 0 || first === undefined) {
+    throw new Error(
+      `the measurements in the test machine failed: they ended with status ${status}`,
+    );
+  }
   const results = lines.flatMap(({ results }) => results);
   const { machine } = first;
   return {
@@ -46,10 +50,14 @@ async function measure({ kernel, quick = false }: Options): Promise<Report> {
 }
 
 await new Command('npm run bench:vm --')
-  .description("Measures on real devices' registers and with real ioctls, in the test machine.")
-  .option('--kernel <kernel>', 'distro, lab or the path of an image', defaultKernel())
-  .option('--quick', 'few rounds: whether it runs, not how fast')
-  .option('--json <file>', 'write the results there (vfio.bench/1)')
+  .description('Measures registers of real devices and real ioctls, in the test machine.')
+  .option(
+    '--kernel <kernel>',
+    `boot this kernel: ${kernelNames.join(', ')} or the path of an image`,
+    defaultKernel(),
+  )
+  .option('--quick', 'few rounds: check that the benchmarks run, not how fast')
+  .option('--json <file>', 'write the results to this file (vfio.bench/1)')
   .action(async (options: Options) => {
     process.exitCode = await output(await measure(options), options);
   })

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Mapping and unmapping DMA memory by size: from 2 MiB on the library asks for huge pages. The twin makes the bare
-// system calls. Over the memory back end there is no ioctl, and what is left is what the library adds.
+// Mapping and unmapping DMA memory, by size. From 2 MiB on, the library asks for huge pages. The twin makes only the
+// system calls. Over the memory back end there is no ioctl, so the rest is the cost that the library adds.
 import type { Container } from 'vfio';
 import { Samples } from '../../tools/statistics.js';
 import { bench } from '../native.js';
@@ -20,7 +20,7 @@ const sizes = [
 
 type Size = (typeof sizes)[number];
 
-/** `container` is ours, with a device in it; `twin` is the twin's, -1 for none. */
+/** `container` is the library's, with a device in it. `twin` is the twin's container, or -1 for none. */
 export function dmaMaps(container: Container, twin: number, rounds: number): Result[] {
   return sizes.flatMap((size) => measure(container, twin, size, rounds));
 }
@@ -29,11 +29,11 @@ function measure(container: Container, twin: number, size: Size, rounds: number)
   const samples = { map: new Samples(), unmap: new Samples() };
   const bare = { map: new Samples(), unmap: new Samples() };
   for (let round = -1; round < rounds; round++) {
-    // In turns: whoever is second may find memory that the first gave back.
+    // The two take turns at being first, because the second may get the memory that the first has just freed.
     const before = round % 2 === 0 ? mapBare(twin, size.bytes) : undefined;
     const mine = mapOnce(container, size.bytes);
     const its = before ?? mapBare(twin, size.bytes);
-    if (round < 0) continue; // the first finds everything cold
+    if (round < 0) continue; // the first round warms up
     for (const what of ['map', 'unmap'] as const) {
       samples[what].record(mine[what] / 1000);
       bare[what].record(its[what] / 1000);

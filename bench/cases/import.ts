@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What `import 'vfio'` costs a fresh process, beyond the start of Node. It is measured in processor time of all
-// threads, user and system: elapsed time says most about what else the machine does.
+// The cost of `import 'vfio'` in a fresh process, in addition to the start of Node. It is the processor time of all
+// threads, user and system. Elapsed time would depend mostly on other load on the machine.
 import { execFileSync } from 'node:child_process';
 import { projectRoot } from '../../tools/paths.js';
 import { Samples } from '../../tools/statistics.js';
@@ -12,13 +12,13 @@ const program = `
   import('vfio').then(() => console.log(JSON.stringify({ start, imported: process.cpuUsage(start) })));
 `;
 
-/** Each round starts Node once, which has the twin as well: so both have the same luck with the processor. */
+/** Each round starts Node once and measures both the import and its twin, so both run under the same conditions. */
 export function importTime(rounds: number): Result[] {
   const added = new Samples();
   const bare = new Samples();
   for (let round = -1; round < rounds; round++) {
     const { start, imported } = startNode();
-    if (round < 0) continue; // the first reads files from disk
+    if (round < 0) continue; // the first round reads the files from disk
     added.record(milliseconds(imported));
     bare.record(milliseconds(start));
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Latency of a signal, from write(eventfd) in another thread to the first statement of our code. It is measured on
-// the main thread, in a worker, and in a worker that waits, against a C++ thread in read().
+// Latency of a signal, from write(eventfd) in another thread to the first statement of the handler. It is measured on
+// the main thread, in a worker, and in a worker that waits, and compared to a C++ thread in read().
 import { type Device, openDevice } from 'vfio';
 import { Samples } from '../../tools/statistics.js';
 import { address, hardware, memoryMachine, workerAddresses } from '../memory-machine.js';
@@ -14,22 +14,22 @@ import { gapMicroseconds, listen, openInterrupt } from '../signals.js';
 
 export interface SignalEffort {
   readonly rounds: number;
-  /** Signals of each way a round. */
+  /** How many signals each way receives per round. */
   readonly signals: number;
 }
 
-/** One way to be told. */
+/** One way to receive signals. */
 interface Way {
   readonly name: string;
   readonly what: string;
-  /** Takes so many signals; {@link BenchNative.latency} has how long each took. */
+  /** Receives this many signals. After that, {@link BenchNative.latency} returns the latency of each. */
   take(signals: number): unknown;
 }
 
-/** The first signals of a series find everything cold. */
+/** The first signals of a series are left out, because they find cold caches. */
 const LEFT_OUT = 10;
 
-/** All ways, in turns. */
+/** Measures all ways, in turns. */
 export async function interruptLatency(
   effort: SignalEffort,
   processors: Processors,
@@ -86,14 +86,14 @@ function inWait(worker: SignalWorker): Way {
   };
 }
 
-/** The first one is the others' twin. */
+/** Measures all ways. The first one is the twin of the others. */
 async function measure(ways: readonly Way[], effort: SignalEffort): Promise<Result[]> {
   const samples = new Map(ways.map(({ name }) => [name, new Samples()]));
   for (let round = -1; round < effort.rounds; round++) {
     for (const { name, take } of rotated(ways, round + 1)) {
       await take(effort.signals);
       bench.endRaising();
-      if (round < 0) continue; // the first finds code that is not compiled yet
+      if (round < 0) continue; // the first round runs code that is not compiled yet
       for (let index = LEFT_OUT; index < effort.signals; index++) {
         samples.get(name)?.record(bench.latency(index) / 1000);
       }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Registers of the memory back end. The twins use a memfd as well.
+// Registers of the memory back end. The twins access a memfd too.
 import { openDevice } from 'vfio';
 import { loadNative } from '../../lib/internal/load-native.js';
 import * as memory from '../memory-machine.js';
 import { bench } from '../native.js';
 import type { Registers } from './registers.js';
 
-/** Opens a device for our accessors, and another one for the addon's bare functions. */
+/** Opens one device for the library's accessors, and another one for the addon's bare functions. */
 export async function memoryRegisters(): Promise<Registers> {
   memory.memoryMachine();
   const device = await openDevice(memory.address);
@@ -15,7 +15,7 @@ export async function memoryRegisters(): Promise<Registers> {
   const region = device.bar(0);
   const handle = bare.device.acquire(0);
   const address = bench.map(undefined, memory.barBytes);
-  // The same value everywhere: what a bigint costs depends on it.
+  // All have the same value, because the cost of a bigint depends on its value.
   region.write64(0, 1n);
   native.write64(handle, 0, 1n);
   bench.write64(0, 0, 1n);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Register access by width and method. Ours, the addon's own functions without our classes, and what JavaScript has
-// for memory, which is no way to access a register (docs/mmio-in-javascript.md) and is here for comparison.
+// Register access by width and method. The methods are the library's accessors, the addon's functions without the
+// library's classes, and, for comparison, typed arrays and DataView. Those are not safe for registers
+// (docs/mmio-in-javascript.md).
 import { loopOf, type Scope } from '../loop.js';
 import { bench } from '../native.js';
 import type { Result } from '../report.js';
@@ -8,7 +9,7 @@ import { type Row, resultsOf } from '../results.js';
 import { type Contender, type Effort, takeTurns } from '../rounds.js';
 import type { Place, Registers, Width } from './registers.js';
 
-/** One access of the table. */
+/** One access in the table. */
 interface Access {
   readonly verb: 'read' | 'write';
   readonly width: Width;
@@ -16,11 +17,11 @@ interface Access {
 }
 
 interface Method {
-  /** Behind `bar.read32`; ours has none. */
+  /** The end of the result's name, after `bar.read32`. The library's own method has none. */
   readonly suffix: string;
-  /** What it does, as JavaScript. */
+  /** The access as a JavaScript expression. */
   expression(access: Access): string;
-  /** What it is compared with: a call without anything in it, or what C++ would do. */
+  /** The twin: a bare Node-API call, or the same access in C++. */
   readonly twin: 'call' | 'cpp';
 }
 
@@ -64,7 +65,7 @@ const dataView: Method = {
   twin: 'cpp',
 };
 
-/** All of it on these registers; `prefix` stands before the names. */
+/** Measures all methods on these registers. The names of the results begin with `prefix`. */
 export async function readsAndWrites(
   registers: Registers,
   effort: Effort,
@@ -97,7 +98,7 @@ function nameOf({ verb, width }: Access): string {
   return `${verb}${width}`;
 }
 
-/** Memory of our own: what the addon maps cannot be had as an ArrayBuffer. */
+/** Views of ordinary memory, because the library never exposes its mappings as ArrayBuffers. */
 function memoryViews(): Scope {
   const buffer = new ArrayBuffer(4096);
   return {

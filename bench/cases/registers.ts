@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// What a register under measurement is: ours, and the twins' mapping of the same memory.
+// The types of the registers to measure: the library's region, and the twins' mapping of such memory.
 import type { Region } from 'vfio';
 import type { Native } from '../../lib/native.js';
 
 export type Width = 8 | 16 | 32 | 64;
 
-/** Where a register of a width is that may be read, and one that may be written. */
+/** The offsets of a register of this width that can be read, and of one that can be written. */
 export interface Place {
   readonly width: Width;
   readonly read: number;
@@ -15,9 +15,9 @@ export interface Place {
 /** Registers to measure on. */
 export interface Registers extends AsyncDisposable {
   readonly region: Region;
-  /** Where the twins have registers. */
+  /** The address of the twins' mapping. */
   readonly address: number;
   readonly places: readonly Place[];
-  /** The addon's own functions and a handle for them. */
+  /** The addon's functions, and a handle for them. */
   readonly addon?: { readonly native: Native; readonly handle: number };
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Batches, polls, doorbells and registers by name: more than one access, or more than an access.
+// Batches, polls, doorbells and registers by name: operations that are more than one plain access.
 import { bindRegisters, defineRegisters, type Region } from 'vfio';
 import { awaitingLoopOf, loopOf, type Scope } from '../loop.js';
 import { bench } from '../native.js';
@@ -10,13 +10,13 @@ import type { Registers } from './registers.js';
 
 const batchLengths = [1, 4, 16, 64] as const;
 
-/** A case with its twin, before they take turns. */
+/** A case and its twin, before they are measured in turns. */
 interface Pair {
   readonly row: Row;
   readonly contenders: readonly [Contender, Contender];
 }
 
-/** All of it on these registers. */
+/** Measures all these operations on these registers. */
 export async function sequences(registers: Registers, effort: Effort): Promise<Result[]> {
   const pairs = [
     ...batchLengths.map((length) => batch(registers, length)),
@@ -46,8 +46,8 @@ function batch({ region, address }: Registers, length: number): Pair {
   });
 }
 
-// The register has what is waited for: the poll itself is measured, not the wait. A promise costs several reads,
-// whoever makes it, so the twin makes one too.
+// The register has the expected value already, so this measures the poll itself and no waiting. A promise costs as much
+// as several reads, so the twin makes one too.
 function poll({ region }: Registers): Pair {
   const read = async () => region.read32(0);
   return pair('bar.poll32', 'await region.poll32(…), true at once', {
@@ -65,7 +65,7 @@ function nativePoll({ addon, address }: Registers): Pair {
   });
 }
 
-/** How many stores a loop makes a turn: of one, the loop around it would be most of what is measured. */
+/** The number of stores per turn of the loop. With only one, most of the measured time would be the loop itself. */
 const STORES = 4;
 
 function doorbell({ region, address, places }: Registers): Pair[] {

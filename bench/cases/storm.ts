@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Signals as fast as the kernel takes them: what they cost the listening thread, and whether any is lost. It also
-// measures what the event loop notices of the storm. The twin is the thread that raises them: who listens has to keep
-// up with it. How long a storm takes would say most about the kernel's write(), and about who else has the
-// processors.
+// A storm of signals, as fast as the kernel accepts them: their cost for the listener, and whether any is lost. It also
+// measures the delay of the event loop during the storm. The twin is the thread that raises the signals, because the
+// listener must keep up with it. The duration of a storm is not the result: it depends mostly on the kernel's write()
+// and on other load on the processors.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Interrupt, openDevice } from 'vfio';
@@ -16,11 +16,11 @@ import { openInterrupt, type Source } from '../signals.js';
 
 export interface StormEffort {
   readonly rounds: number;
-  /** Signals a round. */
+  /** How many signals each round has. */
   readonly signals: number;
 }
 
-/** What a storm took: of both threads' processor time, and in all, in nanoseconds. */
+/** One storm: the processor times of both threads and the duration, in nanoseconds, and the number of callbacks. */
 interface Storm {
   readonly listening: number;
   readonly raising: number;
@@ -28,15 +28,15 @@ interface Storm {
   readonly callbacks: number;
 }
 
-/** A storm that is not over by then has lost some. */
+/** A storm that takes longer than this has lost signals. */
 const LOST_MS = 60_000;
 const RESOLUTION_MS = 10;
-/** How long the idle loop is watched in each round. */
+/** How long each round observes the idle event loop. */
 const IDLE_MS = 10 * RESOLUTION_MS;
 const NANOSECONDS_A_MS = 1e6;
 const MIB = 2 ** 20;
 
-/** Storms, and between them an idle loop. */
+/** Measures storms, and between them the idle event loop. */
 export async function storm(
   { rounds, signals }: StormEffort,
   { others }: Processors,
@@ -76,7 +76,7 @@ export async function storm(
   ];
 }
 
-/** Resolves when all have been counted: the sum is exact, or a signal was lost. */
+/** Resolves when all signals have been counted. Rejects if there were fewer or more. */
 function absorb(vector: Interrupt, { eventfd, cpu }: Source, signals: number): Promise<Storm> {
   return new Promise((resolve, reject) => {
     const start = { listening: bench.processorTime(), duration: bench.now() };
@@ -84,7 +84,7 @@ function absorb(vector: Interrupt, { eventfd, cpu }: Source, signals: number): P
     let callbacks = 0;
     const lost = setTimeout(() => {
       bench.endRaising();
-      reject(new Error(`${left} of ${signals} signals were lost`));
+      reject(new Error(`${left} of ${signals} signals did not arrive within ${LOST_MS} ms`));
     }, LOST_MS);
     const listener = (raised: number) => {
       callbacks++;
@@ -95,7 +95,7 @@ function absorb(vector: Interrupt, { eventfd, cpu }: Source, signals: number): P
       clearTimeout(lost);
       vector.off(listener);
       const raising = bench.endRaising();
-      if (left < 0) reject(new Error(`${-left} signals came that nobody raised`));
+      if (left < 0) reject(new Error(`${-left} more signals arrived than the ${signals} raised`));
       else resolve({ listening, raising, duration, callbacks });
     };
     vector.on(listener);
@@ -103,9 +103,9 @@ function absorb(vector: Interrupt, { eventfd, cpu }: Source, signals: number): P
   });
 }
 
-/** Adds to `delays` how late the event loop came to its timers meanwhile. */
+/** Runs `work`, and adds the delays of the event loop during it to `delays`. */
 async function observe<T>(delays: Samples, work: () => Promise<T>): Promise<T> {
-  // Each time another monitor: one that goes on counts the pause as a delay.
+  // A new monitor each time, because one that is enabled again counts the pause as a delay.
   const monitor = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   monitor.enable();
   const result = await work();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The chart of what one access costs, by method: the median and the deciles around it.
+// The chart of the cost of one access, by method: the median and the deciles around it.
 import type { TopLevelSpec } from 'vega-lite';
 import type { Distribution } from '../../tools/statistics.js';
 import type { Report } from '../report.js';
@@ -11,7 +11,7 @@ interface Bar extends Pick<Distribution, 'p10' | 'p50' | 'p90'> {
   readonly kind: Kind;
 }
 
-/** In this order, those that the report has. */
+/** The methods in the order of the chart. A method that the report lacks is left out. */
 const methods: readonly (readonly [name: string, label: string, kind: Kind])[] = [
   ['cpp.read32', 'C++ volatile load', 'C++'],
   ['cpp.write32', 'C++ volatile store', 'C++'],
@@ -30,7 +30,7 @@ const methods: readonly (readonly [name: string, label: string, kind: Kind])[] =
   ['bar.poll32', 'await region.poll32, true at once', 'exact'],
 ];
 
-/** The bars, as far as the report has them. */
+/** The bars of the methods that the report has. */
 export function accessBars({ results }: Report): Bar[] {
   return methods.flatMap(([name, label, kind]) => {
     const result = results.find((each) => each.name === name);

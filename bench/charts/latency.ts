@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The chart of how long signals take to reach our code: which share has arrived by then.
+// The chart of signal latency: the share of signals that has reached the handler after a given time.
 import type { TopLevelSpec } from 'vega-lite';
 import type { Report } from '../report.js';
 
@@ -10,7 +10,7 @@ interface Point {
   readonly arrived: number;
 }
 
-/** The curves of those results that have one, and of their twin, once. */
+/** The curves of all results that have one, and the curve of their twin once. */
 export function latencyPoints({ results }: Report): Point[] {
   const curves = new Map<string, readonly number[]>();
   for (const { what, curve, twin } of results) {

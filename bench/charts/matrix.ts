@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The chart of what the trap test found, in each tier of each Node. It reads build/results/exact-matrix.json.
+// The chart of the trap test's results, for each tier of each Node. They come from build/results/exact-matrix.json.
 import type { TopLevelSpec } from 'vega-lite';
 
-/** A cell of that file. */
+/** One cell of that file. */
 export interface MatrixCell {
   readonly node: string;
   readonly v8: string;
@@ -27,7 +27,7 @@ interface Square {
 
 const subjects = { ours: 'this library', plain: 'typed arrays, DataView, Buffer' } as const;
 
-/** The squares of the picture. */
+/** The squares of the chart. */
 export function matrixSquares({ cells }: ExactMatrix): Square[] {
   return cells.map(({ node, tier, subject, ok, ...cell }) => ({
     column: `${node} ${tier}`,

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Vega-Lite to SVG, without a browser or a canvas.
+// Renders Vega-Lite charts as SVG, without a browser or a canvas.
 import { parse, View } from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
 
-/** What all charts look like: readable on light and dark pages. */
+/** The look of all charts. They are readable on light and dark pages. */
 const config = {
   background: 'white',
   font: 'sans-serif',
-  // No label for each of a thousand squares.
+  // A chart can have a thousand squares, and each would get an accessibility label.
   aria: false,
   view: { stroke: null },
   axis: { labelLimit: 320 },

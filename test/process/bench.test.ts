@@ -43,9 +43,11 @@ test('what it cannot compare is said in a line', () => {
   const { status, stderr } = compare('package.json', 'none.json');
   expect(status).toBe(2);
   expect(stderr).toBe(
-    'bench: package.json: Not a vfio.bench/1 report: schema is undefined, not vfio.bench/1\n',
+    'bench: cannot read the report package.json: not a vfio.bench/1 report: its schema is undefined, it must be vfio.bench/1\n',
   );
-  expect(compare('package.json').stderr).toBe('bench: --compare takes two files.\n');
+  expect(compare('package.json').stderr).toBe(
+    'bench: --compare takes two files: --compare BEFORE.json AFTER.json\n',
+  );
 });
 
 test('a report compared with itself shows no regression', () => {
