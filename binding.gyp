@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-# The product build. vfio is the addon that is shipped; vfio_testing is the same code with the memory back
-# end and a table of system calls that tests can make fail; vfio_bench is what benchmarks compare with.
+# The product build. vfio is the addon of the package. vfio_testing is the same code with the memory back end
+# and with system calls that tests can make fail. vfio_bench has the C++ that the benchmarks compare with.
 {
   'target_defaults': {
     'include_dirs': [
       'src-native',
       '<!(node -p "require(\'node-addon-api\').include_dir")',
     ],
-    # An environment that is ending takes no exception any more; without this, throwing one ends the process.
+    # A Node environment that is ending no longer accepts exceptions. Without this, throwing one ends the process.
     'defines': ['NAPI_VERSION=9', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'],
     'dependencies': ['<!(node -p "require(\'node-addon-api\').targets"):node_addon_api_except_all'],
     'cflags!': ['-fno-exceptions'],
@@ -18,7 +18,7 @@
     {
       'target_name': 'vfio_core',
       'type': 'static_library',
-      # A thin archive would name its objects by path; an ordinary one links the same everywhere.
+      # An ordinary archive contains its objects. gyp's default, a thin archive, only has their paths.
       'standalone_static_library': 1,
       'sources': ['<!@(cat src-native/SOURCES)'],
     },
@@ -40,7 +40,7 @@
       'ldflags': ['<!@(cat src-native/LDFLAGS)'],
     },
     {
-      # What the benchmarks compare with: plain C++ of a program's usual -O2.
+      # The C++ that the benchmarks compare with, compiled with -O2 like most programs.
       'target_name': 'vfio_bench',
       'product_dir': '<(PRODUCT_DIR)/bench',
       'sources': ['<!@(cat bench/twins/SOURCES)'],

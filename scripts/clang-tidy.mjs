@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Runs clang-tidy over src-native/, with the checks of .clang-tidy. A file is read again only when it, a header it
-// includes or the way it is checked has changed.
+// Runs clang-tidy over src-native/, with the checks of .clang-tidy. It checks a file again only if the file, a header
+// that it includes, or the way it is checked has changed.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -9,9 +9,9 @@ import { filesBelow, hashFiles, root } from './setup/files.mjs';
 import { findProgram } from './setup/run.mjs';
 
 const SOURCES = 'src-native';
-/** The developer build; cmake-js writes there how each file is compiled. */
+/** The developer build, in which cmake-js writes how each file is compiled. */
 const BUILD = 'build/debug';
-/** An empty file for each check that found nothing. */
+/** The folder with an empty file for each check that found nothing. */
 const CACHE = 'build/lint';
 
 /** @typedef {{ file: string, stamp: string }} Check */
@@ -19,11 +19,13 @@ const CACHE = 'build/lint';
 function findClangTidy() {
   const program = findProgram('clang-tidy');
   if (program !== undefined) return program;
-  throw new Error('clang-tidy is not installed (Debian: apt-get install clang-tidy)');
+  throw new Error(
+    'lint: clang-tidy is not installed. Install it (Debian: apt-get install clang-tidy)',
+  );
 }
 
 /**
- * The command that compiles each source, by its path in the checkout.
+ * The compile command of each source, by the source's path in the checkout.
  * @returns {Map<string, string>}
  */
 function compileCommands() {
@@ -53,12 +55,12 @@ function configure() {
   if (result.status === 0) return;
   const output = `${result.stdout}${result.stderr}`;
   throw new Error(
-    `clang-tidy: cmake-js could not configure; it needs cmake and a compiler\n${output}`,
+    `lint: clang-tidy needs the compile commands, and cmake-js could not write them. Are cmake and a C++ compiler installed?\n${output}`,
   );
 }
 
 /**
- * A file and the project's headers that it includes, directly or not.
+ * A file, and the project's headers that it includes, directly or indirectly.
  * @param {string} file
  * @param {Set<string>} [seen]
  */
@@ -75,7 +77,7 @@ function withHeaders(file, seen = new Set()) {
 }
 
 /**
- * The files that have not passed as they are now.
+ * The files to check: those that have not passed in their present state.
  * @param {string} program
  * @returns {Check[]}
  */
@@ -93,12 +95,12 @@ function pending(program) {
 /**
  * @param {string} program
  * @param {Check} check
- * @returns {Promise<boolean>} whether it found nothing
+ * @returns {Promise<boolean>} whether there was no finding
  */
 async function passes(program, { file, stamp }) {
   const child = spawn(program, ['-p', BUILD, '--quiet', file], { cwd: root });
   let findings = '';
-  // On standard error it counts what it suppressed, in words like those of a finding.
+  // Standard error is left out: it counts the suppressed warnings, and looks like a finding.
   child.stdout.on('data', (chunk) => {
     findings += chunk;
   });
@@ -125,5 +127,7 @@ async function work() {
 
 mkdirSync(join(root, CACHE), { recursive: true });
 await Promise.all(Array.from({ length: availableParallelism() }, work));
-console.log(`clang-tidy: ${count} files checked, ${failed} with findings`);
+console.log(
+  `clang-tidy: checked ${count} files that are new or changed, ${failed} of them with findings`,
+);
 process.exitCode = failed === 0 ? 0 : 1;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Formats the checkout, or says what is not formatted (the default): Biome and clang-format.
+// Checks the format of the checkout with Biome and clang-format. With --write, it formats the files.
 //   node scripts/format.mjs [--write]
 import { spawnSync } from 'node:child_process';
 import { root } from './setup/files.mjs';
@@ -7,11 +7,13 @@ import { findProgram } from './setup/run.mjs';
 
 const write = process.argv.includes('--write');
 
-/** Names in the index, and new files that git would take. */
+/** The C and C++ files that git tracks, and new ones that it does not ignore. */
 function nativeFiles() {
   const args = ['ls-files', '--cached', '--others', '--exclude-standard', '*.cc', '*.h', '*.c'];
   const listed = spawnSync('git', args, { cwd: root, encoding: 'utf8' });
-  if (listed.status !== 0) throw new Error(`git ls-files failed: ${listed.stderr}`);
+  if (listed.status !== 0) {
+    throw new Error(`format: cannot list the files of the checkout: ${listed.stderr}`);
+  }
   const deleted = spawnSync('git', ['ls-files', '--deleted'], { cwd: root, encoding: 'utf8' });
   const gone = new Set(deleted.stdout.split('\n'));
   return listed.stdout.split('\n').filter((file) => file !== '' && !gone.has(file));
@@ -32,7 +34,9 @@ function biome() {
 function clangFormat() {
   const program = findProgram('clang-format');
   if (program === undefined) {
-    throw new Error('clang-format is not installed (Debian: apt-get install clang-format)');
+    throw new Error(
+      'format: clang-format is not installed. Install it (Debian: apt-get install clang-format)',
+    );
   }
   return [program, ...(write ? ['-i'] : ['--dry-run', '--Werror']), ...nativeFiles()];
 }
@@ -49,6 +53,6 @@ function succeeds([program, ...args]) {
 
 const done = [biome(), clangFormat()].map(succeeds);
 if (done.includes(false)) {
-  if (!write) console.error('Not formatted: "npm run format" does it.');
+  if (!write) console.error('Some files are not formatted: run "npm run format".');
   process.exitCode = 1;
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Makes a checkout ready to run: packages of the distribution, node_modules, the addon, dist/. Each
-// npm script starts with it, so it costs next to nothing when there is nothing to do.
-//   node scripts/setup.mjs build     what the host needs
-//   node scripts/setup.mjs [vm]      and what the test machine needs
-//   node scripts/setup.mjs kernel    or what building the lab kernel needs; so the other names in setup/packages.mjs
+// Makes a checkout ready to run: packages of the distribution, node_modules, the addon, dist/. Each npm script starts
+// with it, so it must take almost no time if there is nothing to do.
+//   node scripts/setup.mjs build     everything that the host needs
+//   node scripts/setup.mjs [vm]      the same, and everything that the test machine needs
+//   node scripts/setup.mjs kernel    the same as build, and everything that building the lab kernel needs
+// setup/packages.mjs has the other names.
 import { buildAddon } from './setup/addon.mjs';
 import { root } from './setup/files.mjs';
 import { installModules } from './setup/modules.mjs';
@@ -18,12 +19,12 @@ function main() {
   const locked = process.argv[3] === '--locked';
   const target = targets.find((each) => each === name);
   if (target === undefined) {
-    throw new SetupError(`there is no set-up "${name}": ${targets.join(', ')}`);
+    throw new SetupError(`there is no set-up "${name}". Choose one of ${targets.join(', ')}`);
   }
   /** @type {readonly Step[]} */
   const steps = [installPackages(target), installModules, buildAddon, compileTypeScript];
   if (!steps.some((step) => step.pending())) return;
-  // Two set-ups at once would write the same files; whoever waited finds the work done.
+  // Two set-ups at once would write the same files, so the second one waits. It then finds the work done.
   if (!locked) return runUnderLock(root, [import.meta.filename, target, '--locked']);
   for (const step of steps) if (step.pending()) step.run();
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// `npm run test:arm64`: runs the native tests in emulation and looks for the barriers in their machine code. QEMU's
-// user emulation runs them. Each guarded access of device memory is looked at, since no test on an x86-64 host can
-// miss a barrier.
+// `npm run test:arm64`: runs the native tests in QEMU's user emulation, and checks the barriers in their machine code.
+// It looks at the code of each guarded access to device memory, because a missing barrier makes no test fail on an
+// x86-64 host.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { root } from './setup/files.mjs';
@@ -10,7 +10,7 @@ const TOOLS = 'aarch64-linux-gnu';
 const TESTS = join(root, 'build/arm64/vfio_native_tests');
 const TABLE = 'vfio_extable';
 
-/** The emulation shows pages and their flags (/proc/self/smaps, pagemap) of itself, not of the program. */
+/** In the emulation, /proc/self/smaps and pagemap show the pages of the emulator, not those of the program. */
 const SEES_NO_PAGES = '--source-file-exclude=*mapping_test.cc';
 
 /** @param {string} tool @param {string[]} args */
@@ -22,14 +22,18 @@ function inspect(tool, ...args) {
 }
 
 /**
- * Where the accesses are that the exception table lists.
+ * The addresses of the accesses that the exception table lists.
  * @returns {number[]}
  */
 function guardedAccesses() {
   const header = inspect('objdump', '--section-headers')
     .split('\n')
     .find((line) => line.includes(TABLE));
-  if (header === undefined) throw new Error(`${TESTS} has no section ${TABLE}`);
+  if (header === undefined) {
+    throw new Error(
+      `test:arm64: ${TESTS} has no section ${TABLE}, so its guarded accesses cannot be checked`,
+    );
+  }
   const start = Number.parseInt(header.trim().split(/\s+/)[3] ?? '', 16);
   const dump = inspect('objdump', '--full-contents', `--section=${TABLE}`);
   const words = dump.split('\n').flatMap(
@@ -48,7 +52,7 @@ function guardedAccesses() {
 }
 
 /**
- * The instructions by address.
+ * The instructions of the program, by address.
  * @returns {Map<number, string>}
  */
 function instructions() {
@@ -74,7 +78,7 @@ const accesses = guardedAccesses();
 const code = instructions();
 const bare = accesses.filter((address) => !hasBarrier(code, address));
 for (const address of bare) {
-  console.log(`no barrier: ${address.toString(16)}: ${code.get(address)}`);
+  console.log(`no barrier at 0x${address.toString(16)}: ${code.get(address)}`);
 }
 console.log(
   `${accesses.length} guarded accesses in arm64 code, ${bare.length} without their barrier`,

@@ -7,7 +7,7 @@ import { conditionsLine, figure } from '../../bench/table.js';
 import { projectRoot } from '../../tools/paths.js';
 import type { Generator } from './generator.js';
 
-/** What `npm run bench` and `npm run bench:vm` wrote with `--json`. */
+/** The files that `npm run bench` and `npm run bench:vm` wrote with `--json`. */
 const RUNS = {
   'On the host': 'docs/benchmarks.json',
   'In the test machine': 'docs/benchmarks-vm.json',
@@ -24,7 +24,7 @@ export const benchmarks: Generator = {
   },
 };
 
-/** The table of a run under its title. */
+/** The table of a run, under its title. */
 export function section(title: string, report: Report): string {
   return [
     `### ${title}`,

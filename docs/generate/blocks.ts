@@ -2,21 +2,21 @@
 // The generated blocks of a document, between `begin generated: NAME` and `end generated: NAME`.
 import type { Generator } from './generator.js';
 
-/** A comment on a line of its own, which Markdown does not show. */
+/** The markers are comments on lines of their own, which Markdown does not show. */
 const BLOCK =
   /^<!-- begin generated: (?<marker>(?<name>[\w-]+)(?: (?<of>\S+))?) -->\n(?<text>[\s\S]*?)^<!-- end generated: \k<marker> -->$/gm;
 const BEGIN = /^<!-- begin generated: /gm;
 
 export interface Block {
-  /** The name of its generator. */
+  /** The name of the generator. */
   readonly name: string;
-  /** What stands behind the name: of what the block is. */
+  /** The argument of the generator: the text after its name in the marker. */
   readonly of: string;
-  /** What stands there. */
+  /** The current text of the block. */
   readonly text: string;
 }
 
-/** Throws when a block is not closed: it would be left as it is without a word. */
+/** Throws if a block is not closed. Otherwise such a block would silently stay as it is. */
 export function blocksOf(document: string): Block[] {
   const blocks = [...document.matchAll(BLOCK)].map(({ groups }) => ({
     name: groups?.name ?? '',
@@ -24,12 +24,14 @@ export function blocksOf(document: string): Block[] {
     text: groups?.text ?? '',
   }));
   if (blocks.length !== [...document.matchAll(BEGIN)].length) {
-    throw new Error('a generated block begins and has no end of the same name');
+    throw new Error(
+      'a generated block is not closed: it has no line "end generated" with the same name',
+    );
   }
   return blocks;
 }
 
-/** The document with what `make` gives in each block. */
+/** The document, with the text that `make` returns in each block. */
 export function withBlocks(document: string, make: (name: string, of: string) => string): string {
   return document.replace(
     BLOCK,
@@ -38,18 +40,18 @@ export function withBlocks(document: string, make: (name: string, of: string) =>
   );
 }
 
-/** Set off by empty lines: Markdown would take a table right behind a comment for a part of it. */
+/** The text between empty lines: Markdown would treat a table directly after a comment as part of the comment. */
 function blockText(markdown: string): string {
   return `\n${markdown}\n\n`;
 }
 
-/** Whether what stands there is what the generator makes, but for measured numbers. */
+/** Whether a block has the text that the generator makes. Measured numbers are not compared. */
 export function isUpToDate({ of, text }: Block, { measured, markdown }: Generator): boolean {
   const now = blockText(markdown(of));
   return measured ? withoutNumbers(text) === withoutNumbers(now) : text === now;
 }
 
-/** Columns are as wide as their numbers, so the padding of tables goes with them. */
+/** Without numbers, and without the padding of tables, because that depends on the width of the numbers. */
 function withoutNumbers(text: string): string {
   return text
     .replace(/\d[\d.,_]*/g, '#')

@@ -8,7 +8,7 @@ import { PLAIN_CASES } from '../../test/exact/plain-cases.js';
 import type { Tier } from '../../test/exact/tiers.js';
 import type { Generator } from './generator.js';
 
-/** Tiers that are shown as one; what differs within is said. */
+/** The columns. Some show several tiers; a cell says where those differ. */
 const COLUMNS: readonly { readonly title: string; readonly tiers: readonly Tier[] }[] = [
   { title: 'interpreter, Sparkplug', tiers: ['jitless', 'cold', 'ignition', 'sparkplug'] },
   { title: 'Maglev', tiers: ['maglev'] },
@@ -48,7 +48,7 @@ function meant({ expected }: Case): string {
   return formatAccesses(parseAccesses(expected));
 }
 
-/** What was executed in some tiers: once when all engines agree, else with the majors of Node. */
+/** The accesses that were executed in these tiers. If the engines differ, the text names the Node versions. */
 function executed(expectations: Expectations, one: Case, tiers: readonly Tier[]): string {
   const { loops, wasm } = one;
   if (loops && tiers.includes('osr')) return NOT_RUN;
@@ -70,7 +70,7 @@ function executed(expectations: Expectations, one: Case, tiers: readonly Tier[])
     .join('; ');
 }
 
-/** Maglev came with V8 13, as far as Node builds it. */
+/** Whether this V8 has one of the tiers. Node builds V8 with Maglev from V8 13 on. */
 function hasAny(v8: string, tiers: readonly Tier[]): boolean {
   return tiers.some((tier) => tier !== 'maglev') || Number.parseInt(v8, 10) >= 13;
 }
@@ -80,7 +80,7 @@ function ours(): string {
   return `This package was exact in the same engines and tiers, in each of these cases (otherwise the build fails): ${names}.`;
 }
 
-/** As code in a cell of a table. */
+/** Formats text as code in a cell of a table. */
 function code(text: string): string {
   return `\`${text.replace(/\s+/g, ' ').replaceAll('|', '\\|')}\``;
 }

@@ -7,16 +7,16 @@ import { firstSentence } from './first-sentence.js';
 import type { Generator } from './generator.js';
 
 const LISTED = /\.(ts|mjs|cc|c|h|txt)$/;
-/** A test says what it is by its name. */
+/** Tests are not listed, because their names say what they are. */
 const TEST = /(\.test\.ts|_test\.cc)$/;
 
-/** The block `files FOLDER`. */
+/** The generator of the blocks `files FOLDER`. */
 export const files: Generator = {
   measured: false,
   markdown: (folder) => fileTable(projectRoot, folder),
 };
 
-/** The table of a folder of the checkout in `root`. Throws with a line for each file that does not say what it is. */
+/** The table of a folder of the checkout in `root`. Throws an error with a line for each file without a description. */
 export function fileTable(root: string, folder: string): string {
   const names = readdirSync(join(root, folder))
     .filter((name) => LISTED.test(name) && !TEST.test(name))
@@ -38,7 +38,7 @@ export function fileTable(root: string, folder: string): string {
   return ['| file | what it is |', '| --- | --- |', ...rows].join('\n');
 }
 
-/** A header and its source are one row, told by the header. */
+/** A header and its source are one row, which the header describes. */
 function isSecondOfPair(name: string, names: readonly string[]): boolean {
   return name.endsWith('.cc') && names.includes(name.replace(/cc$/, 'h'));
 }

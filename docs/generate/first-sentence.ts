@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: MIT
 // The first sentence of a source file's first comment, which says what the file is.
 
-/** So that a row of a table is one line on most screens. */
+/** The longest sentence, in characters. A row of the table is then one line on most screens. */
 export const LONGEST = 110;
 
 const HEADER = /^(?:#!|(?:\/\/|#) SPDX-)/;
-/** A line of a comment that is not set in, in C++, TypeScript or a list. */
+/** A comment line that is not indented, in C++, TypeScript or a list. */
 const COMMENT = /^(?:\/\/|#) (?=\S)(?<text>.*)$/;
-/** Up to a full stop that something like a new sentence follows, or nothing: not the one of `setup.mjs` or 2.0. */
+/** Ends at a full stop before a new sentence or before the end, but not at the one in `setup.mjs` or 2.0. */
 const SENTENCE = /^.*?\.(?=\s+[^a-z\s]|\s*$)/;
 
-/** Without its full stop. Throws with what is wrong when there is none, or when it is too long for a table. */
+/** Returns the sentence without its full stop. Throws an error with advice if there is none, or if it is too long. */
 export function firstSentence(source: string): string {
   const text = firstParagraph(source.split('\n'));
-  if (text === '') throw new Error('it has no first comment: say in one sentence what the file is');
+  if (text === '') {
+    throw new Error('it has no first comment: add one, and say in one sentence what the file is');
+  }
   const sentence = (SENTENCE.exec(text)?.[0] ?? text).replace(/\.$/, '');
   if (sentence.length <= LONGEST) return sentence;
   throw new Error(
-    `the first sentence of its first comment has ${sentence.length} characters, more than ${LONGEST}: say in a short one what the file is, and the rest after it`,
+    `the first sentence of its first comment is too long: it has ${sentence.length} characters, more than ${LONGEST}. Say in a short sentence what the file is, and put the rest into further sentences`,
   );
 }
 

@@ -4,10 +4,10 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 const SOURCE = /\.(ts|mjs|cc|c|h)$/;
-/** What is made and not written. */
+/** Folders that builds make. */
 const MADE = ['build', 'dist', 'node_modules'];
 
-/** A line for each folder of the checkout in `root` with sources, and each page of docs/, that `text` leaves out. */
+/** A line for each folder with sources in the checkout `root`, and for each page of docs/, that `text` leaves out. */
 export function leftOut(root: string, text: string): string[] {
   const folders = directoriesIn(root, '')
     .filter((name) => !MADE.includes(name))
@@ -17,10 +17,12 @@ export function leftOut(root: string, text: string): string[] {
   return [
     ...folders
       .filter((folder) => !text.includes(`\`${folder}/\``))
-      .map((folder) => `does not mention the folder \`${folder}/\`: give it a heading or a line`),
+      .map(
+        (folder) => `does not mention the folder \`${folder}/\`: add a heading or a line for it`,
+      ),
     ...pages
       .filter((page) => !text.includes(`(docs/${page})`))
-      .map((page) => `has no link to docs/${page}`),
+      .map((page) => `has no link to docs/${page}: add one`),
   ];
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// What a generator is: it makes the Markdown of the blocks with its name.
+// The type of a generator, which makes the Markdown of the blocks with its name.
 
 export interface Generator {
-  /** Its numbers were measured, so no two runs agree: they are left out of the comparison. */
+  /** Whether its numbers are measured. Then they differ in each run, and `--check` does not compare them. */
   readonly measured: boolean;
-  /** Without an empty line at either end. `of` is what stands behind the name in the markers, if anything does. */
+  /** Returns the text, without empty lines at its ends. `of` is the text after the name in the marker, often empty. */
   markdown(of: string): string;
 }

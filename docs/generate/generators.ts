@@ -6,7 +6,7 @@ import { files } from './files.js';
 import type { Generator } from './generator.js';
 import { promises } from './promises.js';
 
-/** By the name in the markers of a block. One file beside this for each. */
+/** The generators, by the name in the markers of a block. Each has a file of its own in this folder. */
 export const GENERATORS: Readonly<Record<string, Generator>> = {
   benchmarks,
   exactness,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// `npm run docs`: writes the generated blocks of the documents. With --check it only reports which are out of date.
+// `npm run docs`: writes the generated blocks of the documents. With --check, it only says which are out of date.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
@@ -21,16 +21,18 @@ function generatorOf(name: string): Generator {
   const generator = GENERATORS[name];
   if (generator !== undefined) return generator;
   const known = Object.keys(GENERATORS).join(', ');
-  throw new Error(`nothing generates "${name}"; docs/generate/generators.ts has ${known}`);
+  throw new Error(
+    `there is no generator "${name}" for a block; docs/generate/generators.ts has ${known}`,
+  );
 }
 
-/** Returns what is not as it should be. */
+/** Returns a line for each block that is out of date or cannot be generated. */
 function check(document: string, text: string): string[] {
   return blocksOf(text).flatMap((block) => {
     try {
       if (isUpToDate(block, generatorOf(block.name))) return [];
       const name = `${block.name} ${block.of}`.trimEnd();
-      return [`${document}: the block "${name}" is not what "npm run docs" makes`];
+      return [`${document}: the block "${name}" is out of date: run "npm run docs"`];
     } catch (error) {
       return [`${document}: ${(error as Error).message}`];
     }
@@ -42,7 +44,7 @@ function write(document: string, text: string): void {
   if (written !== text) writeFileSync(join(projectRoot, document), written);
 }
 
-/** The failures, each with the document it is in. */
+/** Calls `use` for each document. Returns the failures, each with the name of its document. */
 function forEachDocument(use: (document: string, text: string) => string[]): string[] {
   return documents().flatMap((document) => {
     try {
@@ -54,8 +56,8 @@ function forEachDocument(use: (document: string, text: string) => string[]): str
 }
 
 await new Command('npm run docs --')
-  .description('Writes the generated blocks of README.md, docs/*.md and the like.')
-  .option('--check', 'write nothing; fail when a block is not up to date')
+  .description('Writes the generated blocks of README.md, ARCHITECTURE.md, docs/*.md and so on.')
+  .option('--check', 'write nothing; fail if a block is out of date')
   .action(({ check: onlyCheck }: { check?: boolean }) => {
     const failures = forEachDocument((document, text) => {
       blocksOf(text);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { projectRoot } from '../../tools/paths.js';
 import type { Generator } from './generator.js';
 
-/** What goes wrong and what the library promises then, by id: F for faults, S for threats. */
+/** The things that can go wrong and what the library then promises, by id: F for faults, S for threats. */
 export const PROMISES: Readonly<Record<string, readonly [goesWrong: string, promise: string]>> = {
   F1: [
     'your program reads memory after it was closed',
@@ -119,7 +119,7 @@ export const PROMISES: Readonly<Record<string, readonly [goesWrong: string, prom
   S10: ['the supply chain is attacked', 'the package has one dependency and no install script'],
 };
 
-/** Where the tests are, and how their file names end. */
+/** The folders of the tests, and how their file names end. */
 const PLACES: readonly [where: string, folder: string, end: string][] = [
   ['host', 'test/unit', '.test.ts'],
   ['host', 'test/memory', '.test.ts'],
@@ -163,7 +163,9 @@ function collect(
     for (const [, id = ''] of text.matchAll(/['"`]([FS]\d+)\/ /g)) {
       const places = found.get(id);
       if (places === undefined)
-        throw new Error(`${folder}/${file} proves ${id}, which nobody promised`);
+        throw new Error(
+          `${folder}/${file} has a test of the promise ${id}, which docs/generate/promises.ts does not list`,
+        );
       const names = places.get(where) ?? new Set();
       places.set(where, names.add(file.slice(0, -end.length)));
     }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Builds the native addon with node-gyp; make finds out what has to be compiled again.
+// Builds the native addon with node-gyp. make decides which files to compile again.
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { filesBelow, hashFiles, readStamp, root, writeStamp } from './files.mjs';
 import { runNpm } from './run.mjs';
 
-// Beside the binaries: whoever removes them removes it too.
+// It lies next to the binaries, so that removing them removes it too.
 const STAMP = 'build/Release/.setup-stamp';
 
 function current() {
@@ -26,7 +26,7 @@ export const buildAddon = {
   },
 };
 
-/** A Node that was installed with its headers needs no download of them. */
+/** If the headers are installed with Node, node-gyp need not download them. */
 function ownHeaders() {
   const prefix = dirname(dirname(process.execPath));
   return existsSync(join(prefix, 'include/node/node_api.h')) ? [`--nodedir=${prefix}`] : [];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Finds the files that a step reads, and stamps what it made with a hash of them.
+// Lists the input files of a set-up step, and stores a hash of them as the stamp of its output.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 export const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 
 /**
- * The files below these paths of the checkout, sorted; a path that is missing gives none.
+ * The files below these paths of the checkout, sorted. A missing path has none.
  * @param {readonly string[]} paths
  * @returns {string[]}
  */
@@ -26,7 +26,7 @@ export function filesBelow(paths) {
 }
 
 /**
- * A hash over names and contents: dates say nothing after a git checkout.
+ * A hash of names and contents. It ignores modification times, because git does not keep them.
  * @param {readonly string[]} files
  * @param {string} [also]
  */

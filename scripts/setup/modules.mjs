@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Installs node_modules as package-lock.json has it.
+// Installs node_modules with the versions of package-lock.json.
 import { hashFiles, readStamp, writeStamp } from './files.mjs';
 import { runNpm } from './run.mjs';
 

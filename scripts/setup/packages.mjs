@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Installs programs from the distribution where it may, else names what is missing.
+// Installs missing packages of the distribution if it can, and otherwise says which packages to install.
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { readStamp, writeStamp } from './files.mjs';
 import { findProgram, run, SetupError } from './run.mjs';
 
-/** @typedef {{ program: string, package: string }} Need `program`: or a header's path */
+/** @typedef {{ program: string, package: string }} Need `program` can also be the path of a header */
 
-/** Which of {@link OPTIONAL} were tried: one try, since a machine without network would pay for each. */
+/** Says which of {@link OPTIONAL} were tried. Each is tried once, because a try without a network takes long. */
 const STAMP = 'build/.optional-packages-stamp';
 
 /** @type {readonly Need[]} */
@@ -23,10 +23,10 @@ const MACHINE = [
   ...unpackers(),
 ];
 
-/** Only for looking around in the guest: no reason to refuse. @type {readonly Need[]} */
+/** For interactive use in the guest. The set-up succeeds without them. @type {readonly Need[]} */
 const OPTIONAL = [{ program: 'lspci', package: 'pciutils' }];
 
-/** To build the lab kernel. @type {readonly Need[]} */
+/** For building the lab kernel. @type {readonly Need[]} */
 const KERNEL = [
   { program: 'flex', package: 'flex' },
   { program: 'bison', package: 'bison' },
@@ -40,13 +40,13 @@ const CMAKE = { program: 'cmake', package: 'cmake' };
 
 const DOCTEST = { program: '/usr/include/doctest/doctest.h', package: 'doctest-dev' };
 
-/** To compile for arm64 and to run it here. @type {readonly Need[]} */
+/** For compiling for arm64, and for running the result here. @type {readonly Need[]} */
 const ARM64 = [
   { program: 'aarch64-linux-gnu-g++', package: 'g++-aarch64-linux-gnu' },
   { program: 'qemu-aarch64', package: 'qemu-user' },
 ];
 
-/** libFuzzer and its sanitizers. @type {readonly Need[]} */
+/** For the fuzzers: libFuzzer and its sanitizers. @type {readonly Need[]} */
 const FUZZ = [
   { program: 'clang++-14', package: 'clang-14' },
   {
@@ -71,7 +71,7 @@ const NEEDS = {
 export const targets = /** @type {(keyof typeof NEEDS)[]} */ (Object.keys(NEEDS));
 
 /**
- * What the distribution packs its kernel and modules with.
+ * The programs that unpack the kernel and the modules of this distribution.
  * @returns {readonly Need[]}
  */
 function unpackers() {
@@ -146,7 +146,8 @@ function osRelease() {
 function install(needs) {
   const packages = packagesOf(needs);
   const programs = needs.map((need) => need.program).join(', ');
-  if (!mayInstall()) throw new SetupError(`not installed: ${programs}. ${advice(packages)}`);
+  if (!mayInstall())
+    throw new SetupError(`these are not installed: ${programs}. ${advice(packages)}`);
   if (!hasPackageLists()) {
     updateLists();
     return installNow(packages);
@@ -155,7 +156,7 @@ function install(needs) {
     installNow(packages);
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
-    // Lists that are too old name versions that the mirror no longer has.
+    // Old package lists can name versions that the mirror no longer has.
     updateLists();
     installNow(packages);
   }

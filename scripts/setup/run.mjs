@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Runs other programs quietly. On a terminal one line says what is going on; the output of a program is shown when it
-// fails.
+// Runs other programs quietly. On a terminal, one line says what the set-up is doing. The output of a program is shown
+// only if the program fails.
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ export function clearStatus() {
  * @returns {string | undefined}
  */
 export function findProgram(name) {
-  // System programs live where an ordinary user's PATH does not look.
+  // An ordinary user's PATH leaves out the directories of system programs.
   return [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin']
     .filter((directory) => directory !== '')
     .map((directory) => join(directory, name))
@@ -40,7 +40,7 @@ function isProgram(path) {
 }
 
 /**
- * @param {string} what what is being done, for people
+ * @param {string} what describes the step for people: "building the addon"
  * @param {readonly [program: string, ...args: string[]]} command
  * @param {NodeJS.ProcessEnv} [env]
  */
@@ -56,13 +56,15 @@ export function run(what, command, env = {}) {
   });
   clearStatus();
   if (result.status === 0) return;
-  if (result.signal !== null) throw new SetupError(`${what}: ended by ${result.signal}`);
-  const output = result.error?.message ?? `${result.stdout}${result.stderr}`;
-  throw new SetupError(`${what}: "${command.join(' ')}" failed\n${output.trimEnd()}`);
+  const failure = `${what} failed: "${command.join(' ')}"`;
+  if (result.signal !== null) throw new SetupError(`${failure} was ended by ${result.signal}`);
+  if (result.error) throw new SetupError(`${failure} cannot run: ${result.error.message}`);
+  const output = `${result.stdout}${result.stderr}`.trimEnd();
+  throw new SetupError(`${failure} ended with status ${result.status}:\n${output}`);
 }
 
 /**
- * Runs an npm command: it finds Node's headers where npm's configuration says.
+ * Runs an npm command. node-gyp needs npm's configuration to find Node's headers, so it is run through npm.
  * @param {string} what
  * @param {readonly string[]} args
  */
@@ -73,8 +75,8 @@ export function runNpm(what, args) {
 }
 
 /**
- * Runs this program again while holding a lock on a directory. The kernel drops the lock with the
- * process, so none is ever left behind.
+ * Runs this program again while holding a lock on a directory. The kernel releases the lock when the process ends, so
+ * no stale lock remains.
  * @param {string} directory
  * @param {readonly string[]} args
  */

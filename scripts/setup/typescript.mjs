@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Compiles dist/ with tsc and bundles dist/vfio.js, which `import 'vfio'` loads. The library is one file, because
-// Node takes about a millisecond for each.
+// Compiles dist/ with tsc, and bundles dist/vfio.js, which `import 'vfio'` loads. The library is one file, because Node
+// takes about a millisecond to load a file.
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -46,10 +46,10 @@ export const compileTypeScript = {
   },
 };
 
-// esbuild renames a class that names itself in its own body (`_Device`), and that is the name people see. None does:
-// what needs a class's private members from outside is assigned in its static block.
+// esbuild renames a class that refers to itself in its own body (`_Device`), and users would see that name. So no class
+// does that: a function that needs private members of a class is assigned in the static block of the class.
 function bundle() {
-  // Not there yet when this file is loaded.
+  // esbuild may not be installed yet when this file is loaded.
   const { buildSync } = /** @type {typeof import('esbuild')} */ (
     createRequire(import.meta.url)('esbuild')
   );
@@ -66,7 +66,7 @@ function bundle() {
 }
 
 /**
- * Removes what an earlier compilation made of sources that are gone: it would still be found.
+ * Removes the output of sources that no longer exist. Programs would still find it.
  * @param {readonly string[]} files
  */
 function removeStale(files) {

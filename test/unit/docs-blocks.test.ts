@@ -32,7 +32,7 @@ describe('generated blocks', () => {
     ['no end', '<!-- begin generated: one -->\n'],
     ['the end of another', '<!-- begin generated: one -->\n<!-- end generated: two -->\n'],
   ])('with %s are refused', (_, document) => {
-    expect(() => blocksOf(document)).toThrow('has no end of the same name');
+    expect(() => blocksOf(document)).toThrow('is not closed');
   });
 });
 
