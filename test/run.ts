@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// `npm test`, `npm run test:unit`, `npm run test:vm`: runs suites and reports them (CONTRIBUTING.md).
+// `npm test`, `npm run test:unit`, `npm run test:vm`: runs suites and reports the results (CONTRIBUTING.md).
 import { availableParallelism } from 'node:os';
 import { Command, Option } from 'commander';
 import { majors } from '../tools/nodes.js';
@@ -20,7 +20,7 @@ interface Options extends Selection {
   readonly list?: boolean;
 }
 
-/** The names of a suite's tests that match, and what kept it from giving all of them. */
+/** The names of a suite's tests that match, and the reasons why some names may be missing. */
 async function namesOf(
   suite: Suite,
   pattern: RegExp,
@@ -34,7 +34,7 @@ async function namesOf(
     },
     output: printOther,
   });
-  if (ending.crashed) broken.push(`${suite.name}: ${ending.how}`);
+  if (ending.crashed) broken.push(`cannot list the tests of ${suite.name}: ${ending.how}`);
   return { names, broken };
 }
 
@@ -51,7 +51,7 @@ async function list(suites: readonly Suite[], pattern: RegExp): Promise<0 | 1> {
   return status;
 }
 
-/** Booting a machine only to run nothing in it takes long. */
+/** Whether a suite has a matching test. Without this, a machine would boot only to run nothing. */
 async function hasWork(suite: Suite, pattern: RegExp): Promise<boolean> {
   const { names, broken } = await namesOf(suite, pattern);
   return names.length > 0 || broken.length > 0;
@@ -60,7 +60,9 @@ async function hasWork(suite: Suite, pattern: RegExp): Promise<boolean> {
 function summarize(cases: readonly CaseRecord[]): 0 | 1 {
   for (const one of cases) {
     if (one.status !== 'skipped' || isExpectedSkip(expectedSkips, one.suite, one.name)) continue;
-    print(`UNEXPECTED SKIP ${one.suite}: ${one.name}: ${one.reason} (fails in CI)`);
+    print(
+      `UNEXPECTED SKIP ${one.suite}: ${one.name}: ${one.reason} (this fails in CI, unless test/expected-skips.txt lists it)`,
+    );
   }
   for (const line of groupLines(cases)) print(line);
   print(countsLine(count(cases)));
@@ -71,7 +73,7 @@ async function main({ name, ...options }: Options): Promise<0 | 1> {
   const { suites, leftOut } = select(options);
   if (options.list) return list(suites, name ?? /./);
   const line = new ProgressLine();
-  // A suite is one process that does one test at a time, or a machine that keeps one processor busy.
+  // A suite is one process that runs one test at a time, or a machine that keeps one processor busy.
   const cases = await sideBySide(suites, availableParallelism(), async (suite) => {
     const wanted = name === undefined || (await hasWork(suite, name));
     return wanted ? runSuite(suite, name?.source, line) : [];
@@ -81,17 +83,30 @@ async function main({ name, ...options }: Options): Promise<0 | 1> {
 }
 
 await new Command('run')
-  .description('Runs the tests: on the host, and in the test machine on each of its kernels.')
-  .addOption(new Option('--suite <name>', 'only these tests').choices(['unit', 'vm', 'vm-user']))
-  .addOption(new Option('--kernel <name>', 'only on this kernel').choices(kernelNames))
+  .description('Runs the tests on the host, and in the test machine on each of its kernels.')
   .addOption(
-    new Option('--under <instrument>', 'watched by it: on the host, or with --suite vm').choices(
-      Object.keys(instruments),
-    ),
+    new Option('--suite <name>', 'run only these tests').choices(['unit', 'vm', 'vm-user']),
   )
-  .option('--node <majors>', 'the tests of the host on these lines of Node, as 22,24,26', majors)
-  .option('--name <pattern>', 'only tests whose full name matches this expression', namePattern)
-  .option('--list', 'print the names of the tests, run none')
+  .addOption(
+    new Option('--kernel <name>', 'run the device tests only on this kernel').choices(kernelNames),
+  )
+  .addOption(
+    new Option(
+      '--under <instrument>',
+      'run the tests of the host under this instrument (with --suite vm: the device tests)',
+    ).choices(Object.keys(instruments)),
+  )
+  .option(
+    '--node <majors>',
+    'run the tests of the host on these Node versions, such as 22,24,26',
+    majors,
+  )
+  .option(
+    '--name <pattern>',
+    'run only tests whose full name matches this regular expression',
+    namePattern,
+  )
+  .option('--list', 'print the names of the tests and run none')
   .action(async (options: Options) => {
     process.exitCode = await main(options);
   })

@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: MIT
-// The commands that `npm run test:all` adds to `npm test`. Each job is a command of its own; those that can go on for
-// as long as one likes are short here.
+// The commands that `npm run test:all` adds to `npm test`. Each job is one command. Commands without a fixed length,
+// such as the fuzzers, are short here.
 import { hasLabKernel } from '../../vm/lab-kernel.js';
 
 export interface Job {
   readonly name: string;
   /** The arguments of `npm run -s`. */
   readonly command: readonly string[];
-  /** About how long it takes on two quiet processors; only the order in which jobs begin depends on it. */
+  /** About how long it takes on two idle processors. It only decides on the order in which jobs start. */
   readonly seconds: number;
   readonly env?: Readonly<Record<string, string>>;
-  /** The suites it runs: of each, a test has to have passed. */
+  /** The suites that it runs. In each of them, at least one test must pass. */
   readonly suites: readonly string[];
 }
 
-/** Where memory is shared between threads, given back or taken away. */
+/** The tests of memory that is shared between threads, freed or revoked. */
 const ASAN = 'F1/|F2/|F11/|F12/|F17/';
 const TSAN = 'F2/|F11/|[Gg]rant|adopt|another thread';
-/** Where lines of Node differ: JIT, threads, their ends, finalizers. */
+/** The tests of behaviour that can differ between Node versions: JIT, threads and their ends, finalizers. */
 const NODE_LINES = 'F1/|F11/|F12/|F16/|F17/';
 
-/** `npm test` has a few of each. */
+/** `npm test` runs only a few rounds of each. */
 const MORE_ROUNDS = {
   VFIO_TEST_GRANTS: '1000',
   VFIO_TEST_TERMINATIONS: '200',
@@ -36,7 +36,7 @@ const jobs: readonly Job[] = [
     suites: ['unit'],
   },
   {
-    name: 'the kernel of the distribution, whole',
+    name: "all device tests on the distribution's kernel",
     command: ['test:vm', '--', '--kernel', 'distro'],
     seconds: 170,
     suites: ['vm-distro', 'vm-hotplug-distro'],
@@ -72,12 +72,12 @@ const jobs: readonly Job[] = [
     suites: ['unit-node22', 'unit-node24'],
   },
   {
-    name: 'exactness on each line of Node',
+    name: 'exactness on each Node version',
     command: ['test:exact', '--', '--node', '20,22,24,26'],
     seconds: 60,
     suites: [],
   },
-  // One of its rounds waits for the kernel for minutes.
+  // One of its rounds waits several minutes for the kernel.
   { name: 'soak', command: ['soak', '--', '--minutes', '1'], seconds: 360, suites: [] },
   { name: 'fuzzing', command: ['fuzz', '--', '--time', '20'], seconds: 100, suites: [] },
   { name: 'benchmarks run', command: ['bench', '--', '--quick'], seconds: 10, suites: [] },
@@ -85,7 +85,7 @@ const jobs: readonly Job[] = [
 
 const onLabKernel: readonly Job[] = [
   {
-    name: 'an ordinary user',
+    name: 'device tests as an ordinary user',
     command: ['test:vm', '--', '--suite', 'vm-user', '--kernel', 'lab'],
     seconds: 100,
     suites: ['vm-user-lab'],

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// `npm run test:all`: runs `npm test`, then what takes longer, side by side. What takes hours, or needs another
-// processor, has commands of its own (CONTRIBUTING.md).
+// `npm run test:all`: runs `npm test`, then the longer tests, two at a time. Tests that take hours or need another
+// processor have commands of their own (CONTRIBUTING.md).
 import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
 import { clearProgress, progress } from '../../tools/progress.js';
@@ -13,14 +13,14 @@ import { type Finished, runJob } from './run-job.js';
 
 const everyday: Job = { name: 'npm test', command: ['test'], seconds: 240, suites: ['unit'] };
 
-/** Each job keeps a processor busy, many of them more. */
+/** How many jobs run at a time. Each keeps at least one processor busy. */
 const LANES = Math.min(2, availableParallelism());
 
 const running = new Set<string>();
 
 async function run(job: Job): Promise<Finished> {
   running.add(job.name);
-  print(`-- ${job.name}: begins`);
+  print(`-- ${job.name}: started`);
   tellRunning();
   const finished = await runJob(job);
   running.delete(job.name);
@@ -39,19 +39,19 @@ function tellRunning(): void {
 }
 
 async function main(rest: boolean): Promise<0 | 1> {
-  // It keeps all processors busy by itself.
+  // npm test keeps all processors busy, so it runs alone.
   const first = rest ? [] : [await run(everyday)];
   const others = await sideBySide(jobsHere(), LANES, run);
   const failed = [...first, ...others].filter(({ failure }) => failure !== undefined);
   if (!hasLabKernel()) print(NO_LAB_KERNEL);
   const names = failed.map(({ job }) => job.name).join('; ');
-  print(failed.length === 0 ? '\nall passed' : `\nFAILED: ${names}`);
+  print(failed.length === 0 ? '\nall jobs passed' : `\nFAILED jobs: ${names}`);
   return failed.length === 0 ? 0 : 1;
 }
 
 await new Command('test:all')
-  .description('Runs npm test, then what takes longer.')
-  .option('--rest', 'only what npm test leaves out')
+  .description('Runs npm test, then all other tests that take minutes.')
+  .option('--rest', 'leave out npm test, and run only the other tests')
   .action(async ({ rest = false }: { rest?: boolean }) => {
     process.exitCode = await main(rest);
   })

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Runs one command of `npm run test:all`, from its start to its end.
+// Runs one command of `npm run test:all`, and finds out whether it passed.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, rmSync } from 'node:fs';
@@ -10,16 +10,16 @@ import { signalGroup } from '../harness/child.js';
 import { resultsOf } from '../harness/suite.js';
 import type { Job } from './jobs.js';
 
-/** For what hangs. */
+/** Ends a command that hangs. */
 const LIMIT_MS = 40 * 60_000;
 const GRACE_MS = 10_000;
 
 export interface Finished {
   readonly job: Job;
   readonly seconds: number;
-  /** What it printed. */
+  /** Everything that the command printed. */
   readonly output: string;
-  /** Why it failed, if it did. */
+  /** The reason, if the command failed. */
   readonly failure?: string;
 }
 
@@ -39,7 +39,7 @@ async function runCommand({ command, env }: Job): Promise<{ output: string; endi
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
-  // What it started in groups of their own, it ends itself when it is asked to.
+  // The command itself ends the process groups that it started, when it gets SIGTERM.
   const done = undoOnExit(() => signalGroup(child, 'SIGTERM'));
   let timedOut = false;
   const timer = setTimeout(async () => {
@@ -58,14 +58,16 @@ async function runCommand({ command, env }: Job): Promise<{ output: string; endi
   clearTimeout(timer);
   done();
   if (status === 0) return { output };
-  const ending = timedOut ? 'it ran for 40 minutes' : `it ended with ${status ?? signal}`;
+  const ending = timedOut
+    ? 'it did not end within 40 minutes'
+    : `it ended with ${status ?? signal}`;
   return { output, ending };
 }
 
-/** A suite that was left out has not passed. */
+/** The reason why the job failed although its command succeeded: a suite that was left out has not passed. */
 function missing({ suites }: Job): string | undefined {
   const suite = suites.find((name) => !passed(name));
-  return suite && `nothing passed in ${resultsOf(suite)}`;
+  return suite && `the suite ${suite} did not run or passed no test: see ${resultsOf(suite)}`;
 }
 
 function passed(suite: string): boolean {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Collects what the tests left behind: gcc's counters below build/coverage, and jest's summary.
+// Collects the coverage that the tests have recorded: gcc's counters below build/coverage, and jest's summary.
 import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { projectRoot } from '../../tools/paths.js';
@@ -17,8 +17,8 @@ interface NativeFile {
 }
 
 /**
- * Of C++. gcc counts two branches at each call that could throw, and some that no source has: they are left out,
- * and what is thrown by our own code is counted where it is thrown.
+ * The coverage of C++. gcc counts two branches at each call that could throw, and some branches that are not in the
+ * source. Both are left out. An exception of our own code is counted at its throw.
  */
 export async function collectNative(): Promise<Files> {
   const summary = join(build, 'native.json');
@@ -44,7 +44,7 @@ export async function collectNative(): Promise<Files> {
   );
 }
 
-/** Of TypeScript, from where the suite `unit-coverage` has put it. */
+/** The coverage of TypeScript, from the summary that the suite `unit-coverage` has written. */
 export function collectTypeScript(): Files {
   const { total: _, ...files } = readJson(
     join(build, 'typescript/coverage-summary.json'),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// How much of the code the tests execute, and how much of it has to be.
+// Counts how much of the code the tests execute, and has the required shares.
 
-/** Of lines, or of branches. */
+/** A number of covered lines or branches. */
 export interface Share {
   readonly covered: number;
   readonly total: number;
@@ -12,10 +12,10 @@ export interface Coverage {
   readonly branches: Share;
 }
 
-/** A file of the repository, by its path there. */
+/** The coverage of each file, by its path in the repository. */
 export type Files = ReadonlyMap<string, Coverage>;
 
-/** Percent. */
+/** The required coverage, in percent. */
 export const required = { lines: 95, branches: 90 } as const;
 
 export type Measure = keyof typeof required;
@@ -26,7 +26,7 @@ export function percent({ covered, total }: Share): number {
   return total === 0 ? 100 : (100 * covered) / total;
 }
 
-/** Of all files below a folder. */
+/** The coverage of all files below a folder. */
 export function below(files: Files, folder: string): Coverage {
   const chosen = [...files].filter(([path]) => path.startsWith(folder)).map(([, file]) => file);
   const sum = (measure: Measure) => ({
@@ -36,7 +36,7 @@ export function below(files: Files, folder: string): Coverage {
   return { lines: sum('lines'), branches: sum('branches') };
 }
 
-/** The measures by which it is not enough. */
+/** The measures that are below the required share. */
 export function missed(coverage: Coverage): Measure[] {
   return measures.filter((measure) => percent(coverage[measure]) < required[measure]);
 }

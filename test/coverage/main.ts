@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// `npm run coverage`, after its tests: one table over both languages. It ends with 1 when coverage is too low.
+// The last step of `npm run coverage`: prints one table for both languages. It ends with 1 if coverage is too low.
 import { textTable } from '../../tools/table.js';
 import { collectNative, collectTypeScript } from './collect.js';
 import { below, type Coverage, measures, missed, percent, required, type Share } from './counts.js';
@@ -21,12 +21,14 @@ const rows = [
   cells('together', all),
 ];
 const short = ['src-native/', 'lib/', ''].flatMap((part) =>
-  missed(below(files, part)).map((measure) => `${measure} of ${part || 'both'}`),
+  missed(below(files, part)).map((measure) => `${measure} of ${part || 'all files'}`),
 );
 console.log(textTable(['', 'lines', '', 'branches', ''], rows, [1, 2, 3, 4]));
 const goal = measures.map((measure) => `${required[measure]} % of ${measure}`).join(', ');
 console.log(
-  `\nrequired: ${goal}; ${short.length === 0 ? 'reached' : `missed: ${short.join(', ')}`}`,
+  `\nrequired: ${goal}; ${short.length === 0 ? 'reached' : `MISSED by ${short.join(', ')}`}`,
 );
-console.log('line by line: build/coverage/native.html, build/coverage/typescript/index.html');
+console.log(
+  'coverage of each line: build/coverage/native.html, build/coverage/typescript/index.html',
+);
 process.exitCode = short.length === 0 ? 0 : 1;

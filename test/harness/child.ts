@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Runs a suite in a child process on the host. A crash of native code ends that process, not the one that reports.
+// Runs a suite in a child process on the host. A crash of native code then ends only that process, and this one
+// reports it.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -11,16 +12,16 @@ import { CHANNEL_VARIABLE, parseEvent } from './events.js';
 import type { Ending } from './recorder.js';
 import type { Listener } from './suite.js';
 
-/** Far more than any suite takes: ends what hangs where no test's own time-out can. */
+/** Far more than any suite takes. It ends a suite that hangs where the time limit of a test does not help. */
 export const SUITE_LIMIT_SECONDS = 3600;
 
 const STDOUT = 1;
 const CHANNEL = 3;
 
-/** What a suite's process has in its environment beside ours. */
+/** Variables to add to this process's environment for the process of a suite. */
 export type Environment = Readonly<Record<string, string>>;
 
-/** Runs jest with these arguments, on another Node than this one if need be. */
+/** Runs jest with these arguments, on this Node by default. */
 export function runJest(
   args: readonly string[],
   listener: Listener,
@@ -33,7 +34,7 @@ export function runJest(
   return runChild(command, env, listener.output, CHANNEL, report);
 }
 
-/** Runs a program that reports on its standard output, a line at a time. */
+/** Runs a program that reports on its standard output. Calls `report` for each line. */
 export function runReporting(
   command: readonly string[],
   output: Listener['output'],
@@ -43,7 +44,7 @@ export function runReporting(
   return runChild(command, env, output, STDOUT, report);
 }
 
-/** Passes the lines of one descriptor to `report` and all else to `output`. */
+/** Passes the lines of one descriptor to `report`, and all other output to `output`. */
 async function runChild(
   [program = '', ...args]: readonly string[],
   env: Environment,
@@ -55,7 +56,7 @@ async function runChild(
     cwd: projectRoot,
     env: { ...process.env, [CHANNEL_VARIABLE]: String(CHANNEL), ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-    // A group of its own, so that jest's workers end with it.
+    // It gets a process group of its own, so that jest's workers can be ended with it.
     detached: true,
   });
   const done = undoOnExit(() => killGroup(child));
@@ -74,22 +75,24 @@ async function runChild(
   clearTimeout(timer);
   done();
   const ending = describeEnd(status, signal);
-  return timedOut ? { ...ending, how: `killed after ${limit} s` } : ending;
+  return timedOut ? { ...ending, how: `it did not end within ${limit} s and was killed` } : ending;
 }
 
-/** Test programs end with 0 or 1. */
+/** Describes how a process ended. Test programs end with status 0 or 1, so anything else is a crash. */
 export function describeEnd(status: number | null, signal: string | null): Ending {
   const how =
-    signal === null ? `its process ended with status ${status}` : `its process ended by ${signal}`;
+    signal === null
+      ? `its process ended with status ${status}`
+      : `its process was ended by ${signal}`;
   return { how, crashed: signal !== null || (status ?? 0) > 1, kernelLog: [] };
 }
 
-/** Ends a detached child and what it started. */
+/** Kills a detached child and the processes that it started. */
 export function killGroup(child: ChildProcess): void {
   signalGroup(child, 'SIGKILL');
 }
 
-/** Signals a detached child and what it started, while it runs. */
+/** Sends a signal to a detached child and the processes that it started, if it still runs. */
 export function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   process.kill(-child.pid, signal);

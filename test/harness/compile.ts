@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Compiles the project for the test machine, to CommonJS in build/guest/. Without that jest needs a transform, for
-// which the guest is too slow. Only what changed is compiled again.
+// Compiles the project for the test machine, to CommonJS in build/guest/. Otherwise jest would compile the files in the
+// guest, which is too slow for that. Only changed files are compiled again.
 import {
   existsSync,
   mkdirSync,
@@ -18,10 +18,10 @@ import { withLock } from '../../tools/lock.js';
 import { suiteFiles } from './guest-suite.js';
 
 const SOURCES = ['lib', 'examples', 'tools', 'vm', 'test'];
-/** Started so often that each is one file: reading 60 takes the emulated processor a second. */
+/** Programs that tests start often. Each becomes one file, because the guest needs a second to read 60 files. */
 const PROGRAMS = ['test/support/peer-main'];
 
-/** Makes `output` the compiled copy of the project in `root`. Another run may have a machine that reads it. */
+/** Updates `output`, the compiled copy of the project in `root`. A machine of another run may be reading it. */
 export function compileForGuest(root: string, output: string): Promise<void> {
   return withLock(
     `${output}.lock`,
@@ -37,7 +37,7 @@ async function compileChanged(root: string, output: string): Promise<void> {
   const suites = suiteFiles(root, output);
   const bundles = PROGRAMS.map((name) => join(output, `${name}.bundle.js`));
   removeOthers(output, new Set([...sources.map(outputOf), ...suites.keys(), ...bundles]));
-  // The files are CommonJS, which bundling has to know, and `vfio` is the copy beside them.
+  // The files are CommonJS, which esbuild must know. `vfio` is the compiled library in the same folder.
   const manifest = { name: 'vfio', type: 'commonjs', exports: './lib/index.js' };
   mkdirSync(output, { recursive: true });
   writeIfNew(join(output, 'package.json'), JSON.stringify(manifest));
@@ -48,7 +48,7 @@ async function compileChanged(root: string, output: string): Promise<void> {
   }
 }
 
-/** A reader sees the old file or the new one, whole. */
+/** Replaces a file by a rename, so that a reader sees either the complete old file or the complete new one. */
 function writeIfNew(path: string, text: string): void {
   if (existsSync(path) && readFileSync(path, 'utf8') === text) return;
   writeFileSync(`${path}.new`, text);
@@ -59,7 +59,7 @@ async function compile(source: string, output: string, settings: string): Promis
   const { code } = await transformFile(source, {
     configFile: settings,
     swcrc: false,
-    // Stack traces then show the source.
+    // With this, stack traces show the source file.
     sourceFileName: relative(dirname(output), source),
   });
   mkdirSync(dirname(output), { recursive: true });
@@ -81,7 +81,7 @@ async function bundlePrograms(output: string): Promise<[path: string, text: stri
   return outputFiles.map(({ path, text }) => [path, text]);
 }
 
-/** A test whose source is gone would still be run. */
+/** Removes the output of sources that no longer exist. Otherwise jest would still run their tests. */
 function removeOthers(directory: string, outputs: ReadonlySet<string>): void {
   for (const path of filesBelow(directory, '.js')) {
     if (!outputs.has(path)) rmSync(path);

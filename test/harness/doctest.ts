@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Turns the XML report of a doctest program into events. The program runs with `--reporters=xml` and with
-// `--duration=true` or `--list-test-cases`; it is read a line at a time.
+// Turns the XML report of a doctest program into events, line by line. The program runs with `--reporters=xml` and with
+// `--duration=true` or `--list-test-cases`.
 import { uptime } from 'node:os';
 import { basename } from 'node:path';
 import type { Send } from './events.js';
 
 const BEGIN = /^\s*<TestCase name="([^"]*)" filename="([^"]*)"/;
-/** Of a case that is skipped, or listed. */
+/** The end of the element of a case that is skipped or only listed. */
 const WHOLE = /skipped="(true|false)"\/>$/;
 const VERDICT = /^\s*<OverallResultsAsserts .*test_case_success="(true|false)" duration="([^"]*)"/;
 const PLACE = /filename="([^"]*)" line="(\d+)"/;
@@ -18,7 +18,7 @@ export class DoctestReader {
   readonly #send: Send;
   readonly #pattern: RegExp;
   #current = { file: '', name: '' };
-  /** What the running case said about itself. */
+  /** The messages of the running case. */
   #said: string[] = [];
 
   /** Reports the cases whose name matches `pattern`. */
@@ -45,8 +45,9 @@ export class DoctestReader {
     this.#said = [];
     if (!this.#selected) return;
     if (skipped === 'false') this.#send({ event: 'listed', name });
-    else if (skipped === 'true') this.#report('failed', 'doctest::skip() gives no reason', 0);
-    else this.#send({ event: 'start', ...this.#current, ...NATIVE, uptime: uptime() });
+    else if (skipped === 'true') {
+      this.#report('failed', 'it is skipped without a reason: doctest::skip() has none', 0);
+    } else this.#send({ event: 'start', ...this.#current, ...NATIVE, uptime: uptime() });
   }
 
   #end(success: boolean, seconds: number): void {
@@ -59,7 +60,7 @@ export class DoctestReader {
     this.#send({ event: 'case', ...this.#current, ...NATIVE, status, reason, ms });
   }
 
-  /** Keeps the text of an element and the place of a failed check. */
+  /** Keeps the text of an element, and the file and line of a failed check. */
   #listen(line: string): void {
     const text = decode(line.replace(/<[^>]*>/g, '')).trim();
     const [, path = '', number] = PLACE.exec(line) ?? [];

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The events of a running suite, one JSON line each. They go to the process that reports, over a pipe from a child
-// process or over the results channel of the test machine. Written at once, so that a crash loses nothing.
+// The events of a running suite, one JSON line each. They go to the reporting process over a pipe, or from the test
+// machine over its results channel. Each is written at once, so that a crash loses none.
 import { openSync, writeSync } from 'node:fs';
 
-/** Names one test: the file that jest ran (in the machine, the one that loads all) and its full name. */
+/** Identifies a test by its full name and the file that jest ran. (In the machine, one file loads all others.) */
 export interface TestId {
   readonly file: string;
   readonly name: string;
@@ -20,7 +20,7 @@ export interface CaseEvent extends TestId {
   readonly backend: string;
   readonly device: string;
   readonly status: TestStatus;
-  /** Why it failed or was skipped. */
+  /** The reason why it failed or was skipped. Empty if it passed. */
   readonly reason: string;
   readonly ms: number;
 }
@@ -29,30 +29,30 @@ export interface StartEvent extends TestId {
   readonly event: 'start';
   readonly backend: string;
   readonly device: string;
-  /** Seconds since the kernel booted: the clock of its log. */
+  /** Seconds since the kernel booted, which is the clock of its log. */
   readonly uptime: number;
 }
 
 export type TestEvent =
   | { readonly event: 'run'; readonly kernel: string }
   | StartEvent
-  /** Kernel log lines that came during the test that runs. */
+  /** Lines that the kernel logged during the running test. */
   | { readonly event: 'kernel-log'; readonly lines: readonly string[] }
   | CaseEvent
-  /** A failure outside every test: a file that does not load, a failed afterAll. */
+  /** A failure outside of all tests: a file that does not load, or a failed afterAll. */
   | { readonly event: 'broken'; readonly what: string; readonly reason: string }
   | { readonly event: 'console'; readonly text: string }
-  /** A test that --list asked for and did not run. */
+  /** A test that --list only names and does not run. */
   | { readonly event: 'listed'; readonly name: string }
-  /** Every file has been run. */
+  /** All files have been run. */
   | { readonly event: 'end' };
 
-/** Names the channel for {@link TestEvent}s: a descriptor's number, or a path. */
+/** The variable that names the channel for {@link TestEvent}s: the number of a descriptor, or a path. */
 export const CHANNEL_VARIABLE = 'VFIO_TEST_EVENTS';
 
 export type Send = (event: TestEvent) => void;
 
-/** Opens the channel named in the environment; without one, events go nowhere (plain jest). */
+/** Opens the channel that the environment names. Without one (plain jest), events are dropped. */
 export function openChannel(): Send {
   const channel = process.env[CHANNEL_VARIABLE];
   if (channel === undefined) return () => {};
@@ -66,11 +66,15 @@ function writeAll(fd: number, bytes: Buffer): void {
   }
 }
 
-/** Reads one line of the channel back. A line cut short by a crash is reported, not thrown. */
+/** Parses a line of the channel. If a crash cut the line short, it returns a `broken` event and does not throw. */
 export function parseEvent(line: string): TestEvent {
   try {
     return JSON.parse(line) as TestEvent;
   } catch {
-    return { event: 'broken', what: 'the report of a test', reason: `cut short: ${line}` };
+    return {
+      event: 'broken',
+      what: 'the report of a test',
+      reason: `it was cut short, probably by a crash: ${line}`,
+    };
   }
 }

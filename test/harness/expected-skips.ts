@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Reads test/expected-skips.txt: which skips are expected, and why. Any other is a gap that somebody has to see.
+// Reads test/expected-skips.txt, the list of expected skips and their reasons. Any other skip is a gap in the tests.
 import { glob } from './glob.js';
 
 export interface ExpectedSkip {
@@ -7,14 +7,14 @@ export interface ExpectedSkip {
   readonly name: RegExp;
 }
 
-/** Each line: suite pattern | test name pattern | reason. In a pattern, `*` stands for any text. */
+/** Each line is "suite pattern | test name pattern | reason". In a pattern, `*` stands for any text. */
 export function parseExpectedSkips(text: string): ExpectedSkip[] {
   return text.split('\n').flatMap((line, index) => {
     if (line.trim() === '' || line.startsWith('#')) return [];
     const [suite, name, reason, ...more] = line.split(' | ').map((part) => part.trim());
     if (!suite || !name || !reason || more.length > 0) {
       throw new Error(
-        `test/expected-skips.txt:${index + 1}: expected "suite pattern | test name pattern | reason", got: ${line}`,
+        `test/expected-skips.txt:${index + 1}: write "suite pattern | test name pattern | reason", not: ${line}`,
       );
     }
     return [{ suite: glob(suite), name: glob(name) }];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Matches names against the patterns in the lists of test/*.txt.
 
-/** The whole of a name, in which `*` stands for any text. */
+/** Compiles a pattern that must match a whole name, and in which `*` stands for any text. */
 export function glob(pattern: string): RegExp {
   const parts = pattern.split('*').map((part) => part.replace(/[\\^$.+?()[\]{}|]/g, '\\$&'));
   return new RegExp(`^${parts.join('.*')}$`);

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
-// jest's settings inside the test machine, for build/guest/. Files are compiled, so there is no transform; one
-// process, since all tests share one kernel and its devices; one test file a machine (guest-suite.ts).
+// jest's settings inside the test machine, for build/guest/. The files are compiled already, so there is no transform.
+// All tests run in one process, because they share the kernel and its devices. A machine has one test file
+// (guest-suite.ts).
 
 import { type GuestMachine, SUITE_FILE } from './guest-suite.js';
 
-/** Only for what hangs: software emulation on a machine that others use too is slow at times. */
+/** Only ends tests that hang. It is long, because software emulation is slow at times on a busy machine. */
 const TEST_TIMEOUT_MS = 120_000;
 
-/** The arguments that run the tests of a machine, from the compiled copy in `root`. */
+/** The arguments with which jest runs the tests of a machine, from the compiled copy in `root`. */
 export function guestJestArguments(
   root: string,
   machine: GuestMachine,

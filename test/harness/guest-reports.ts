@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Reads what the sanitizers reported inside the test machine, after the tests. `node
-// build/guest/test/harness/guest-reports.js DIRECTORY`
+// Reads the reports of the sanitizers inside the test machine, after the tests. It is run as `node
+// build/guest/test/harness/guest-reports.js DIRECTORY`.
 import { CHANNEL_VARIABLE, openChannel } from './events.js';
 import { tellReports } from './reports.js';
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Opens what the tests in the machine share and only root can open. That is the channel of their results, the kernel
-// log, and the way to the checkout.
+// Opens the channel of the results, the kernel log and the way to the checkout, which only root can open. All tests in
+// the machine share them.
 import { chmodSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { CHANNEL_VARIABLE } from './events.js';
 import { openKernelLog } from './kmsg.js';
 
-/** Opens them, once a run; the descriptors are named in the environment. */
+/** Opens all three, once per run. The environment names the descriptors. */
 export function openShared(root: string): void {
   const results = process.env.VFIO_VM_RESULTS;
   if (results !== undefined) process.env[CHANNEL_VARIABLE] = String(openSync(results, 'a'));
@@ -15,8 +15,8 @@ export function openShared(root: string): void {
 }
 
 /**
- * Tests run programs of the checkout as an ordinary user, and it may lie in a home that is its owner's alone. Only
- * the guest's view of it is changed.
+ * Lets all users enter a directory and the directories above it. Tests run programs of the checkout as an ordinary
+ * user, and the checkout may lie in a private home directory. This changes only the guest's view of the directories.
  */
 function letOthersIn(directory: string): void {
   const { mode } = statSync(directory);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The one test file that jest runs in a machine. It loads the test files of its folders. For each file that jest runs,
-// it loads itself and the library again, which takes the emulated processor two seconds.
+// Writes the only test file that jest runs in a machine, which loads all test files of its folders. For each file that
+// jest runs, it loads itself and the library again, which takes the emulated processor two seconds.
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
-/** The machines, each with the folders below `test/` whose files it runs. */
+/** The machines, and the folders below `test/` whose files each of them runs. */
 const machines = {
   vm: ['contract', 'vm'],
   hotplug: ['hotplug'],
@@ -18,7 +18,7 @@ export const guestFolders = Object.values(machines).flat();
 export const SUITE_FILE = 'suite.js';
 const TEST = '.test.ts';
 
-/** The file of each machine, for the compiled copy `output` of the project in `root`: its path and its text. */
+/** The path and text of each machine's test file, for the compiled copy `output` of the project in `root`. */
 export function suiteFiles(root: string, output: string): Map<string, string> {
   return new Map(
     guestMachines.map((machine) => {
@@ -29,7 +29,7 @@ export function suiteFiles(root: string, output: string): Map<string, string> {
   );
 }
 
-/** As paths below `test/`. */
+/** The test files of a folder, as paths below `test/`. */
 function testFiles(root: string, folder: string): string[] {
   return readdirSync(join(root, 'test', folder))
     .filter((name) => name.endsWith(TEST))
@@ -37,8 +37,8 @@ function testFiles(root: string, folder: string): string[] {
 }
 
 /**
- * The machine itself first, since a fault there explains all others; then by folder and name, so that what one file
- * leaves behind meets the same next file in every run.
+ * Sorts test files. The tests of the machine itself are first, because a fault there explains all other failures. The
+ * others are sorted by folder and name, so that each file always runs after the same other file.
  */
 export function inOrder(files: readonly string[]): string[] {
   const rank = (file: string) => (basename(file) === `machine${TEST}` ? '' : file);

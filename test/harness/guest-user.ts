@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Runs the VM tests as an ordinary user. Start it as root: `node build/guest/test/harness/guest-user.js MACHINE
+// Runs the device tests as an ordinary user. Root starts it as `node build/guest/test/harness/guest-user.js MACHINE
 // [PATTERN]`. Like an administrator, it binds the devices and gives their nodes to the user. Then it runs guest.ts
 // without any capability.
 import { spawnSync } from 'node:child_process';
@@ -16,7 +16,7 @@ import { KERNEL_LOG_VARIABLE } from './kmsg.js';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const program = fileURLToPath(new URL('guest.js', import.meta.url));
 
-/** Variables that name a descriptor: what only root can open is passed on. */
+/** The variables that name descriptors. Only root can open these descriptors, so the user's process inherits them. */
 const passedOn = [CHANNEL_VARIABLE, KERNEL_LOG_VARIABLE];
 
 async function handOver(): Promise<void> {
@@ -27,7 +27,7 @@ async function handOver(): Promise<void> {
   }
 }
 
-/** No capability, none to be had, and a limit on locked memory. */
+/** Runs guest.ts as the user, without capabilities, unable to gain any, and with a limit on locked memory. */
 function runAsUser(tests: readonly string[]): number {
   const { uid, memlock } = ordinaryUser;
   const [command, ...args] = [

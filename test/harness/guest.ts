@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Runs the VM tests inside the test machine: `node build/guest/test/harness/guest.js MACHINE
-// [PATTERN]`. Opens what every test file shares, then is jest.
+// Runs the device tests inside the test machine: `node build/guest/test/harness/guest.js MACHINE [PATTERN]`. It opens
+// everything that the test files share, and then runs jest.
 import { fileURLToPath } from 'node:url';
 import { run } from 'jest';
 import { openChannel } from './events.js';
@@ -12,19 +12,21 @@ import { readKernelLog } from './kmsg.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** How long what tests leave running may take to end: several times what a busy machine takes. */
+/** The time that everything still running has to end after the last test: several times what a busy machine takes. */
 const GRACE_MS = 20_000;
 
 async function main(machine: GuestMachine, pattern: string | undefined): Promise<void> {
-  // An ordinary user was handed what is shared by guest-user.ts.
+  // An ordinary user inherits the shared descriptors from guest-user.ts.
   if (process.getuid?.() === 0) openShared(root);
   await run(guestJestArguments(root, machine, 'reporter', pattern));
   for (const line of readKernelLog().filter(isSuspicious)) {
-    fail(`the kernel logged, unannounced: ${line}`);
+    fail(`the kernel logged a line that no test announced: ${line}`);
   }
-  // Fires only where something else keeps this process alive.
+  // This timer fires only if something else keeps the process alive.
   setTimeout(() => {
-    fail(`something keeps the process alive: ${process.getActiveResourcesInfo().join(', ')}`);
+    fail(
+      `the process does not end by itself: ${process.getActiveResourcesInfo().join(', ')} still active`,
+    );
     process.exit(1);
   }, GRACE_MS).unref();
 }

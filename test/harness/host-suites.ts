@@ -16,7 +16,7 @@ import type { Listener, Suite } from './suite.js';
 
 const execute = promisify(execFile);
 
-/** The tests that need no VFIO, on the host. */
+/** The tests on the host, which need no VFIO. */
 export const unitSuite: Suite = {
   name: 'unit',
   seconds: 70,
@@ -24,7 +24,7 @@ export const unitSuite: Suite = {
   run: (pattern, listener) => runUnit('reporter', pattern, listener),
 };
 
-/** The same beside a machine, which keeps one processor busy. */
+/** The same, with one worker less, because a machine at the same time keeps one processor busy. */
 export const unitSuiteBesideMachine: Suite = {
   ...unitSuite,
   seconds: 170,
@@ -34,7 +34,7 @@ export const unitSuiteBesideMachine: Suite = {
     ]),
 };
 
-/** The same on another line of Node, which is installed into the cache folder. */
+/** The same on another Node version, which is installed into the cache folder. */
 export function nodeSuite(major: string): Suite {
   const node = async () => (await nodeOf(major)).path;
   return {
@@ -45,7 +45,7 @@ export function nodeSuite(major: string): Suite {
   };
 }
 
-/** The same on a developer build that is watched. */
+/** The same on a developer build, under an instrument. */
 export function watchedUnitSuite(instrument: Instrument): Suite {
   const name = `unit-${instrument.name}`;
   const { build, patience, jest } = instrument;
@@ -84,7 +84,7 @@ function runUnit(
   );
 }
 
-/** The C++ tests, where a developer build has been made: the watched one (npm run build:asan), else build:debug. */
+/** The C++ tests, if a developer build exists: that of `npm run build:asan`, else that of `build:debug`. */
 export function nativeSuites(): Suite[] {
   const debug = nativeSuite('native', join(projectRoot, 'build/debug'));
   const builds = [watchedNativeSuite(instruments.asan), debug];
@@ -115,7 +115,7 @@ function nativeSuite(name: string, build: string, instrument?: Instrument): Nati
   };
 }
 
-/** Builds what has changed since, then runs it. */
+/** Builds the changed files of the C++ tests, then runs the tests. */
 async function runNative(
   directory: string,
   pattern: string | undefined,
@@ -127,7 +127,7 @@ async function runNative(
     await execute('cmake', ['--build', directory, '--target', 'vfio_native_tests']);
   } catch (error) {
     const { message, stdout } = error as ExecFileException;
-    return { how: `${message}\n${stdout}`, crashed: true, kernelLog: [] };
+    return { how: `its build failed: ${message}\n${stdout}`, crashed: true, kernelLog: [] };
   }
   event({ event: 'run', kernel: release() });
   const reader = new DoctestReader(event, new RegExp(pattern ?? '', 'i'));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What watches native code during tests: AddressSanitizer, ThreadSanitizer, valgrind, coverage counters.
-// AddressSanitizer comes with UndefinedBehaviorSanitizer and LeakSanitizer. A program that ends puts what was found
-// into a directory, child processes too; the run fails when anything is in it.
+// The instruments that check native code during tests: AddressSanitizer, ThreadSanitizer, valgrind, coverage.
+// AddressSanitizer includes UndefinedBehaviorSanitizer and LeakSanitizer. When a program or one of its children ends,
+// the instrument writes its reports into a directory. Each report about the project's code fails the run.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,30 +9,30 @@ import { projectRoot } from '../../tools/paths.js';
 import type { Send } from './events.js';
 import { tellReports } from './reports.js';
 
-/** The library has a handler for it, and hands on what is not its own: here to nobody, as in Node. */
+/** Turns off the sanitizer's handler of SIGBUS: as in Node, the library's handler is the only one. */
 const OWN_SIGBUS = 'handle_sigbus=0';
 
-/** Looks at the very instructions that run, and a sanitizer adds some. */
+/** Leaves out the trap test: it records the executed instructions, and a sanitizer adds instructions. */
 const NOT_EXACTNESS = ['--testPathIgnorePatterns', 'test/process/exact'];
 
 export interface Instrument {
   readonly name: string;
-  /** Where the developer build for it is. */
+  /** The folder of its developer build. */
   readonly build: string;
-  /** How many times longer than without it a test may take. */
+  /** The factor by which time limits are longer than without the instrument. */
   readonly patience: number;
-  /** What programs of that build need in their environment. */
+  /** The environment variables that programs of that build need. */
   environment(reports: string): Record<string, string>;
-  /** What stands before the command of a program; nothing where it is part of the build. */
+  /** The command to put before the command of a program. Empty if the instrument is part of the build. */
   wrapper(reports: string): string[];
   /** More arguments for jest. */
   readonly jest: readonly string[];
 }
 
-/** The status of a program with something to report: none of ours ends with it. */
+/** The exit status of a program that has a report. No program of the tests ends with it otherwise. */
 const STATUS = 99;
 
-/** An error ends a program by a signal; leaks change nothing about its end, since most are none of ours. */
+/** An error ends a program with a signal. Leaks do not, because most are in Node (see reports.ts). */
 const AT_ONCE = ['exitcode=0', 'abort_on_error=1', 'symbolize=0'];
 
 const asan: Instrument = {
@@ -56,7 +56,7 @@ const tsan: Instrument = {
     LD_PRELOAD: library('libtsan.so'),
     TSAN_OPTIONS: [
       `exitcode=${STATUS}`,
-      // What Node does under locks of its own is not seen, and so neither is what it does without.
+      // ThreadSanitizer does not see Node's own locks, so it must not report Node's own accesses either.
       'ignore_noninstrumented_modules=1',
       OWN_SIGBUS,
       `log_path=${reports}/tsan`,
@@ -81,7 +81,7 @@ const valgrind: Instrument = {
     `--error-exitcode=${STATUS}`,
     `--log-file=${reports}/valgrind.%p`,
   ],
-  // It has no time for more.
+  // valgrind is too slow for more tests.
   jest: ['--runTestsByPath', 'test/process/everything.test.ts'],
 };
 
@@ -92,7 +92,7 @@ const coverage: Instrument = {
   environment: () => ({}),
   wrapper: () => [],
   jest: [
-    // gcc's counters are written when a process ends by itself; jest may kill its workers.
+    // gcc's counters are written when a process exits normally, but jest may kill its workers.
     '--runInBand',
     '--coverage',
     '--collectCoverageFrom=lib/**/*.ts',
@@ -104,14 +104,14 @@ const coverage: Instrument = {
 
 export const instruments = { asan, tsan, valgrind, coverage };
 
-/** Where the compiler that made the addon has this run-time library. */
+/** The path of a run-time library of the compiler that built the addon. */
 function library(name: string): string {
   return realpathSync(
     execFileSync('g++', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim(),
   );
 }
 
-/** Runs what is instrumented, and tells what it reported as failures. */
+/** Runs `work` under an instrument, then sends the instrument's reports as failures. */
 export async function withReports<T>(
   suite: string,
   event: Send,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the kernel log of the test machine must not say unless a test announced it.
+// Judges the kernel log of the test machine: a suspicious line fails a test, unless the test announced it.
 
 const SUSPICIOUS = [
   // "DMAR: DRHD: handling fault status reg 2", "DMAR: [DMA Read NO_PASID] Request device … fault addr …"
@@ -17,8 +17,8 @@ export function isSuspicious(line: string): boolean {
 }
 
 /**
- * The lines of a kernel log that came after `uptime` seconds. Lines without a time stay, and so does the
- * second before, since the clock of the log is not quite that of uptime.
+ * The lines that the kernel logged after `uptime` seconds. It keeps lines without a time, and those of the second
+ * before, because the clock of the log differs slightly from that of uptime.
  */
 export function since(uptime: number, log: readonly string[]): string[] {
   return log.filter((line) => Number(/^\[ *([\d.]+)\]/.exec(line)?.[1] ?? uptime) >= uptime - 1);
@@ -29,12 +29,12 @@ export interface Announcement {
   readonly optional: boolean;
 }
 
-/** Whether a line that has to come is not among these. */
+/** Whether these lines lack an announced line that is not optional. */
 export function isMissing({ pattern, optional }: Announcement, lines: readonly string[]): boolean {
   return !optional && !lines.some((line) => pattern.test(line));
 }
 
-/** What is wrong with the lines that came during a test, or undefined. */
+/** Says what is wrong with the lines that the kernel logged during a test. Undefined if nothing is. */
 export function judgeKernelLog(
   lines: readonly string[],
   announced: readonly Announcement[],
@@ -44,8 +44,12 @@ export function judgeKernelLog(
   );
   const missing = announced.filter((one) => isMissing(one, lines));
   const complaints = [
-    ...unannounced.map((line) => `the kernel logged, unannounced: ${line}`),
-    ...missing.map(({ pattern }) => `the kernel log line ${pattern} was announced and never came`),
+    ...unannounced.map(
+      (line) => `the kernel logged a line that the test did not announce: ${line}`,
+    ),
+    ...missing.map(
+      ({ pattern }) => `the kernel did not log a line that the test announced: ${pattern}`,
+    ),
   ];
   return complaints.length === 0 ? undefined : complaints.join('\n');
 }

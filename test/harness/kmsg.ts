@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: MIT
-// Reads /dev/kmsg of the test machine. It is opened once for a whole run, while still root; the position
-// lives in the descriptor, so every line is read by exactly one reader.
+// Reads /dev/kmsg of the test machine. Root opens it once for the whole run. All readers share the position of this
+// descriptor, so each line is read by exactly one of them.
 import { constants, openSync, readSync } from 'node:fs';
 import { formatKernelRecord, parseKernelRecord } from '../../vm/kernel-log.js';
 
-/** Names the descriptor for the test files. */
+/** The variable that names the descriptor for the test files. */
 export const KERNEL_LOG_VARIABLE = 'VFIO_TEST_KERNEL_LOG';
 
-/** The kernel's limit for a record; a smaller buffer gives EINVAL. */
+/** The kernel's limit for a record. A read with a smaller buffer can fail with EINVAL. */
 const RECORD_SIZE = 8192;
 
-/** Opens the kernel log for this run, behind what it holds already. */
+/** Opens the kernel log for this run. It skips the lines that are in the log already. */
 export function openKernelLog(): void {
   const fd = openSync('/dev/kmsg', constants.O_RDONLY | constants.O_NONBLOCK);
   process.env[KERNEL_LOG_VARIABLE] = String(fd);
   readKernelLog();
 }
 
-/** The lines that came since the last call. */
+/** Returns the lines that the kernel logged since the last call. */
 export function readKernelLog(): string[] {
   const fd = descriptor();
   const lines: string[] = [];
   for (;;) {
     const record = readRecord(fd);
     if (record === undefined) return lines;
-    // The lines after the first are properties of the device.
+    // The other lines of a record are properties of the device.
     const parsed = parseKernelRecord(record.split('\n', 1)[0] ?? '');
     if (parsed !== undefined) lines.push(formatKernelRecord(parsed));
   }
@@ -34,8 +34,8 @@ function descriptor(): number {
   const fd = process.env[KERNEL_LOG_VARIABLE];
   if (fd === undefined) {
     throw new Error(
-      `the kernel log cannot be checked: ${KERNEL_LOG_VARIABLE} names no descriptor of /dev/kmsg. ` +
-        'Run VM tests by npm run test:vm, which starts test/harness/guest.ts as root to open it',
+      `cannot check the kernel log: ${KERNEL_LOG_VARIABLE} does not name a descriptor of /dev/kmsg. ` +
+        'Run device tests with "npm run test:vm". It starts test/harness/guest.ts as root, which opens the log',
     );
   }
   return Number(fd);
@@ -49,7 +49,7 @@ function readRecord(fd: number): string | undefined {
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === 'EAGAIN') return undefined;
-      // EPIPE: records were overwritten before they were read; the next read goes on after them.
+      // EPIPE: the kernel overwrote records before they were read. The next read continues after them.
       if (code !== 'EPIPE') throw error;
     }
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The jest reporter of --list: reports the names of tests and runs none.
+// The jest reporter of --list. It reports the names of the tests, of which jest runs none.
 import { openChannel } from './events.js';
 import { parseTitles } from './titles.js';
 
@@ -15,7 +15,7 @@ export default class ListReporter {
     for (const { ancestorTitles, title } of result.testResults) {
       this.#send({ event: 'listed', name: parseTitles([...ancestorTitles, title]).name });
     }
-    // A file that does not load has no names to give.
+    // A file that does not load cannot list its tests.
     if (result.failureMessage) {
       this.#send({ event: 'broken', what: file.path, reason: result.failureMessage });
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Tells tests of the same name in one file apart.
+// Numbers the tests of one file that have the same name.
 import { type TestId, testKey } from './events.js';
 
-/** Tells tests of one file with the same name apart: "name", "name (2)" and so on, as they come. */
+/** Gives tests of one file with the same name different names: "name", "name (2)" and so on, in their order. */
 export class Numbering {
   readonly #counts = new Map<string, number>();
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Prints a run for people. Without a terminal: failures and the summary, nothing else.
+// Prints the progress and the failures of a run. Without a terminal, it prints only failures and the summary.
 import { stripVTControlCharacters, styleText } from 'node:util';
 import { clearProgress, progress } from '../../tools/progress.js';
 import type { TestEvent } from './events.js';
 import type { FinishedCase } from './recorder.js';
 
-/** Enough to see what led to a failure; the start of a boot is not it. */
+/** How many of the last lines of a kernel log to print. They show what led to a failure. */
 const KERNEL_LOG_LINES = 40;
-/** The rest of a long message is in the results file. */
+/** How many lines of a failure's reason to print. The results file has the whole reason. */
 const REASON_LINES = 30;
 
 export function print(text: string): void {
@@ -15,7 +15,7 @@ export function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** Text past the events, as it comes: where standard output is read by a program, it must not see it. */
+/** Prints text that is not part of the results. It goes to stderr, so that programs which read stdout do not see it. */
 export function printOther(text: string): void {
   clearProgress();
   process.stderr.write(text);
@@ -34,7 +34,7 @@ export function printFailure(failed: FinishedCase): void {
   );
 }
 
-/** How many cases of each suite are done, and the one that runs, on one line of a terminal. */
+/** One line on a terminal, with the number of finished cases of each suite and the name of the running case. */
 export class ProgressLine {
   readonly #done = new Map<string, number>();
   #current = '';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Turns the events of one suite into its cases, however the suite ends.
+// Turns the events of a suite into its list of cases, however the suite ends.
 import {
   type CaseEvent,
   type StartEvent,
@@ -12,7 +12,7 @@ import { since } from './kernel-log.js';
 /** One line of `build/results/SUITE.jsonl`. */
 export interface CaseRecord {
   readonly suite: string;
-  /** Release of the kernel the case ran on; empty where the machine never came up. */
+  /** The release of the kernel on which the case ran. Empty if the machine did not boot. */
   readonly kernel: string;
   readonly backend: string;
   readonly device: string;
@@ -22,7 +22,7 @@ export interface CaseRecord {
   readonly ms: number;
 }
 
-/** A case with what is printed about it and not kept in the results. */
+/** A case and its kernel log, which is printed but not stored in the results. */
 export interface FinishedCase extends CaseRecord {
   readonly kernelLog: readonly string[];
 }
@@ -30,9 +30,9 @@ export interface FinishedCase extends CaseRecord {
 /** How the process of a suite ended. */
 export interface Ending {
   readonly how: string;
-  /** By a signal, or by a status that tests do not give. */
+  /** Whether a signal ended it, or it ended with a status that tests do not use. */
   readonly crashed: boolean;
-  /** A signal ended QEMU itself, and not the kernel or a program in it. */
+  /** Whether a signal ended QEMU itself. The kernel and the programs in it are not the cause then. */
   readonly emulatorCrashed?: boolean;
   readonly kernelLog: readonly string[];
 }
@@ -42,7 +42,7 @@ interface RunningCase extends StartEvent {
   readonly kernelLog: string[];
 }
 
-/** Decides on a skip: whether it stands, or counts as a failure and why. */
+/** Judges a skip. Returns the reason if it counts as a failure, and undefined if it is accepted. */
 export type JudgeSkip = (name: string) => string | undefined;
 
 export class Recorder {
@@ -64,7 +64,7 @@ export class Recorder {
     return [...this.#cases.values()];
   }
 
-  /** Takes an event; returns the case it settles, if any. */
+  /** Records an event. Returns the case that it finishes, if any. */
   handle(event: TestEvent): FinishedCase | undefined {
     switch (event.event) {
       case 'run':
@@ -88,12 +88,12 @@ export class Recorder {
   }
 
   /**
-   * The suite's process has gone. Tests that were started and never finished fail with the way it ended,
-   * and so does a suite that was not through or crashed after its last test.
+   * Records the end of the suite's process. Unfinished tests fail, and the way the process ended is the reason. Without
+   * unfinished tests, the suite itself fails if it did not run all tests, or if it crashed after the last one.
    */
   finish({ how, crashed, kernelLog }: Ending): FinishedCase[] {
     const unfinished = [...this.#running.values()].map((test) => {
-      const reason = `started and never finished: ${how}`;
+      const reason = `it started but did not finish: ${how}`;
       const ms = this.#now() - test.startedAt;
       return this.#add(testKey(test), {
         ...this.#record({ ...test, status: 'failed', reason, ms }),
@@ -102,12 +102,13 @@ export class Recorder {
     });
     this.#running.clear();
     if (unfinished.length > 0) return unfinished;
-    if (!this.#complete)
-      return [this.#fail(this.#suite, `did not run to its end: ${how}`, kernelLog)];
-    return crashed ? [this.#fail(this.#suite, `after the last test: ${how}`, kernelLog)] : [];
+    if (!this.#complete) return [this.#fail(this.#suite, `it did not finish: ${how}`, kernelLog)];
+    return crashed
+      ? [this.#fail(this.#suite, `it crashed after the last test: ${how}`, kernelLog)]
+      : [];
   }
 
-  /** A failure outside the tests. */
+  /** Records a failure outside of the tests. */
   #fail(what: string, reason: string, kernelLog: readonly string[] = []): FinishedCase {
     const known = { backend: '', device: '', name: what, ms: 0 };
     return this.#add(`\0${what}\0${this.#cases.size}`, {

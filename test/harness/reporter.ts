@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The jest reporter of every suite: sends what happens as events. The types are the part of jest's own
-// that is used here.
+// The jest reporter of all suites. It sends jest's progress as events. The types are the parts of jest's that it uses.
 import { release, uptime } from 'node:os';
 import { relative } from 'node:path';
 import { type CaseEvent, openChannel, type TestStatus, testKey } from './events.js';
@@ -30,27 +29,27 @@ interface JestCaseResult extends JestCase {
 
 interface JestFileResult {
   readonly testResults: readonly JestCaseResult[];
-  /** Of a file that did not load, of an afterAll, of a worker that died. */
+  /** The error of a file that did not load, of a failed afterAll, or of a worker that died. */
   readonly testExecError?: { readonly message: string; readonly stack?: string | null };
   readonly failureMessage?: string | null;
   readonly console?: readonly { readonly message: string; readonly origin: string }[] | null;
 }
 
 const NO_REASON =
-  'skipped without a reason (test.skip, describe.skip, test.todo, or a test.only beside it): ' +
+  'it is skipped without a reason (test.skip, describe.skip, test.todo, or a test.only in the same file): ' +
   'use testIf or describeIf of test/support/skips.ts';
 
 export default class EventReporter {
   readonly #send = openChannel();
   readonly #root: string;
   readonly #pattern: RegExp | undefined;
-  /** What was sent about the tests of the files that run, by file and name. */
+  /** The last status that was sent for each test, by file and name. */
   readonly #sent = new Map<string, TestStatus>();
   readonly #started = new Numbering();
 
   constructor(config: JestConfig) {
     this.#root = config.rootDir;
-    // As jest itself compiles it.
+    // jest compiles the pattern in the same way.
     this.#pattern = config.testNamePattern ? new RegExp(config.testNamePattern, 'i') : undefined;
   }
 
@@ -70,7 +69,7 @@ export default class EventReporter {
     this.#report({ ...event, ...this.#started.last(event) });
   }
 
-  /** Jest tells about skips, and about what made a whole file fail, only here. */
+  /** Reports skips and failures of whole files, which jest reports only here. */
   onTestResult(file: JestFile, result: JestFileResult): void {
     const name = this.#name(file);
     const numbering = new Numbering();
@@ -88,7 +87,7 @@ export default class EventReporter {
     this.#send({ event: 'end' });
   }
 
-  /** Sends what is new. */
+  /** Sends the event, unless this status of the test was sent before. */
   #report(event: CaseEvent): void {
     if (this.#sent.get(testKey(event)) === event.status) return;
     this.#sent.set(testKey(event), event.status);
@@ -104,7 +103,7 @@ export default class EventReporter {
     if (text !== '') this.#send({ event: 'console', text });
   }
 
-  /** In the test machine the compiled copy runs; people know the source. */
+  /** The name of the source. In the test machine, jest runs the compiled copy, but people know the source. */
   #name(file: JestFile): string {
     return relative(this.#root, file.path).replace(/\.js$/, '.ts');
   }
@@ -128,7 +127,7 @@ function caseEvent(file: string, result: JestCaseResult): CaseEvent {
   }
 }
 
-/** A message as people need it: stack lines of the project only, no cause that says the same again. */
+/** Shortens a message for people: only stack lines of the project, and no cause that repeats the message. */
 function tidy(message: string): string {
   const text = message
     .split('\n')

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// What sanitizers report, read for what is ours, with the names of our functions.
+// Picks the parts of sanitizer reports that are about the project's code, and adds the names of its functions.
 //
-// LeakSanitizer looks at every program that is started, and sees no pointers in memory that V8 maps for itself: of a
-// Node that was ended by process.exit it finds hundreds of "leaks", of jest's own addons some. A leak is ours when our
-// code allocated it, or a function of Node-API that our code called. And memcheck tells of every death by a signal; one of
-// SIGBUS, which tests have a child die of, is for them to judge. Any other report counts whatever it is about.
+// LeakSanitizer checks every program that is started, and does not see pointers in memory that V8 maps for itself. It
+// finds hundreds of "leaks" in a Node that ended with process.exit, and some in jest's addons. A leak is ours if our
+// code allocated it, or a Node-API function that our code called. Memcheck reports each death by a signal. Some tests
+// make a child die of SIGBUS and judge that themselves, so these reports are left out. All other reports count,
+// whatever they are about.
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,18 +14,18 @@ import type { Send } from './events.js';
 const LEAKS = 'LeakSanitizer: detected memory leaks';
 const LEAK = /^(?:Direct|Indirect) leak of .*(?:\n +#.*)*/gm;
 
-/** With where it happened; memcheck begins each line with the process. */
+/** A death by SIGBUS (signal 7), with its stack. Memcheck begins each line with the number of the process. */
 const BUS_DEATH =
   /^==\d+== Process terminating with default action of signal 7 .*(?:\n==\d+== {2}.*)*/gm;
 const NOTHING_ELSE = /^(?:==\d+== *|\n)*$/;
 
-/** The allocator's own frame is #0; behind these a function of Node has allocated for itself. */
+/** The last frame to look at. Frame #0 is the allocator. If our code comes later, Node allocated for itself. */
 const CALLERS = 3;
 
 const FRAME = /^ +#(\d+) .*$/gm;
 const OURS = /\((\/\S*\/vfio(?:_\w+)?(?:\.node)?)\+(0x[0-9a-f]+)\)/;
 
-/** The part of a report that says something about our code; empty when nothing does. */
+/** The part of a report that is about our code. Empty if no part is. */
 export function relevantPart(report: string): string {
   if (!report.includes(LEAKS)) return withoutBusDeaths(report);
   return (report.match(LEAK) ?? []).filter(isOurs).join('\n\n');
@@ -41,7 +42,7 @@ function isOurs(leak: string): boolean {
   );
 }
 
-/** Puts function, file and line in the place of addresses in our binaries: in the program itself it takes seconds. */
+/** Replaces addresses in our binaries by function, file and line. Inside the sanitized program, this takes seconds. */
 export function withNames(report: string): string {
   return report.replace(new RegExp(OURS, 'g'), (place, binary: string, address: string) => {
     try {
@@ -55,7 +56,7 @@ export function withNames(report: string): string {
   });
 }
 
-/** Tells what the files of a directory report as failures. */
+/** Sends the reports in a directory as failures of the suite. */
 export function tellReports(suite: string, directory: string, event: Send): void {
   for (const name of readdirSync(directory)) {
     const part = relevantPart(readFileSync(join(directory, name), 'utf8'));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Runs a suite, reports its failures as they come, and writes its results.
+// Runs a suite, prints its failures as they happen, and writes its results.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { projectRoot } from '../../tools/paths.js';
@@ -14,7 +14,7 @@ export const expectedSkips = parseExpectedSkips(
 );
 const inCi = Boolean(process.env.CI);
 
-/** A machine whose QEMU crashes gets one more run. That counts: whatever failed before may have been QEMU's doing. */
+/** Runs a suite. If QEMU crashes, it may have caused the failures: the suite runs again, and only that run counts. */
 export async function runSuite(
   suite: Suite,
   pattern: string | undefined,
@@ -22,7 +22,9 @@ export async function runSuite(
 ): Promise<FinishedCase[]> {
   const first = await runOnce(suite, pattern, line);
   if (!first.ending.emulatorCrashed) return first.finish();
-  print(`${suite.name} runs once more, and only that run counts: ${first.ending.how}`);
+  print(
+    `QEMU crashed: ${suite.name} runs again, and only the second run counts: ${first.ending.how}`,
+  );
   return (await runOnce(suite, pattern, line)).finish();
 }
 
@@ -33,7 +35,7 @@ async function runOnce(
 ) {
   const recorder = new Recorder(suite.name, (name) =>
     inCi && !isExpectedSkip(expectedSkips, suite.name, name)
-      ? 'not in test/expected-skips.txt'
+      ? 'test/expected-skips.txt does not list this skip'
       : undefined,
   );
   const report = (finished: FinishedCase | undefined) => {

@@ -24,12 +24,12 @@ export interface Selection {
 
 export interface Selected {
   readonly suites: readonly Suite[];
-  /** What is missing here, and how to get it: one line. */
+  /** One line that says which tests are left out and what to do about it. */
   readonly leftOut?: string;
 }
 
 export const NO_LAB_KERNEL =
-  'There is no lab kernel: its tests were left out. "npm run vm:kernel" builds it (11 CPU minutes).';
+  'The tests on the lab kernel were left out, because there is no lab kernel. "npm run vm:kernel" builds it (11 CPU minutes).';
 
 export function select({ suite, kernel, under, node }: Selection): Selected {
   if (node !== undefined) return { suites: node.map(nodeSuite) };
@@ -46,7 +46,7 @@ export function select({ suite, kernel, under, node }: Selection): Selected {
     : { ...selected, leftOut: NO_LAB_KERNEL };
 }
 
-/** `npm test`: every promise once, and on a second kernel what depends on the kernel. */
+/** `npm test`: every promise once, and the tests that depend on the kernel on a second kernel too. */
 function everyday(): Selected {
   const host = [unitSuiteBesideMachine, exactSuite, ...nativeSuites()];
   if (!hasLabKernel()) {
@@ -71,7 +71,7 @@ function inMachine(
   return kernel === 'lab' && under === undefined ? [...watched, noIommuSuite] : watched;
 }
 
-/** No test builds a kernel. */
+/** The kernels for the device tests. Tests never build a kernel, so the lab kernel is one only if it exists. */
 function kernelsHere(): VmKernel[] {
   return hasLabKernel() ? ['distro', 'lab'] : ['distro'];
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Runs suites side by side, as many as there are processors.
+// Runs suites or jobs side by side, a limited number at a time.
 
 /**
- * Does `work` on every item, `limit` of them at a time, and gives the results in the order of the items.
- * What takes longest begins first: left to the end, all would wait for it alone. What is to be last begins after all.
+ * Calls `work` for each item, `limit` of them at a time, and returns the results in the order of the items. The longest
+ * items start first, so that the run does not wait for a single long item at its end. Items with `last` start after all
+ * others.
  */
 export async function sideBySide<
   T extends { readonly seconds: number; readonly last?: boolean },

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Counts the cases of a run.
+// Counts the cases of a run, and prints the counts.
 import type { CaseRecord } from './recorder.js';
 
 export interface Counts {
@@ -18,7 +18,7 @@ export function countsLine({ passed, failed, skipped }: Counts): string {
   return `${passed} passed, ${failed} failed, ${skipped} skipped`;
 }
 
-/** One line for each suite, kernel and back end, in the order they first came. */
+/** One line for each suite, kernel and back end, in the order of their first case. */
 export function groupLines(cases: readonly CaseRecord[]): string[] {
   const groups = new Map<string, CaseRecord[]>();
   for (const one of cases) {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Lists of tests, each with its reason: test/root-only.txt, test/per-kernel.txt.
+// Reads lists of tests and their reasons: test/root-only.txt, test/per-kernel.txt.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../../tools/paths.js';
 import { glob } from './glob.js';
 
-/** Reads `test/FILE`: a line is "test name pattern | reason", and in a pattern `*` stands for any text. */
+/** Reads `test/FILE`. Each line is "test name pattern | reason". In a pattern, `*` stands for any text. */
 export function readTestList(file: string): RegExp[] {
   return parseTestList(file, readFileSync(join(projectRoot, 'test', file), 'utf8'));
 }
@@ -16,20 +16,20 @@ export function parseTestList(file: string, text: string): RegExp[] {
     const [name, reason, ...more] = line.split(' | ').map((part) => part.trim());
     if (!name || !reason || more.length > 0) {
       throw new Error(
-        `test/${file}:${index + 1}: expected "test name pattern | reason", got: ${line}`,
+        `test/${file}:${index + 1}: write "test name pattern | reason", not: ${line}`,
       );
     }
     return [glob(name)];
   });
 }
 
-/** A pattern for the names that match `pattern`, any by default, and are not in the list. */
+/** A pattern for the names that match `pattern` and are not in the list. By default, `pattern` matches any name. */
 export function allBut(list: readonly RegExp[], pattern = ''): string {
   const none = list.map(({ source }) => `(?!${source})`).join('');
   return `^${none}(?=.*(?:${pattern}))`;
 }
 
-/** A pattern for the names that match `pattern`, any by default, and are in the list. */
+/** A pattern for the names that match `pattern` and are in the list. By default, `pattern` matches any name. */
 export function onlyOf(list: readonly RegExp[], pattern = ''): string {
   return `^(?=${list.map(({ source }) => source).join('|')})(?=.*(?:${pattern}))`;
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Puts into titles what jest has no field for: back end, device, and the reason of a skip. Files of test/support/
-// write such titles, the reporter reads them back.
+// Stores back end, device and reason of a skip in the titles of tests, because jest has no fields for them. Files of
+// test/support/ write such titles, and the reporter parses them.
 
 export const backends = ['type1', 'iommufd', 'vfio-user', 'memory'] as const;
 export type Backend = (typeof backends)[number];
 
-/** What a group of tests runs on. */
+/** The back end and the device on which a group of tests runs. */
 export interface Subject {
   readonly backend: Backend;
   /** A device of the test machine: `edu`, `nvme`. */
@@ -16,7 +16,7 @@ export interface ParsedTitle {
   readonly name: string;
   readonly backend: string;
   readonly device: string;
-  /** Of a skip; undefined where none was given. */
+  /** The reason of a skip. Undefined if the test is not skipped, or has no reason. */
   readonly skipReason: string | undefined;
 }
 
@@ -32,7 +32,7 @@ export function skippedTitle(title: string, reason: string): string {
   return `${title} [skipped: ${reason}]`;
 }
 
-/** Reads the titles of a test and the groups around it, outermost first. */
+/** Parses the titles of a test and of the groups around it, outermost first. */
 export function parseTitles(titles: readonly string[]): ParsedTitle {
   const names: string[] = [];
   let backend = '';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The suites that run in the test machine, each in one of its own.
+// The suites that run in the test machine. Each suite boots a machine of its own.
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { projectRoot } from '../../tools/paths.js';
@@ -24,13 +24,13 @@ export function vmSuite(kernel: VmKernel, instrument?: Instrument): Suite {
   return guestSuite(`vm-${kernel}`, 110, { kernel, machine: 'vm', main: 'guest.js', instrument });
 }
 
-/** What can end QEMU: slots that lose their power, devices that are unplugged at work. */
+/** The device tests that can crash QEMU: slots that lose power, devices that are unplugged while they work. */
 export function hotplugSuite(kernel: VmKernel, instrument?: Instrument): Suite {
   const run = { kernel, machine: 'hotplug', main: 'guest.js', instrument } as const;
   return { ...guestSuite(`vm-hotplug-${kernel}`, 40, run), last: true };
 }
 
-/** Of both, the tests whose outcome depends on the kernel. */
+/** The same two suites, with only the tests whose outcome depends on the kernel. */
 export function perKernelSuites(kernel: VmKernel): Suite[] {
   const list = readTestList('per-kernel.txt');
   const select = (pattern?: string) => onlyOf(list, pattern);
@@ -40,14 +40,14 @@ export function perKernelSuites(kernel: VmKernel): Suite[] {
   ];
 }
 
-/** The device tests by an ordinary user, without those that only root can do. */
+/** The device tests as an ordinary user, without those that only root can pass. */
 export function userSuite(kernel: VmKernel): Suite {
   const run = { kernel, machine: 'vm', main: 'guest-user.js' } as const;
   const list = readTestList('root-only.txt');
   return narrowed(guestSuite(`vm-user-${kernel}`, 90, run), (pattern) => allBut(list, pattern));
 }
 
-/** In a machine without an IOMMU, on the kernel that can hand out devices all the same. */
+/** The tests in a machine whose IOMMU is off, on the lab kernel, which supports VFIO's no-IOMMU mode. */
 export const noIommuSuite = guestSuite('vm-no-iommu', 20, {
   kernel: 'lab',
   machine: 'no-iommu',
@@ -73,7 +73,7 @@ function guestSuite(name: string, seconds: number, run: GuestRun): Suite {
   };
 }
 
-/** Some of a suite's tests: `select` gives the pattern for those of them that match another. */
+/** A suite with only some of its tests. `select` turns a pattern into one that matches only those tests. */
 function narrowed(suite: Suite, select: (pattern?: string) => string): Suite {
   const wanted = new RegExp(select());
   return {
@@ -91,7 +91,7 @@ function narrowed(suite: Suite, select: (pattern?: string) => string): Suite {
 
 let compiled: Promise<void> | undefined;
 
-/** All machines look at the same files. */
+/** Compiles the project for the guest, once for all suites: all machines read the same files. */
 function guestFiles(): Promise<void> {
   compiled ??= compileForGuest(projectRoot, guestRoot);
   return compiled;
@@ -137,10 +137,10 @@ async function runGuest(
   }
 }
 
-/** Where programs in the guest report; its own `/tmp`, which everybody may write to. */
+/** The folder of the reports in the guest. It is in the guest's own `/tmp`, so that every user can write to it. */
 const GUEST_REPORTS = '/tmp/reports';
 
-/** Runs node, and tells what was reported. */
+/** A shell script that runs node under the instrument, then sends the reports. */
 const RUN_AND_TELL_REPORTS = `
   mkdir -m 1777 ${GUEST_REPORTS}
   LD_PRELOAD=$WATCH node "$@"
@@ -148,13 +148,13 @@ const RUN_AND_TELL_REPORTS = `
   node ${join(guestRoot, 'test/harness/guest-reports.js')} ${GUEST_REPORTS} || exit
   exit $status`;
 
-/** What tests in the guest are told from outside. */
+/** The variables that tests in the guest get from this process. */
 function passedOn(): Environment {
   const { VFIO_TEST_RACES = '', VFIO_TEST_ALLOCATIONS = '' } = process.env;
   return { VFIO_TEST_RACES, VFIO_TEST_ALLOCATIONS };
 }
 
-/** build/guest is no package that has binaries: the one to use is named. */
+/** The command that runs tests in the guest. build/guest has no addon, so VFIO_BINARY names the addon to load. */
 function guestProgram(args: readonly string[], instrument: Instrument | undefined) {
   if (instrument === undefined) {
     const env = { ...passedOn(), VFIO_BINARY: join(projectRoot, 'build/Release/vfio.node') };

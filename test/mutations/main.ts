@@ -1,31 +1,31 @@
 // SPDX-License-Identifier: MIT
-// `npm run test:mutations`: puts small faults into a copy of the checkout, one at a time. For each it runs the test
-// that has to turn red. The last line is `mutations N killed N survived N`.
+// `npm run test:mutations`: puts small faults into a copy of the checkout, one at a time. For each fault, it runs the
+// test that must fail. The last line is `mutations N killed N survived N`.
 import { Command } from 'commander';
 import { namePattern } from '../harness/name-pattern.js';
 import { type Mutation, mutate, readMutations, type Test, testName } from './list.js';
 import { copyCheckout, tree, withChange } from './tree.js';
 import { build, runTest } from './trial.js';
 
-/** A test that is red or missing before anything was broken proves nothing. */
+/** Throws if a test does not exist or fails without a fault, because such a test proves nothing. */
 async function checkGreen(mutations: readonly Mutation[]): Promise<void> {
   const tests = new Map<string, Test>(mutations.map(({ red }) => [testName(red), red]));
   for (const [name, test] of tests) {
     await build(test);
     const outcome = await runTest(test);
     if (outcome === 'green') continue;
-    const what = outcome === 'none' ? 'is not there' : 'fails without a fault';
-    throw new Error(`${name}: this test ${what}, in ${tree}`);
+    const what = outcome === 'none' ? 'does not exist' : 'fails without a fault';
+    throw new Error(`${name}: this test ${what} in ${tree}`);
   }
-  console.log(`${tests.size} tests are green without a fault`);
+  console.log(`${tests.size} tests pass without a fault`);
 }
 
-/** Whether the test runs what is broken from its source: jest does, but for programs of their own. */
+/** Whether the test runs the faulty file from its source. jest does, except in tests that start programs. */
 function isFromSources({ file, red }: Mutation): boolean {
   return file.startsWith('lib/') && 'jest' in red && /^test\/(unit|memory)\/[^|]+$/.test(red.jest);
 }
 
-/** Whether the test turned red. */
+/** Puts the fault in and runs its test. Returns whether the test failed. */
 async function tryOut(mutation: Mutation): Promise<boolean> {
   const started = performance.now();
   const outcome = await withChange(
@@ -55,8 +55,15 @@ async function main(pattern: RegExp): Promise<number> {
 }
 
 await new Command('npm run test:mutations --')
-  .description('Breaks the program in small ways and sees that a test notices.')
-  .option('--name <pattern>', 'only those whose file or description matches', namePattern, /(?:)/)
+  .description(
+    'Puts small faults into a copy of the checkout, and checks that a test fails for each.',
+  )
+  .option(
+    '--name <pattern>',
+    'only faults whose file or description matches this regular expression',
+    namePattern,
+    /(?:)/,
+  )
   .action(async ({ name }: { name: RegExp }) => {
     try {
       process.exitCode = await main(name);

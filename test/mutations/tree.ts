@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The copy of the checkout that faults are put into. The checkout itself is never touched, however a run ends.
+// The copy of the checkout that gets the faults. The checkout itself never changes, however a run ends.
 import { execFileSync } from 'node:child_process';
 import {
   cpSync,
@@ -13,10 +13,10 @@ import {
 import { dirname, join } from 'node:path';
 import { projectRoot } from '../../tools/paths.js';
 
-/** Kept between runs, with what was built in it. */
+/** The copy. It is kept between runs, together with its builds. */
 export const tree = join(projectRoot, 'build/mutations');
 
-/** Brings the copy up to date; files that are the same keep their time, so that make leaves them alone. */
+/** Updates the copy. Unchanged files keep their modification time, so that make does not build them again. */
 export function copyCheckout(): void {
   mkdirSync(tree, { recursive: true });
   for (const file of list(['--cached', '--others'])) {

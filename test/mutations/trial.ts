@@ -8,14 +8,14 @@ import { killGroup } from '../harness/child.js';
 import type { Test } from './list.js';
 import { tree } from './tree.js';
 
-/** `none`: no test has this name. */
+/** `green`: the test passed. `red`: it failed. `none`: no test has this name. */
 export type TrialOutcome = 'green' | 'red' | 'none';
 
-/** A fault may make a test wait for ever; what takes longer than this is red. */
+/** A fault can make a test hang. A test that takes longer than this counts as failed. */
 const TEST_LIMIT_MS = 180_000;
 const BUILD_LIMIT_MS = 1_200_000;
 
-/** Builds what the test needs. Throws with the compiler's words. */
+/** Builds everything that the test needs. Throws an error with the compiler's output if that fails. */
 export async function build(test: Test): Promise<void> {
   const args = 'native' in test ? ['build:debug', '--', '--target', NATIVE] : ['build'];
   const { status, output } = await run(['npm', 'run', '-s', ...args], BUILD_LIMIT_MS);
@@ -50,7 +50,7 @@ async function runJest(path: string, name: string): Promise<TrialOutcome> {
     ...select,
   ];
   const { status, output } = await run(command, TEST_LIMIT_MS);
-  // A crash leaves no report.
+  // There is no report if jest crashed.
   const report = /^\{.*\}$/m.exec(output)?.[0];
   if (report === undefined) return 'red';
   const { numPassedTests, numFailedTests } = JSON.parse(report);

@@ -42,7 +42,9 @@ test.each([
   ['all were skipped', 'echo \'{"status":"skipped"}\' > "$RESULTS"'],
 ])('a job has failed when of a suite %s, whatever an earlier run has left', async (_, script) => {
   writeFileSync(results, '{"status":"passed"}\n');
-  expect((await run(script)).failure).toBe(`nothing passed in ${results}`);
+  expect((await run(script)).failure).toBe(
+    `the suite ${suite} did not run or passed no test: see ${results}`,
+  );
 });
 
 test('a job whose command fails has failed by that', async () => {

@@ -74,7 +74,7 @@ describe('Recorder', () => {
       {
         name: 'a test',
         status: 'failed',
-        reason: 'started and never finished: the guest died: Kernel panic',
+        reason: 'it started but did not finish: the guest died: Kernel panic',
         kernelLog: ['[ 6.0] BUG: oh', 'Kernel panic'],
       },
     ]);
@@ -84,7 +84,7 @@ describe('Recorder', () => {
     const died = { how: 'the guest died', crashed: true, kernelLog: [] };
     expect(record([start, passed], died)).toMatchObject([
       { status: 'passed' },
-      { name: 'vm-lab', status: 'failed', reason: 'did not run to its end: the guest died' },
+      { name: 'vm-lab', status: 'failed', reason: 'it did not finish: the guest died' },
     ]);
   });
 
@@ -97,7 +97,7 @@ describe('Recorder', () => {
     const crashed = { how: 'its process ended by SIGSEGV', crashed: true, kernelLog: [] };
     expect(record([start, passed, { event: 'end' }], crashed)).toMatchObject([
       { status: 'passed' },
-      { status: 'failed', reason: 'after the last test: its process ended by SIGSEGV' },
+      { status: 'failed', reason: 'it crashed after the last test: its process ended by SIGSEGV' },
     ]);
   });
 });

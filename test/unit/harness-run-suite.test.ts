@@ -54,7 +54,7 @@ test('a machine whose QEMU crashes runs once more, and that run counts', async (
   const cases = await run(suiteThatEnds(crashed, orderly));
   expect(cases).toMatchObject([{ name: 'a test', status: 'passed' }]);
   expect(printed.join('')).toBe(
-    `${name} runs once more, and only that run counts: QEMU ended by SIGSEGV\n`,
+    `QEMU crashed: ${name} runs again, and only the second run counts: QEMU ended by SIGSEGV\n`,
   );
 });
 
@@ -72,7 +72,7 @@ test('both runs have the tests that were asked for, and no others', async () => 
 test('a machine whose QEMU crashes twice has failed', async () => {
   const cases = await run(suiteThatEnds(crashed, crashed, orderly));
   expect(cases).toMatchObject([{ name: 'a test', status: 'failed' }]);
-  expect(printed.join('')).toContain('started and never finished: QEMU ended by SIGSEGV');
+  expect(printed.join('')).toContain('it started but did not finish: QEMU ended by SIGSEGV');
 });
 
 test('a machine that dies in another way has failed at once', async () => {

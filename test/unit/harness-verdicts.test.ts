@@ -70,6 +70,6 @@ test('a test whose process dies is reported, and those before it are kept', asyn
   expect(cases.get('lives')).toMatchObject({ status: 'passed' });
   expect(cases.get('dies')).toMatchObject({
     status: 'failed',
-    reason: 'started and never finished: its process ended by SIGKILL',
+    reason: 'it started but did not finish: its process was ended by SIGKILL',
   });
 });
