@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// `npm run bench`: measures the library and equivalent C++ in the same run. docs/benchmarks.md says what is compared
-// with what.
+// `npm run bench`: measures the library and equivalent C++ in the same run. The page docs/benchmarks.md says what is
+// compared with what.
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
 import { majors } from '../tools/nodes.js';

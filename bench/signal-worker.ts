@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A worker that receives series of signals on a device of its own. This file has both sides: the main thread's and its.
+// A worker that receives series of signals on a device of its own. This file has the code of both threads.
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';

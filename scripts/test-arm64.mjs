@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// `npm run test:arm64`: runs the native tests in QEMU's user emulation, and checks the barriers in their machine code.
-// It looks at the code of each guarded access to device memory, because a missing barrier makes no test fail on an
-// x86-64 host.
+// `npm run test:arm64`: runs the arm64 native tests in QEMU, and checks the barriers in their machine code. QEMU's user
+// emulation runs them. The check looks at the code of each guarded access to device memory, because a missing barrier
+// makes no test fail on an x86-64 host.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { root } from './setup/files.mjs';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Progress messages. A terminal shows them at once; other outputs get them only for work that takes minutes.
+// Progress messages: a terminal shows them at once, other outputs get them only for work that takes minutes.
 
 const MINUTE_MS = 60_000;
 

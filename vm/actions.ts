@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The requests that a guest program can send to the host. vm/host.ts sends them, vm/host-actions.ts answers them.
+// The requests that a guest program can send to the host. Programs send them with vm/host.ts, and vm/host-actions.ts
+// answers them.
 
 /** Values of a device's properties, as QEMU's `device_add` takes them. */
 export type DeviceProperties = Readonly<Record<string, string | number | boolean>>;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The types of the registers to measure: the library's region, and the twins' mapping of such memory.
+// The types of the registers to measure: the library's region, and the mapping that the twins access.
 import type { Region } from 'vfio';
 import type { Native } from '../../lib/native.js';
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Maps DMA memory (mmap, huge page advice, VFIO_IOMMU_MAP_DMA) and unmaps it. Without a container,
-// it makes no ioctl; that is the twin of the memory back end.
+// Maps and unmaps DMA memory. Without a container, it makes no ioctl, as the memory back end does.
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>

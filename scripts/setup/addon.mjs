@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Builds the native addon with node-gyp. make decides which files to compile again.
+// Builds the native addon with node-gyp, which lets make decide which files to compile again.
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Counts how much of the code the tests execute, and has the required shares.
+// The coverage of folders: how much of the code the tests execute, and how much they must execute.
 
 /** A number of covered lines or branches. */
 export interface Share {

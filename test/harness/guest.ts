@@ -12,7 +12,7 @@ import { readKernelLog } from './kmsg.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** The time that everything still running has to end after the last test: several times what a busy machine takes. */
+/** After the last test, everything that still runs must end within this time. */
 const GRACE_MS = 20_000;
 
 async function main(machine: GuestMachine, pattern: string | undefined): Promise<void> {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The jest reporter of --list. It reports the names of the tests, of which jest runs none.
+// The jest reporter of --list, which reports the names of the tests. With --list, jest runs no test.
 import { openChannel } from './events.js';
 import { parseTitles } from './titles.js';
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The jest reporter of all suites. It sends jest's progress as events. The types are the parts of jest's that it uses.
+// The jest reporter of all suites, which sends jest's progress as events. The types are the parts of jest's types that
+// it uses.
 import { release, uptime } from 'node:os';
 import { relative } from 'node:path';
 import { type CaseEvent, openChannel, type TestStatus, testKey } from './events.js';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Counts the cases of a run, and prints the counts.
+// Counts the cases of a run, and makes the lines of its summary.
 import type { CaseRecord } from './recorder.js';
 
 export interface Counts {

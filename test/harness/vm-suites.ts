@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The suites that run in the test machine. Each suite boots a machine of its own.
+// The suites that run in the test machine, each in a machine of its own.
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { projectRoot } from '../../tools/paths.js';

@@ -58,7 +58,7 @@ describe('a buffer of a device', () => {
     narrowDevice.allocDma(MiB - 0x10000);
     const before = machine.mappings(601);
     expect(() => narrowDevice.allocDma(page)).toThrow(withCode('ERR_VFIO_RANGE'));
-    expect(() => narrowDevice.allocDma(page)).toThrow('a device of 20 address bits');
+    expect(() => narrowDevice.allocDma(page)).toThrow('a device with 20 address bits');
     expect(machine.mappings(601)).toEqual(before);
     // The other device can use the rest of the address space.
     expect(device.allocDma(page).iova).toBe(BigInt(MiB));

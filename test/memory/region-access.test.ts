@@ -258,7 +258,7 @@ describe('a BAR of I/O ports', () => {
     const array = BigUint64Array.of(7n, 7n);
     expect(() => access(array)).toThrow(
       withCode('ERR_VFIO_UNSUPPORTED', {
-        message: expect.stringMatching(/has no 64 bit (read|write)/),
+        message: expect.stringMatching(/does not support 64-bit (reads|writes)/),
         hint: expect.stringContaining('read64LowFirst'),
       }),
     );
@@ -297,7 +297,7 @@ describe('the ROM', () => {
     expect([rom.readable, rom.writable]).toEqual([true, false]);
     const before = rom.read32(0);
     const unsupported = withCode('ERR_VFIO_UNSUPPORTED', {
-      message: expect.stringContaining('has no 32 bit write'),
+      message: expect.stringContaining('does not support 32-bit writes'),
     });
     expect(() => rom.write32(0, 1)).toThrow(unsupported);
     expect(() => rom.write32Flush(0, 1)).toThrow(unsupported);

@@ -21,8 +21,16 @@ describe('a report', () => {
     ['another schema', { ...report(), schema: 'vfio.bench/2' }, 'its schema is vfio.bench/2'],
     ['no results', { ...report(), results: undefined }, 'results is not an array'],
     ['no machine', { ...report(), machine: undefined }, 'machine is missing'],
-    ['a result without a median', report({ ...result('x', 1, 1), p50: Number.NaN }), 'p50 is missing'],
-    ['a twin without one', report({ ...result('x', 1, 1), twin: {} as never }), 'twin: n is missing'],
+    [
+      'a result without a median',
+      report({ ...result('x', 1, 1), p50: Number.NaN }),
+      'p50 is missing',
+    ],
+    [
+      'a twin without one',
+      report({ ...result('x', 1, 1), twin: {} as never }),
+      'twin: n is missing',
+    ],
     ['a strange unit', report({ ...result('x', 1, 1), unit: 'h' as never }), 'the unit is h'],
   ])('with %s is refused', (_, wrong, reason) => {
     expect(() => parseReport(JSON.stringify(wrong))).toThrow(reason);
