@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Failures on their way to JavaScript, as plain data (NativeFailure of lib/native.ts).
-// lib/errors.ts makes the error from it. Errors made here would belong to another realm under jest,
+// They become errors in lib/errors.ts. Errors made here would belong to another realm under jest,
 // and could not carry hints.
 #pragma once
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The armed vectors of one interrupt index of a function, each with an eventfd. close() disarms
-// them, and so do the function's own reset and release. The eventfds live as long as the object,
+// The armed vectors of one interrupt index of a function, each with an eventfd. The function's
+// own reset and release disarm them, and so does close(). The eventfds live as long as the object,
 // because another thread may still poll them. An eventfd has one consumer: the thread that armed
 // the set, or the borrower that the vector is lent to. Thread-safe.
 #pragma once
