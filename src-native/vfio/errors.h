@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The library's own failures, as data. lib/errors.ts turns them into JavaScript errors with hints.
+// The library's own failures, as data. They become JavaScript errors with hints in lib/errors.ts.
 // Failed system calls are sys::SysError.
 #pragma once
 

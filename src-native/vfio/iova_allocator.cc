@@ -53,14 +53,14 @@ IovaRange whole_window(const IovaWish& wish) {
 }
 
 Error no_room(std::uint64_t size, const IovaWish& wish) {
-  std::string message = "no free IOVA range of " + std::to_string(size) + " bytes is left";
+  std::string message = "no free IOVA range of " + std::to_string(size) + " bytes";
+  if (wish.alignment > 1) message += " aligned to " + hex(wish.alignment);
+  if (wish.boundary != 0) message += " that crosses no multiple of " + hex(wish.boundary);
+  message += " is left";
   if (wish.highest < IovaAllocator::kEnd - 1) {
     const std::string bits = std::to_string(std::bit_width(wish.highest));
-    message +=
-        " below 2^" + bits + ", where the reach of a device with " + bits + " address bits ends";
+    message += " below 2^" + bits + ", the limit of a device with " + bits + " address bits";
   }
-  if (wish.alignment > 1) message += ", aligned to " + hex(wish.alignment);
-  if (wish.boundary != 0) message += ", that crosses no multiple of " + hex(wish.boundary);
   return {ErrorCode::kRange, message};
 }
 

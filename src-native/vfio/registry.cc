@@ -98,8 +98,8 @@ Registry::Claim Registry::claim_affected(const AffectedFunction& affected) {
   auto space = holder == groups_.end() ? nullptr : holder->second.space.lock();
   if (space == nullptr) {
     throw Error(ErrorCode::kUnsupported,
-                "a hot reset would also affect " + affected.address.text() +
-                    ", and this process does not hold its group " + std::to_string(affected.group));
+                "a hot reset would also affect " + affected.address.text() + " of group " +
+                    std::to_string(affected.group) + ", which this process does not hold");
   }
   ++holder->second.claims;
   ++devices_[affected.address].claims;
