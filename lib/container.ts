@@ -10,6 +10,7 @@ import { Group as GroupOf, type GroupParts } from './group.js';
 import { awaitNative, callNative } from './internal/call.js';
 import { Children } from './internal/children.js';
 import { inOrder } from './internal/closing.js';
+import { publishMapping } from './internal/dma-channel.js';
 import { stopWatching, watchForLeak } from './internal/leaks.js';
 import { loadNative } from './internal/load-native.js';
 import { mustBeOurs, type Ours, ours } from './internal/ours.js';
@@ -284,7 +285,10 @@ export class Container implements AsyncDisposable {
 
   #alloc(request: NativeDmaRequest): DmaBuffer {
     this.#mustBeOpen();
-    const buffer = this.#own(mapMemory(() => this.#native.allocDma(...request), request[0]));
+    const buffer = this.#own(
+      mapMemory(() => this.#native.allocDma(...request), request[0]),
+      request,
+    );
     this.#buffers.add(buffer);
     return buffer;
   }
@@ -292,7 +296,9 @@ export class Container implements AsyncDisposable {
   async #allocAsync(request: NativeDmaRequest): Promise<DmaBuffer> {
     this.#mustBeOpen();
     const map = () => this.#native.allocDmaAsync(...request);
-    return this.#buffers.open(async () => this.#own(await mapMemoryAsync(map, request[0])));
+    return this.#buffers.open(async () =>
+      this.#own(await mapMemoryAsync(map, request[0]), request),
+    );
   }
 
   async #adopt(
@@ -362,7 +368,8 @@ export class Container implements AsyncDisposable {
     if (this.#closed) throw closedError('Container');
   }
 
-  #own(native: NativeDmaBuffer): DmaBuffer {
+  #own(native: NativeDmaBuffer, request: NativeDmaRequest): DmaBuffer {
+    publishMapping(native, request);
     return new DmaBuffer(ours, native, (closed) => this.#buffers.delete(closed));
   }
 }

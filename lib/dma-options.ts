@@ -40,7 +40,8 @@ export interface DmaOptions {
 
 /** The numbers that the addon uses for them. */
 const directions = { both: 0, toDevice: 1, fromDevice: 2 } as const;
-const directionNames = Object.keys(directions) as readonly DmaDirection[];
+/** The directions, each at the number that the addon has for it. */
+export const directionNames = Object.keys(directions) as readonly DmaDirection[];
 
 /** Larger than any address space. */
 const mostAlignment = 2 ** 47;

@@ -22,6 +22,9 @@ export let lendBuffer: (buffer: DmaBuffer) => NativeDmaBuffer;
  * It is ordinary memory that the device can change at any time. If the device writes a word to announce data,
  * read that word with `Atomics.load`, once, before you read the data. After close, the members throw
  * `ERR_VFIO_CLOSED`, and arrays that you took from the buffer read zeros.
+ *
+ * For each new buffer, the `node:diagnostics_channel` named `vfio:dma:map` publishes its `iova`, `byteLength` and
+ * `direction`.
  */
 export class DmaBuffer implements Disposable {
   static {
