@@ -76,6 +76,12 @@ export const virtualizable: VmDevice = {
 /** The virtual functions of {@link virtualizable}, in the order in which `sriov_numvfs` creates them. */
 export const virtualFunctions = ['0000:04:00.1', '0000:04:00.2'] as const;
 
+/** What this file calls the device at an address of the guest, if it is one of these. */
+export function deviceName(address: string): string | undefined {
+  const known = [edu, rootPort, nvme, blocked.edu, blocked.neighbour, ...pair, virtualizable];
+  return known.find((device) => device.address === address)?.id;
+}
+
 /** QEMU's block node behind {@link nvme}. It stays when the controller is unplugged, so it can be plugged in again. */
 export const nvmeDisk = 'nvme-disk';
 

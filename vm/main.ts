@@ -5,6 +5,8 @@ import { Command, InvalidArgumentError } from 'commander';
 import { clearProgress } from '../tools/progress.js';
 import { callersFolder } from './caller.js';
 import { VmError } from './errors.js';
+import { decodeBuffer, type ProgramBuffer, reportingBuffers } from './iommu/buffers.js';
+import { reportFaults } from './iommu/report.js';
 import { defaultKernel, kernelNames } from './kernels.js';
 import { runInVm } from './machine.js';
 import { splitArguments } from './split-arguments.js';
@@ -19,6 +21,9 @@ interface Options {
   readonly iommu: boolean;
   readonly time?: number;
 }
+
+/** Of the programs in the guest, the oldest first. */
+const buffers: ProgramBuffer[] = [];
 
 function wholeNumber(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Write a whole number.');
@@ -37,6 +42,11 @@ async function run(command: string[], { qemu, ...options }: Options): Promise<nu
   const result = await runInVm({
     ...options,
     command,
+    env: reportingBuffers,
+    onResult: (line) => {
+      const buffer = decodeBuffer(line);
+      if (buffer !== undefined) buffers.push(buffer);
+    },
     cwd: callersFolder(),
     qemuArguments: qemu,
     stdout: process.stdout,
@@ -44,11 +54,16 @@ async function run(command: string[], { qemu, ...options }: Options): Promise<nu
   });
   const status = result.status ?? 128 + constants.signals[result.signal ?? 'SIGKILL'];
   if (status !== 0) printLog(result.briefKernelLog);
+  printFaults(result.briefKernelLog);
   return status;
 }
 
 function printLog(log: string): void {
   if (log !== '') process.stderr.write(`-- kernel log of the guest --\n${log}`);
+}
+
+function printFaults(log: string): void {
+  process.stderr.write(reportFaults(log, buffers));
 }
 
 async function main(command: string[], options: Options): Promise<void> {
@@ -58,6 +73,7 @@ async function main(command: string[], options: Options): Promise<void> {
     if (!(error instanceof VmError)) throw error;
     clearProgress();
     printLog(error.kernelLog);
+    printFaults(error.kernelLog);
     process.stderr.write(`vm: ${error.message}\n`);
     process.exitCode = MACHINE_FAILED;
   }
