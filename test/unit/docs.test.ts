@@ -38,6 +38,23 @@ test('docs/errors.md explains every code, and none that there is not', () => {
   expect(hints.filter((errno) => !known.includes(errno as string))).toEqual([]);
 });
 
+test('the links of docs/troubleshooting.md lead to headings', () => {
+  const anchors = (page: string) =>
+    [...read(`docs/${page}`).matchAll(/^##+ (.*)$/gm)].map(([, heading = '']) =>
+      heading
+        .toLowerCase()
+        .replace(/[^a-z_ ]/g, '')
+        .replaceAll(' ', '-'),
+    );
+  const text = read('docs/troubleshooting.md');
+  const links = [...text.matchAll(/\]\(([a-z-]+\.md)?#([^)]+)\)/g)];
+  expect(links.length).toBeGreaterThan(10);
+  const broken = links.filter(
+    ([, page = 'troubleshooting.md', anchor = '']) => !anchors(page).includes(anchor),
+  );
+  expect(broken.map(([link]) => link)).toEqual([]);
+});
+
 test('every promise of docs/reliability.md has a test', () => {
   const rows = [...read('docs/reliability.md').matchAll(/^\| ([FS]\d+) \|.*\| (.*) \|$/gm)];
   expect(rows).toHaveLength(22 + 10);

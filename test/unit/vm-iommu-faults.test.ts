@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What `npm run vm` makes of the lines in which an IOMMU says that it stopped a device. The lines of VT-d are from the
 // test machine; those of AMD-Vi and of Arm's SMMU are as the kernel's sources print them.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { decodeBuffer, encodeBuffer } from '../../vm/iommu/buffers.js';
 import { findFaults } from '../../vm/iommu/faults.js';
@@ -133,6 +135,11 @@ describe('an iommu fault is reported', () => {
         '0000:00:01.0 (edu0) tried to write the page at IOVA 0x12000: nothing is mapped there that it may write.\n' +
         '  The nearest is the buffer 0x10000 to 0x10fff (4096 bytes): it ends 0x1000 bytes before that.\n',
     );
+  });
+
+  test('as docs/troubleshooting.md shows', () => {
+    const page = readFileSync(join(__dirname, '../../docs/troubleshooting.md'), 'utf8');
+    expect(page).toContain(reportFaults(fault(0x12000n), [buffer(0x11000n, 4096)]));
   });
 
   test.each([
