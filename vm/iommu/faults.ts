@@ -14,11 +14,11 @@ export interface FaultLine {
 const isFault =
   /DMAR: ?\[(DMA|INTR)|AMD-Vi: Event logged|arm-smmu.*(Unhandled context fault|event 0x\w+ received)/;
 
-/** All in a kernel log, in its order. */
+/** All in a kernel log, in its order. A line that is there twice, as the log and the console have it, counts once. */
 export function findFaults(log: string): FaultLine[] {
   const lines = log.split('\n');
   return lines.flatMap((line, index) => {
-    if (!isFault.test(line)) return [];
+    if (!isFault.test(line) || lines.indexOf(line) !== index) return [];
     const after = lines.slice(index + 1, index + 1 + linesOfEvent);
     const fault =
       decodeDmar(line) ?? decodeAmdVi(line) ?? decodeContextFault(line) ?? decodeEvent(line, after);
