@@ -48,7 +48,10 @@ export class DmaBuffer implements Disposable {
   #onClose: ((buffer: DmaBuffer) => void) | undefined;
   #buffer: ArrayBuffer | undefined;
   #u8: Uint8Array<ArrayBuffer> | undefined;
+  #u16: Uint16Array<ArrayBuffer> | undefined;
   #u32: Uint32Array<ArrayBuffer> | undefined;
+  #u64: BigUint64Array<ArrayBuffer> | undefined;
+  #view: DataView<ArrayBuffer> | undefined;
 
   /** @internal Use {@link Container.allocDma}. */
   constructor(key: Ours, native: NativeDmaBuffer, onClose: (buffer: DmaBuffer) => void) {
@@ -81,11 +84,36 @@ export class DmaBuffer implements Disposable {
     return this.#u8;
   }
 
-  /** The whole buffer as 32-bit words. The same array every time. */
+  /** The whole buffer as 16-bit words, little-endian. The same array every time. */
+  get u16(): Uint16Array<ArrayBuffer> {
+    this.#mustBeOpen();
+    this.#u16 ??= new Uint16Array(this.buffer);
+    return this.#u16;
+  }
+
+  /** The whole buffer as 32-bit words, little-endian. The same array every time. */
   get u32(): Uint32Array<ArrayBuffer> {
     this.#mustBeOpen();
     this.#u32 ??= new Uint32Array(this.buffer);
     return this.#u32;
+  }
+
+  /** The whole buffer as 64-bit words, little-endian. The same array every time. */
+  get u64(): BigUint64Array<ArrayBuffer> {
+    this.#mustBeOpen();
+    this.#u64 ??= new BigUint64Array(this.buffer);
+    return this.#u64;
+  }
+
+  /**
+   * The whole buffer as a DataView, for words that are not aligned and for big-endian data. The same view
+   * every time. It can access single bytes: use it only for data that the device does not access at the
+   * same time.
+   */
+  get view(): DataView<ArrayBuffer> {
+    this.#mustBeOpen();
+    this.#view ??= new DataView(this.buffer);
+    return this.#view;
   }
 
   /** Whether the buffer is closed, by {@link close} or with its container. */
@@ -95,13 +123,21 @@ export class DmaBuffer implements Disposable {
 
   /**
    * Returns the IOVA of the byte at `offset`, as a number. Throws a RangeError `ERR_VFIO_RANGE` if the offset
-   * lies outside the buffer, or if the buffer ends above 2^53, where a number is not exact. {@link low} and
-   * {@link high} always work.
+   * lies outside the buffer, or if the buffer ends above 2^53, where a number is not exact. {@link iovaAt},
+   * {@link low} and {@link high} always work.
    */
   address(offset = 0): number {
     const address = this.#base + this.#inside(offset);
     if (Number.isNaN(address)) throw tooHigh(this.iova, offset);
     return address;
+  }
+
+  /**
+   * Returns the IOVA of the byte at `offset`, as a bigint: the value of a 64-bit pointer in a register or a
+   * descriptor. Throws a RangeError `ERR_VFIO_RANGE` outside the buffer.
+   */
+  iovaAt(offset: number): bigint {
+    return this.iova + BigInt(this.#inside(offset));
   }
 
   /** Returns the low 32 bits of the IOVA of the byte at `offset`. Throws a RangeError outside the buffer. */

@@ -102,7 +102,11 @@ const uses: Record<string, Record<string, () => unknown>> = {
   DmaBuffer: {
     buffer: () => buffer.buffer,
     u8: () => buffer.u8,
+    u16: () => buffer.u16,
     u32: () => buffer.u32,
+    u64: () => buffer.u64,
+    view: () => buffer.view,
+    iovaAt: () => buffer.iovaAt(0),
     address: () => buffer.address(),
     low: () => buffer.low(),
     high: () => buffer.high(),

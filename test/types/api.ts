@@ -83,7 +83,11 @@ export function memory(device: Device): void {
   using buffer: DmaBuffer = device.allocDma(8192, { direction: 'toDevice', iova: 0x10000n });
   exactly<bigint>()(buffer.iova);
   exactly<number>()(buffer.address(4096));
+  exactly<bigint>()(buffer.iovaAt(4096));
+  exactly<Uint16Array<ArrayBuffer>>()(buffer.u16);
   exactly<Uint32Array<ArrayBuffer>>()(buffer.u32);
+  exactly<BigUint64Array<ArrayBuffer>>()(buffer.u64);
+  exactly<DataView<ArrayBuffer>>()(buffer.view);
   exactly<Promise<DmaBuffer>>()(device.container.allocDmaAsync(2 ** 30));
   Atomics.load(buffer.u32, 3);
   buffer.copyFrom(Buffer.from('text'), 16);

@@ -21,10 +21,11 @@ describe('the memory', () => {
     const log: string[] = [];
     const buffer = make(0x10000n, 8192, log);
     expect(log).toEqual([]);
-    expect(buffer.u8.buffer).toBe(buffer.buffer);
-    expect(buffer.u32.buffer).toBe(buffer.buffer);
-    expect(buffer.u8).toBe(buffer.u8);
-    expect(buffer.u32).toBe(buffer.u32);
+    for (const view of ['u8', 'u16', 'u32', 'u64', 'view'] as const) {
+      expect(buffer[view].buffer).toBe(buffer.buffer);
+      expect(buffer[view].byteLength).toBe(8192);
+      expect(buffer[view]).toBe(buffer[view]);
+    }
     expect(log).toEqual(['arrayBuffer']);
   });
 
@@ -85,6 +86,7 @@ describe('an address', () => {
       fc.property(iovas, fc.nat(8191), (iova, offset) => {
         const buffer = make(iova);
         const exact = iova + BigInt(offset);
+        expect(buffer.iovaAt(offset)).toBe(exact);
         expect(buffer.low(offset)).toBe(Number(exact & 0xffff_ffffn));
         expect(buffer.high(offset)).toBe(Number(exact >> 32n));
         if (iova + 8192n <= 2n ** 53n - 1n) expect(BigInt(buffer.address(offset))).toBe(exact);
@@ -108,13 +110,14 @@ describe('an address', () => {
   });
 
   test.each([8192, -1, 0.5, Number.NaN, 2 ** 53])('has no offset %s', (offset) => {
-    for (const call of ['address', 'low', 'high'] as const) {
+    for (const call of ['address', 'iovaAt', 'low', 'high'] as const) {
       expect(thrownBy(() => make()[call](offset)).code).toBe('ERR_VFIO_RANGE');
     }
   });
 
   test('takes numbers only', () => {
     expect(thrownBy(() => make().address('0' as never)).code).toBe('ERR_INVALID_ARG_TYPE');
+    expect(thrownBy(() => make().iovaAt(undefined as never)).code).toBe('ERR_INVALID_ARG_TYPE');
     expect(thrownBy(() => make().low(0n as never)).code).toBe('ERR_INVALID_ARG_TYPE');
   });
 });
@@ -123,7 +126,11 @@ describe('after close', () => {
   test.each([
     ['buffer', (it: DmaBuffer) => it.buffer],
     ['u8', (it: DmaBuffer) => it.u8],
+    ['u16', (it: DmaBuffer) => it.u16],
     ['u32', (it: DmaBuffer) => it.u32],
+    ['u64', (it: DmaBuffer) => it.u64],
+    ['view', (it: DmaBuffer) => it.view],
+    ['iovaAt', (it: DmaBuffer) => it.iovaAt(0)],
     ['address', (it: DmaBuffer) => it.address()],
     ['low', (it: DmaBuffer) => it.low()],
     ['high', (it: DmaBuffer) => it.high()],
@@ -132,7 +139,10 @@ describe('after close', () => {
   ])('%s throws', (_what, work) => {
     const buffer = make();
     buffer.u8.fill(1);
+    buffer.u16.fill(1);
     buffer.u32.fill(1);
+    buffer.u64.fill(1n);
+    buffer.view.setUint8(0, 1);
     buffer.close();
     expect(buffer.closed).toBe(true);
     expect(thrownBy(() => work(buffer))).toMatchObject({
