@@ -34,17 +34,22 @@ export { type DeviceFilter, listDevices, type PciDevice } from './pci.js';
 export type { AccessArray, PollOptions, Region } from './region.js';
 export type { MappableArea, RegionInfo } from './region-info.js';
 export {
+  type AccessTrace,
   bindRegisters,
+  bindStructs,
   defineRegisters,
+  describeAll,
   type FieldAccess,
   type FieldBits,
   type FieldDefinition,
   type FieldSpec,
+  type MemorySpace,
   type Register,
   type RegisterAccess,
   type RegisterArray,
   type RegisterDefinition,
   type RegisterFields,
+  type RegisterHalves,
   type RegisterMap,
   type RegisterSpace,
   type RegisterSpec,
@@ -52,5 +57,8 @@ export {
   type Registers,
   type RegisterValue,
   type RegisterWidth,
+  type StructArray,
+  type StructPlaces,
+  traced,
 } from './registers.js';
 export { type Released, releaseDevice } from './release.js';

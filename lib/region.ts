@@ -98,6 +98,11 @@ export class Region implements RegionInfo {
     this.#doorbells = doorbells;
   }
 
+  /** The PCI address of the device, like `0000:01:00.0`. */
+  get address(): string {
+    return this.#address;
+  }
+
   /** Reads 8 bits at `offset`. Returns a number from 0 to 0xff. */
   read8(offset: number): number {
     if (typeof offset !== 'number' || offset % 1 !== 0 || offset < 0 || offset >= this.byteLength) {

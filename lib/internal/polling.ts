@@ -17,9 +17,9 @@ export interface PollOptions {
 const spinMicroseconds = 30;
 const defaultTimeout = 1000;
 
-/** Checks the options. Throws the reason of the signal if it has aborted. */
-export function checkPoll(given: PollOptions): PollOptions {
-  const checked = options('poll32', given, ['timeout', 'signal']);
+/** Checks the options of `call`. Throws the reason of the signal if it has aborted. */
+export function checkPoll(given: PollOptions, call = 'poll32'): PollOptions {
+  const checked = options(call, given, ['timeout', 'signal']);
   throwIfAborted(checkSignal(checked.signal));
   if (checked.timeout !== undefined) integer('timeout', checked.timeout, 0, maxMilliseconds);
   return checked;

@@ -3,7 +3,11 @@
 // the region once and makes no object.
 import { integer } from '../internal/validate.js';
 import { type Word, wordError } from './arithmetic.js';
+import { halvesReaderOf, halvesWriterOf } from './halves.js';
+import type { Layout } from './layout.js';
+import { setSpace } from './spaces.js';
 import type { Template } from './template.js';
+import { named } from './traced.js';
 import type { RegisterSpace } from './types.js';
 
 /**
@@ -12,22 +16,24 @@ import type { RegisterSpace } from './types.js';
  */
 export function bind(
   { layout, prototype }: Template,
-  space: RegisterSpace,
+  bare: RegisterSpace,
   name: string,
   offset: number,
 ) {
-  const { access, width } = layout;
+  const { access } = layout;
+  const space = named(bare, name);
   const register: Record<string, unknown> = Object.create(prototype);
   register.name = name;
   register.offset = offset;
-  if (access !== 'wo') register.read = readerOf(space, width, offset);
-  if (access !== 'ro' && access !== 'rc') register.write = writerOf(space, width, offset, name);
+  if (access !== 'wo') register.read = readerOf(space, layout, offset);
+  if (access !== 'ro' && access !== 'rc') register.write = writerOf(space, layout, offset, name);
+  setSpace(register, space);
   return Object.freeze(register);
 }
 
 /** Binds an array. Each register is bound at its first use, so thousands of doorbells cost nothing. */
-export function bindArray(template: Template, space: RegisterSpace, offset: number) {
-  const { name, count = 0, stride = 0 } = template.layout;
+export function bindArray(template: Template, space: RegisterSpace, name: string, offset: number) {
+  const { count = 0, stride = 0 } = template.layout;
   const registers: object[] = [];
   return Object.freeze({
     count,
@@ -42,7 +48,8 @@ export function bindArray(template: Template, space: RegisterSpace, offset: numb
   });
 }
 
-function readerOf(space: RegisterSpace, width: number, offset: number): () => Word {
+function readerOf(space: RegisterSpace, { width, halves }: Layout, offset: number): () => Word {
+  if (halves !== undefined) return halvesReaderOf(space, halves, offset);
   switch (width) {
     case 8:
       return () => space.read8(offset);
@@ -56,7 +63,8 @@ function readerOf(space: RegisterSpace, width: number, offset: number): () => Wo
 }
 
 /** The region checks the value too, but it does not know the name of the register. */
-function writerOf(space: RegisterSpace, width: number, offset: number, name: string) {
+function writerOf(space: RegisterSpace, { width, halves }: Layout, offset: number, name: string) {
+  if (halves !== undefined) return halvesWriterOf(space, halves, offset, name);
   switch (width) {
     case 8:
       return (value: number) => {

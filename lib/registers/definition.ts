@@ -17,13 +17,14 @@ interface Definition extends Omit<RegisterDefinition, 'encode' | 'decode' | 'mas
 }
 
 export function definitionOf(layout: Layout): RegisterDefinition {
-  const { name, at, width, access, doc, count, stride, fields, arithmetic } = layout;
+  const { name, at, width, halves, access, doc, count, stride, fields, arithmetic } = layout;
   const all = [...fields.values()];
   const word = arithmetic.checker(name, width);
   const definition: Definition = {
     name,
     at,
     width,
+    halves,
     access,
     doc,
     count,

@@ -5,7 +5,7 @@ import { expected, integer, oneOf, options, show } from '../internal/validate.js
 import { type Arithmetic, bigints, numbers, type Word } from './arithmetic.js';
 import { docOf, type Field, fieldsOf, type Owner } from './field.js';
 import { checkRegisterName } from './names.js';
-import type { RegisterSpec, RegisterWidth } from './specification.js';
+import type { RegisterHalves, RegisterSpec, RegisterWidth } from './specification.js';
 
 /** A register, or an array of equal registers. */
 export interface Layout extends Owner {
@@ -13,6 +13,10 @@ export interface Layout extends Owner {
   readonly at: number;
   /** The width in bytes. */
   readonly bytes: number;
+  /** The order of the two 32-bit accesses that access it; undefined if one access does. */
+  readonly halves: RegisterHalves | undefined;
+  /** Its offset is a multiple of this: the width of one access in bytes. */
+  readonly alignment: number;
   /** The offset where it ends, in bytes. For an array, the offset where the last register ends. */
   readonly end: number;
   /** How many registers the array has; undefined for a single register. */
@@ -22,8 +26,9 @@ export interface Layout extends Owner {
   readonly fields: ReadonlyMap<string, Field>;
 }
 
-const keys = ['at', 'width', 'access', 'fields', 'doc', 'count', 'stride'];
+const keys = ['at', 'width', 'halves', 'access', 'fields', 'doc', 'count', 'stride'];
 const kinds = ['rw', 'ro', 'wo', 'w1c', 'rc'] as const;
+const orders = ['lowFirst', 'highFirst'] as const;
 
 /** Checks the specification of a register. Errors name the register and the field. */
 export function layoutOf(name: string, given: RegisterSpec): Layout {
@@ -36,9 +41,11 @@ export function layoutOf(name: string, given: RegisterSpec): Layout {
     access: oneOf(`the access of ${name}`, spec.access ?? 'rw', kinds),
     arithmetic: (width === 64 ? bigints : numbers) as Arithmetic<Word>,
   };
+  const halves = halvesOf(name, spec.halves, width);
   return {
     ...owner,
-    ...placeOf(name, spec, width / 8),
+    ...placeOf(name, spec, width / 8, halves === undefined ? width / 8 : 4),
+    halves,
     doc: docOf(name, spec.doc),
     fields: fieldsOf(owner, spec.fields ?? {}),
   };
@@ -51,11 +58,25 @@ function widthOf(name: string, value: unknown): RegisterWidth {
   throw rangeError(`Expected 8, 16, 32 or 64 for ${width} but received ${show(value)}`);
 }
 
+function halvesOf(name: string, given: unknown, width: number): RegisterHalves | undefined {
+  if (given === undefined) return undefined;
+  const halves = oneOf(`the halves of ${name}`, given, orders);
+  if (width === 64) return halves;
+  const message = `${name} has halves, but only a 64-bit register is accessed as two halves`;
+  throw typeError(message, 'ERR_INVALID_ARG_VALUE');
+}
+
 /** The limits are far beyond any region, and small enough for an exact end offset. */
-function placeOf(name: string, { at, count, stride }: RegisterSpec, bytes: number) {
-  const start = multiple(`the offset of ${name}`, at, { min: 0, max: 2 ** 48 }, bytes);
+function placeOf(
+  name: string,
+  { at, count, stride }: RegisterSpec,
+  bytes: number,
+  alignment: number,
+) {
+  const start = multiple(`the offset of ${name}`, at, { min: 0, max: 2 ** 48 }, alignment);
+  const place = { at: start, bytes, alignment };
   if (count === undefined) {
-    if (stride === undefined) return { at: start, bytes, end: start + bytes, count, stride };
+    if (stride === undefined) return { ...place, end: start + bytes, count, stride };
     throw typeError(
       `${name} has a stride but no count, so it is not an array`,
       'ERR_INVALID_ARG_VALUE',
@@ -63,9 +84,9 @@ function placeOf(name: string, { at, count, stride }: RegisterSpec, bytes: numbe
   }
   const many = integer(`the count of ${name}`, count, 1, 2 ** 20);
   const distances = { min: bytes, max: 2 ** 32 };
-  const distance = multiple(`the stride of ${name}`, stride ?? bytes, distances, bytes);
+  const distance = multiple(`the stride of ${name}`, stride ?? bytes, distances, alignment);
   const end = start + (many - 1) * distance + bytes;
-  return { at: start, bytes, end, count: many, stride: distance };
+  return { ...place, end, count: many, stride: distance };
 }
 
 function multiple(

@@ -5,14 +5,21 @@
 export type RegisterWidth = 8 | 16 | 32 | 64;
 
 /**
+ * The order of the two 32-bit accesses of a 64-bit register that must be accessed as halves: first the low
+ * half (`lowFirst`) or first the high half (`highFirst`). The low half is at the lower address.
+ */
+export type RegisterHalves = 'lowFirst' | 'highFirst';
+
+/**
  * What accesses do to a register, and to its bits that no field names:
  * - `rw`: a read returns what was written.
  * - `ro`: read only.
  * - `wo`: write only. The value of a read means nothing.
  * - `w1c`: writing 1 clears a bit, writing 0 leaves it as it is.
  * - `rc`: read only, and each read clears the register, so a value that the program does not keep is lost.
- *   Only `read()` and `get()` read such a register. No field property and no `describe()` reads it, and tools
- *   that show registers must leave it out.
+ *   Only `read()` and `get()` read such a register. No field property, `describe()` or `until()` reads it, and
+ *   tools that show registers must leave it out. The data port of a FIFO, where each read takes a word, is
+ *   `rc` too.
  */
 export type RegisterAccess = 'rw' | 'ro' | 'wo' | 'w1c' | 'rc';
 
@@ -48,6 +55,7 @@ export const reservedNames = [
   'set',
   'clear',
   'describe',
+  'until',
 ] as const;
 
 /** The fields of a register by name. */
@@ -58,12 +66,17 @@ export type FieldSpecs = Readonly<Record<string, FieldBits | FieldSpec>> & {
 /** One register, or an array of equal registers. */
 export interface RegisterSpec {
   /**
-   * The offset in bytes from the start of the region (plus `base`, if bound with one). A multiple of the
-   * width.
+   * The offset in bytes from the start of the region or memory (plus `base`, if bound with one). A multiple
+   * of the width.
    */
   readonly at: number;
   /** The width in bits: 8, 16, 32 or 64; default 32. */
   readonly width?: RegisterWidth;
+  /**
+   * Makes each read and each write of a 64-bit register two accesses of 32 bits, in this order. Its offset and
+   * stride are multiples of 4 then. Default: one access of 64 bits.
+   */
+  readonly halves?: RegisterHalves;
   /** What accesses do to it; default `rw`. */
   readonly access?: RegisterAccess;
   /** The fields of the register by name. Two fields cannot share a bit. */

@@ -7,6 +7,7 @@ import type { Field } from './field.js';
 import type { Layout } from './layout.js';
 import type { RegisterAccess } from './specification.js';
 import { compose, decompose, maskOf, textOf, union } from './values.js';
+import { waiter } from './waiting.js';
 
 /** A register of a device, as its methods use it. */
 interface BoundRegister {
@@ -50,6 +51,7 @@ function methodsOf(layout: Layout): Record<string, unknown> {
   if (access === 'wo') return methods;
   if (fields.size > 0) methods.get = getter(layout);
   if (access === 'rc') return methods;
+  if (fields.size > 0) methods.until = waiter(layout, fieldsThat(layout, ['rw', 'ro', 'w1c']));
   methods.describe = describer(layout);
   if (access === 'ro') return methods;
   const settable = fieldsThat(layout, ['rw', 'wo']);

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The types of a register map: its registers, fields and methods, as numbers or bigints.
+import type { DmaBuffer } from '../dma.js';
+import type { PollOptions } from '../internal/polling.js';
 import type { Region } from '../region.js';
 import type {
   FieldBits,
   FieldSpec,
   RegisterAccess,
+  RegisterHalves,
   RegisterSpec,
   RegisterSpecs,
   RegisterWidth,
@@ -85,6 +88,8 @@ export interface RegisterDefinition<R = RegisterSpec> {
   readonly at: number;
   /** The width in bits. */
   readonly width: RegisterWidth;
+  /** The order of the two 32-bit accesses that access it; undefined if one access of its width does. */
+  readonly halves: RegisterHalves | undefined;
   /** What accesses do to it. Tools that show registers must leave out `rc` registers. */
   readonly access: RegisterAccess;
   /** Its long name. */
@@ -113,7 +118,10 @@ export type RegisterMap<M extends RegisterSpecs = RegisterSpecs> = {
   readonly [K in keyof M]: RegisterDefinition<M[K]>;
 };
 
-/** The object that registers are bound to: a {@link Region}, or a stand-in for one in a test. */
+/**
+ * The object that registers are bound to: a {@link Region}, what {@link traced} returns, or a stand-in in a
+ * test.
+ */
 export type RegisterSpace = Pick<
   Region,
   | 'name'
@@ -126,22 +134,34 @@ export type RegisterSpace = Pick<
   | 'write16'
   | 'write32'
   | 'write64'
->;
+> & { readonly address?: Region['address'] | undefined };
+
+/**
+ * Memory that a struct is bound to: a {@link DmaBuffer}, or a stand-in for one in a test. Each read of the
+ * struct is one `Atomics.load`, each write one `Atomics.store`, of the width of the register and
+ * little-endian.
+ */
+export type MemorySpace = Pick<DmaBuffer, 'iova' | 'byteLength' | 'u8' | 'u16' | 'u32' | 'u64'>;
 
 interface Placed {
   /** The name of the register: `CC`, or `SQTDBL[3]` in an array. */
   readonly name: string;
-  /** The offset in bytes from the start of the region. */
+  /** The offset in bytes from the start of the region or memory. */
   readonly offset: number;
 }
 
 interface Readable<R> {
-  /** Reads the register with one read of its width, and returns its whole value. */
+  /**
+   * Reads the register with one read of its width (two reads of 32 bits if the map says `halves`), and returns
+   * its whole value.
+   */
   read(): RegisterValue<R>;
 }
 
 interface Writable<R> {
-  /** Writes the whole register with one write of its width. */
+  /**
+   * Writes the whole register with one write of its width (two writes of 32 bits if the map says `halves`).
+   */
   write(value: RegisterValue<R>): void;
 }
 
@@ -151,6 +171,23 @@ interface Gettable<R> {
    * half the time of a `read32`. In a loop that needs one field, read that field instead.
    */
   get(): RegisterFields<R, Exclude<RegisterAccess, 'wo'>>;
+}
+
+interface Awaitable<R> {
+  /**
+   * Waits until these fields have these values, and resolves with all fields that can be read, from the read
+   * that found them. It reads at once, then again and again for some tens of microseconds at a time, and lets
+   * the event loop run in between.
+   *
+   * The default timeout is 1000 ms. Rejects with `ERR_VFIO_TIMEOUT`, which names the register, the awaited
+   * values and the value that was read last; with the reason of the signal; or with what a read throws.
+   * Rejects with a TypeError or RangeError before any access if no field is named, or for a value that does
+   * not fit.
+   */
+  until(
+    values: Partial<RegisterFields<R, 'rw' | 'ro' | 'w1c'>>,
+    options?: PollOptions,
+  ): Promise<RegisterFields<R, Exclude<RegisterAccess, 'wo'>>>;
 }
 
 interface Settable<R> {
@@ -197,7 +234,7 @@ type MembersOf<R, A> = A extends 'ro'
           WithField<R, 'w1c', Clearable<R>>;
 
 type Shown<R> = Describable &
-  WithFields<R, Gettable<R>> &
+  WithFields<R, Gettable<R> & Awaitable<R>> &
   Readonly<RegisterFields<R, Exclude<RegisterAccess, 'wo'>>>;
 
 /**
@@ -227,6 +264,27 @@ type Bound<R> = R extends { readonly count: number }
 export type Registers<Map> = {
   readonly [K in keyof Map]: Map[K] extends RegisterDefinition<infer R> ? Bound<R> : never;
 };
+
+/** Equal structs at equal distances: the result of {@link bindStructs}. */
+export interface StructArray<Map> {
+  /** How many structs there are. */
+  readonly count: number;
+  /**
+   * Returns the registers of the struct with this index, from 0 to `count` - 1. It is the same object every
+   * time. Throws a RangeError for another index.
+   */
+  at(index: number): Registers<Map>;
+}
+
+/** Where the structs of {@link bindStructs} are. */
+export interface StructPlaces {
+  /** How many structs there are, from 1 to 2^20. */
+  readonly count: number;
+  /** Bytes from the start of one struct to the start of the next. */
+  readonly stride: number;
+  /** The offset of the first struct in bytes; default 0. */
+  readonly base?: number | undefined;
+}
 
 /** Turns a key that a specification does not have into a compile error. */
 export type KnownKeys<M> = {

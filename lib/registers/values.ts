@@ -79,7 +79,8 @@ export function textOf(
   return parts.join(' ');
 }
 
-function fieldText({ high, low, valueNames }: Field, value: Word): string {
+/** Returns the value of a field as text: its name if it has one, in hexadecimal if the field is wide. */
+export function fieldText({ high, low, valueNames }: Field, value: Word): string {
   // A bigint above 2^53 becomes a number above 2^53, and no value with a name is so large.
   const name = valueNames.get(Number(value));
   if (name !== undefined) return name;

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import {
   bindDevice,
   bindRegisters,
+  bindStructs,
   Container,
   type Device,
   defineRegisters,
@@ -72,6 +73,8 @@ interface Row {
 const { signal } = new AbortController();
 const opens = { signal, requestGrace: 5000 };
 
+const oneField = defineRegisters({ R: { at: 0, fields: { F: 0 } } });
+
 const rows: Record<string, Row> = {
   OpenOptions: {
     truth: () => ({ ...opens, container }),
@@ -132,7 +135,12 @@ const rows: Record<string, Row> = {
         setImmediate(() => region.write32(4, 1));
         return polled;
       },
+      'Awaitable.until': (given) => bindRegisters(region, oneField).R.until({ F: 0 }, given),
     },
+  },
+  StructPlaces: {
+    truth: () => ({ count: 2, stride: 4, base: 8 }),
+    calls: { bindStructs: (given) => bindStructs(region, oneField, given) },
   },
   BatchCommand: {
     truth: () => ({ offset: 8, width: 16, write: 7 }),

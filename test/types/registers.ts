@@ -2,12 +2,18 @@
 // What the compiler infers from a register map, and what it refuses. This file is only compiled, never run. An expected
 // error that does not occur fails the type check.
 import {
+  type AccessTrace,
   bindRegisters,
+  bindStructs,
   type Device,
+  type DmaBuffer,
   defineRegisters,
+  describeAll,
   type RegisterMap,
   type RegisterSpecs,
   type Registers,
+  type StructArray,
+  traced,
 } from 'vfio';
 
 /** Accepts only a value of exactly this type. */
@@ -176,6 +182,63 @@ export function arrays(device: Device): void {
   regs.SQTDBL.at('3');
   // @ts-expect-error a register is not an array
   regs.CC.at(0);
+}
+
+/** The same map has the same types over a region, over memory, and in an array of structs. */
+export function structs(device: Device, memory: DmaBuffer): void {
+  const one = bindRegisters(memory, MAP, 0x2000);
+  exactly<Registers<typeof MAP>>()(one);
+  exactly<bigint>()(one.ACQ.read());
+  const ring = bindStructs(memory, MAP, { count: 4, stride: 0x4000 });
+  exactly<StructArray<typeof MAP>>()(ring);
+  exactly<Registers<typeof MAP>>()(ring.at(0));
+  exactly<Registers<typeof MAP>>()(
+    bindStructs(device.bar(0), MAP, { count: 2, stride: 0x4000, base: 0x100 }).at(0),
+  );
+
+  // @ts-expect-error structs need a stride
+  bindStructs(memory, MAP, { count: 4 });
+  // @ts-expect-error plain memory has no address for a device
+  bindRegisters(new Uint8Array(4096), MAP);
+}
+
+export async function waits(device: Device): Promise<void> {
+  const { CSTS, CAP, MIXED, LANE, ACQ, ISR, NSSR } = bindRegisters(device.bar(0), MAP);
+  exactly<{ RDY: number; CFS: number }>()(await CSTS.until({ RDY: 1 }, { timeout: 500 }));
+  exactly<bigint>()((await CAP.until({ WHOLE: 1n })).WHOLE);
+  exactly<{ UP: number }>()(await LANE.at(1).until({ UP: 1 }, { signal: AbortSignal.abort() }));
+  exactly<{ ON: number; EVENT: number; BUSY: number }>()(await MIXED.until({ BUSY: 0 }));
+
+  // @ts-expect-error there is no such field
+  CSTS.until({ RDI: 1 });
+  // @ts-expect-error a wide field is a bigint
+  CAP.until({ WHOLE: 1 });
+  // @ts-expect-error this is write-only
+  MIXED.until({ GO: 1 });
+  // @ts-expect-error a register without fields has no until()
+  ACQ.until({});
+  // @ts-expect-error a read clears the register
+  ISR.until({ TX: 1 });
+  // @ts-expect-error this is write-only
+  NSSR.until({});
+}
+
+export function halves(device: Device): void {
+  const map = defineRegisters({
+    A: { at: 4, width: 64, halves: 'lowFirst', fields: { F: [40, 0] } },
+  });
+  exactly<bigint>()(bindRegisters(device.bar(0), map).A.F);
+  // @ts-expect-error there is no such order
+  defineRegisters({ A: { at: 0, width: 64, halves: 'low' } });
+}
+
+export function tools(device: Device, memory: DmaBuffer): void {
+  const log = (access: AccessTrace) => console.log(JSON.stringify(access));
+  const regs = bindRegisters(traced(device.bar(0), log), MAP);
+  exactly<Registers<typeof MAP>>()(regs);
+  exactly<number>()(regs.CSTS.RDY);
+  exactly<string>()(describeAll(regs));
+  describeAll(bindRegisters(traced(memory, log), MAP));
 }
 
 export function withoutDevice(): void {

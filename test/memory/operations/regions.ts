@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: MIT
 // The operations of regions: an access makes no system call in a mapped region, and one in any other region.
-import { bindRegisters, defineRegisters, type Region } from '../../../lib/index.js';
+import {
+  bindRegisters,
+  bindStructs,
+  defineRegisters,
+  describeAll,
+  type Region,
+  type RegisterSpace,
+  traced,
+} from '../../../lib/index.js';
 import { busError, type Operations, type Quiet, type Scenario } from './scenario.js';
 import type { Scene } from './scene.js';
 
@@ -21,9 +29,11 @@ const map = defineRegisters({
   A: { at: 0x10, fields: { LOW: [7, 0], SEEN: { bits: 8, access: 'w1c' } } },
   B: { at: 0x20, count: 2, stride: 4 },
 });
-const registers = (region: Region) => bindRegisters(region, map);
+const registers = (region: RegisterSpace) => bindRegisters(region, map);
+const structs = (region: Region) => bindStructs(region, map, { count: 2, stride: 0x40 });
 
 export const regionOperations: Operations = {
+  'Region.address': ({ bar }) => bar.address,
   'Region.read8': access((region) => region.read8(1)),
   'Region.read16': access((region) => region.read16(2)),
   'Region.read32': access((region) => region.read32(4)),
@@ -58,12 +68,20 @@ export const regionOperations: Operations = {
   'Batch.value64': ({ bar }) => bar.batch([{ offset: 0 }]).value64(0),
 
   bindRegisters: ({ plain }: Scene) => registers(plain),
+  bindStructs: ({ plain }: Scene) => structs(plain),
+  'StructArray.at': ({ plain }) => structs(plain).at(1),
+  describeAll: through(registers, describeAll),
+  traced: through(
+    (region) => registers(traced(region, () => {})),
+    ({ A }) => A.read(),
+  ),
   defineRegisters: () => defineRegisters({ A: { at: 0 } }),
   'Readable.read': through(registers, ({ A }) => A.read()),
   'Writable.write': through(registers, ({ A }) => A.write(1)),
   'Gettable.get': through(registers, ({ A }) => A.get()),
   'Settable.set': through(registers, ({ A }) => A.set({ LOW: 1 })),
   'Clearable.clear': through(registers, ({ A }) => A.clear('SEEN')),
+  'Awaitable.until': through(registers, ({ A }) => A.until({ LOW: 0 })),
   'Describable.describe': through(registers, ({ A }) => A.describe()),
   'RegisterArray.at': ({ plain }) => registers(plain).B.at(1),
   'RegisterDefinition.encode': () => map.A.encode({ LOW: 1 }),

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// The spaces that registers are bound to: regions and memory, and which of them each bound register lies in.
+import { expected } from '../internal/validate.js';
+import { memoryAccessors } from './memory.js';
+import type { MemorySpace, RegisterSpace } from './types.js';
+
+/** A space with its size, which is read only once. */
+export interface Bounded {
+  readonly space: RegisterSpace;
+  readonly byteLength: number;
+}
+
+/** Accepts a region or memory. Throws a TypeError for anything else, `ERR_VFIO_CLOSED` for a closed buffer. */
+export function boundedSpace(given: RegisterSpace | MemorySpace): Bounded {
+  if ('iova' in Object(given)) {
+    const space = memoryAccessors(given as MemorySpace);
+    return { space, byteLength: space.byteLength };
+  }
+  const { byteLength, read32 } = Object(given) as Partial<RegisterSpace>;
+  if (typeof byteLength !== 'number' || typeof read32 !== 'function')
+    throw expected('a region or a DmaBuffer', 'space', given);
+  return { space: given as RegisterSpace, byteLength };
+}
+
+const spaces = new WeakMap<object, RegisterSpace>();
+
+/** Notes the space of a bound register for {@link spaceName}. A property would be visible to programs. */
+export function setSpace(register: object, space: RegisterSpace): void {
+  spaces.set(register, space);
+}
+
+/** Names the space of a bound register: `BAR0 of 0000:01:00.0`. */
+export function spaceName(register: object): string {
+  const space = spaces.get(register);
+  return space === undefined ? 'its region' : nameOf(space);
+}
+
+/** Names a space, with its device if it has one. */
+export function nameOf({ name, address }: Pick<RegisterSpace, 'name' | 'address'>): string {
+  return address === undefined ? name : `${name} of ${address}`;
+}

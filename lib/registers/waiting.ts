@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+// Waiting until fields of a register have certain values: until(), for any width and any space.
+import { checkPoll, type PollOptions, poll } from '../internal/polling.js';
+import { expected } from '../internal/validate.js';
+import { AccessFailure } from '../native.js';
+import type { Word } from './arithmetic.js';
+import type { Field } from './field.js';
+import type { Layout } from './layout.js';
+import { spaceName } from './spaces.js';
+import { compose, decompose, fieldText, textOf } from './values.js';
+
+interface ReadableRegister {
+  readonly name: string;
+  readonly read: () => Word;
+}
+
+/** Makes until(). It can wait for `fields`: those whose value a read returns. */
+export function waiter(layout: Layout, fields: readonly Field[]) {
+  const { and, zero } = layout.arithmetic;
+  const awaitable = new Map(fields.map((field) => [field.name, field]));
+  return async function until(
+    this: ReadableRegister,
+    values: unknown,
+    options: PollOptions = {},
+  ): Promise<Record<string, Word>> {
+    const waiting = checkPoll(options, 'until');
+    const { mask, value } = compose(layout, values, awaitable, 'until');
+    if (mask === zero) throw expected('at least one field', `until() of ${this.name}`, values);
+    let last = zero;
+    await poll(
+      waiting,
+      (microseconds) => {
+        const end = performance.now() + microseconds / 1000;
+        do {
+          last = this.read();
+          if (and(last, mask) === value) return 0;
+        } while (performance.now() < end);
+        return AccessFailure.NOT_YET;
+      },
+      (failure) => failure,
+      () => timeoutText(this, layout, fields, { mask, value, last }),
+    );
+    return decompose(fields, last);
+  };
+}
+
+/** `STATUS of BAR0 of 0000:01:00.0 did not become LU=1 (the last read was STATUS 0x00000000 FD=0 LU=0)`. */
+function timeoutText(
+  register: ReadableRegister,
+  layout: Layout,
+  fields: readonly Field[],
+  { mask, value, last }: { mask: Word; value: Word; last: Word },
+): string {
+  const { and, zero } = layout.arithmetic;
+  const awaited = fields
+    .filter((field) => and(field.mask, mask) !== zero)
+    .map((field) => `${field.name}=${fieldText(field, field.extract(value))}`);
+  const seen = textOf(register.name, layout, fields, last);
+  const place = `${register.name} of ${spaceName(register)}`;
+  return `${place} did not become ${awaited.join(' ')} (the last read was ${seen})`;
+}
