@@ -34,6 +34,6 @@ console.log(`queues of ${MQES + 1} entries, ready within ${TO * 500} ms`);
 console.log(regs.VS.describe()); // VS 0x00010400 MJR=1 MNR=4 TER=0
 
 regs.CC.set({ EN: 0, SHN: 0 }); // one read, one write; all other bits keep their values
-await device.bar(0).poll32(regs.CSTS.offset, NVME.CSTS.mask('RDY'), 0, { timeout: TO * 500 });
+await regs.CSTS.until({ RDY: 0 }, { timeout: TO * 500 });
 console.log(regs.CC.describe(), regs.CSTS.RDY === 0 ? 'disabled' : 'still enabled');
 console.log(`the tail doorbell of queue 3 is at 0x${regs.SQTDBL.at(3).offset.toString(16)}`);

@@ -4,7 +4,7 @@
 /**
  * The statements are source text, because each tier compiles them into a new function. They can use:
  *   bar, regs, door    the library's accessors: BAR 0, registers by name on it, a doorbell at 0x1000
- *   dma                a Uint32Array over a DMA buffer of the library
+ *   dma, dma16, desc   a Uint32Array and a Uint16Array over a DMA buffer of the library, and a struct at its start
  *   u8 u16 u32 u64     plain typed arrays over the same BAR 0; view: a DataView, bytes: a Buffer
  *   a8 a16 a32 a64     arrays of ordinary memory, of at most 16 bytes
  *   wasm               functions of wasm.ts over a WebAssembly.Memory

@@ -231,4 +231,58 @@ export const OUR_CASES: readonly OurCase[] = [
     finds: { 'dma:0xc': 0x10001 },
     expected: 'R4@dma:0xc R4@dma:0x0 R4@dma:0x8 W4@0x1004',
   },
+  {
+    // The word that hands a descriptor over, for a device that polls it. On x86-64 it is a locked exchange.
+    name: 'dma-hand-over',
+    body: 'dma[0] = x; dma[1] = 1; Atomics.store(dma, 3, x); bar.write32(0x1000, x)',
+    plain: 'dma[0] = x; dma[1] = 1; dma[3] = x; bar.write32(0x1000, x)',
+    expected: 'W4x2@dma:0x0+ L4@dma:0xc W4@0x1000',
+  },
+  {
+    // As an index of virtio: the ring entry, the index, then what the device says about notifications.
+    name: 'dma-hand-over-16',
+    body: `dma16[2] = x; Atomics.store(dma16, 1, x);
+      if ((Atomics.load(dma16, 8) & 1) === 0) door.write(x);`,
+    plain: 'dma16[2] = x; dma16[1] = x; if ((dma16[8] & 1) === 0) door.write(x)',
+    expected: 'W2@dma:0x4 L2@dma:0x2 R2@dma:0x10 W4@0x1000',
+  },
+  {
+    name: 'dma-poll',
+    body: 'Atomics.load(dma, 3); Atomics.load(dma16, 1); r = (Atomics.load(dma16, 1) & 1) !== 0',
+    plain: 'dma[3]; dma16[1]; r = (dma16[1] & 1) !== 0',
+    expected: 'R4@dma:0xc R2x2@dma:0x2',
+  },
+  {
+    name: 'struct-read',
+    body: 'desc.ADDRESS.read(); desc.LENGTH.read(); desc.KIND.read(); desc.STATUS.read(); desc.STATUS.read()',
+    plain: 'dma[0]; dma16[4]; dma[2]; dma[3]; dma[3]',
+    expected: 'R8@dma:0x0 R2@dma:0x8 R1@dma:0xa R4x2@dma:0xc',
+  },
+  {
+    name: 'struct-write',
+    body: 'desc.ADDRESS.write(5n); desc.LENGTH.write(x); desc.KIND.write(x); desc.STATUS.write(x); door.write(x)',
+    plain: 'dma[0] = 5; dma[1] = 0; dma16[4] = x; dma16[5] = x; dma[3] = x; door.write(x)',
+    expected: 'L8@dma:0x0 L2@dma:0x8 L1@dma:0xa L4@dma:0xc W4@0x1000',
+  },
+  {
+    name: 'struct-field',
+    body: 'r = desc.STATUS.DONE === 1 ? desc.LENGTH.read() : -1',
+    plain: 'const length = dma16[4]; r = (dma[3] & 1) === 1 ? length : -1',
+    finds: { 'dma:0xc': 1 },
+    expected: 'R4@dma:0xc R2@dma:0x8',
+  },
+  {
+    name: 'register-halves',
+    body: 'regs.HALVES.write(5n); regs.HALVES.read()',
+    plain: 'u64[0xc] = 5n; u64[0xc]',
+    expected: 'W4@0x64 W4@0x60 R4@0x64 R4@0x60',
+  },
+  {
+    name: 'register-until',
+    body: 'wait(regs.READY.until({ NOW: 1 }))',
+    plain: 'while ((u32[0] & 1) === 0);',
+    ready: { at: 0, value: 1 },
+    loops: true,
+    expected: 'R4x3',
+  },
 ];

@@ -17,6 +17,15 @@ const REGISTERS = defineRegisters({
   STATUS: { at: 0x44, access: 'w1c', fields: { ERROR: 0, DONE: 1 } },
   MIXED: { at: 0x48, fields: { GO: 0, ERROR: { bits: 4, access: 'w1c' } } },
   CAP: { at: 0x50, width: 64, access: 'ro', fields: { SIZE: [39, 32] } },
+  HALVES: { at: 0x60, width: 64, halves: 'highFirst' },
+  READY: { at: 0, access: 'ro', fields: { NOW: 0 } },
+});
+
+const DESCRIPTOR = defineRegisters({
+  ADDRESS: { at: 0, width: 64 },
+  LENGTH: { at: 8, width: 16 },
+  KIND: { at: 10, width: 8 },
+  STATUS: { at: 12, fields: { DONE: 0 } },
 });
 
 export interface Scope {
@@ -36,7 +45,8 @@ export async function makeScope(): Promise<Scope> {
   useMachine({ address: ADDRESS, bars: [{ size: BAR_BYTES }] });
   const device = await openDevice(ADDRESS);
   const bar = device.bar(0);
-  const dma = device.allocDma(0x1000).u32;
+  const buffer = device.allocDma(0x1000);
+  const dma = buffer.u32;
   const memory = trap.window(ADDRESS, 0);
   const door = bar.doorbell(DOORBELL);
   trap.watch(memory);
@@ -63,6 +73,8 @@ export async function makeScope(): Promise<Scope> {
       regs: bindRegisters(bar, REGISTERS),
       door,
       dma,
+      dma16: buffer.u16,
+      desc: bindRegisters(buffer, DESCRIPTOR),
       u8: new Uint8Array(memory),
       u16: new Uint16Array(memory),
       u32: new Uint32Array(memory),

@@ -11,6 +11,9 @@ const read = (path: string) => readFileSync(join(root, path), 'utf8');
 test.each([
   ['README.md', 'examples/first.ts'],
   ['docs/registers.md', 'examples/registers.ts'],
+  ['docs/registers.md', 'test/types/page-structs.ts'],
+  ['docs/registers.md', 'test/types/page-waiting.ts'],
+  ['docs/registers.md', 'test/types/page-tracing.ts'],
 ])('the snippet of %s is %s', (page, example) => {
   const [begin, end] = [`<!-- begin ${example} -->\n\`\`\`ts\n`, '```\n<!-- end'];
   const [, marked] = read(page).split(begin);
