@@ -64,9 +64,8 @@ const interrupt = interrupts.vector(0);
 
 /** Starts an operation, waits for its interrupt, and acknowledges it. Returns the reason it read. */
 async function interruptOf(start: () => void): Promise<number> {
-  const raised = interrupt.once({ timeout: 5000 });
   start();
-  await raised;
+  await interrupt.once({ timeout: 5000 });
   const reason = registers.read32(EDU.INTERRUPT_STATUS);
   registers.write32(EDU.INTERRUPT_ACKNOWLEDGE, reason);
   return reason;

@@ -11,6 +11,7 @@ import { awaitNative, callNative } from './internal/call.js';
 import { Children } from './internal/children.js';
 import { inOrder } from './internal/closing.js';
 import { publishMapping } from './internal/dma-channel.js';
+import { endsWithOwner } from './internal/ends-with-owner.js';
 import { stopWatching, watchForLeak } from './internal/leaks.js';
 import { loadNative } from './internal/load-native.js';
 import { mustBeOurs, type Ours, ours } from './internal/ours.js';
@@ -177,8 +178,10 @@ export class Container implements AsyncDisposable {
    * of the container when a group joins, and unmaps them when it leaves. Until it finishes, {@link info},
    * {@link allocDma}, closing a buffer and {@link Device.hotReset} block the thread that calls them.
    */
-  async openDevice(address: string, options: OpenDeviceOptions = {}): Promise<Device> {
-    return this.#open(parseAddress(address), checkOpenOptions('openDevice', options));
+  openDevice(address: string, options: OpenDeviceOptions = {}): Promise<Device> {
+    return endsWithOwner(() =>
+      this.#open(parseAddress(address), checkOpenOptions('openDevice', options)),
+    );
   }
 
   /**
@@ -200,11 +203,13 @@ export class Container implements AsyncDisposable {
    * - with `ERR_VFIO_CLOSED` if the container is closed;
    * - otherwise with the errno of the step that failed.
    */
-  async openGroup(id: number, options: DescriptorOptions = {}): Promise<Group> {
-    integer('the group', id, 0, maxInt);
-    const descriptor = checkDescriptor('openGroup', options);
-    this.#mustBeOpen();
-    return this.#groups.open(() => this.#holdGroup(id, descriptor));
+  openGroup(id: number, options: DescriptorOptions = {}): Promise<Group> {
+    return endsWithOwner(() => {
+      integer('the group', id, 0, maxInt);
+      const descriptor = checkDescriptor('openGroup', options);
+      this.#mustBeOpen();
+      return this.#groups.open(() => this.#holdGroup(id, descriptor));
+    });
   }
 
   /**
@@ -239,8 +244,8 @@ export class Container implements AsyncDisposable {
    * Until the promise settles, {@link info} and all calls that allocate or close other buffers of this
    * container wait for it.
    */
-  async allocDmaAsync(bytes: number, options: DmaOptions = {}): Promise<DmaBuffer> {
-    return this.#allocAsync(checkDma(bytes, options, undefined));
+  allocDmaAsync(bytes: number, options: DmaOptions = {}): Promise<DmaBuffer> {
+    return endsWithOwner(() => this.#allocAsync(checkDma(bytes, options, undefined)));
   }
 
   /**
@@ -261,7 +266,7 @@ export class Container implements AsyncDisposable {
    * `onClosed` is called once the device is closed. It is a callback because a `close` listener would keep
    * the device in use.
    */
-  async #open(
+  #open(
     address: string,
     { signal, requestGrace, addressBits = 64, vfToken }: OpenDeviceOptions,
     onClosed?: (device: Device) => void,
@@ -293,7 +298,7 @@ export class Container implements AsyncDisposable {
     return buffer;
   }
 
-  async #allocAsync(request: NativeDmaRequest): Promise<DmaBuffer> {
+  #allocAsync(request: NativeDmaRequest): Promise<DmaBuffer> {
     this.#mustBeOpen();
     const map = () => this.#native.allocDmaAsync(...request);
     return this.#buffers.open(async () =>

@@ -12,6 +12,7 @@ import { type Grant, type GrantOptions, makeGrant } from './grant.js';
 import { awaitNative, callNative } from './internal/call.js';
 import { inOrder } from './internal/closing.js';
 import { DeviceRegions } from './internal/device-regions.js';
+import { endsWithOwner } from './internal/ends-with-owner.js';
 import { keepWhileHeard, stopWatching, watchForLeak } from './internal/leaks.js';
 import { startOpening } from './internal/opening.js';
 import { mustBeOurs, type Ours, ours } from './internal/ours.js';
@@ -250,12 +251,14 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
    * Does the same as {@link allocDma} on another thread, as {@link Container.allocDmaAsync} does. It also
    * rejects with `ERR_VFIO_CLOSED` if the device is closed before the memory is mapped.
    */
-  async allocDmaAsync(bytes: number, options?: DmaOptions): Promise<DmaBuffer> {
-    const { memory } = this.#parts;
-    const request = memory.check(bytes, options);
-    this.#mustBeOpen();
-    const allocate = () => memory.allocAsync(request);
-    return startOpening(allocate, { refusal: () => this.#closedError() }).result;
+  allocDmaAsync(bytes: number, options?: DmaOptions): Promise<DmaBuffer> {
+    return endsWithOwner(() => {
+      const { memory } = this.#parts;
+      const request = memory.check(bytes, options);
+      this.#mustBeOpen();
+      const allocate = () => memory.allocAsync(request);
+      return startOpening(allocate, { refusal: () => this.#closedError() }).result;
+    });
   }
 
   /**
@@ -330,17 +333,19 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
    * - with the errno of the ioctl: `EAGAIN` if the kernel cannot reset it now, `ENOTTY` if the device did not
    *   come back.
    */
-  async reset(): Promise<void> {
-    this.#mustBeOpen();
-    if (!this.info.resettable) {
-      throw unsupportedError(
-        `The kernel cannot reset ${this.address} alone`,
-        this.address,
-        hotResetHint,
-      );
-    }
-    this.#endInterrupts();
-    await awaitNative(() => this.#untilReset(() => this.#native.reset()), this.address);
+  reset(): Promise<void> {
+    return endsWithOwner(() => {
+      this.#mustBeOpen();
+      if (!this.info.resettable) {
+        throw unsupportedError(
+          `The kernel cannot reset ${this.address} alone`,
+          this.address,
+          hotResetHint,
+        );
+      }
+      this.#endInterrupts();
+      return awaitNative(() => this.#untilReset(() => this.#native.reset()), this.address);
+    });
   }
 
   /**
@@ -378,17 +383,19 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
    * Also rejects with `ENOTTY` if the kernel tried and the slot or bus did not come back. Do not rely on the
    * state of the devices then.
    */
-  async hotReset(): Promise<void> {
-    this.#mustBeOpen();
-    const affected = this.hotResetInfo();
-    const reset = () =>
-      this.#untilReset(() => {
-        const began = this.#native.hotReset();
-        // Only now, because the call above may have been refused.
-        this.#endInterrupts();
-        return began;
-      });
-    await awaitHotReset(reset, this.address, affected);
+  hotReset(): Promise<void> {
+    return endsWithOwner(() => {
+      this.#mustBeOpen();
+      const affected = this.hotResetInfo();
+      const reset = () =>
+        this.#untilReset(() => {
+          const began = this.#native.hotReset();
+          // Only now, because the call above may have been refused.
+          this.#endInterrupts();
+          return began;
+        });
+      return awaitHotReset(reset, this.address, affected);
+    });
   }
 
   /**

@@ -5,6 +5,7 @@ import { closedError, rangeError } from './errors.js';
 import { awaitNative, callNative } from './internal/call.js';
 import { Children } from './internal/children.js';
 import { inOrder } from './internal/closing.js';
+import { endsWithOwner } from './internal/ends-with-owner.js';
 import { stopWatching, watchForLeak } from './internal/leaks.js';
 import { mustBeOurs, type Ours } from './internal/ours.js';
 import type { NativeContainer } from './native.js';
@@ -91,14 +92,16 @@ export class Group<Parent> implements AsyncDisposable {
    * Rejects as {@link Container.openDevice} does, and with a RangeError `ERR_VFIO_ADDRESS` if the device is
    * not in this group.
    */
-  async openDevice(address: string, options: OpenDeviceOptions = {}): Promise<Device<Parent>> {
-    const full = parseAddress(address);
-    const checked = checkOpenOptions('openDevice', options);
-    if (this.#closed) throw closedError(`Group ${this.id}`);
-    this.#mustContain(full);
-    const onClosed = (device: Device<Parent>) => this.#devices.delete(device);
-    const open = () => this.#parts.openDevice(full, checked, onClosed);
-    return this.#devices.open(open, checked.signal);
+  openDevice(address: string, options: OpenDeviceOptions = {}): Promise<Device<Parent>> {
+    return endsWithOwner(() => {
+      const full = parseAddress(address);
+      const checked = checkOpenOptions('openDevice', options);
+      if (this.#closed) throw closedError(`Group ${this.id}`);
+      this.#mustContain(full);
+      const onClosed = (device: Device<Parent>) => this.#devices.delete(device);
+      const open = () => this.#parts.openDevice(full, checked, onClosed);
+      return this.#devices.open(open, checked.signal);
+    });
   }
 
   /**

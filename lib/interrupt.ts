@@ -3,6 +3,7 @@
 import { closedError, unsupportedError, VfioError } from './errors.js';
 import { abortionOf, checkSignal, watchAbort } from './internal/abort.js';
 import { callNative } from './internal/call.js';
+import { endsWithOwner } from './internal/ends-with-owner.js';
 import { mustBeOurs, type Ours } from './internal/ours.js';
 import { warn } from './internal/report.js';
 import { callable, integer, maxMilliseconds, options } from './internal/validate.js';
@@ -115,16 +116,21 @@ export class Interrupt implements AsyncIterable<number> {
    * Waits for the next interrupt and returns its count: how many times the vector was raised since the last
    * delivery. Rejects with `ERR_VFIO_TIMEOUT`, with the reason of the signal, or with `ERR_VFIO_CLOSED` if
    * the set is closed before an interrupt arrives.
+   *
+   * Start the device first, and wait after that: an interrupt that arrives in between is not lost. If the set
+   * is closed while nobody awaits the promise yet, that rejection is not an unhandled one.
    */
-  async once(waiting: OnceOptions = {}): Promise<number> {
-    const checked = options('once', waiting, ['timeout', 'signal']);
-    const signal = checkSignal(checked.signal);
-    const { timeout } = checked;
-    if (timeout !== undefined) integer('timeout', timeout, 0, maxMilliseconds);
-    this.#mustBeOpen();
-    const abortion = signal && abortionOf(signal);
-    if (abortion !== undefined) throw abortion.reason;
-    return this.#wait(timeout, signal);
+  once(waiting: OnceOptions = {}): Promise<number> {
+    return endsWithOwner(() => {
+      const checked = options('once', waiting, ['timeout', 'signal']);
+      const signal = checkSignal(checked.signal);
+      const { timeout } = checked;
+      if (timeout !== undefined) integer('timeout', timeout, 0, maxMilliseconds);
+      this.#mustBeOpen();
+      const abortion = signal && abortionOf(signal);
+      if (abortion !== undefined) throw abortion.reason;
+      return this.#wait(timeout, signal);
+    });
   }
 
   /**

@@ -15,6 +15,7 @@ import {
   widthOf,
 } from './internal/access.js';
 import type { Doorbells } from './internal/doorbells.js';
+import { endsWithOwner } from './internal/ends-with-owner.js';
 import { mustBeOurs, type Ours, ours } from './internal/ours.js';
 import { checkPoll, type PollOptions, poll } from './internal/polling.js';
 import { expected, integer } from './internal/validate.js';
@@ -250,18 +251,20 @@ export class Region implements RegionInfo {
    * The default timeout is 1000 ms. Rejects with `ERR_VFIO_TIMEOUT`, with the reason of the signal, or with
    * what {@link read32} throws.
    */
-  async poll32(
-    offset: number,
-    mask: number,
-    value: number,
-    options?: PollOptions,
-  ): Promise<number> {
-    const waiting = options === undefined ? undefined : checkPoll(options);
-    if (typeof mask !== 'number' || mask >>> 0 !== mask) integer('the mask', mask, 0, 0xffff_ffff);
-    if (typeof value !== 'number' || value >>> 0 !== value)
-      integer('the value', value, 0, 0xffff_ffff);
-    const now = this.read32(offset);
-    return (now & mask) >>> 0 === value ? now : this.#poll(offset, mask, value, waiting);
+  poll32(offset: number, mask: number, value: number, options?: PollOptions): Promise<number> {
+    let waiting: PollOptions | undefined;
+    try {
+      waiting = options === undefined ? undefined : checkPoll(options);
+      if (typeof mask !== 'number' || mask >>> 0 !== mask)
+        integer('the mask', mask, 0, 0xffff_ffff);
+      if (typeof value !== 'number' || value >>> 0 !== value)
+        integer('the value', value, 0, 0xffff_ffff);
+      const now = this.read32(offset);
+      if ((now & mask) >>> 0 === value) return Promise.resolve(now);
+    } catch (failure) {
+      return Promise.reject(failure);
+    }
+    return endsWithOwner(() => this.#poll(offset, mask, value, waiting));
   }
 
   /**
