@@ -4,6 +4,7 @@ import { types } from 'node:util';
 import { errorFromNative, rangeError, VfioError, type VfioErrorCode } from '../errors.js';
 import { type AccessArray, AccessFailure } from '../native.js';
 import { meaningOf } from './error-codes.js';
+import { unsignedAdvice } from './unsigned.js';
 import { expected, show } from './validate.js';
 
 /** An access to check. `width` is in bits; a write has the value in `write`. */
@@ -133,7 +134,8 @@ export function valueError(value: unknown, access: Access): Error {
   const [type, kind] = width === 64 ? ['bigint', 'a bigint'] : ['number', 'an integer'];
   if (typeof value !== type) return expected(kind, name, value);
   return rangeError(
-    `Expected ${kind} from 0 to 2 ** ${width} - 1 for ${name} but received ${show(value)}`,
+    `Expected ${kind} from 0 to 2 ** ${width} - 1 for ${name} but received ${show(value)}` +
+      unsignedAdvice(value, width),
   );
 }
 

@@ -3,13 +3,17 @@
 // read each property of options and arrays once, because it may be a getter, and return the value that they read. So a
 // hostile object cannot change a value between the check and the use.
 import { rangeError, typeError } from '../errors.js';
+import { unsignedAdvice } from './unsigned.js';
 
 /** An integer between `min` and `max`, both included. */
 export function integer(name: string, value: unknown, min: number, max: number): number {
   if (typeof value !== 'number') throw expected('an integer', name, value);
   if (Number.isInteger(value) && value >= min && value <= max) return value;
   const limits = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
-  throw rangeError(`Expected an integer ${limits} for ${name} but received ${show(value)}`);
+  const advice = min === 0 && max === 0xffff_ffff ? unsignedAdvice(value, 32) : '';
+  throw rangeError(
+    `Expected an integer ${limits} for ${name} but received ${show(value)}${advice}`,
+  );
 }
 
 /** A power of two between `min` and `max`, both included. */

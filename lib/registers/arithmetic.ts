@@ -2,6 +2,7 @@
 // Arithmetic on register values: numbers up to 32 bits, bigints for 64. Each bigint operation costs an
 // allocation.
 import { rangeError } from '../errors.js';
+import { unsignedAdvice } from '../internal/unsigned.js';
 import { expected, show } from '../internal/validate.js';
 
 /** The value of a register or a field. */
@@ -67,7 +68,10 @@ export function wordError(name: string, value: unknown, bits: number): Error {
   const [type, kind] = bits > 32 ? ['bigint', 'a bigint'] : ['number', 'an integer'];
   if (typeof value !== type) return expected(kind, name, value);
   const most = bits > 32 ? `2^${bits} - 1` : `0x${onesOf(bits).toString(16)}`;
-  return rangeError(`Expected ${kind} from 0 to ${most} for ${name} but received ${show(value)}`);
+  return rangeError(
+    `Expected ${kind} from 0 to ${most} for ${name} but received ${show(value)}` +
+      unsignedAdvice(value, bits),
+  );
 }
 
 /** The largest number with this many bits, up to 32. */

@@ -10,14 +10,16 @@ import { keepBusErrors } from '../../lib/internal/bus-errors.js';
 import { Doorbells } from '../../lib/internal/doorbells.js';
 import { ours } from '../../lib/internal/ours.js';
 import { warn } from '../../lib/internal/report.js';
+import { unsignedAdvice } from '../../lib/internal/unsigned.js';
 import { integer, show } from '../../lib/internal/validate.js';
 import { Region } from '../../lib/region.js';
 import { regionInfo } from '../../lib/region-info.js';
+import { bindRegisters, defineRegisters } from '../../lib/registers.js';
 import { exists, isAbsence, lookFailed, readNumber, readText } from '../../lib/sysfs/files.js';
 import { findHolders } from '../../lib/sysfs/holders.js';
 import { readMemlock } from '../../lib/sysfs/memlock.js';
 import { write } from '../../lib/sysfs/write.js';
-import { catchWarnings, FakeDevice, FakeNative, thrownBy } from './lib-fake-native.js';
+import { catchWarnings, FakeDevice, FakeNative, rejectionOf, thrownBy } from './lib-fake-native.js';
 import { FakeTree } from './lib-fake-tree.js';
 
 afterEach(() => {
@@ -194,4 +196,44 @@ test('a value is shown as it was given', () => {
   expect(thrownBy(() => integer('count', -0, 1, 4)).message).toBe(
     'Expected an integer from 1 to 4 for count but received -0',
   );
+});
+
+describe('a negative value where bits are expected', () => {
+  test.each([
+    [-1, 32, ' (`value >>> 0` converts a signed value)'],
+    [-(2 ** 31), 32, ' (`value >>> 0` converts a signed value)'],
+    [-(2 ** 31) - 1, 32, ''],
+    [-1, 16, ' (`value & 0xffff` converts a signed value)'],
+    [-1, 5, ' (`value & 0x1f` converts a signed value)'],
+    [-17, 5, ''],
+    [-1n, 64, ' (`BigInt.asUintN(64, value)` converts a signed value)'],
+    [-(2n ** 63n) - 1n, 64, ''],
+    [-1, 64, ''],
+    [0, 32, ''],
+    [-0.5, 32, ''],
+    [2 ** 32, 32, ''],
+    ['-1', 32, ''],
+  ])('%s of %s bits: %s', (value, bits, advice) => {
+    expect(unsignedAdvice(value, bits)).toBe(advice);
+  });
+
+  test('is converted in the message of every call that takes bits', async () => {
+    const native = new FakeNative();
+    const info = { index: 0, flags: 7, size: 16, mappable: [], ioPorts: false };
+    const facts = regionInfo({ ...info, type: undefined, subtype: undefined });
+    const doorbells = new Doorbells(() => undefined);
+    const region = new Region(ours, native, 0, facts, '0000:01:00.0', doorbells);
+    const map = defineRegisters({ CTRL: { at: 0, width: 32 } });
+    const calls = [
+      () => region.write32(0, ~1),
+      () => region.doorbell(0).write(~1),
+      () => region.batch([{ offset: 0, write: ~1 }]),
+      () => region.write32Flush(0, ~1),
+      () => region.write64(0, -1n),
+      () => bindRegisters(region, map).CTRL.write(~1),
+    ];
+    for (const call of calls) expect(thrownBy(call).message).toMatch(/`.*value.*` converts/);
+    for (const call of [() => region.poll32(0, ~1, 0), () => region.poll32(0, 1, ~1)])
+      expect((await rejectionOf(call())).message).toContain('`value >>> 0` converts');
+  });
 });
