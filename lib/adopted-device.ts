@@ -18,7 +18,7 @@ import { mustBeOurs, type Ours, ours } from './internal/ours.js';
 import { callUser } from './internal/report.js';
 import { expected, integer } from './internal/validate.js';
 import { changedHands, endVector, Interrupt } from './interrupt.js';
-import { isLevel } from './interrupts/types.js';
+import { interruptTypeOf } from './interrupts/types.js';
 import type { Native, NativeAdoption } from './native.js';
 import { Region } from './region.js';
 import { configIndex, regionInfo, regionName } from './region-info.js';
@@ -77,7 +77,7 @@ export class AdoptedDevice extends EventEmitter<AdoptedDeviceEvents> implements 
     this.address = native.address;
     this.#native = native;
     this.#regions = regionsOf(addon, native);
-    this.#vectors = vectorsOf(native);
+    this.#vectors = vectorsOf(native, this.#regions);
     this.memory = Object.freeze(
       native.memory.map((buffer) => new DmaBuffer(ours, buffer, dropOwner)),
     );
@@ -199,14 +199,18 @@ function regionsOf(addon: Native, { address, regions }: NativeAdoption): Map<num
   return new Map(made.map((region) => [region.index, region]));
 }
 
-function vectorsOf(native: NativeAdoption): Map<number, Interrupt> {
-  const { address, interrupts, irqIndex, vectors } = native;
-  if (interrupts === undefined) return new Map();
-  const level = isLevel(irqIndex);
+function vectorsOf(
+  { address, interrupts, irqIndex, vectors }: NativeAdoption,
+  regions: ReadonlyMap<number, Region>,
+): Map<number, Interrupt> {
+  const type = interruptTypeOf(irqIndex);
+  if (interrupts === undefined || type === undefined) return new Map();
+  const config = regions.get(configIndex) as ConfigSpace | undefined;
+  const registers = { config, region: (at: number) => regions.get(at) };
+  const source = { set: `AdoptedDevice ${address}`, address, type, registers };
   return new Map(
     vectors.map((index) => {
-      const name = `AdoptedDevice ${address}`;
-      const vector = new Interrupt(ours, interrupts, index, level, name);
+      const vector = new Interrupt(ours, interrupts, index, source);
       changedHands(vector);
       return [index, vector];
     }),

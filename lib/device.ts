@@ -278,8 +278,7 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
   enableInterrupts(type: InterruptType, options: InterruptOptions = {}): InterruptSet {
     const count = checkCount(options);
     const { count: available } = this.interruptInfo(type);
-    if (available === 0)
-      throw unsupportedError(`${this.address} has no ${type} interrupts`, this.address);
+    if (available === 0) throw this.#hasNone(type);
     if (count > available) {
       throw rangeError(
         `${this.address} has ${nameVectors(available, type)}, but count is ${count}`,
@@ -288,9 +287,11 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
     this.#mustBeDisarmed();
     const arm = () => this.#native.enableInterrupts(interruptIndex(type), count);
     const armed = armInterrupts(arm, this.address, type);
-    const set = new InterruptSet(ours, armed, type, this.address, () => {
+    const onClose = () => {
       this.#interrupts = undefined;
-    });
+    };
+    const registers = { config: this.config, region: (at: number) => this.#regions.at(at) };
+    const set = new InterruptSet(ours, armed, type, this.address, onClose, registers);
     this.#interrupts = set;
     return set;
   }
@@ -488,6 +489,18 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
       hint: 'Close that InterruptSet before you arm another.',
     };
     throw new VfioError('ERR_VFIO_BUSY', message, fields);
+  }
+
+  #hasNone(type: InterruptType): VfioError {
+    const others = interruptTypes
+      .map((other) => ({ other, count: this.interruptInfo(other).count }))
+      .filter(({ count }) => count > 0)
+      .map(({ other, count }) => `${other} (${count} ${count === 1 ? 'vector' : 'vectors'})`);
+    const has = others.length === 0 ? 'none of any type' : others.join(', ');
+    return unsupportedError(
+      `${this.address} has no ${type} interrupts: it has ${has}`,
+      this.address,
+    );
   }
 
   #readInfo(): DeviceInfo {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Interrupt: one interrupt vector, with everything that listens to it or waits for it.
+import { type DeviceRegisters, silentInterrupt } from './diagnose/interrupt-timeout.js';
 import { closedError, unsupportedError, VfioError } from './errors.js';
 import { abortionOf, checkSignal, watchAbort } from './internal/abort.js';
 import { callNative } from './internal/call.js';
@@ -10,6 +11,7 @@ import { callable, integer, maxMilliseconds, options } from './internal/validate
 import { blockInTurns } from './interrupts/blocking.js';
 import { InterruptIterator, subscriberOf } from './interrupts/iterator.js';
 import { callSubscriber, type Subscriber } from './interrupts/subscriber.js';
+import { type InterruptType, isLevel } from './interrupts/types.js';
 import type { NativeInterrupts } from './native.js';
 
 /**
@@ -24,6 +26,15 @@ export interface OnceOptions {
   timeout?: number | undefined;
   /** Ends the wait: the promise rejects with the reason of the signal. */
   signal?: AbortSignal | undefined;
+}
+
+/** @internal The set that a vector belongs to, and the device. */
+export interface InterruptSource {
+  /** Names the set in errors. */
+  set: string;
+  address: string;
+  type: InterruptType;
+  registers: DeviceRegisters | undefined;
 }
 
 /** The native side of a vector, for a grant. Throws `ERR_VFIO_CLOSED`. */
@@ -64,6 +75,7 @@ export class Interrupt implements AsyncIterable<number> {
 
   readonly #native: NativeInterrupts;
   readonly #index: number;
+  readonly #source: InterruptSource;
   readonly #level: boolean;
   readonly #set: string;
   // This array is replaced, never changed, so a delivery goes to the subscribers that existed when it began.
@@ -74,14 +86,17 @@ export class Interrupt implements AsyncIterable<number> {
   #closed = false;
   #masked = false;
   #unmaskDue = false;
+  /** Whether the kernel has masked INTx, as far as this thread knows. */
+  #autoMasked = false;
 
   /** @internal Use {@link InterruptSet.vector}. */
-  constructor(key: Ours, native: NativeInterrupts, index: number, level: boolean, set: string) {
+  constructor(key: Ours, native: NativeInterrupts, index: number, source: InterruptSource) {
     mustBeOurs(key);
     this.#native = native;
     this.#index = index;
-    this.#level = level;
-    this.#set = set;
+    this.#source = source;
+    this.#level = isLevel(source.type);
+    this.#set = source.set;
   }
 
   /** How many interrupts were delivered here so far. */
@@ -168,9 +183,10 @@ export class Interrupt implements AsyncIterable<number> {
     if (this.#unmaskDue) this.#unmaskAfterDelivery();
     const wait = (milliseconds: number) => this.#native.wait(this.#index, milliseconds);
     const count = callNative(() => blockInTurns(wait, timeout));
-    if (count === 0) throw this.#timedOut(timeout);
+    if (count === 0) throw this.#timedOut(timeout as number);
     this.#count += count;
     this.#unmaskDue = this.#level;
+    this.#autoMasked = this.#level;
     return count;
   }
 
@@ -213,6 +229,7 @@ export class Interrupt implements AsyncIterable<number> {
     callNative(() => this.#native.unmask());
     this.#masked = false;
     this.#unmaskDue = false;
+    this.#autoMasked = false;
   }
 
   #end(): void {
@@ -236,9 +253,15 @@ export class Interrupt implements AsyncIterable<number> {
     );
   }
 
-  #timedOut(timeout: number | undefined): VfioError {
-    const message = `${this.#name()} was not raised within ${timeout} ms`;
-    return new VfioError('ERR_VFIO_TIMEOUT', message);
+  #timedOut(timeout: number): VfioError {
+    const { address, type, registers } = this.#source;
+    const wait = { address, type, vector: this.#index, timeout, arrived: this.#count };
+    return silentInterrupt({ ...wait, masked: this.#maskedBy() }, registers);
+  }
+
+  #maskedBy(): 'by-mask' | 'until-served' | undefined {
+    if (this.#masked) return 'by-mask';
+    return this.#autoMasked ? 'until-served' : undefined;
   }
 
   #name(): string {
@@ -298,6 +321,7 @@ export class Interrupt implements AsyncIterable<number> {
       if (work !== undefined) serving.push(work);
     }
     if (!this.#level) return;
+    this.#autoMasked = true;
     if (served) Promise.all(serving).then(() => this.#unmaskAfterDelivery());
     else this.#unmaskDue = true;
   }
@@ -307,6 +331,7 @@ export class Interrupt implements AsyncIterable<number> {
     if (this.#closed || this.#masked) return;
     try {
       callNative(() => this.#native.unmask());
+      this.#autoMasked = false;
     } catch (failure) {
       this.#unmaskDue = true;
       warn(`Unmasking ${this.#set} failed, so no interrupt arrives until the next wait`, failure);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // InterruptSet: the armed interrupt vectors of a device, which are closed together.
+import type { DeviceRegisters } from './diagnose/interrupt-timeout.js';
 import { closedError } from './errors.js';
 import { callNative } from './internal/call.js';
 import { keepOwner } from './internal/leaks.js';
 import { mustBeOurs, type Ours, ours } from './internal/ours.js';
 import { integer } from './internal/validate.js';
 import { endVector, Interrupt } from './interrupt.js';
-import { type InterruptType, interruptIndex, isLevel } from './interrupts/types.js';
+import type { InterruptType } from './interrupts/types.js';
 import type { NativeInterrupts } from './native.js';
 
 /** Whether the vector belongs to the set. */
@@ -42,6 +43,7 @@ export class InterruptSet implements Disposable {
     type: InterruptType,
     owner: string,
     onClose: () => void,
+    registers?: DeviceRegisters,
   ) {
     mustBeOurs(key);
     this.type = type;
@@ -49,9 +51,9 @@ export class InterruptSet implements Disposable {
     this.#native = native;
     this.#name = `InterruptSet ${type} of ${owner}`;
     this.#onClose = onClose;
-    const level = isLevel(interruptIndex(type));
+    const source = { set: this.#name, address: owner, type, registers };
     for (let index = 0; index < native.count; index++) {
-      const vector = new Interrupt(ours, native, index, level, this.#name);
+      const vector = new Interrupt(ours, native, index, source);
       keepOwner(vector, this);
       this.#vectors.push(vector);
     }

@@ -2,6 +2,7 @@
 // Region: a region of a device (BAR, ROM, config space) and its exact accessors. The checks are written
 // inline because this is the hot path. Everything about failures is elsewhere.
 import { Batch, type BatchCommand } from './batch.js';
+import { refusalError } from './diagnose/failure.js';
 import type { Doorbell } from './doorbell.js';
 import {
   type Access,
@@ -9,7 +10,6 @@ import {
   byteLength,
   type CheckedAccess,
   fits,
-  hex,
   offsetError,
   valueError,
   widthOf,
@@ -362,9 +362,16 @@ export class Region implements RegionInfo {
       waiting,
       (microseconds) => this.#native.poll32(this.#handle, offset, mask, value, microseconds),
       (failure) => this.#failed('read', 32, offset, failure),
-      () =>
-        `${this.name} of ${this.#address} at ${hex(offset)} was not ${hex(value)} under the mask ${hex(mask)}`,
+      (timeout) => this.#lastRead({ offset, mask, value, timeout }),
     );
+  }
+
+  /** The last chance of a poll. The error says what it read. */
+  #lastRead(awaited: { offset: number; mask: number; value: number; timeout: number }): number {
+    const last = this.read32(awaited.offset);
+    if ((last & awaited.mask) >>> 0 === awaited.value) return last;
+    const where = { address: this.#address, region: this.name };
+    throw refusalError({ finding: 'not-reached', ...where, ...awaited, last });
   }
 
   /** The same checks as in the accessors, for calls outside the hot path. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The findings of a diagnosis as plain data: name, facts, and the writes to sysfs that fix the problem. The file
 // words.ts puts each finding into words.
+import type { InterruptType } from '../interrupts/types.js';
 import type { NativeFailure } from '../native.js';
 import type { PciDevice } from '../pci.js';
 import type { DiskUse } from '../sysfs/disks.js';
@@ -20,7 +21,54 @@ export type Refusal =
   /** The device is on vfio-pci's denylist. */
   | { finding: 'denylisted'; address: string }
   | { finding: 'disk-in-use'; address: string; uses: DiskUse[] }
-  | { finding: 'default-route'; address: string; routes: DefaultRoute[] };
+  | { finding: 'default-route'; address: string; routes: DefaultRoute[] }
+  | SilentInterrupt
+  | PollTimeout;
+
+/** An interrupt that did not come in time. */
+export interface SilentInterrupt {
+  finding: 'no-interrupt';
+  address: string;
+  type: InterruptType;
+  vector: number;
+  /** In milliseconds. */
+  timeout: number;
+  /** How many interrupts this thread has had from the vector. */
+  arrived: number;
+  /** Why INTx is masked still, if it is: the program called mask(), or a listener is not done. */
+  masked: 'by-mask' | 'until-served' | undefined;
+  state: InterruptState;
+}
+
+/** The state of an interrupt vector in the device. What cannot be read, or not truly, is missing. */
+export interface InterruptState {
+  /** False if config space reads as all ones. */
+  answers?: boolean;
+  busMaster?: boolean;
+  /** Whether the driver has set the INTx disable bit. */
+  intxDisabled?: boolean;
+  /** Whether the device raises its INTx line. */
+  intxRaised?: boolean;
+  msixEnabled?: boolean;
+  functionMasked?: boolean;
+  vectorMasked?: boolean;
+  pending?: boolean;
+}
+
+/** A register that did not become the awaited value in time. */
+export interface PollTimeout {
+  finding: 'not-reached';
+  address: string;
+  /** The name of the region, like `BAR0`. */
+  region: string;
+  offset: number;
+  mask: number;
+  value: number;
+  /** The value that was read last. */
+  last: number;
+  /** In milliseconds. */
+  timeout: number;
+}
 
 /** Why a device or a group was not opened. */
 type OpenFinding =

@@ -6,6 +6,7 @@ import { nameHolder } from '../sysfs/holders.js';
 import { toLine, toLines } from '../sysfs/steps.js';
 import { hintFor } from './call-hints.js';
 import type { Finding, FindingOf, NodeOwner, Refusal } from './finding.js';
+import { explainPoll, explainSilence } from './timeout-words.js';
 
 /** The words for a finding. */
 export interface Explanation {
@@ -89,6 +90,8 @@ const refusals: {
       hint: 'Move the default route to another network interface first. `ip route` shows it.',
     };
   },
+  'no-interrupt': explainSilence,
+  'not-reached': explainPoll,
 };
 
 const words: { [Name in Finding['finding']]: (finding: FindingOf<Name>) => Explanation } = {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Waits for a register to change: short spins in native code, with a turn of the event loop after each.
 import { setImmediate } from 'node:timers/promises';
-import { VfioError } from '../errors.js';
 import { AccessFailure } from '../native.js';
 import { abortionOf, checkSignal } from './abort.js';
 import { integer, maxMilliseconds, options } from './validate.js';
@@ -27,13 +26,14 @@ export function checkPoll(given: PollOptions, call = 'poll32'): PollOptions {
 
 /**
  * Calls `spin`, and then yields to the event loop, until `spin` returns a value. `spin` returns the value or an
- * AccessFailure. `fail` turns an AccessFailure into an error. `describe` returns the start of the timeout's message.
+ * AccessFailure. `fail` turns an AccessFailure into an error. When the time is up, `lastRead` reads once more: it
+ * returns the value, or throws the time-out.
  */
 export async function poll(
   { timeout = defaultTimeout, signal }: PollOptions,
   spin: (microseconds: number) => number,
   fail: (failure: number) => unknown,
-  describe: () => string,
+  lastRead: (timeout: number) => number,
 ): Promise<number> {
   const deadline = performance.now() + timeout;
   for (;;) {
@@ -41,9 +41,7 @@ export async function poll(
     const value = spin(spinMicroseconds);
     if (value >= 0) return value;
     if (value !== AccessFailure.NOT_YET) throw fail(value);
-    if (performance.now() >= deadline) {
-      throw new VfioError('ERR_VFIO_TIMEOUT', `${describe()} within ${timeout} ms`);
-    }
+    if (performance.now() >= deadline) return lastRead(timeout);
     await setImmediate();
   }
 }

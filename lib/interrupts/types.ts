@@ -23,9 +23,14 @@ export function interruptIndex(type: InterruptType): number {
   return types[type].index;
 }
 
-/** Whether the type with this index is a level interrupt, which the kernel masks each time it is raised. */
-export function isLevel(index: number | undefined): boolean {
-  return Object.values(types).some((type) => type.index === index && type.isLevel);
+/** Returns the type with this index; undefined if it is none of a function's own. */
+export function interruptTypeOf(index: number | undefined): InterruptType | undefined {
+  return interruptTypes.find((type) => types[type].index === index);
+}
+
+/** Whether the type is a level interrupt, which the kernel masks each time it is raised. */
+export function isLevel(type: InterruptType): boolean {
+  return types[type].isLevel;
 }
 
 /** The facts about one type of interrupt of a device (`VFIO_DEVICE_GET_IRQ_INFO`). */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Waiting until fields of a register have certain values: until(), for any width and any space.
+import { VfioError } from '../errors.js';
 import { checkPoll, type PollOptions, poll } from '../internal/polling.js';
 import { expected } from '../internal/validate.js';
 import { AccessFailure } from '../native.js';
@@ -38,18 +39,21 @@ export function waiter(layout: Layout, fields: readonly Field[]) {
         return AccessFailure.NOT_YET;
       },
       (failure) => failure,
-      () => timeoutText(this, layout, fields, { mask, value, last }),
+      (timeout) => {
+        const text = timeoutText(this, layout, fields, { mask, value, last, timeout });
+        throw new VfioError('ERR_VFIO_TIMEOUT', text);
+      },
     );
     return decompose(fields, last);
   };
 }
 
-/** `STATUS of BAR0 of 0000:01:00.0 did not become LU=1 (the last read was STATUS 0x00000000 FD=0 LU=0)`. */
+/** `STATUS of BAR0 of 0000:01:00.0 did not become LU=1 within 5000 ms (the last read was STATUS 0x00000000 FD=0 LU=0)`. */
 function timeoutText(
   register: ReadableRegister,
   layout: Layout,
   fields: readonly Field[],
-  { mask, value, last }: { mask: Word; value: Word; last: Word },
+  { mask, value, last, timeout }: { mask: Word; value: Word; last: Word; timeout: number },
 ): string {
   const { and, zero } = layout.arithmetic;
   const awaited = fields
@@ -57,5 +61,5 @@ function timeoutText(
     .map((field) => `${field.name}=${fieldText(field, field.extract(value))}`);
   const seen = textOf(register.name, layout, fields, last);
   const place = `${register.name} of ${spaceName(register)}`;
-  return `${place} did not become ${awaited.join(' ')} (the last read was ${seen})`;
+  return `${place} did not become ${awaited.join(' ')} within ${timeout} ms (the last read was ${seen})`;
 }

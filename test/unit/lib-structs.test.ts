@@ -233,15 +233,15 @@ describe('until', () => {
     await expect(STATUS.until({ LU: 1, SPEED: 0 }, { timeout: 5 })).rejects.toMatchObject({
       code: 'ERR_VFIO_TIMEOUT',
       message: expect.stringContaining(
-        'STATUS of BAR0 of 0000:01:00.0 did not become LU=1 SPEED=slow ' +
-          '(the last read was STATUS 0x00000180 LU=0 SPEED=fast) within 5 ms',
+        'STATUS of BAR0 of 0000:01:00.0 did not become LU=1 SPEED=slow within 5 ms ' +
+          '(the last read was STATUS 0x00000180 LU=0 SPEED=fast)',
       ),
     });
     const struct = bindStructs(buffer, MAP, { count: 2, stride: 0x80 }).at(1);
     await expect(struct.LANE.at(1).until({ UP: 1 }, { timeout: 0 })).rejects.toMatchObject({
       message: expect.stringContaining(
-        '[1].LANE[1] of DmaBuffer at 0x10000 did not become UP=1 ' +
-          '(the last read was [1].LANE[1] 0x0000 UP=0) within 0 ms',
+        '[1].LANE[1] of DmaBuffer at 0x10000 did not become UP=1 within 0 ms ' +
+          '(the last read was [1].LANE[1] 0x0000 UP=0)',
       ),
     });
   });

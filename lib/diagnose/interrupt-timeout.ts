@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+// What is known about an interrupt that did not come: the state of the device that can be read truly.
+import type { ConfigSpace } from '../config-space.js';
+import type { VfioError } from '../errors.js';
+import type { InterruptType } from '../interrupts/types.js';
+import type { Region } from '../region.js';
+import { refusalError } from './failure.js';
+import type { InterruptState, SilentInterrupt } from './finding.js';
+
+/** The registers of a device, as far as this thread has them. */
+export interface DeviceRegisters {
+  readonly config: ConfigSpace | undefined;
+  /** Can throw, for example for a region that is not lent. */
+  region(index: number): Region | undefined;
+}
+
+/**
+ * The error for an interrupt that did not come in time. Only a wait reads the device. With a `timeout` of 0, a
+ * program checks as often as it likes, and finding nothing is no fault.
+ */
+export function silentInterrupt(
+  wait: Omit<SilentInterrupt, 'finding' | 'state'>,
+  registers: DeviceRegisters | undefined,
+): VfioError {
+  const { timeout, type, vector } = wait;
+  const looks = timeout > 0 && registers !== undefined;
+  const state = looks ? readInterruptState(registers, type, vector) : {};
+  return refusalError({ finding: 'no-interrupt', ...wait, state });
+}
+
+/** Reads the state of one vector. What cannot be read, or not truly, is missing. */
+export function readInterruptState(
+  registers: DeviceRegisters,
+  type: InterruptType,
+  vector: number,
+): InterruptState {
+  const { config } = registers;
+  if (config === undefined) return {};
+  return {
+    ...known(() => readHeader(config, type)),
+    ...(type === 'msix' ? readMsix(config, registers, vector) : {}),
+  };
+}
+
+const bit = { busMaster: 0x4, intxDisable: 0x400, intxRaised: 0x8 };
+
+/**
+ * vfio-pci shows its own copy of the INTx disable bit: it is set if the driver set it. All other bits that
+ * are read here are those of the device.
+ */
+function readHeader(config: ConfigSpace, type: InterruptType): InterruptState {
+  const { command } = config;
+  if (command === 0xffff) return { answers: false };
+  if (type !== 'intx') return { busMaster: (command & bit.busMaster) !== 0 };
+  return {
+    intxDisabled: (command & bit.intxDisable) !== 0,
+    intxRaised: (config.status & bit.intxRaised) !== 0,
+  };
+}
+
+const msix = { id: 0x11, control: 2, table: 4, pending: 8, enable: 0x8000, functionMask: 0x4000 };
+const entry = { bytes: 16, control: 12 };
+const allOnes = 0xffff_ffff;
+
+/**
+ * The capability of MSI-X is the device's own: vfio-pci only ignores writes to it. That of MSI is a copy, in
+ * which neither the enable bit nor the mask and pending bits are true.
+ */
+function readMsix(config: ConfigSpace, registers: DeviceRegisters, vector: number): InterruptState {
+  return known(() => {
+    const at = config.find(msix.id)?.offset;
+    if (at === undefined) return {};
+    const control = config.read16(at + msix.control);
+    const [table, pending] = [msix.table, msix.pending].map((offset) => config.read32(at + offset));
+    return {
+      msixEnabled: (control & msix.enable) !== 0,
+      functionMasked: (control & msix.functionMask) !== 0,
+      ...known(() => readTable(registers, table as number, vector)),
+      ...known(() => readPending(registers, pending as number, vector)),
+    };
+  });
+}
+
+/** The table reads as all ones where it is not mapped. */
+function readTable(registers: DeviceRegisters, place: number, vector: number): InterruptState {
+  const offset = offsetOf(place) + vector * entry.bytes + entry.control;
+  const region = registers.region(barOf(place));
+  if (region === undefined || !isMappable(region, offset)) return {};
+  const control = region.read32(offset);
+  return control === allOnes ? {} : { vectorMasked: (control & 1) !== 0 };
+}
+
+function readPending(registers: DeviceRegisters, place: number, vector: number): InterruptState {
+  const region = registers.region(barOf(place));
+  if (region === undefined) return {};
+  const word = region.read32(offsetOf(place) + (vector >>> 5) * 4);
+  return word === allOnes ? {} : { pending: ((word >>> (vector & 31)) & 1) !== 0 };
+}
+
+/** The low three bits of a place are its BAR, the others its offset there (PCI Local Bus 3.0, 6.8.2). */
+function barOf(place: number): number {
+  return place & 7;
+}
+
+function offsetOf(place: number): number {
+  return (place & ~7) >>> 0;
+}
+
+function isMappable({ mappableAreas }: Region, offset: number): boolean {
+  return mappableAreas.some((area) => {
+    return offset >= area.offset && offset + 4 <= area.offset + area.byteLength;
+  });
+}
+
+/** A device that is closed, lost or in a reset tells nothing, and that must not hide the time-out. */
+function known(read: () => InterruptState): InterruptState {
+  try {
+    return read();
+  } catch {
+    return {};
+  }
+}
