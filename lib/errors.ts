@@ -116,9 +116,12 @@ export function unsupportedError(message: string, address?: string, hint?: strin
 export interface FailureContext {
   address?: string | undefined;
   hint?: string | undefined;
-  /** A better code than the name of the errno, and a sentence that begins the message. */
+  /** A better code than the name of the errno. */
   code?: ErrorCode | undefined;
+  /** A sentence that says what is wrong. It takes the place of the platform's words for the errno. */
   summary?: string | undefined;
+  /** What was being done. It begins the message, and the platform's words for the errno follow. */
+  doing?: string | undefined;
 }
 
 /** Makes an error from the data that native code threw. An error stays as it is. */
@@ -146,8 +149,11 @@ function systemError(failure: SystemFailure, context: FailureContext): VfioError
   const { syscall, request, path } = failure;
   const [name, text] = describeErrno(failure.errno);
   const where = path === '' ? '' : ` '${path}'`;
-  const plain = `${name}: ${text}, ${request === '' ? syscall : request}${where}`;
-  const message = context.summary === undefined ? plain : `${context.summary} (${plain})`;
+  const call = `${request === '' ? syscall : request}${where}`;
+  const plain = `${name}: ${text}, ${call}`;
+  const { summary, doing } = context;
+  const unexplained = doing === undefined ? plain : `${doing} (${plain})`;
+  const message = summary === undefined ? unexplained : `${summary} (${name}, ${call})`;
   return new VfioError(context.code ?? name, message, {
     errno: -Math.abs(failure.errno),
     syscall,

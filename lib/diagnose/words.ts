@@ -4,7 +4,7 @@ import type { ErrorCode } from '../errors.js';
 import type { PciDevice } from '../pci.js';
 import { nameHolder } from '../sysfs/holders.js';
 import { toLine, toLines } from '../sysfs/steps.js';
-import { hintFor } from './call-hints.js';
+import { explainCall } from './call-hints.js';
 import type { Finding, FindingOf, NodeOwner, Refusal } from './finding.js';
 import { explainPoll, explainSilence } from './timeout-words.js';
 
@@ -195,6 +195,7 @@ const words: { [Name in Finding['finding']]: (finding: FindingOf<Name>) => Expla
         : `${path} is open in ${holders.map(nameHolder).join(', ')}. It can be open only once: close it there first.`,
   }),
   memlock: ({ bytes, locked, allowed }) => ({
+    summary: `The limit on locked memory is too low for ${bytes} bytes more`,
     hint: lines(
       `DMA memory counts as locked memory: ${locked + bytes} bytes are needed (${bytes} more than the ${locked} ` +
         `locked now), but ${allowed} are allowed (RLIMIT_MEMLOCK, \`ulimit -l\`). Raise the limit:`,
@@ -242,7 +243,7 @@ const words: { [Name in Finding['finding']]: (finding: FindingOf<Name>) => Expla
       hint: `As root, bind each of them to vfio-pci: ${bindCalls(devices)}.`,
     };
   },
-  'call-failed': ({ failure }) => ({ hint: hintFor(failure) }),
+  'call-failed': ({ failure }) => explainCall(failure),
 };
 
 function lines(...all: string[]): string {

@@ -108,9 +108,8 @@ function hintFor(code: VfioErrorCode, { width }: Access): string | undefined {
 
 function systemError(errno: number, access: Access): unknown {
   const syscall = access.verb === 'read' ? 'pread' : 'pwrite';
-  const summary = describe(access);
   const failure = { errno, syscall, request: '', path: '' };
-  return errorFromNative(failure, { address: access.address, summary });
+  return errorFromNative(failure, { address: access.address, doing: describe(access) });
 }
 
 /** The error for an offset that the checks in JavaScript refused. */

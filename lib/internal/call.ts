@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Calls the addon and turns what it throws into an error. Every call goes through here, except register accesses.
-import { hintFor } from '../diagnose/call-hints.js';
-import { errorFromNative, type FailureContext, isNativeFailure } from '../errors.js';
+// Calls the addon where no diagnosis is needed, and turns what it throws into an error.
+import { explainCall } from '../diagnose/call-hints.js';
+import { errorFromNative, isNativeFailure } from '../errors.js';
 
 /** Calls native code. What it throws becomes an error. */
 export function callNative<T>(work: () => T, address?: string): T {
@@ -23,6 +23,5 @@ export async function awaitNative<T>(work: () => Promise<T>, address?: string): 
 
 function translate(failure: unknown, address: string | undefined): unknown {
   if (!isNativeFailure(failure)) return failure;
-  const context: FailureContext = { address, hint: hintFor(failure) };
-  return errorFromNative(failure, context);
+  return errorFromNative(failure, { address, ...explainCall(failure) });
 }

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { hintFor } from '../diagnose/call-hints.js';
+import { explainCall } from '../diagnose/call-hints.js';
 import { errorFromNative, isNativeFailure, VfioError } from '../errors.js';
 import { listNames, readText } from '../sysfs/files.js';
 import { addonsDeniedError, deniedError, isDenied, mayNotRead } from './permissions.js';
@@ -66,7 +66,7 @@ export function noBinary(folder: string, cause: unknown): unknown {
 
 /** The binary was found, or was named by VFIO_BINARY, but it was not loaded. */
 export function notLoaded(file: string, cause: unknown): unknown {
-  if (isNativeFailure(cause)) return errorFromNative(cause, { hint: hintFor(cause) });
+  if (isNativeFailure(cause)) return errorFromNative(cause, explainCall(cause));
   if (isDenied(cause)) return cause;
   if (codeOf(cause) === 'ERR_DLOPEN_DISABLED') return addonsDisabled(cause);
   if (!existsSync(file)) return missingFile(file, cause);
