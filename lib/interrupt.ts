@@ -75,7 +75,8 @@ export class Interrupt implements AsyncIterable<number> {
 
   readonly #native: NativeInterrupts;
   readonly #index: number;
-  readonly #source: InterruptSource;
+  readonly #address: string;
+  readonly #type: InterruptType;
   readonly #level: boolean;
   readonly #set: string;
   // This array is replaced, never changed, so a delivery goes to the subscribers that existed when it began.
@@ -88,13 +89,17 @@ export class Interrupt implements AsyncIterable<number> {
   #unmaskDue = false;
   /** Whether the kernel has masked INTx, as far as this thread knows. */
   #autoMasked = false;
+  /** Those of the device, which a closed vector does not keep in use. */
+  #registers: DeviceRegisters | undefined;
 
   /** @internal Use {@link InterruptSet.vector}. */
   constructor(key: Ours, native: NativeInterrupts, index: number, source: InterruptSource) {
     mustBeOurs(key);
     this.#native = native;
     this.#index = index;
-    this.#source = source;
+    this.#address = source.address;
+    this.#type = source.type;
+    this.#registers = source.registers;
     this.#level = isLevel(source.type);
     this.#set = source.set;
   }
@@ -234,6 +239,7 @@ export class Interrupt implements AsyncIterable<number> {
 
   #end(): void {
     this.#closed = true;
+    this.#registers = undefined;
     const subscribers = this.#subscribers;
     this.#subscribers = [];
     this.#listeners.clear();
@@ -254,9 +260,9 @@ export class Interrupt implements AsyncIterable<number> {
   }
 
   #timedOut(timeout: number): VfioError {
-    const { address, type, registers } = this.#source;
-    const wait = { address, type, vector: this.#index, timeout, arrived: this.#count };
-    return silentInterrupt({ ...wait, masked: this.#maskedBy() }, registers);
+    const vector = { address: this.#address, type: this.#type, vector: this.#index };
+    const wait = { ...vector, timeout, arrived: this.#count, masked: this.#maskedBy() };
+    return silentInterrupt(wait, this.#registers);
   }
 
   #maskedBy(): 'by-mask' | 'until-served' | undefined {

@@ -69,6 +69,14 @@ describe('what was granted', () => {
     expect(await raised).toBe(2);
   });
 
+  test('tells a timeout as much as it can read', () => {
+    const timeout = (device: AdoptedDevice) => thrownBy(() => device.vector(1).waitSync(1)).message;
+    const prefix = `msix vector 1 of ${address} was not raised within 1 ms (0 interrupts so far`;
+    expect(timeout(make())).toContain(`${prefix}, bus master off)`);
+    adoption.regions.length = 0;
+    expect(timeout(make())).toContain(`${prefix})\n`);
+  });
+
   test('is INTx as whoever had it before may have left it: masked', () => {
     adoption.irqIndex = 0;
     const device = make();
