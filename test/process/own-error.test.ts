@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A program that fails while a promise of the library is pending: it ends with its own error, and all is given back.
+// A program that fails while a promise of the library is pending ends with its own error, and gives all back.
 import { describe, expect, test } from '@jest/globals';
 import { ended, everythingOpen, run } from './support.js';
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the library says of waits that end without result, on real devices, and that a program's own error is not lost.
+// Waits that end without result on real devices: what their errors say. The error of a program is not lost.
 import { spawnSync } from 'node:child_process';
 import { expect, test } from '@jest/globals';
 import { readInterruptState } from '../../lib/diagnose/interrupt-timeout.js';
