@@ -10,8 +10,10 @@ interface TimeoutWords {
 }
 
 const askTheDevice =
-  "Check the device's own interrupt enable, mask and vector routing registers, whether it waits for you to clear an " +
-  'earlier cause, and `dmesg` for an IOMMU fault (a device whose DMA failed may raise nothing).';
+  "Check the device's own interrupt enable, mask and vector routing registers, and `dmesg` for an IOMMU fault: a " +
+  'device whose DMA failed may raise nothing.';
+const askForCause =
+  'The vector was raised before, so the device may wait until you clear that cause, or arm the interrupt again.';
 
 /** The words for an interrupt that did not come. */
 export function explainSilence(silence: SilentInterrupt): TimeoutWords {
@@ -69,9 +71,7 @@ function hintOf({ type, masked, arrived, state }: SilentInterrupt): string {
   if (state.intxRaised || state.pending) {
     return 'The device raised it, and the kernel did not deliver it. `dmesg` and /proc/interrupts may say why.';
   }
-  if (arrived > 0) {
-    return `The device raised it before: it may wait until you clear the cause, or arm it again. ${askTheDevice}`;
-  }
+  if (arrived > 0) return `${askForCause} ${askTheDevice}`;
   return askTheDevice;
 }
 

@@ -146,7 +146,7 @@ describe('a timeout of MSI-X', () => {
     vector.waitSync(1);
     const message = messageOf(vector);
     expect(message).toContain('(3 interrupts so far, ');
-    expect(message).toContain('clear the cause');
+    expect(message).toContain('clear that cause');
   });
 });
 
