@@ -54,7 +54,12 @@ export const interruptOperations: Operations = {
       run: ({ vector }) => vector.once(),
       tolerates: ['read'], // the next turn of the event loop reads it
     },
-    ({ vector }) => vector.once({ timeout: 1 }).catch(ignore),
+    ({ vector }) => vector.once({ timeout: 0 }).catch(ignore),
+    {
+      on: 'and its time-out, which reads the state of the device',
+      run: ({ vector }) => vector.once({ timeout: 1 }).catch(ignore),
+      tolerates: ['pread'],
+    },
   ],
   'Interrupt.[asyncIterator]': [
     {
