@@ -143,14 +143,17 @@ function hasVfToken(address: string, physical: string | undefined, root: string)
     : isVfioDriver(readDevice(physical, root)?.driver);
 }
 
-/** The kernel tried to read the device for a minute or two, and the device did not answer. */
+/** The kernel or the library tried to read the device, for up to two minutes, and the device did not answer. */
 async function silenceFinding(
   failure: NativeFailure,
   address: string | undefined,
   root: string,
 ): Promise<Finding | undefined> {
-  if (address === undefined || !isDeviceOpen(failure)) return undefined;
-  if (await answers(address, root)) return undefined;
+  if (address === undefined) return undefined;
+  const isSilent =
+    codeOf(failure) === 'ERR_VFIO_LOST' ||
+    (isDeviceOpen(failure) && !(await answers(address, root)));
+  if (!isSilent) return undefined;
   return { finding: 'no-answer', address, steps: rescanSteps(address) };
 }
 

@@ -352,7 +352,7 @@ bool KernelFunction::answers() noexcept {
 
 void KernelFunction::lose() {
   sys::raise_eventfd(losses_.get(), 1);
-  throw Error(ErrorCode::kLost, name_ + " does not answer: it is gone, or without power");
+  throw Error(ErrorCode::kLost, name_ + " does not answer: it is gone, or it has no power");
 }
 
 }  // namespace vfio

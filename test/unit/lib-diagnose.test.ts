@@ -189,6 +189,15 @@ describe('opening fails because', () => {
       });
     });
 
+    test('and native code has found that', async () => {
+      using tree = readyTree();
+      const lost = { code: 'ERR_VFIO_LOST', message: `${address} does not answer` };
+      expect(await explainOpen(lost, { address }, tree.root)).toMatchObject({
+        code: 'ERR_VFIO_LOST',
+        hint: expect.stringContaining('Check the power of its slot'),
+      });
+    });
+
     test('but for its IDs, which are all ones in a virtual function that is well', async () => {
       using tree = readyTree();
       tree.file(config, Uint8Array.of(0xff, 0xff, 0xff, 0xff, ...new Uint8Array(60)));
