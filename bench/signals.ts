@@ -31,7 +31,9 @@ export function listen(
     const lost = setTimeout(() => {
       bench.endRaising();
       reject(
-        new Error(`not all of ${signals} interrupts arrived within ${LOST_MS} ms: one was lost`),
+        new Error(
+          `not all of ${signals} interrupts arrived within ${LOST_MS} ms: at least one was lost`,
+        ),
       );
     }, LOST_MS);
     const listener = () => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A device's registers, its DMA memory and an interrupt, in twenty lines; it is README's snippet.
-// Needs: an NVMe controller behind an IOMMU that nobody uses, and the rights to bind it (root).
+// Needs: an unused NVMe controller behind an IOMMU, and the rights to bind it (root).
 // Run:   node dist/examples/first.js [ADDRESS]     or, in the test machine: npm run example:first
 // Prints the NVMe version, the IOVA of the DMA memory, the number of interrupts, and the previous driver.
 import { bindDevice, listDevices, openDevice } from 'vfio';

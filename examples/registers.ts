@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Registers by name of an NVMe controller: fields, text, read-modify-write, arrays.
-// Needs: an NVMe controller behind an IOMMU that nobody uses, and the rights to bind it (root).
+// Needs: an unused NVMe controller behind an IOMMU, and the rights to bind it (root).
 // Run:   node dist/examples/registers.js [ADDRESS]     or, in the test machine: npm run example:registers
 // Prints the size of its queues, its version and configuration as text, and whether it is disabled.
 import { bindDevice, bindRegisters, defineRegisters, listDevices, openDevice } from 'vfio';

@@ -239,7 +239,8 @@ async function rollBack(
 }
 
 function leftAlone(what: readonly Alone[]): string {
-  return `Another program changed its ${what.join(' and its ')}, so the library did not restore that`;
+  const pronoun = what.length === 1 ? 'it' : 'them';
+  return `Another program changed its ${what.join(' and its ')}, so the library left ${pronoun} unchanged`;
 }
 
 async function notUndone(

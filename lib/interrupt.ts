@@ -304,7 +304,7 @@ export class Interrupt implements AsyncIterable<number> {
     if (wasLast) callNative(() => this.#native.unlisten(this.#index));
   }
 
-  /** Puts interrupts back that nobody used. If there are other subscribers, they were told too. */
+  /** Puts interrupts back that no subscriber used. If there are other subscribers, they were told too. */
   #giveBack(unused: number): void {
     if (this.#subscribers.length > 0) return;
     callNative(() => this.#native.giveBack(this.#index, unused));

@@ -12,7 +12,7 @@ import type { NativeInterrupts } from './native.js';
 
 /** Whether the vector belongs to the set. */
 export let hasVector: (set: InterruptSet, vector: Interrupt) => boolean;
-/** Ends a set without disarming its vectors: when the device is reset or closed, that disarms them. */
+/** Ends a set without disarming its vectors. The reset or close of the device disarms them. */
 export let endInterrupts: (set: InterruptSet) => void;
 
 /**

@@ -134,8 +134,8 @@ export interface NativeDevice {
     memory: NativeDmaBuffer[],
   ): NativeGrant;
   /**
-   * Calls back when the kernel wants the device back, and when the device reported an error or is gone. Keeps
-   * no process alive.
+   * Calls back when the kernel wants the device back, and when the device reported an error or is gone. Does
+   * not keep the process alive.
    */
   onChange(callback: (change: NativeChange) => void): void;
   reset(): Promise<void>;
@@ -151,7 +151,7 @@ export interface NativeDevice {
   hotReset(): Promise<void>;
   /**
    * Calls back when a hot reset of another device affects this one: with false when the reset begins, with
-   * true when it is over. Keeps no process alive.
+   * true when it is over. Does not keep the process alive.
    */
   onHotReset(callback: (over: boolean) => void): void;
   /**

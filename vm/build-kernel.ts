@@ -70,12 +70,12 @@ async function configure(source: string, output: string): Promise<void> {
   );
   if (lost.length > 0) {
     throw new Error(
-      `the kernel's configuration lacks ${lost.join(', ')}: make drops settings whose dependencies vm/lab.config does not enable`,
+      `the kernel's configuration lacks ${lost.join(', ')}: \`make\` drops settings whose dependencies vm/lab.config does not enable`,
     );
   }
 }
 
-/** The settings that make silently drops, because a setting that they depend on is missing. */
+/** The settings that `make` drops silently, because a setting that they depend on is missing. */
 function lostSettings(wanted: string, config: string): string[] {
   const lines = new Set(config.split('\n'));
   return wanted.split('\n').filter((line) => line.endsWith('=y') && !lines.has(line));

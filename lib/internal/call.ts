@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Calls the addon where no diagnosis is needed, and turns what it throws into an error.
+// Calls the addon where no diagnosis is needed, and turns its failures into errors. The calls whose failures need one
+// are in lib/diagnose. The addon's register accessors return their failures (access.ts).
 import { explainCall } from '../diagnose/call-hints.js';
 import { errorFromNative, isNativeFailure } from '../errors.js';
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Loads the addon at its first use. No other file loads it.
+// Loads the addon at its first use. All other files get it from here.
 import type { Native } from '../native.js';
 import { keepBusErrors } from './bus-errors.js';
-import { requireAddon } from './load-addon.js';
+import { requireAddon } from './find-addon.js';
 import { loadFailure } from './load-failures.js';
 import { mustBeLinux, mustBeNode } from './platform.js';
 

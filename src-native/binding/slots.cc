@@ -35,8 +35,7 @@ class FreeList final {
   std::uint32_t take() {
     const std::lock_guard lock(mutex_);
     if (free_.empty()) {
-      throw Error(ErrorCode::kUnsupported,
-                  "this process uses 4096 regions already, which is the most");
+      throw Error(ErrorCode::kUnsupported, "this process already uses 4096 regions, the maximum");
     }
     const std::uint32_t index = free_.front();
     free_.pop_front();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The library's own failures, as data. They become JavaScript errors with hints in lib/errors.ts.
-// Failed system calls are sys::SysError.
+// The library's own failures, as data. The facade makes JavaScript errors of them (lib/errors.ts)
+// and adds the hints (lib/diagnose). Failed system calls are sys::SysError.
 #pragma once
 
 #include <exception>

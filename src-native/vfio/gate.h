@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Controls the use of an open function: its state and its two locks.
 //
-// The locks are taken in the order control, in-use. A call of the back end holds in-use shared. An
-// operation that changes the command register, the interrupts or the mappings also holds control,
-// so changes run one after another. An operation that ends all use holds in-use exclusively, so it
-// waits for every call that has passed the check of the state.
+// The locks are taken in the order control, in-use. A call of the back end holds in-use shared,
+// except a reset, while the function is busy, and the release, as the last user. An operation that
+// changes the command register, the interrupts or the mappings also holds control, so changes run
+// one after another. An operation that ends all use holds in-use exclusively, so it waits for every
+// call that has passed the check of the state.
 #pragma once
 
 #include <atomic>

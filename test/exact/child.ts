@@ -87,7 +87,7 @@ async function record(one: Case, tier: Tier, scope: Scope): Promise<Recorded> {
   return { ...(attempts.at(-1) as Recorded), earlier };
 }
 
-/** V8 gives up optimized code at the first surprise, and compiles better code the next time. */
+/** V8 gives up optimized code when an assumption fails, and compiles better code the next time. */
 const ATTEMPTS = 5;
 
 async function attempt(one: Case, tier: Tier, scope: Scope, f: Compiled): Promise<Recorded> {

@@ -154,7 +154,7 @@ const primitives: [ts.TypeFlags, 'number' | 'bigint' | 'string' | 'boolean' | 'n
   [ts.TypeFlags.Undefined | ts.TypeFlags.Null | ts.TypeFlags.Void, 'nothing'],
 ];
 
-/** Whether the library declares this for every program. */
+/** Whether this library declares the symbol, and the symbol is public: not internal and not private. */
 function isOurs(symbol: ts.Symbol): boolean {
   const declared = symbol.declarations?.some((each) =>
     each.getSourceFile().fileName.includes('/dist/lib/'),

@@ -234,7 +234,7 @@ describe('S2/ a race', () => {
     expect(await rejectionOf(bindAt(kernel, address, false))).toMatchObject({
       code: 'ERR_VFIO_BUSY',
       message: expect.stringMatching(
-        /now has no driver, .* its driver, so the library did not restore that$/m,
+        /now has no driver, .* its driver, so the library left it unchanged$/m,
       ),
     });
     expect(kernel.writes).not.toContain(`${address} > ${probe}`);
@@ -258,7 +258,7 @@ describe('S2/ a race', () => {
     const error = await rejectionOf(bindAt(kernel, address, false));
     expect(error.code).toBe('ERR_VFIO_BUSY');
     expect(error.message).toMatch(
-      /is now bound to vfio-pci, .* driver_override is vfio-pci. .* did not restore that$/m,
+      /is now bound to vfio-pci, .* driver_override is vfio-pci. .* left them unchanged$/m,
     );
     expect(kernel.writes).toEqual([`vfio-pci > ${override}`]);
     expect([kernel.driver, kernel.override]).toEqual(['vfio-pci', 'vfio-pci']);
@@ -287,7 +287,7 @@ describe('S2/ a race', () => {
     const error = await rejectionOf(bindAt(kernel, address, false));
     expect(error.code).toBe('ERR_VFIO_BUSY');
     expect(error.message).toMatch(
-      /is other. Another program changed its driver_override, so the library did not/,
+      /is other. Another program changed its driver_override, so the library left it/,
     );
     expect([kernel.driver, kernel.override]).toEqual(['nvme', 'other']);
   });
@@ -343,7 +343,7 @@ describe('S2/ restoring', () => {
     expect(warnings).toEqual([
       {
         code: undefined,
-        message: `Restoring ${address}: Another program changed its driver_override, so the library did not restore that`,
+        message: `Restoring ${address}: Another program changed its driver_override, so the library left it unchanged`,
       },
     ]);
   });

@@ -119,7 +119,7 @@ export const containerOperations: Operations = {
   'Device.allocDmaAsync': allocations((scene, ...args) => scene.device.allocDmaAsync(...args)),
 };
 
-/** Memory works without MADV_DONTDUMP and MADV_HUGEPAGE. It does not without MADV_DONTFORK. */
+/** An allocation succeeds even if MADV_DONTDUMP or MADV_HUGEPAGE fails. It fails if MADV_DONTFORK does. */
 function allocations(
   allocate: (scene: Scene, ...args: Parameters<Container['allocDma']>) => unknown,
 ): Scenario[] {
