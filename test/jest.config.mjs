@@ -12,8 +12,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 // the files of the test machine (test/harness/compile.ts).
 const swc = JSON.parse(readFileSync(new URL('swc.json', import.meta.url), 'utf8'));
 
-// The developer binary has what tests need and the product has not: the memory back end and the hook into
-// the table of system calls. A test of the product build names that one itself.
+// The developer binary has two parts that only tests need: the memory back end, and the hook into the table of
+// system calls. A test of the product build names the product's binary itself.
 process.env.VFIO_BINARY ??= `${root}build/Release/testing/vfio_testing.node`;
 
 /** @type {import('jest').Config} */
@@ -30,9 +30,9 @@ export default {
   ],
   testMatch: ['<rootDir>/test/{unit,memory,process}/**/*.test.ts'],
   testEnvironment: 'node',
-  // Most of them wait for processes of their own; jest would leave one processor out.
+  // Most tests wait for processes that they start. By default, jest would leave one processor unused.
   maxWorkers: availableParallelism(),
-  // Ends what hangs: the longest test takes half a minute, and a busy machine is several times slower.
+  // Ends tests that hang: the longest test takes half a minute, and a busy machine is several times slower.
   testTimeout: 180_000 * Number(process.env.VFIO_TEST_PATIENCE ?? 1),
   transform: { '\\.ts$': ['@swc/jest', { ...swc, swcrc: false }] },
   moduleNameMapper: {
