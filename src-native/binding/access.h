@@ -28,7 +28,16 @@ constexpr std::int32_t kReadBack = -1000000;
 constexpr std::int32_t failure_of(ErrorCode code) noexcept {
   return -1 - static_cast<std::int32_t>(std::min(code, ErrorCode::kUnsupported));
 }
-static_assert(failure_of(ErrorCode::kUnsupported) > kNotYet);
+// The same numbers as in lib/native.ts.
+static_assert(failure_of(ErrorCode::kClosed) == -1);
+static_assert(failure_of(ErrorCode::kBusy) == -2);
+static_assert(failure_of(ErrorCode::kLost) == -3);
+static_assert(failure_of(ErrorCode::kBus) == -4);
+static_assert(failure_of(ErrorCode::kRange) == -5);
+static_assert(failure_of(ErrorCode::kAlign) == -6);
+static_assert(failure_of(ErrorCode::kWrongThread) == -7);
+static_assert(failure_of(ErrorCode::kUnsupported) == -8);
+static_assert(kNotYet == -9);
 
 /// The slot of a handle of this env, or the reason why there is none.
 struct SlotRef {
