@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The facts about an open device, and about the devices that a hot reset affects.
+// DeviceInfo: the facts about an open device.
 import type { RegionInfo } from './region-info.js';
 
 /** The facts about an open device. They stay readable after close. */
@@ -21,12 +21,4 @@ export interface DeviceInfo {
   readonly regions: readonly RegionInfo[];
   /** The number of its IOMMU group; undefined if the back end has no groups. */
   readonly group: number | undefined;
-}
-
-/** A device that a hot reset affects: it is reset too ({@link Device.hotResetInfo}). */
-export interface AffectedDevice {
-  /** The full PCI address of the device, like `0000:01:00.0`. */
-  readonly address: string;
-  /** The number of its IOMMU group. */
-  readonly group: number;
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // An open device: one PCI function, with its regions, interrupts, DMA memory, resets and grants.
 import { EventEmitter } from 'node:events';
+import type { AffectedDevice } from './affected-device.js';
 import type { ConfigSpace } from './config-space.js';
-import type { AffectedDevice, DeviceInfo } from './device-info.js';
+import type { DeviceInfo } from './device-info.js';
 import { awaitHotReset } from './diagnose/hot-reset.js';
 import { armInterrupts } from './diagnose/interrupts.js';
 import type { DmaBuffer } from './dma.js';

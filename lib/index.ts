@@ -2,6 +2,7 @@
 // The public API of the package: everything that a program can import.
 
 export { type AdoptedDevice, type AdoptedDeviceEvents, adopt } from './adopted-device.js';
+export type { AffectedDevice } from './affected-device.js';
 export type { Batch, BatchCommand } from './batch.js';
 export { type Binding, type BindOptions, bindDevice } from './bind.js';
 export type { Capability, ConfigSpace } from './config-space.js';
@@ -13,7 +14,7 @@ export {
   type IovaRange,
 } from './container.js';
 export type { DeviceEvents, InterruptOptions } from './device.js';
-export type { AffectedDevice, DeviceInfo } from './device-info.js';
+export type { DeviceInfo } from './device-info.js';
 export type { DmaBuffer } from './dma.js';
 export type { DmaDirection, DmaOptions } from './dma-options.js';
 export type { Doorbell } from './doorbell.js';

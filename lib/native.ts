@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The types of the addon's exports; internal/load-native.ts loads it. Native code throws and rejects with
 // plain data (NativeFailure), and lib/errors.ts makes errors from that data.
+import type { AffectedDevice } from './affected-device.js';
 
 /** The data that native code throws: a failed system call, or a failure of the library itself. */
 export type NativeFailure =
@@ -102,12 +103,6 @@ export interface NativeChange {
   fault: boolean;
 }
 
-/** A device that a hot reset affects. */
-export interface NativeAffectedDevice {
-  address: string;
-  group: number;
-}
-
 export interface NativeDevice {
   readonly address: string;
   readonly group: number | undefined;
@@ -143,7 +138,7 @@ export interface NativeDevice {
    * VFIO_DEVICE_GET_PCI_HOT_RESET_INFO. The list is empty if the kernel can reset neither the slot nor the
    * bus.
    */
-  hotResetInfo(): NativeAffectedDevice[];
+  hotResetInfo(): AffectedDevice[];
   /**
    * Throws if it refuses, and has then changed nothing. Otherwise all affected devices that this process has
    * open are busy when it returns.

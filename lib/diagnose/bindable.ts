@@ -93,7 +93,7 @@ async function findLastingUses(address: string, root: string): Promise<DiskUse[]
   const deadline = performance.now() + PASSING_MS;
   for (;;) {
     const uses = await findDiskUses(address, root);
-    const mayPass = uses.length > 0 && uses.every(({ isOpen }) => isOpen);
+    const mayPass = uses.length > 0 && uses.every(({ use }) => use === 'open');
     if (!mayPass || performance.now() > deadline) return uses;
     await sleep(RETRY_MS);
   }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The findings of a diagnosis as plain data: name, facts, and the writes to sysfs that fix the problem. The file
 // words.ts puts each finding into words.
+
+import type { AffectedDevice } from '../affected-device.js';
 import type { InterruptType } from '../interrupts/types.js';
 import type { NativeFailure } from '../native.js';
 import type { PciDevice } from '../pci.js';
@@ -99,8 +101,13 @@ type NodeFinding =
   | { finding: 'node-missing'; path: string }
   /** The node is left over from an earlier group with that number. */
   | { finding: 'node-stale'; path: string }
-  /** The node's mode and owner do not let this user open it. `owner` is undefined if this user cannot read it. */
-  | { finding: 'node-not-permitted'; path: string; owner: NodeOwner | undefined }
+  /** The node's mode and owner do not let `user` open it. `owner` is undefined if that user cannot read it. */
+  | {
+      finding: 'node-not-permitted';
+      path: string;
+      owner: NodeOwner | undefined;
+      user: number | undefined;
+    }
   /** The control group does not allow the node. */
   | { finding: 'node-not-allowed'; path: string }
   /** The node can be open only once. `holders` is empty if this user cannot inspect the process. */
@@ -116,8 +123,8 @@ export interface NodeOwner {
 
 /** Why another operation was refused. */
 type OtherFinding =
-  /** Locking `bytes` more would exceed RLIMIT_MEMLOCK. */
-  | { finding: 'memlock'; bytes: number; locked: number; allowed: number }
+  /** Locking `bytes` more would exceed RLIMIT_MEMLOCK of the process `pid`. */
+  | { finding: 'memlock'; bytes: number; locked: number; allowed: number; pid: number }
   /** ENOMEM, although RLIMIT_MEMLOCK is high enough. */
   | { finding: 'out-of-memory' }
   /** The interrupt line of the device has other users. */
@@ -129,7 +136,7 @@ type OtherFinding =
       steps: SysfsWrite[];
     }
   /** A hot reset needs a group that is not open here. `affected` is empty if the device has no hot reset. */
-  | { finding: 'hot-reset-not-held'; affected: { address: string; group: number }[] }
+  | { finding: 'hot-reset-not-held'; affected: AffectedDevice[] }
   /** A hot reset affects these devices, which are not bound to VFIO. */
   | { finding: 'hot-reset-not-bound'; devices: PciDevice[] }
   /** Nothing beyond the failure itself. */

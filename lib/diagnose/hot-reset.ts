@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Finds out why a hot reset was refused.
-import type { AffectedDevice } from '../device-info.js';
+import type { AffectedDevice } from '../affected-device.js';
 import type { NativeFailure } from '../native.js';
 import { isVfioDriver, readDevice } from '../pci.js';
 import { callFailed, codeOf, diagnosed } from './failure.js';

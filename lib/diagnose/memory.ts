@@ -33,5 +33,7 @@ export function diagnoseMap(failure: NativeFailure, bytes: number, root = ''): F
   if (!isMap || codeOf(failure) !== 'ENOMEM') return callFailed(failure);
   const memlock = readMemlock(root);
   const isLimited = memlock !== undefined && memlock.locked + bytes > memlock.allowed;
-  return isLimited ? { finding: 'memlock', bytes, ...memlock } : { finding: 'out-of-memory' };
+  return isLimited
+    ? { finding: 'memlock', bytes, ...memlock, pid: process.pid }
+    : { finding: 'out-of-memory' };
 }

@@ -171,7 +171,12 @@ async function nodeFinding(failure: NativeFailure, root: string): Promise<Findin
   if (!path.startsWith('/dev/vfio/')) return undefined;
   switch (codeOf(failure)) {
     case 'EACCES':
-      return { finding: 'node-not-permitted', path, owner: ownerOf(root + path) };
+      return {
+        finding: 'node-not-permitted',
+        path,
+        owner: ownerOf(root + path),
+        user: process.getuid?.(),
+      };
     case 'EPERM':
       return { finding: 'node-not-allowed', path };
     case 'EBUSY':

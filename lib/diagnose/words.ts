@@ -2,6 +2,7 @@
 // Puts each finding into words: the code of the error, what failed and why, and what to do next.
 import type { ErrorCode } from '../errors.js';
 import type { PciDevice } from '../pci.js';
+import type { DiskUse } from '../sysfs/disks.js';
 import { nameHolder } from '../sysfs/holders.js';
 import { toLine, toLines } from '../sysfs/steps.js';
 import { explainCall } from './call-hints.js';
@@ -75,7 +76,7 @@ const refusals: {
   }),
   'disk-in-use': ({ address, uses }) => ({
     code: 'ERR_VFIO_BUSY',
-    summary: `${address} is in use: ${uses.map(({ name, use }) => `${name} ${use}`).join(', ')}`,
+    summary: `${address} is in use: ${uses.map(nameUse).join(', ')}`,
     hint:
       'Before you bind the device, unmount the disk, turn off swap on it, remove it from its dm device or md array, ' +
       'detach its loop device, or end the process that has it open.',
@@ -173,9 +174,9 @@ const words: { [Name in Finding['finding']]: (finding: FindingOf<Name>) => Expla
       `${path} is left over from an earlier group with that number. On the host, udev creates the node again. ` +
       'In a container, pass in the current node.',
   }),
-  'node-not-permitted': ({ path, owner }) => ({
+  'node-not-permitted': ({ path, owner, user }) => ({
     hint: lines(
-      `${describeNode(path, owner)}. If this user is in the group vfio, allow that group to open the node:`,
+      `${describeNode(path, owner, user)}. If this user is in the group vfio, allow that group to open the node:`,
       `for now, as root: chgrp vfio ${path} && chmod 660 ${path}`,
       'permanently, in /etc/udev/rules.d/70-vfio.rules: SUBSYSTEM=="vfio", GROUP="vfio", MODE="0660"',
     ),
@@ -194,12 +195,12 @@ const words: { [Name in Finding['finding']]: (finding: FindingOf<Name>) => Expla
         ? `${path} is open in a process that this user cannot inspect. To find it, as root: fuser -v ${path}`
         : `${path} is open in ${holders.map(nameHolder).join(', ')}. It can be open only once: close it there first.`,
   }),
-  memlock: ({ bytes, locked, allowed }) => ({
+  memlock: ({ bytes, locked, allowed, pid }) => ({
     summary: `The limit on locked memory is too low for ${bytes} bytes more`,
     hint: lines(
       `DMA memory counts as locked memory: ${locked + bytes} bytes are needed (${bytes} more than the ${locked} ` +
         `locked now), but ${allowed} are allowed (RLIMIT_MEMLOCK, \`ulimit -l\`). Raise the limit:`,
-      `for this process, as root: prlimit --pid ${process.pid} --memlock=unlimited`,
+      `for this process, as root: prlimit --pid ${pid} --memlock=unlimited`,
       'in a systemd unit: LimitMEMLOCK=infinity',
       'for a login, in /etc/security/limits.d/vfio.conf: @vfio - memlock unlimited',
     ),
@@ -260,9 +261,27 @@ function isEndpoint({ classCode }: PciDevice): boolean {
   return classCode >>> 16 !== BRIDGE_CLASS;
 }
 
-function describeNode(path: string, owner: NodeOwner | undefined): string {
+function nameUse(use: DiskUse): string {
+  switch (use.use) {
+    case 'mounted':
+      return `${use.name} is mounted on ${use.point}`;
+    case 'held':
+      return `${use.name} is held by ${use.device}${use.mapped === undefined ? '' : ` (${use.mapped})`}`;
+    case 'swap':
+      return `${use.name} is swap space`;
+    case 'open':
+      return `${use.name} is open in ${nameHolder(use.holder)}`;
+    case 'claimed':
+      return `${use.name} is claimed (perhaps in another mount namespace, or by btrfs or ZFS)`;
+  }
+}
+
+function describeNode(
+  path: string,
+  owner: NodeOwner | undefined,
+  user: number | undefined,
+): string {
   if (owner === undefined) return `This user cannot inspect ${path}`;
   const mode = owner.mode.toString(8).padStart(4, '0');
-  const user = process.getuid?.();
   return `${path} has mode ${mode}, user ${owner.user}, group ${owner.group}; this process runs as user ${user}`;
 }

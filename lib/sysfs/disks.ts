@@ -3,15 +3,19 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { exists, isAbsence, isBelow, listNames, lookFailed, readText, realPath } from './files.js';
-import { findOpenNodes, nameHolder } from './holders.js';
+import { findOpenNodes, type Holder } from './holders.js';
 
 /** A disk, partition or character device in use, and how it is used. */
-export interface DiskUse {
-  name: string;
-  use: string;
-  /** The only use is that a process has it open, which may end soon. */
-  isOpen?: true;
-}
+export type DiskUse = { name: string } & (
+  | { use: 'mounted'; point: string }
+  /** Another block device uses it. `mapped` is the name of a dm device. */
+  | { use: 'held'; device: string; mapped?: string | undefined }
+  | { use: 'swap' }
+  /** A process has it open, without a claim. This may end soon. */
+  | { use: 'open'; holder: Holder }
+  /** The kernel says that it is in use, and not how. */
+  | { use: 'claimed' }
+);
 
 /** The uses of the disks and character devices behind a PCI device. */
 export async function findDiskUses(address: string, root = ''): Promise<DiskUse[]> {
@@ -97,19 +101,19 @@ function usesOf({ name, path }: Part, users: Users, root: string): DiskUse[] {
   const mounts = users.mounts.filter((mount) => mount.number === number || mount.source === node);
   const loops = users.loops.filter(({ file }) => isNode(file));
   return [
-    ...mounts.map(({ point }) => ({ name, use: `is mounted on ${point}` })),
-    ...holdersOf(path, root).map((holder) => ({ name, use: `is held by ${holder}` })),
-    ...loops.map((loop) => ({ name, use: `is held by ${loop.name}` })),
-    ...(users.swaps.some(isNode) ? [{ name, use: 'is swap space' }] : []),
+    ...mounts.map(({ point }) => ({ name, use: 'mounted' as const, point })),
+    ...holdersOf(path, root).map((holder) => ({ name, use: 'held' as const, ...holder })),
+    ...loops.map((loop) => ({ name, use: 'held' as const, device: loop.name })),
+    ...(users.swaps.some(isNode) ? [{ name, use: 'swap' as const }] : []),
   ];
 }
 
 /** The block devices that use a disk or partition: md, bcache, and dm with its mapped name. */
-function holdersOf(path: string, root: string): string[] {
-  return listNames(`${path}/holders`).map((holder) => {
-    const mapped = readText(`${root}/sys/block/${holder}/dm/name`);
-    return mapped === undefined ? holder : `${holder} (${mapped})`;
-  });
+function holdersOf(path: string, root: string): { device: string; mapped: string | undefined }[] {
+  return listNames(`${path}/holders`).map((device) => ({
+    device,
+    mapped: readText(`${root}/sys/block/${device}/dm/name`),
+  }));
 }
 
 /** The processes that have these open, even without claiming them. */
@@ -120,8 +124,8 @@ async function findOpeners(parts: readonly Part[], root: string): Promise<DiskUs
   const nodes = await findOpenNodes([...names.keys()], root);
   return nodes.map(({ number, holder }) => ({
     name: names.get(number) as string,
-    use: `is open in ${nameHolder(holder)}`,
-    isOpen: true,
+    use: 'open',
+    holder,
   }));
 }
 
@@ -135,10 +139,7 @@ function claimOf(disk: string, root: string): DiskUse[] {
     return [];
   } catch (failure) {
     const { code } = failure as NodeJS.ErrnoException;
-    if (code === 'EBUSY')
-      return [
-        { name: disk, use: 'is claimed (perhaps in another mount namespace, or by btrfs or ZFS)' },
-      ];
+    if (code === 'EBUSY') return [{ name: disk, use: 'claimed' }];
     // The drive has no medium, or this user cannot open it.
     if (code === 'ENOMEDIUM' || isAbsence(failure)) return [];
     throw lookFailed(failure);
@@ -151,7 +152,7 @@ function nodeOf(name: string): string {
 
 interface Mount {
   number: string | undefined;
-  point: string | undefined;
+  point: string;
   source: string | undefined;
 }
 
@@ -161,7 +162,7 @@ function readMounts(root: string): Mount[] {
   return lines.map((line) => {
     const [left = '', right = ''] = line.split(' - ');
     const fields = left.split(' ');
-    return { number: fields[2], point: fields[4], source: right.split(' ')[1] };
+    return { number: fields[2], point: fields[4] ?? '', source: right.split(' ')[1] };
   });
 }
 

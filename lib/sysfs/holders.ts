@@ -7,11 +7,13 @@ import { ifThere } from './files.js';
 export interface Holder {
   pid: number;
   name: string;
+  /** Whether it is this process itself. */
+  isThis: boolean;
 }
 
 /** The words for a process in a message. */
-export function nameHolder({ pid, name }: Holder): string {
-  return pid === process.pid ? `this process (${pid})` : `process ${pid} (${name})`;
+export function nameHolder({ pid, name, isThis }: Holder): string {
+  return isThis ? `this process (${pid})` : `process ${pid} (${name})`;
 }
 
 /** The processes that have `path` open, if this user can inspect them. */
@@ -72,7 +74,7 @@ export async function findLocker(
     const [a = '', b = '', inode] = id.split(':');
     const isFile = Number(inode) === file.ino;
     if (isFile && Number.parseInt(a, 16) === major && Number.parseInt(b, 16) === minor) {
-      return { pid: Number(pid), name: await nameOf(`${root}/proc/${pid}`) };
+      return holderOf(Number(pid), root);
     }
   }
   return undefined;
@@ -86,10 +88,9 @@ async function findOpen(
   const names = (await ifThere(readdir(`${root}/proc`))) ?? [];
   const found: { key: string; holder: Holder }[] = [];
   for (const name of names.filter((name) => /^\d+$/.test(name))) {
-    const folder = `${root}/proc/${name}`;
-    const keys = await keysIn(`${folder}/fd`, keyOf);
+    const keys = await keysIn(`${root}/proc/${name}/fd`, keyOf);
     if (keys.size === 0) continue;
-    const holder = { pid: Number(name), name: await nameOf(folder) };
+    const holder = await holderOf(Number(name), root);
     found.push(...[...keys].map((key) => ({ key, holder })));
   }
   return found.sort((a, b) => a.holder.pid - b.holder.pid);
@@ -110,7 +111,7 @@ async function keysIn(
   return new Set(keys.filter((key) => key !== undefined));
 }
 
-async function nameOf(folder: string): Promise<string> {
-  const name = await readFile(`${folder}/comm`, 'utf8').catch(() => '?');
-  return name.trim();
+async function holderOf(pid: number, root: string): Promise<Holder> {
+  const name = await readFile(`${root}/proc/${pid}/comm`, 'utf8').catch(() => '?');
+  return { pid, name: name.trim(), isThis: pid === process.pid };
 }

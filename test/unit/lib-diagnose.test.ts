@@ -8,6 +8,7 @@ import { armInterrupts, diagnoseArm } from '../../lib/diagnose/interrupts.js';
 import { diagnoseMap, mapMemory } from '../../lib/diagnose/memory.js';
 import { awaitOpen, diagnoseOpen } from '../../lib/diagnose/open.js';
 import { type Explanation, explain } from '../../lib/diagnose/words.js';
+import type { DiskUse } from '../../lib/sysfs/disks.js';
 import { rejectionOf, thrownBy } from './lib-fake-native.js';
 import { FakeTree } from './lib-fake-tree.js';
 
@@ -91,6 +92,7 @@ describe('a finding', () => {
       finding: 'node-not-permitted',
       path: '/dev/vfio/12',
       owner: { mode: 0o640, user: process.getuid?.(), group: process.getgid?.() },
+      user: process.getuid?.(),
     });
   });
 
@@ -110,6 +112,28 @@ describe('a finding', () => {
     ]);
     for (const finding of findings) expect(JSON.parse(JSON.stringify(finding))).toEqual(finding);
   });
+});
+
+test.each<[DiskUse, string]>([
+  [{ name: 'sda1', use: 'mounted', point: '/mnt' }, 'sda1 is mounted on /mnt'],
+  [{ name: 'sda', use: 'held', device: 'md0' }, 'sda is held by md0'],
+  [
+    { name: 'sda', use: 'held', device: 'dm-0', mapped: 'vg-root' },
+    'sda is held by dm-0 (vg-root)',
+  ],
+  [{ name: 'sda2', use: 'swap' }, 'sda2 is swap space'],
+  [
+    { name: 'sg0', use: 'open', holder: { pid: 41, name: 'dd', isThis: false } },
+    'sg0 is open in process 41 (dd)',
+  ],
+  [
+    { name: 'sg0', use: 'open', holder: { pid: 41, name: 'node', isThis: true } },
+    'sg0 is open in this process (41)',
+  ],
+  [{ name: 'sda', use: 'claimed' }, 'sda is claimed (perhaps in another mount namespace'],
+])('the use of a disk has words: %j', (use, words) => {
+  const { summary } = explain({ finding: 'disk-in-use', address, uses: [use] });
+  expect(summary).toContain(`${address} is in use: ${words}`);
 });
 
 describe('opening fails because', () => {

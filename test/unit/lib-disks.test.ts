@@ -52,7 +52,7 @@ test('S2/ a mounted partition is in use', async () => {
   disk('nvme0n1', '259');
   mount('259:1', '/data', '/dev/root');
   expect(await findDiskUses(address, tree.root)).toEqual([
-    { name: 'nvme0n1p1', use: 'is mounted on /data' },
+    { name: 'nvme0n1p1', use: 'mounted', point: '/data' },
   ]);
 });
 
@@ -60,7 +60,7 @@ test('S2/ a disk mounted whole, under the number of its file system, is in use',
   disk('nvme0n1', '259');
   mount('0:47', '/srv', '/dev/nvme0n1');
   expect(await findDiskUses(address, tree.root)).toEqual([
-    { name: 'nvme0n1', use: 'is mounted on /srv' },
+    { name: 'nvme0n1', use: 'mounted', point: '/srv' },
   ]);
 });
 
@@ -68,16 +68,14 @@ test('S2/ a partition held by device mapper or md is in use', async () => {
   disk('nvme0n1', '259');
   tree.folder(`${below}/nvme/nvme0/nvme0n1/nvme0n1p2/holders/dm-0`);
   expect(await findDiskUses(address, tree.root)).toEqual([
-    { name: 'nvme0n1p2', use: 'is held by dm-0' },
+    { name: 'nvme0n1p2', use: 'held', device: 'dm-0' },
   ]);
 });
 
 test('S2/ swap space is in use', async () => {
   disk('nvme0n1', '259');
   tree.file('/proc/swaps', 'Filename\tType\n/dev/nvme0n1p2   partition 1 0 -2\n');
-  expect(await findDiskUses(address, tree.root)).toEqual([
-    { name: 'nvme0n1p2', use: 'is swap space' },
-  ]);
+  expect(await findDiskUses(address, tree.root)).toEqual([{ name: 'nvme0n1p2', use: 'swap' }]);
 });
 
 test('S2/ a disk of another device is no concern', async () => {
@@ -93,7 +91,7 @@ test('S2/ a multipath disk is found through its controllers', async () => {
   tree.link(`${subsystem}/nvme0`, `${below}/nvme/nvme0`);
   mount('259:2', '/data', '/dev/nvme0n1p2');
   expect(await findDiskUses(address, tree.root)).toEqual([
-    { name: 'nvme0n1p2', use: 'is mounted on /data' },
+    { name: 'nvme0n1p2', use: 'mounted', point: '/data' },
   ]);
 });
 
@@ -115,9 +113,7 @@ test('S2/ a disk that the kernel says is claimed is in use, though nothing else 
     [`${tree.root}/dev/nvme0n1`, constants.O_RDONLY | constants.O_EXCL],
   ]);
   open.mockRestore();
-  expect(uses).toEqual([
-    { name: 'nvme0n1', use: 'is claimed (perhaps in another mount namespace, or by btrfs or ZFS)' },
-  ]);
+  expect(uses).toEqual([{ name: 'nvme0n1', use: 'claimed' }]);
 });
 
 test('S2/ what device mapper made of it is named', async () => {
@@ -125,7 +121,7 @@ test('S2/ what device mapper made of it is named', async () => {
   tree.folder(`${below}/nvme/nvme0/nvme0n1/nvme0n1p2/holders/dm-0`);
   tree.file('/sys/block/dm-0/dm/name', 'vg-root\n');
   expect(await findDiskUses(address, tree.root)).toEqual([
-    { name: 'nvme0n1p2', use: 'is held by dm-0 (vg-root)' },
+    { name: 'nvme0n1p2', use: 'held', device: 'dm-0', mapped: 'vg-root' },
   ]);
 });
 
@@ -136,7 +132,7 @@ test('S2/ a partition behind a loop device is in use, by whatever name', async (
   tree.file('/dev/nvme0n1p1');
   tree.link('/dev/by-id/root', '../nvme0n1p1');
   expect(await findDiskUses(address, tree.root)).toEqual([
-    { name: 'nvme0n1p1', use: 'is held by loop3' },
+    { name: 'nvme0n1p1', use: 'held', device: 'loop3' },
   ]);
 });
 
@@ -158,7 +154,7 @@ describe('S2/ a disk that a process has open, without a claim,', () => {
     tree.process(42, 'dd', ['/dev/nvme0n1', 'socket:[7]']);
     openNode([259, 0]);
     expect(await findDiskUses(address, tree.root)).toEqual([
-      { name: 'nvme0n1', use: 'is open in process 42 (dd)', isOpen: true },
+      { name: 'nvme0n1', use: 'open', holder: { pid: 42, name: 'dd', isThis: false } },
     ]);
   });
 
@@ -168,7 +164,7 @@ describe('S2/ a disk that a process has open, without a claim,', () => {
     tree.process(42, 'qemu', ['/srv/jail/dev/vda (deleted)']);
     openNode([259, 300]);
     expect(await findDiskUses(address, tree.root)).toEqual([
-      { name: 'nvme0n1p2', use: 'is open in process 42 (qemu)', isOpen: true },
+      { name: 'nvme0n1p2', use: 'open', holder: { pid: 42, name: 'qemu', isThis: false } },
     ]);
   });
 
@@ -186,8 +182,8 @@ describe('S2/ a disk that a process has open, without a claim,', () => {
       tree.file(`${path}/dev`, '1:3\n');
       tree.link(`/sys/class/${kind}/${name}`, path);
       tree.process(process.pid, 'node', ['/dev/null']);
-      const use = `is open in this process (${process.pid})`;
-      const expected = [{ name: shown, use, isOpen: true }];
+      const holder = { pid: process.pid, name: 'node', isThis: true };
+      const expected = [{ name: shown, use: 'open', holder }];
       expect(await findDiskUses(address, tree.root)).toEqual(expected);
       disk('nvme0n1', '259');
       expect(await findDiskUses(address, tree.root)).toEqual(expected);

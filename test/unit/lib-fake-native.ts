@@ -2,10 +2,10 @@
 // A hand-written fake of the addon, to test the logic of lib/ alone. It logs the calls that it gets, and answers
 // what a test tells it to.
 import { jest } from '@jest/globals';
+import type { AffectedDevice } from '../../lib/affected-device.js';
 import type {
   Native,
   NativeAdoption,
-  NativeAffectedDevice,
   NativeChange,
   NativeContainer,
   NativeDevice,
@@ -108,7 +108,7 @@ export class FakeDevice implements NativeDevice {
   change: (change: NativeChange) => void = () => {};
   /** Reports a hot reset of another device that affects this one: `over` is false at its begin, true at its end. */
   resetByOther: (over: boolean) => void = () => {};
-  slot: NativeAffectedDevice[] = [];
+  slot: AffectedDevice[] = [];
   hotResetFailure: unknown;
   closing: Deferred<void> | undefined;
   resetting: Deferred<void> | undefined;
@@ -180,7 +180,7 @@ export class FakeDevice implements NativeDevice {
     this.master = false;
   }
 
-  hotResetInfo(): NativeAffectedDevice[] {
+  hotResetInfo(): AffectedDevice[] {
     return this.slot;
   }
 
