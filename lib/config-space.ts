@@ -1,31 +1,24 @@
 // SPDX-License-Identifier: MIT
 // Config space: a region with the registers that every PCI function has, and its capability lists.
-import { VfioError } from './errors.js';
-import { hex } from './internal/access.js';
+import {
+  type Capability,
+  type CapabilityOf,
+  decodeExtended,
+  decodeStandard,
+} from './capabilities/decode.js';
+import { type CapabilityName, extendedNames, idOf, standardNames } from './capabilities/names.js';
+import { extendedList, type Found, standardList, withId } from './capabilities/walk.js';
 import type { Doorbells } from './internal/doorbells.js';
 import type { Ours } from './internal/ours.js';
-import { integer } from './internal/validate.js';
+import { integer, oneOf } from './internal/validate.js';
 import type { Handle, Native } from './native.js';
 import { Region } from './region.js';
 import type { RegionInfo } from './region-info.js';
 
-/** A capability of a PCI function: a block of registers in config space. */
-export interface Capability {
-  /**
-   * The capability ID: 8 bits for a standard capability, 16 bits for an extended one (PCI Code and ID
-   * Assignment Specification, sections 2 and 3).
-   */
-  readonly id: number;
-  /** The offset of its header in config space, in bytes. */
-  readonly offset: number;
-  /** The version of an extended capability, 4 bits; 0 for a standard one. */
-  readonly version: number;
-}
-
-// PCI Local Bus 3.0, 6.7: the list starts at 34h. Its entries are dwords and lie above the 64-byte header.
-const standard = { start: 0x34, statusBit: 0x10, first: 0x40, last: 0xfc };
-// PCI Express Base 6.0, 7.6.3: the extended list starts at 100h.
-const extended = { first: 0x100, last: 0xffc };
+const names: readonly CapabilityName[] = [
+  ...Object.values(standardNames),
+  ...Object.values(extendedNames),
+];
 
 /**
  * The config space of a device (`VFIO_PCI_CONFIG_REGION_INDEX`): 256 or 4096 bytes. Obtained from
@@ -37,6 +30,8 @@ const extended = { first: 0x100, last: 0xffc };
  * - The kernel ignores writes to IDs, the class code and the headers of capabilities.
  * - BARs are virtual: you can size them and write any address to them, and nothing moves.
  * - Only VFIO enables, addresses and masks MSI and MSI-X.
+ * - Some capabilities are hidden: those that vfio-pci does not know, and those that only bridges need. An
+ *   extended capability that is hidden at 100h reads as ID 0.
  * - The kernel carries out writes to memory decode, bus master, the power state and most device-specific
  *   registers. Such a write can make the device stop answering (`ERR_VFIO_BUS`). It cannot let the device
  *   reach memory that is not mapped for it.
@@ -107,11 +102,12 @@ export class ConfigSpace extends Region {
   }
 
   /**
-   * Returns the standard capabilities in the order of their list. Throws `ERR_VFIO_PROTOCOL` if the list is
-   * broken: it has a cycle, or leaves its part of config space.
+   * Returns the standard capabilities in the order of their list, each with its name and fields
+   * ({@link Capability}). Throws `ERR_VFIO_PROTOCOL` if the list is broken: it has a cycle, or leaves its part
+   * of config space.
    */
   capabilities(): Capability[] {
-    return [...this.#standard()];
+    return Array.from(standardList(this, this.#address), (found) => this.#standard(found));
   }
 
   /**
@@ -119,77 +115,51 @@ export class ConfigSpace extends Region {
    * space has 256 bytes. Throws `ERR_VFIO_PROTOCOL` if the list is broken.
    */
   extendedCapabilities(): Capability[] {
-    return [...this.#extended()];
+    return Array.from(extendedList(this, this.#address), (found) => this.#extended(found));
   }
 
   /**
-   * Returns the first standard capability with this ID (0 to 0xff); undefined if there is none. For example,
-   * 0x01 is power management and 0x11 is MSI-X. Throws a RangeError for another `id`, and as
-   * {@link capabilities} does.
+   * Returns the first capability with this name, standard or extended; undefined if there is none. For
+   * example, `capability('msix')?.table.bar` is the BAR that has the MSI-X table. Each call reads the registers
+   * again. Throws a TypeError for an unknown name, and as {@link capabilities} or
+   * {@link extendedCapabilities} does.
+   */
+  capability<Name extends CapabilityName>(name: Name): CapabilityOf<Name> | undefined {
+    oneOf('the name of a capability', name, names);
+    const standard = idOf(standardNames, name);
+    const found =
+      standard === undefined
+        ? this.findExtended(idOf(extendedNames, name) as number)
+        : this.find(standard);
+    return found as CapabilityOf<Name> | undefined;
+  }
+
+  /**
+   * Returns the first standard capability with this ID (0 to 0xff); undefined if there is none. To search by
+   * name, use {@link capability}. Throws a RangeError for another `id`, and as {@link capabilities} does.
    */
   find(id: number): Capability | undefined {
     integer('id', id, 0, 0xff);
-    return first(this.#standard(), id);
+    const found = withId(standardList(this, this.#address), id);
+    return found && this.#standard(found);
   }
 
   /**
-   * Returns the first extended capability with this ID (0 to 0xffff); undefined if there is none. For
-   * example, 0x0001 is AER and 0x0010 is SR-IOV. Throws a RangeError for another `id`, and as
+   * Returns the first extended capability with this ID (0 to 0xffff); undefined if there is none. To search
+   * by name, use {@link capability}. Throws a RangeError for another `id`, and as
    * {@link extendedCapabilities} does.
    */
   findExtended(id: number): Capability | undefined {
     integer('id', id, 0, 0xffff);
-    return first(this.#extended(), id);
+    const found = withId(extendedList(this, this.#address), id);
+    return found && this.#extended(found);
   }
 
-  *#standard(): Generator<Capability> {
-    if ((this.status & standard.statusBit) === 0) return;
-    const seen = new Set<number>();
-    let offset = this.read8(standard.start) & 0xfc;
-    while (offset !== 0) {
-      checkLink(this.#address, offset, standard, seen);
-      const header = this.read16(offset);
-      yield { id: header & 0xff, offset, version: 0 };
-      offset = (header >>> 8) & 0xfc;
-    }
+  #standard(found: Found): Capability {
+    return decodeStandard(this, this.#address, found);
   }
 
-  *#extended(): Generator<Capability> {
-    if (this.byteLength <= extended.first) return;
-    const seen = new Set<number>();
-    let offset: number = extended.first;
-    while (offset !== 0) {
-      checkLink(this.#address, offset, extended, seen);
-      const header = this.read32(offset);
-      // An empty list reads as zeros. A device that does not answer reads as all ones.
-      if (header === 0 || header === 0xffff_ffff) return;
-      yield { id: header & 0xffff, offset, version: (header >>> 16) & 0xf };
-      offset = (header >>> 20) & 0xffc;
-    }
+  #extended(found: Found): Capability {
+    return decodeExtended(this, this.#address, found);
   }
-}
-
-function first(capabilities: Iterable<Capability>, id: number): Capability | undefined {
-  for (const capability of capabilities) if (capability.id === id) return capability;
-  return undefined;
-}
-
-/** Checks that a link leads into its list's part of config space, and to no place twice. */
-function checkLink(
-  address: string,
-  offset: number,
-  { first, last }: { first: number; last: number },
-  seen: Set<number>,
-): void {
-  if (offset >= first && offset <= last && !seen.has(offset)) {
-    seen.add(offset);
-    return;
-  }
-  const what = seen.has(offset)
-    ? `contains ${hex(offset)} twice`
-    : `leads to ${hex(offset)}, outside ${hex(first)} to ${hex(last)}`;
-  throw new VfioError('ERR_VFIO_PROTOCOL', `The capability list of ${address} ${what}`, {
-    address,
-    hint: 'The library did not use the list. Please report it with the kernel version and the device.',
-  });
 }

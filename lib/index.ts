@@ -5,7 +5,30 @@ export { type AdoptedDevice, type AdoptedDeviceEvents, adopt } from './adopted-d
 export type { AffectedDevice } from './affected-device.js';
 export type { Batch, BatchCommand } from './batch.js';
 export { type Binding, type BindOptions, bindDevice } from './bind.js';
-export type { Capability, ConfigSpace } from './config-space.js';
+export type { AerCapability } from './capabilities/aer.js';
+export type { AtsCapability } from './capabilities/ats.js';
+export type {
+  Capability,
+  CapabilityOf,
+  PlainCapability,
+  TypedCapabilities,
+} from './capabilities/decode.js';
+export type { DvsecCapability } from './capabilities/dvsec.js';
+export type { CapabilityHeader } from './capabilities/header.js';
+export type { MsiCapability } from './capabilities/msi.js';
+export type { BarArea, MsixCapability } from './capabilities/msix.js';
+export type { CapabilityName } from './capabilities/names.js';
+export type {
+  PciExpressCapability,
+  PciExpressLink,
+  PciExpressType,
+} from './capabilities/pci-express.js';
+export type { PowerManagementCapability, PowerState } from './capabilities/power-management.js';
+export type { SerialNumberCapability } from './capabilities/serial-number.js';
+export type { SriovCapability } from './capabilities/sriov.js';
+export type { VendorCapability } from './capabilities/vendor.js';
+export type { VendorExtendedCapability } from './capabilities/vendor-extended.js';
+export type { ConfigSpace } from './config-space.js';
 export {
   Container,
   type ContainerInfo,

@@ -72,7 +72,35 @@ describeContract({}, 'config space', (subject) => {
     expect(device.busMaster).toBe(false);
   });
 
+  test('names the capabilities, with their fields', () => {
+    const names = config.capabilities().map(({ name }) => name);
+    expect(names.sort()).toEqual(['msix', 'pciExpress', 'powerManagement']);
+    expect(config.capability('msix')).toMatchObject({
+      vectors: device.interruptInfo('msix').count,
+      enabled: false,
+      table: { bar: 0, offset: 0x2000, byteLength: device.interruptInfo('msix').count * 16 },
+      pba: { bar: 0, offset: 0x3000 },
+    });
+    expect(config.capability('pciExpress')).toMatchObject({
+      type: 'endpoint',
+      functionLevelReset: true,
+      link: { speed: 2.5, width: 1 },
+    });
+    expect(plain.config.capability('msi')).toMatchObject({ vectors: 1, address64: true });
+  });
+
+  test('shows that MSI-X is on', () => {
+    device.busMaster = true;
+    using interrupts = device.enableInterrupts('msix');
+    expect(config.capability('msix')).toMatchObject({ enabled: true, masked: false });
+    interrupts.close();
+    expect(config.capability('msix')?.enabled).toBe(false);
+    device.busMaster = false;
+  });
+
   test('says when a capability is not there', () => {
+    expect(config.capability('msi')).toBeUndefined();
+    expect(config.capability('aer')).toBeUndefined();
     expect(config.find(capabilityId.msi)).toBeUndefined();
     expect(config.findExtended(0xffff)).toBeUndefined();
     expect(plain.config.extendedCapabilities()).toEqual([]);

@@ -65,8 +65,18 @@ export function registers(device: Device): void {
   bar.write32(0x14, 1);
   bar.write64(0x28, 0x1000n);
   exactly<number | undefined>()(device.config.find(0x11)?.offset);
+  exactly<number | undefined>()(device.config.capability('msix')?.table.bar);
+  exactly<Buffer | undefined>()(device.config.capability('vendor')?.bytes);
+  exactly<'acs' | undefined>()(device.config.capability('acs')?.name);
+  for (const capability of device.config.capabilities()) {
+    if (capability.name === 'pciExpress') exactly<number | undefined>()(capability.link?.speed);
+  }
   exactly<number | undefined>()(device.rom?.byteLength);
 
+  // @ts-expect-error there is no such capability
+  device.config.capability('msi-x');
+  // @ts-expect-error MSI has no table
+  device.config.capability('msi')?.table;
   // @ts-expect-error a 32-bit value is a number
   bar.write32(0, 1n);
   // @ts-expect-error a 64-bit value is a bigint

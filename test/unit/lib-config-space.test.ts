@@ -61,10 +61,10 @@ test('has the registers of every function', () => {
 describe('the standard capabilities', () => {
   test('come in the order of their list', () => {
     chain([0x80, 0x01], [0x40, 0x05], [0xf0, 0x11]);
-    expect(config.capabilities()).toEqual([
-      { id: 0x01, offset: 0x80, version: 0 },
-      { id: 0x05, offset: 0x40, version: 0 },
-      { id: 0x11, offset: 0xf0, version: 0 },
+    expect(config.capabilities()).toMatchObject([
+      { name: 'powerManagement', id: 0x01, offset: 0x80, version: 0 },
+      { name: 'msi', id: 0x05, offset: 0x40, version: 0 },
+      { name: 'msix', id: 0x11, offset: 0xf0, version: 0 },
     ]);
     expect(config.find(0x05)?.offset).toBe(0x40);
     expect(config.find(0x10)).toBeUndefined();
@@ -104,9 +104,9 @@ describe('the standard capabilities', () => {
 describe('the extended capabilities', () => {
   test('come in the order of their list, with their version', () => {
     extendedChain([0x100, 0x0001, 2], [0x200, 0x0010, 1]);
-    expect(config.extendedCapabilities()).toEqual([
-      { id: 0x0001, offset: 0x100, version: 2 },
-      { id: 0x0010, offset: 0x200, version: 1 },
+    expect(config.extendedCapabilities()).toMatchObject([
+      { name: 'aer', id: 0x0001, offset: 0x100, version: 2 },
+      { name: 'sriov', id: 0x0010, offset: 0x200, version: 1 },
     ]);
     expect(config.findExtended(0x0010)?.offset).toBe(0x200);
   });

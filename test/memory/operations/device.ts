@@ -78,6 +78,7 @@ export const deviceOperations: Operations = {
   'ConfigSpace.subsystemId': { run: ({ device }) => device.config.subsystemId },
   'ConfigSpace.capabilities': { run: ({ device }) => device.config.capabilities() },
   'ConfigSpace.extendedCapabilities': { run: ({ device }) => device.config.extendedCapabilities() },
+  'ConfigSpace.capability': { run: ({ device }) => device.config.capability('msix') },
   'ConfigSpace.find': { run: ({ device }) => device.config.find(0x11) },
   'ConfigSpace.findExtended': { run: ({ device }) => device.config.findExtended(1) },
 };

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: MIT
+// Capabilities by name: the fields of each kind, decoded from the bytes of devices.
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { ConfigSpace } from '../../lib/config-space.js';
+import { Doorbells } from '../../lib/internal/doorbells.js';
+import { ours } from '../../lib/internal/ours.js';
+import { regionInfo } from '../../lib/region-info.js';
+import { type ConfigRows, e1000e, edu, nvme, rootPort } from '../fixtures/config-spaces.js';
+import { FakeDevice, FakeNative, thrownBy } from './lib-fake-native.js';
+
+let device: FakeDevice;
+let config: ConfigSpace;
+
+beforeEach(() => {
+  const native = new FakeNative();
+  device = new FakeDevice('0000:01:00.0', native.log);
+  native.container.devices.push(device);
+  const info = regionInfo({ index: 7, flags: 3, size: 4096, mappable: [] } as never);
+  const doorbells = new Doorbells(() => undefined);
+  config = new ConfigSpace(ours, native, 7, info, device.address, doorbells);
+});
+
+function load({ start, rows }: ConfigRows): void {
+  device.config[0x06] = 0x10;
+  device.config[0x34] = start;
+  for (const [offset, row] of Object.entries(rows)) {
+    device.config.set(Buffer.from(row, 'hex'), Number(offset));
+  }
+}
+
+/** Puts one extended capability at the start of its list. */
+function extended(...dwords: number[]): void {
+  const view = new DataView(device.config.buffer);
+  for (const [index, dword] of dwords.entries()) view.setUint32(0x100 + 4 * index, dword, true);
+}
+
+describe('the capabilities of a device have names and fields:', () => {
+  test('edu', () => {
+    load(edu);
+    expect(config.capabilities()).toEqual([
+      {
+        name: 'msi',
+        id: 0x05,
+        offset: 0x40,
+        version: 0,
+        vectors: 1,
+        address64: true,
+        perVectorMasking: false,
+      },
+    ]);
+    expect(config.extendedCapabilities()).toEqual([]);
+  });
+
+  test('an NVMe controller', () => {
+    load(nvme);
+    expect(config.capabilities()).toEqual([
+      {
+        name: 'msix',
+        id: 0x11,
+        offset: 0x40,
+        version: 0,
+        vectors: 65,
+        enabled: true,
+        masked: false,
+        table: { bar: 0, offset: 0x2000, byteLength: 65 * 16 },
+        pba: { bar: 0, offset: 0x3000, byteLength: 16 },
+      },
+      {
+        name: 'pciExpress',
+        id: 0x10,
+        offset: 0x80,
+        version: 0,
+        type: 'endpoint',
+        maxPayload: 128,
+        maxPayloadSupported: 128,
+        maxReadRequest: 128,
+        functionLevelReset: true,
+        link: { speed: 2.5, width: 1, maxSpeed: 2.5, maxWidth: 1 },
+      },
+      {
+        name: 'powerManagement',
+        id: 0x01,
+        offset: 0x60,
+        version: 0,
+        states: ['D0', 'D3hot'],
+        state: 'D0',
+        noSoftReset: true,
+      },
+    ]);
+    expect(config.extendedCapabilities()).toEqual([
+      { name: 'ari', id: 0x000e, offset: 0x100, version: 1 },
+      {
+        name: 'sriov',
+        id: 0x0010,
+        offset: 0x120,
+        version: 1,
+        enabled: false,
+        totalVfs: 2,
+        initialVfs: 2,
+        numVfs: 0,
+        firstVfOffset: 1,
+        vfStride: 1,
+        vfDeviceId: 0x0010,
+      },
+    ]);
+  });
+
+  test('a root port', () => {
+    load(rootPort);
+    expect(config.capabilities().map(({ name }) => name)).toEqual([
+      'pciExpress',
+      'msix',
+      'bridgeSubsystem',
+    ]);
+    expect(config.capability('pciExpress')).toMatchObject({
+      type: 'rootPort',
+      functionLevelReset: false,
+      link: { speed: 2.5, width: 1, maxSpeed: 16, maxWidth: 32 },
+    });
+    expect(config.capability('aer')).toEqual({
+      name: 'aer',
+      id: 0x0001,
+      offset: 0x100,
+      version: 2,
+      uncorrectable: { status: 0, mask: 0, severity: 0x0046_2030 },
+      correctable: { status: 0, mask: 0xc000 },
+      headerLog: [0, 0, 0, 0],
+    });
+  });
+
+  test('an e1000e', () => {
+    load(e1000e);
+    expect(config.capability('msix')).toMatchObject({
+      vectors: 5,
+      table: { bar: 3, offset: 0, byteLength: 80 },
+      pba: { bar: 3, offset: 0x2000, byteLength: 8 },
+    });
+    expect(config.capability('powerManagement')?.noSoftReset).toBe(false);
+  });
+});
+
+describe('a capability by name', () => {
+  test('is undefined if the device does not have it', () => {
+    load(edu);
+    expect(config.capability('msix')).toBeUndefined();
+    expect(config.capability('aer')).toBeUndefined();
+  });
+
+  test.each(['msi-x', '', 0x11, undefined])('must be a known name, not %p', (name) => {
+    expect(thrownBy(() => config.capability(name as never)).code).toMatch(/^ERR_INVALID_ARG_/);
+  });
+
+  test('reads each dword once', () => {
+    load(nvme);
+    const reads: number[] = [];
+    const read32 = config.read32.bind(config);
+    Object.assign(config, {
+      read32: (offset: number) => {
+        reads.push(offset);
+        return read32(offset);
+      },
+    });
+    config.capability('msix');
+    expect(reads).toEqual([0x40, 0x44, 0x48]);
+  });
+
+  test('keeps its number if it has no name', () => {
+    load({ start: 0x40, rows: { 0x40: '7f000000' } });
+    extended(0x0001_7abc);
+    expect(config.capabilities()).toEqual([
+      { name: undefined, id: 0x7f, offset: 0x40, version: 0 },
+    ]);
+    expect(config.extendedCapabilities()).toEqual([
+      { name: undefined, id: 0x7abc, offset: 0x100, version: 1 },
+    ]);
+  });
+});
+
+describe('of the other kinds,', () => {
+  test('power management says which states there are', () => {
+    load({ start: 0x40, rows: { 0x40: '0100020603' } });
+    expect(config.capability('powerManagement')).toMatchObject({
+      states: ['D0', 'D1', 'D2', 'D3hot'],
+      state: 'D3hot',
+    });
+  });
+
+  test('vendor has its bytes, and several can exist', () => {
+    load({ start: 0x40, rows: { 0x40: '094806aabbcc', 0x48: '090004ee' } });
+    const found = config.capabilities().filter((each) => each.name === 'vendor');
+    expect(found.map(({ bytes }) => bytes.toString('hex'))).toEqual(['094806aabbcc', '090004ee']);
+    expect(config.capability('vendor')?.offset).toBe(0x40);
+  });
+
+  test('vendor ends with its part of config space, whatever its length says', () => {
+    load({ start: 0xf8, rows: { 0xf8: '0900ff' } });
+    expect(config.capability('vendor')?.bytes).toHaveLength(8);
+  });
+
+  test('the extended ones have the fields of their registers', () => {
+    extended(0x0001_0003, 0x89ab_cdef, 0x0123_4567);
+    expect(config.capability('serialNumber')?.serialNumber).toBe(0x0123_4567_89ab_cdefn);
+    extended(0x0001_000f, 0x8001_0020);
+    expect(config.capability('ats')).toMatchObject({
+      enabled: true,
+      invalidateQueueDepth: 32,
+      pageAlignedRequests: true,
+      smallestTranslationUnit: 8192,
+    });
+    extended(0x0001_000b, 0x00c2_1234, 0xdead_beef);
+    expect(config.capability('vendorExtended')).toMatchObject({
+      vsecId: 0x1234,
+      vsecRevision: 2,
+      bytes: Buffer.from('0b0001003412c200efbeadde', 'hex'),
+    });
+    extended(0x0001_0023, 0x00c1_1e98, 0xaaaa_0008);
+    expect(config.capability('dvsec')).toMatchObject({
+      dvsecVendorId: 0x1e98,
+      dvsecId: 8,
+      dvsecRevision: 1,
+      bytes: Buffer.from('23000100981ec1000800aaaa', 'hex'),
+    });
+  });
+
+  test('an integrated endpoint has no link, and an unknown type or speed is undefined', () => {
+    load({ start: 0x40, rows: { 0x40: '10009200' } });
+    expect(config.capability('pciExpress')).toMatchObject({
+      type: 'integratedEndpoint',
+      link: undefined,
+    });
+    load({ start: 0x40, rows: { 0x40: '1000f200' } });
+    expect(config.capability('pciExpress')).toMatchObject({
+      type: undefined,
+      link: { speed: undefined, width: 0 },
+    });
+  });
+
+  test('one that leads beyond its part of config space is refused', () => {
+    load({ start: 0xf8, rows: { 0xf8: '11000000' } });
+    expect(thrownBy(() => config.capability('msix'))).toMatchObject({
+      code: 'ERR_VFIO_PROTOCOL',
+      message: expect.stringContaining('0xf8 of 0000:01:00.0 leads beyond 0x100'),
+    });
+  });
+});
