@@ -15,10 +15,7 @@ import type { Handle, Native } from './native.js';
 import { Region } from './region.js';
 import type { RegionInfo } from './region-info.js';
 
-const names: readonly CapabilityName[] = [
-  ...Object.values(standardNames),
-  ...Object.values(extendedNames),
-];
+const names = [...standardNames, ...extendedNames].map(([, name]) => name);
 
 /**
  * The config space of a device (`VFIO_PCI_CONFIG_REGION_INDEX`): 256 or 4096 bytes. Obtained from

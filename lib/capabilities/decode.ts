@@ -7,7 +7,7 @@ import { type DvsecCapability, dvsec } from './dvsec.js';
 import type { CapabilityHeader, Decode } from './header.js';
 import { type MsiCapability, msi } from './msi.js';
 import { type MsixCapability, msix } from './msix.js';
-import { type CapabilityName, extendedNames, standardNames } from './names.js';
+import { type CapabilityName, extendedNames, type Names, nameOf, standardNames } from './names.js';
 import { type PciExpressCapability, pciExpress } from './pci-express.js';
 import { type PowerManagementCapability, powerManagement } from './power-management.js';
 import { type SerialNumberCapability, serialNumber } from './serial-number.js';
@@ -68,13 +68,8 @@ export function decodeExtended(config: ConfigReader, address: string, found: Fou
   return decode(extendedNames, config, address, found);
 }
 
-function decode(
-  names: Readonly<Record<number, CapabilityName>>,
-  config: ConfigReader,
-  address: string,
-  found: Found,
-): Capability {
-  const name = names[found.id];
+function decode(names: Names, config: ConfigReader, address: string, found: Found): Capability {
+  const name = nameOf(names, found.id);
   const decoder = (decoders as Partial<Record<string, Decode<CapabilityHeader>>>)[name ?? ''];
   const fields = decoder?.(new Content(config, address, found));
   return { name, ...found, ...fields } as Capability;

@@ -4,20 +4,22 @@ import type { Content } from './content.js';
 import type { CapabilityHeader, Decode } from './header.js';
 
 /** The types by their number in the capabilities register. */
-const types = {
-  0x0: 'endpoint',
-  0x1: 'legacyEndpoint',
-  0x4: 'rootPort',
-  0x5: 'upstreamPort',
-  0x6: 'downstreamPort',
-  0x7: 'pciExpressToPciBridge',
-  0x8: 'pciToPciExpressBridge',
-  0x9: 'integratedEndpoint',
-  0xa: 'eventCollector',
-} as const;
+const types = [
+  'endpoint',
+  'legacyEndpoint',
+  undefined,
+  undefined,
+  'rootPort',
+  'upstreamPort',
+  'downstreamPort',
+  'pciExpressToPciBridge',
+  'pciToPciExpressBridge',
+  'integratedEndpoint',
+  'eventCollector',
+] as const;
 
 /** The type of a PCI Express function (device/port type). */
-export type PciExpressType = (typeof types)[keyof typeof types];
+export type PciExpressType = NonNullable<(typeof types)[number]>;
 
 /** The link of a PCI Express function. A speed is in GT/s; it is undefined if its code is not known. */
 export interface PciExpressLink {
@@ -58,8 +60,7 @@ const speeds = [undefined, 2.5, 5, 8, 16, 32, 64];
 const linkless: readonly (PciExpressType | undefined)[] = ['integratedEndpoint', 'eventCollector'];
 
 export const pciExpress: Decode<PciExpressCapability> = (content) => {
-  const code = (content.u16(0x02) >>> 4) & 0xf;
-  const type = (types as Record<number, PciExpressType>)[code];
+  const type = types[(content.u16(0x02) >>> 4) & 0xf];
   const [capabilities, control] = [content.u32(0x04), content.u16(0x08)];
   return {
     type,

@@ -23,8 +23,8 @@ beforeEach(() => {
 function load({ start, rows }: ConfigRows): void {
   device.config[0x06] = 0x10;
   device.config[0x34] = start;
-  for (const [offset, row] of Object.entries(rows)) {
-    device.config.set(Buffer.from(row, 'hex'), Number(offset));
+  for (const [offset, row] of rows) {
+    device.config.set(Buffer.from(row, 'hex'), offset);
   }
 }
 
@@ -165,7 +165,7 @@ describe('a capability by name', () => {
   });
 
   test('keeps its number if it has no name', () => {
-    load({ start: 0x40, rows: { 0x40: '7f000000' } });
+    load({ start: 0x40, rows: [[0x40, '7f000000']] });
     extended(0x0001_7abc);
     expect(config.capabilities()).toEqual([
       { name: undefined, id: 0x7f, offset: 0x40, version: 0 },
@@ -178,7 +178,7 @@ describe('a capability by name', () => {
 
 describe('of the other kinds,', () => {
   test('power management says which states there are', () => {
-    load({ start: 0x40, rows: { 0x40: '0100020603' } });
+    load({ start: 0x40, rows: [[0x40, '0100020603']] });
     expect(config.capability('powerManagement')).toMatchObject({
       states: ['D0', 'D1', 'D2', 'D3hot'],
       state: 'D3hot',
@@ -186,14 +186,20 @@ describe('of the other kinds,', () => {
   });
 
   test('vendor has its bytes, and several can exist', () => {
-    load({ start: 0x40, rows: { 0x40: '094806aabbcc', 0x48: '090004ee' } });
+    load({
+      start: 0x40,
+      rows: [
+        [0x40, '094806aabbcc'],
+        [0x48, '090004ee'],
+      ],
+    });
     const found = config.capabilities().filter((each) => each.name === 'vendor');
     expect(found.map(({ bytes }) => bytes.toString('hex'))).toEqual(['094806aabbcc', '090004ee']);
     expect(config.capability('vendor')?.offset).toBe(0x40);
   });
 
   test('vendor ends with its part of config space, whatever its length says', () => {
-    load({ start: 0xf8, rows: { 0xf8: '0900ff' } });
+    load({ start: 0xf8, rows: [[0xf8, '0900ff']] });
     expect(config.capability('vendor')?.bytes).toHaveLength(8);
   });
 
@@ -223,12 +229,12 @@ describe('of the other kinds,', () => {
   });
 
   test('an integrated endpoint has no link, and an unknown type or speed is undefined', () => {
-    load({ start: 0x40, rows: { 0x40: '10009200' } });
+    load({ start: 0x40, rows: [[0x40, '10009200']] });
     expect(config.capability('pciExpress')).toMatchObject({
       type: 'integratedEndpoint',
       link: undefined,
     });
-    load({ start: 0x40, rows: { 0x40: '1000f200' } });
+    load({ start: 0x40, rows: [[0x40, '1000f200']] });
     expect(config.capability('pciExpress')).toMatchObject({
       type: undefined,
       link: { speed: undefined, width: 0 },
@@ -236,7 +242,7 @@ describe('of the other kinds,', () => {
   });
 
   test('one that leads beyond its part of config space is refused', () => {
-    load({ start: 0xf8, rows: { 0xf8: '11000000' } });
+    load({ start: 0xf8, rows: [[0xf8, '11000000']] });
     expect(thrownBy(() => config.capability('msix'))).toMatchObject({
       code: 'ERR_VFIO_PROTOCOL',
       message: expect.stringContaining('0xf8 of 0000:01:00.0 leads beyond 0x100'),
