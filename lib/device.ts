@@ -2,6 +2,7 @@
 // An open device: one PCI function, with its regions, interrupts, DMA memory, resets and grants.
 import { EventEmitter } from 'node:events';
 import type { AffectedDevice } from './affected-device.js';
+import type { PowerState } from './capabilities/power-management.js';
 import type { ConfigSpace } from './config-space.js';
 import type { DeviceInfo } from './device-info.js';
 import { awaitHotReset } from './diagnose/hot-reset.js';
@@ -17,6 +18,7 @@ import { endsWithOwner } from './internal/ends-with-owner.js';
 import { keepWhileHeard, stopWatching, watchForLeak } from './internal/leaks.js';
 import { startOpening } from './internal/opening.js';
 import { mustBeOurs, type Ours, ours } from './internal/ours.js';
+import { readPowerState, writePowerState } from './internal/power-state.js';
 import { callUser, warn } from './internal/report.js';
 import { boolean, integer, oneOf, options } from './internal/validate.js';
 import {
@@ -233,6 +235,32 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
     boolean('busMaster', on);
     this.#mustBeOpen();
     callNative(() => this.#native.setBusMaster(on), this.address);
+  }
+
+  /**
+   * The power state of the device (PMCSR of its power management capability). It is `D0` after open and after
+   * {@link reset}; a device without that capability is always in `D0`.
+   *
+   * In `D3hot` config space still answers. Accesses to BARs throw `ERR_VFIO_BUS`, and the device can neither do
+   * DMA nor interrupt. Stop the device before you put it there.
+   */
+  get powerState(): PowerState {
+    this.#mustBeOpen();
+    return readPowerState(this.config);
+  }
+
+  /**
+   * Changes the power state. vfio-pci carries the change out, which can block for some milliseconds: a PCI
+   * Express device takes up to 10 ms from `D3hot` to `D0`. Afterwards BARs answer again, and config space has
+   * its values as before. The registers of the device keep theirs only if
+   * {@link PowerManagementCapability.noSoftReset} is true; otherwise set the device up again.
+   *
+   * Throws `ERR_VFIO_UNSUPPORTED` if the device does not have this state
+   * ({@link PowerManagementCapability.states}) or does not reach it, and a TypeError for an unknown state.
+   */
+  set powerState(state: PowerState) {
+    this.#mustBeOpen();
+    writePowerState(this.config, this.address, state);
   }
 
   /**

@@ -89,6 +89,13 @@ export function registers(device: Device): void {
   bar.buffer;
 }
 
+export function power(device: Device): void {
+  exactly<'D0' | 'D1' | 'D2' | 'D3hot'>()(device.powerState);
+  device.powerState = 'D3hot';
+  // @ts-expect-error a program cannot choose D3cold: the platform cuts the power
+  device.powerState = 'D3cold';
+}
+
 export function memory(device: Device): void {
   using buffer: DmaBuffer = device.allocDma(8192, { direction: 'toDevice', iova: 0x10000n });
   exactly<bigint>()(buffer.iova);

@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { ConfigSpace } from '../../lib/config-space.js';
 import { Doorbells } from '../../lib/internal/doorbells.js';
 import { ours } from '../../lib/internal/ours.js';
+import { readPowerState, writePowerState } from '../../lib/internal/power-state.js';
 import { regionInfo } from '../../lib/region-info.js';
 import { type ConfigRows, e1000e, edu, nvme, rootPort } from '../fixtures/config-spaces.js';
 import { FakeDevice, FakeNative, thrownBy } from './lib-fake-native.js';
@@ -246,6 +247,45 @@ describe('of the other kinds,', () => {
     expect(thrownBy(() => config.capability('msix'))).toMatchObject({
       code: 'ERR_VFIO_PROTOCOL',
       message: expect.stringContaining('0xf8 of 0000:01:00.0 leads beyond 0x100'),
+    });
+  });
+});
+
+describe('the power state', () => {
+  const change = (state: string) => writePowerState(config, device.address, state as never);
+
+  test('changes only its own bits', () => {
+    load({ start: 0x40, rows: [[0x40, '010002020881']] });
+    change('D1');
+    expect(readPowerState(config)).toBe('D1');
+    // PME_Status is not written back, because a 1 would clear it.
+    expect([...device.config.slice(0x44, 0x46)]).toEqual([0x09, 0x01]);
+    change('D0');
+    expect(readPowerState(config)).toBe('D0');
+  });
+
+  test('must be one that the device has', () => {
+    load(nvme);
+    expect(thrownBy(() => change('D2'))).toMatchObject({
+      code: 'ERR_VFIO_UNSUPPORTED',
+      message: expect.stringContaining('Its power states are D0, D3hot.'),
+    });
+    expect(thrownBy(() => change('D3cold'))).toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' });
+  });
+
+  test('is D0 without the capability', () => {
+    load(edu);
+    expect(readPowerState(config)).toBe('D0');
+    change('D0');
+    expect(thrownBy(() => change('D3hot'))).toMatchObject({ code: 'ERR_VFIO_UNSUPPORTED' });
+  });
+
+  test('says so if the device stays where it is', () => {
+    load(nvme);
+    Object.assign(config, { write16: () => {} });
+    expect(thrownBy(() => change('D3hot'))).toMatchObject({
+      code: 'ERR_VFIO_UNSUPPORTED',
+      message: expect.stringContaining('stays in D0 instead of D3hot'),
     });
   });
 });

@@ -30,6 +30,12 @@ export const deviceOperations: Operations = {
       device.busMaster = false;
     },
   },
+  'Device.powerState': { run: ({ device }) => device.powerState },
+  'Device.powerState=': {
+    run: ({ device }) => {
+      device.powerState = 'D0';
+    },
+  },
   'Device.enableInterrupts': [
     {
       on: 'of MSI-X',
