@@ -48,6 +48,7 @@ export {
   VfioError,
   type VfioErrorCode,
 } from './errors.js';
+export { findDevice } from './find-device.js';
 export type { Grant, GrantOptions } from './grant.js';
 export type { Interrupt, InterruptListener, OnceOptions } from './interrupt.js';
 export type { InterruptInfo, InterruptType } from './interrupts/types.js';

@@ -30,7 +30,7 @@ export interface PciDevice {
 }
 
 /**
- * The filter of {@link listDevices}. A device must match every field that is present. Without any, all
+ * The filter of {@link listDevices} and {@link findDevice}. A device must match every field that is present. Without any, all
  * devices match.
  */
 export interface DeviceFilter {
@@ -40,6 +40,13 @@ export interface DeviceFilter {
   deviceId?: number | undefined;
   /** Class code with all 24 bits, an integer from 0 to 0xffffff: `0x010802` is NVMe. */
   classCode?: number | undefined;
+  /** Base class, the upper 8 bits of the class code, an integer from 0 to 0xff: 0x02 is a network controller. */
+  baseClass?: number | undefined;
+  /**
+   * Subclass, the middle 8 bits of the class code, an integer from 0 to 0xff. Its meaning depends on the base
+   * class: `{ baseClass: 0x08, subclass: 0x05 }` is an SD host controller with any programming interface.
+   */
+  subclass?: number | undefined;
 }
 
 // Linux prints the domain with at least four digits, and without leading zeros beyond four.
@@ -66,21 +73,28 @@ export function parseAddress(value: unknown): string {
  * if the system is not Linux, and with a TypeError or RangeError if the filter is wrong.
  */
 export async function listDevices(filter: DeviceFilter = {}): Promise<PciDevice[]> {
-  const checked = checkFilter(filter);
+  const checked = checkFilter('listDevices', filter);
   mustBeLinux();
   return scanDevices(checked);
 }
 
-function checkFilter(filter: DeviceFilter): DeviceFilter {
-  const { vendorId, deviceId, classCode } = options('listDevices', filter, [
-    'vendorId',
-    'deviceId',
-    'classCode',
-  ]);
-  if (vendorId !== undefined) integer('vendorId', vendorId, 0, 0xffff);
-  if (deviceId !== undefined) integer('deviceId', deviceId, 0, 0xffff);
-  if (classCode !== undefined) integer('classCode', classCode, 0, 0xffffff);
-  return { vendorId, deviceId, classCode };
+/** The largest value of each field of a filter. */
+const limits = {
+  vendorId: 0xffff,
+  deviceId: 0xffff,
+  classCode: 0xff_ffff,
+  baseClass: 0xff,
+  subclass: 0xff,
+} satisfies Record<keyof DeviceFilter, number>;
+
+/** Reads and checks a filter. `where` names the call. */
+export function checkFilter(where: string, filter: DeviceFilter): DeviceFilter {
+  const checked = options(where, filter, Object.keys(limits));
+  for (const [name, limit] of Object.entries(limits)) {
+    const value = checked[name as keyof DeviceFilter];
+    if (value !== undefined) integer(name, value, 0, limit);
+  }
+  return checked;
 }
 
 /**
@@ -110,11 +124,17 @@ export function scanDevices(filter: DeviceFilter, root = ''): PciDevice[] {
     .filter((device) => device !== undefined && matches(device, filter)) as PciDevice[];
 }
 
-function matches(device: PciDevice, { vendorId, deviceId, classCode }: DeviceFilter): boolean {
-  return (
-    (vendorId ?? device.vendorId) === device.vendorId &&
-    (deviceId ?? device.deviceId) === device.deviceId &&
-    (classCode ?? device.classCode) === device.classCode
+function matches(device: PciDevice, filter: DeviceFilter): boolean {
+  const { vendorId, deviceId, classCode } = device;
+  const facts: Required<DeviceFilter> = {
+    vendorId,
+    deviceId,
+    classCode,
+    baseClass: classCode >>> 16,
+    subclass: (classCode >>> 8) & 0xff,
+  };
+  return Object.entries(facts).every(
+    ([name, fact]) => (filter[name as keyof DeviceFilter] ?? fact) === fact,
   );
 }
 

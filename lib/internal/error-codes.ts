@@ -21,6 +21,10 @@ export const libraryCodes = {
   ERR_VFIO_ALIGN: { isRange: true },
   /** The string is not a PCI address (a TypeError), or the device is in another group (a RangeError). */
   ERR_VFIO_ADDRESS: {},
+  /** No device matches the filter. */
+  ERR_VFIO_NOT_FOUND: {},
+  /** Several devices match the filter of a call that needs one. */
+  ERR_VFIO_AMBIGUOUS: {},
   /** The device is not bound to a VFIO driver. */
   ERR_VFIO_NOT_BOUND: {},
   /** Another device of the IOMMU group is bound to a kernel driver. */

@@ -120,6 +120,8 @@ const callsWithNumber: Record<string, [most: number, take: (value: number) => un
   'listDevices({ vendorId })': [0xffff, (vendorId) => listDevices({ vendorId })],
   'listDevices({ deviceId })': [0xffff, (deviceId) => listDevices({ deviceId })],
   'listDevices({ classCode })': [0xff_ffff, (classCode) => listDevices({ classCode })],
+  'listDevices({ baseClass })': [0xff, (baseClass) => listDevices({ baseClass })],
+  'listDevices({ subclass })': [0xff, (subclass) => listDevices({ subclass })],
 };
 
 /** The code can be ERR_VFIO_ALIGN too: 2^53 - 1 bytes, for example, are also not a multiple of the page size. */

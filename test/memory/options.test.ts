@@ -11,6 +11,7 @@ import {
   defineRegisters,
   type Interrupt,
   type InterruptSet,
+  findDevice,
   listDevices,
   openDevice,
   type Region,
@@ -151,8 +152,11 @@ const rows: Record<string, Row> = {
     calls: { bindDevice: (given) => bindDevice('ffff:ff:1f.7', given).catch(isNoDevice) },
   },
   DeviceFilter: {
-    truth: () => ({ vendorId: 1, deviceId: 2, classCode: 3 }),
-    calls: { listDevices: (given) => listDevices(given) },
+    truth: () => ({ vendorId: 1, deviceId: 2, classCode: 3, baseClass: 4, subclass: 5 }),
+    calls: {
+      listDevices: (given) => listDevices(given),
+      findDevice: (given) => findDevice(given).catch(isNotFound),
+    },
   },
   RegisterSpec: {
     truth: () => ({ at: 8, width: 16, access: 'rw', fields: { A: 0 }, count: 2, stride: 4 }),
@@ -166,6 +170,10 @@ const rows: Record<string, Row> = {
 
 function isNoDevice(failure: unknown): void {
   expect(failure).toEqual(withCode('ENODEV'));
+}
+
+function isNotFound(failure: unknown): void {
+  expect(failure).toEqual(withCode('ERR_VFIO_NOT_FOUND'));
 }
 
 describe('options', () => {

@@ -9,6 +9,7 @@ import {
   Container,
   type Device,
   type DmaBuffer,
+  findDevice,
   type Interrupt,
   listDevices,
   openDevice,
@@ -176,6 +177,7 @@ export function events(device: Device): void {
 export async function binding(): Promise<void> {
   const [nvme] = await listDevices({ classCode: 0x010802 });
   if (nvme === undefined) return;
+  exactly<string>()((await findDevice({ baseClass: 0x08, subclass: 0x05 })).address);
   exactly<string | undefined>()(nvme.driver);
   await using bound = await bindDevice(nvme.address, { dryRun: true });
   exactly<readonly string[]>()(bound.steps);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, test } from '@jest/globals';
+import { findDevice, findIn } from '../../lib/find-device.js';
 import { blockersOf, listDevices, readDevice, readGroup, scanDevices } from '../../lib/pci.js';
-import { rejectionOf } from './lib-fake-native.js';
+import { rejectionOf, thrownBy } from './lib-fake-native.js';
 import { FakeTree } from './lib-fake-tree.js';
 
 describe('the facts of a device', () => {
@@ -73,6 +74,9 @@ describe('listing devices', () => {
     [{ vendorId: 0x1b36, deviceId: 0x0010 }, ['0000:00:01.0']],
     [{ classCode: 0x010802 }, ['0000:00:01.0']],
     [{ vendorId: 0x1234, classCode: 0x010802 }, []],
+    [{ baseClass: 0x01 }, ['0000:00:01.0']],
+    [{ baseClass: 0x00, subclass: 0xff }, ['0000:00:02.0']],
+    [{ subclass: 0x02 }, []],
   ])('keeps to %j', (filter, expected) => {
     expect(addresses(filter)).toEqual(expected);
   });
@@ -82,6 +86,8 @@ describe('listing devices', () => {
     [{ vendorId: '0x1234' }, 'ERR_INVALID_ARG_TYPE'],
     [{ vendorId: 0x10000 }, 'ERR_VFIO_RANGE'],
     [{ classCode: 0x1000000 }, 'ERR_VFIO_RANGE'],
+    [{ baseClass: 0x100 }, 'ERR_VFIO_RANGE'],
+    [{ subclass: -1 }, 'ERR_VFIO_RANGE'],
     [null, 'ERR_INVALID_ARG_TYPE'],
   ])('refuses %j', async (filter, code) => {
     expect((await rejectionOf(listDevices(filter as never))).code).toBe(code);
@@ -91,6 +97,66 @@ describe('listing devices', () => {
     for (const device of await listDevices()) {
       expect(device.address).toMatch(/^[0-9a-f]{4,8}:/);
     }
+  });
+});
+
+describe('finding a device', () => {
+  function find(filter: object, functions = 2) {
+    using tree = new FakeTree();
+    for (let index = 0; index < functions; index++) {
+      tree.pci(`0000:01:00.${index}`, { device: `0x${10 + index}`, driver: 'nvme' });
+    }
+    return findIn(filter, tree.root);
+  }
+
+  test('returns the only one that matches', () => {
+    expect(find({ vendorId: 0x1b36, deviceId: 0x11 }).address).toBe('0000:01:00.1');
+  });
+
+  test('says what it looked for and what there is', () => {
+    expect(thrownBy(() => find({ vendorId: 0x8086, classCode: 0x020000 }))).toMatchObject({
+      code: 'ERR_VFIO_NOT_FOUND',
+      message: [
+        'No PCI device has vendorId 0x8086 and classCode 0x020000',
+        'There are:',
+        '  0000:01:00.0 1b36:0010 class 0x010802, nvme',
+        '  0000:01:00.1 1b36:0011 class 0x010802, nvme',
+        'See vfio/docs/errors.md#err_vfio_not_found',
+      ].join('\n'),
+    });
+    expect(thrownBy(() => find({ subclass: 0x05 }, 0)).message).toContain('no PCI devices');
+  });
+
+  test('lists those that match if there are several', () => {
+    expect(thrownBy(() => find({ baseClass: 0x01 }))).toMatchObject({
+      code: 'ERR_VFIO_AMBIGUOUS',
+      message: [
+        '2 PCI devices have baseClass 0x01',
+        'Add a field to the filter, or choose the address of one of these:',
+        '  0000:01:00.0 1b36:0010 class 0x010802, nvme',
+        '  0000:01:00.1 1b36:0011 class 0x010802, nvme',
+        'See vfio/docs/errors.md#err_vfio_ambiguous',
+      ].join('\n'),
+    });
+    expect(thrownBy(() => find({}))).toMatchObject({
+      message: expect.stringContaining('2 PCI devices have any IDs'),
+    });
+  });
+
+  test('keeps a long list short', () => {
+    using tree = new FakeTree();
+    for (let slot = 0; slot < 20; slot++) {
+      tree.pci(`0000:00:${slot.toString(16).padStart(2, '0')}.0`);
+    }
+    const { message } = thrownBy(() => findIn({ vendorId: 1 }, tree.root));
+    expect(message).toContain('  and 4 more: `lspci -Dnn` lists all\n');
+  });
+
+  test('checks its filter', async () => {
+    expect(await rejectionOf(findDevice({ vendor: 1 } as never))).toMatchObject({
+      code: 'ERR_INVALID_ARG_VALUE',
+      message: expect.stringContaining('for findDevice'),
+    });
   });
 });
 

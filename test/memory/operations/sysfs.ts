@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The operations that read and write sysfs through node:fs, where each call can fail too.
-import { type Binding, bindDevice, listDevices, releaseDevice } from '../../../lib/index.js';
+import {
+  type Binding,
+  bindDevice,
+  findDevice,
+  listDevices,
+  releaseDevice,
+} from '../../../lib/index.js';
 import { address, groupId, type Scene } from './scene.js';
 
 /** The means by which a scenario prepares its operation. */
@@ -33,6 +39,14 @@ export const sysfsOperations: Record<string, SysfsScenario[]> = {
   listDevices: [
     { run: () => listDevices(), isWhole: true },
     { on: 'of one kind', run: () => listDevices({ vendorId: 0x1b36 }), isWhole: true },
+  ],
+  findDevice: [
+    {
+      on: 'that does not exist',
+      run: () => findDevice({ vendorId: 0xfffe }),
+      isWhole: true,
+      code: 'ERR_VFIO_NOT_FOUND',
+    },
   ],
   bindDevice: [
     { run: ({ bind }) => bind(), isWhole: true },
