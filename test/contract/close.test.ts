@@ -50,17 +50,18 @@ describeContract({}, 'F17/ closing', (subject) => {
   }
 
   describe('a container', () => {
-    test('closes its devices, the newest first, then its buffers and groups', async () => {
+    test('closes its devices, its buffers and its groups', async () => {
       const container = await subject.openContainer();
       const group = await container.openGroup(subject.groupOf(pair[0]));
-      const order: string[] = [];
-      const note = (device: Device) => device.on('close', () => order.push(device.address));
+      // The devices close at the same time, so the order of their events means nothing.
+      const told = new Set<string>();
+      const note = (device: Device) => device.on('close', () => told.add(device.address));
       note(await container.openDevice(edu.address));
       note(await group.openDevice(pair[0].address));
       note(await container.openDevice(nvme.address));
       const buffer = container.allocDma(4096);
       await container.close();
-      expect(order.sort()).toEqual([edu, pair[0], nvme].map(({ address }) => address).sort());
+      expect(told).toEqual(new Set([edu, pair[0], nvme].map(({ address }) => address)));
       expect([container.closed, group.closed, buffer.closed]).toEqual([true, true, true]);
       expect([container.devices, container.groups]).toEqual([[], []]);
     });
@@ -99,6 +100,7 @@ describeContract({}, 'F17/ closing', (subject) => {
 
     test.each<[string, (parts: Parts) => unknown]>([
       ['container.openDevice', ({ container }) => container.openDevice(edu.address)],
+      ['openDevice in it', ({ container }) => subject.openDevice(edu, { container })],
       ['container.openGroup', ({ container }) => container.openGroup(subject.groupOf(edu))],
       ['container.allocDma', ({ container }) => container.allocDma(4096)],
       ['container.info', ({ container }) => container.info],
