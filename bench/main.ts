@@ -3,7 +3,7 @@
 // compared with what.
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
-import { majors } from '../tools/nodes.js';
+import { majors } from '../tools/node-versions.js';
 import { changesText, compareReports, regressed } from './compare.js';
 import { commit, conditions } from './conditions.js';
 import { full, measureHost, quick } from './host.js';

@@ -3,7 +3,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { nodeOf } from '../tools/nodes.js';
+import { nodeOf } from '../tools/node-versions.js';
 import { projectRoot } from '../tools/paths.js';
 import { progress } from '../tools/progress.js';
 import type { Result } from './report.js';

@@ -9,8 +9,8 @@ import { warn } from './internal/report.js';
 import { boolean, options as checkOptions } from './internal/validate.js';
 import { isVfioDriver, parseAddress, readDevice } from './pci.js';
 import { forget, isAlive, type Remembered, recall, remember } from './sysfs/bindings.js';
+import { type DeviceState, mustExist, stateOf, withState } from './sysfs/device-state.js';
 import { inTurn, machine, type Sysfs } from './sysfs/machine.js';
-import { look, type Standing, standingOf, stating } from './sysfs/standing.js';
 import { bindSteps, overrideStep, type SysfsWrite, toLines } from './sysfs/steps.js';
 import {
   type Alone,
@@ -20,7 +20,7 @@ import {
   giveBackSteps,
   isSameDevice,
   mustBeBoundTo,
-  standingAgain,
+  stateOfSame,
   undo,
 } from './sysfs/undo.js';
 import { write, writeRefusal } from './sysfs/write.js';
@@ -110,7 +110,7 @@ export async function bindDevice(address: string, options: BindOptions = {}): Pr
 
 /** {@link bindDevice} on any sysfs, for tests. */
 export async function bindAt(sysfs: Sysfs, address: string, dryRun: boolean): Promise<Binding> {
-  const { driver } = look(sysfs, address);
+  const { driver } = mustExist(sysfs, address);
   if (dryRun) return bindNow(sysfs, address, true);
   const refusal = await writeRefusal(sysfs, overrideStep(address, 'vfio-pci'), address);
   if (refusal === undefined) return inTurn(sysfs, address, () => bindNow(sysfs, address, false));
@@ -119,7 +119,7 @@ export async function bindAt(sysfs: Sysfs, address: string, dryRun: boolean): Pr
 }
 
 async function bindNow(sysfs: Sysfs, address: string, dryRun: boolean): Promise<Binding> {
-  const now = await standingOf(sysfs, address);
+  const now = await stateOf(sysfs, address);
   const left = findLeftOver(sysfs, now);
   const before = beforeOf(now, left);
   const isBound = isVfioDriver(now.device.driver);
@@ -158,7 +158,7 @@ function makeBinding(
  * device (except in a dry run), so no other thread is working on it. A half-done binding therefore stays half
  * done, whether or not the process that began it is still alive.
  */
-function findLeftOver(sysfs: Sysfs, { device, override }: Standing): Remembered | undefined {
+function findLeftOver(sysfs: Sysfs, { device, override }: DeviceState): Remembered | undefined {
   const remembered = recall(sysfs, device);
   if (remembered === undefined) return undefined;
   const { driver } = device;
@@ -169,20 +169,20 @@ function findLeftOver(sysfs: Sysfs, { device, override }: Standing): Remembered 
   return isHalfBound || isHalfGivenBack ? remembered : undefined;
 }
 
-function beforeOf({ device, override }: Standing, left: Remembered | undefined): Before {
+function beforeOf({ device, override }: DeviceState, left: Remembered | undefined): Before {
   if (left === undefined) return { device, driver: device.driver, override };
   return { device, driver: left.driver ?? undefined, override: left.override };
 }
 
 /** Throws if the device cannot be bound or must not be bound. */
-async function stepsToBind({ root }: Sysfs, { device }: Standing): Promise<SysfsWrite[]> {
+async function stepsToBind({ root }: Sysfs, { device }: DeviceState): Promise<SysfsWrite[]> {
   await mustBeBindable(device, root);
   return bindSteps(device.address, device.driver);
 }
 
 async function takeOver(
   sysfs: Sysfs,
-  found: Standing,
+  found: DeviceState,
   before: Before,
   steps: readonly SysfsWrite[],
   isBegun: boolean,
@@ -206,8 +206,8 @@ async function takeOver(
   }
 }
 
-async function mustBeUnchanged(sysfs: Sysfs, { device }: Standing): Promise<void> {
-  const now = await standingAgain(sysfs, device);
+async function mustBeUnchanged(sysfs: Sysfs, { device }: DeviceState): Promise<void> {
+  const now = await stateOfSame(sysfs, device);
   if (now.device.driver === device.driver && now.override === 'vfio-pci') return;
   const { address } = device;
   const message = `Another program changed ${address} while the library was binding it`;
@@ -232,7 +232,7 @@ async function rollBack(
     const alone = isGone ? [] : await undo(sysfs, before, done);
     await forget(sysfs, address);
     if (isGone) return failure;
-    return stating(sysfs, address, failure, alone.length === 0 ? '' : `. ${leftAlone(alone)}`);
+    return withState(sysfs, address, failure, alone.length === 0 ? '' : `. ${leftAlone(alone)}`);
   } catch (second) {
     return notUndone(sysfs, before, failure, second as Error);
   }
@@ -256,21 +256,21 @@ async function notUndone(
   const reason = second.message.split('\n')[0];
   const message = `${address} could not be bound, and undoing the steps failed too: ${reason}`;
   const { code } = failure as VfioError;
-  return stating(sysfs, address, new VfioError(code, message, { address, hint }, failure));
+  return withState(sysfs, address, new VfioError(code, message, { address, hint }, failure));
 }
 
 async function restore(sysfs: Sysfs, before: Before, id: string): Promise<void> {
   const { address } = before.device;
-  mustBeOurs(sysfs, before, id, await standingAgain(sysfs, before.device));
+  mustBeOurs(sysfs, before, id, await stateOfSame(sysfs, before.device));
   const alone = await undo(sysfs, before, everything).catch(async (failure: unknown) => {
-    throw await stating(sysfs, address, failure);
+    throw await withState(sysfs, address, failure);
   });
   if (alone.length > 0) warn(`Restoring ${address}`, { message: leftAlone(alone) });
   await forget(sysfs, address);
 }
 
 /** Throws if the device now belongs to another program or to another binding. */
-function mustBeOurs(sysfs: Sysfs, before: Before, id: string, { device }: Standing): void {
+function mustBeOurs(sysfs: Sysfs, before: Before, id: string, { device }: DeviceState): void {
   const { address, driver } = device;
   if (driver === undefined || driver === before.driver) return;
   const other = recall(sysfs, device);

@@ -5,8 +5,8 @@ import { mustBeLinux } from './internal/platform.js';
 import { boolean, options as checkOptions } from './internal/validate.js';
 import { isVfioDriver, parseAddress } from './pci.js';
 import { forget, type Remembered, recall } from './sysfs/bindings.js';
+import { type DeviceState, mustExist, stateOf, withState } from './sysfs/device-state.js';
 import { inTurn, machine, type Sysfs } from './sysfs/machine.js';
-import { look, type Standing, standingOf, stating } from './sysfs/standing.js';
 import {
   bindStep,
   overrideStep,
@@ -64,7 +64,7 @@ export async function releaseDevice(address: string, options: BindOptions = {}):
 
 /** {@link releaseDevice} on any sysfs, for tests. */
 export async function releaseAt(sysfs: Sysfs, address: string, dryRun: boolean): Promise<Released> {
-  look(sysfs, address);
+  mustExist(sysfs, address);
   if (dryRun) return releaseNow(sysfs, address, true);
   const refusal = await writeRefusal(sysfs, overrideStep(address, ''), address);
   if (refusal !== undefined) throw refusal;
@@ -72,19 +72,19 @@ export async function releaseAt(sysfs: Sysfs, address: string, dryRun: boolean):
 }
 
 async function releaseNow(sysfs: Sysfs, address: string, dryRun: boolean): Promise<Released> {
-  const now = await standingOf(sysfs, address);
+  const now = await stateOf(sysfs, address);
   const remembered = recall(sysfs, now.device);
   const steps = releaseSteps(now, remembered);
   if (!dryRun) {
     await release(sysfs, now, steps, remembered);
     await forget(sysfs, address);
   }
-  return { address, driver: look(sysfs, address).driver, steps: toLines(steps) };
+  return { address, driver: mustExist(sysfs, address).driver, steps: toLines(steps) };
 }
 
 async function release(
   sysfs: Sysfs,
-  { device }: Standing,
+  { device }: DeviceState,
   steps: readonly SysfsWrite[],
   remembered: Remembered | undefined,
 ): Promise<void> {
@@ -96,11 +96,11 @@ async function release(
     if (remembered === undefined || isKept) return;
     await mustBeBoundTo(remembered.driver ?? undefined, sysfs, device);
   } catch (failure) {
-    throw await stating(sysfs, address, failure);
+    throw await withState(sysfs, address, failure);
   }
 }
 
-function releaseSteps({ device, override }: Standing, remembered?: Remembered): SysfsWrite[] {
+function releaseSteps({ device, override }: DeviceState, remembered?: Remembered): SysfsWrite[] {
   const { address, driver } = device;
   const isKept = driver !== undefined && !isVfioDriver(driver);
   const target = remembered === undefined ? '' : overrideToLeave(remembered, !isKept);

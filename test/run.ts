@@ -2,7 +2,7 @@
 // `npm test`, `npm run test:unit`, `npm run test:vm`: runs suites and reports the results (CONTRIBUTING.md).
 import { availableParallelism } from 'node:os';
 import { Command, Option } from 'commander';
-import { majors } from '../tools/nodes.js';
+import { majors } from '../tools/node-versions.js';
 import { kernelNames } from '../vm/kernels.js';
 import { isExpectedSkip } from './harness/expected-skips.js';
 import { instruments } from './harness/instruments.js';

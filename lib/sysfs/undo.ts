@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Gives a device back. It undoes a step of binding only if the device is still as that step left it. It does not undo
-// changes that another program has made since then.
+// Undoes the steps of binding that no other program has changed since. A step is undone only if the device is still as
+// that step left it.
 import { VfioError } from '../errors.js';
 import { isVfioDriver, type PciDevice } from '../pci.js';
+import { type DeviceState, stateOf } from './device-state.js';
 import type { Sysfs } from './machine.js';
-import { type Standing, standingOf } from './standing.js';
 import { bindStep, overrideStep, type SysfsWrite, unbindStep } from './steps.js';
 import { write } from './write.js';
 
@@ -31,7 +31,7 @@ export type Alone = 'driver' | 'driver_override';
 
 /** Undoes steps. Returns the settings that it did not change, because another program had changed them. */
 export async function undo(sysfs: Sysfs, before: Before, done: Done): Promise<Alone[]> {
-  const now = await standingAgain(sysfs, before.device);
+  const now = await stateOfSame(sysfs, before.device);
   const isOurs = done.probe && now.device.driver === 'vfio-pci';
   const override = overrideToLeave(before, done.unbind);
   const overrideAlone = done.override ? await undoOverride(sysfs, override, now, isOurs) : [];
@@ -43,7 +43,7 @@ export async function undo(sysfs: Sysfs, before: Before, done: Done): Promise<Al
 async function undoOverride(
   sysfs: Sysfs,
   before: string,
-  { device, override }: Standing,
+  { device, override }: DeviceState,
   isOurs: boolean,
 ): Promise<Alone[]> {
   if (override === before) return [];
@@ -65,7 +65,7 @@ export function overrideToLeave(
 
 async function undoUnbind(sysfs: Sysfs, before: Before, done: Done): Promise<Alone[]> {
   const { address } = before.device;
-  const { device } = await standingAgain(sysfs, before.device);
+  const { device } = await stateOfSame(sysfs, before.device);
   const { driver } = device;
   if (driver === before.driver) return [];
   const isOthers = driver === undefined ? !done.unbind : driver !== 'vfio-pci' || !done.probe;
@@ -78,9 +78,9 @@ async function undoUnbind(sysfs: Sysfs, before: Before, done: Done): Promise<Alo
 }
 
 /** The present state of the device. Throws ENODEV if another device is at its address. */
-export async function standingAgain(sysfs: Sysfs, device: PciDevice): Promise<Standing> {
+export async function stateOfSame(sysfs: Sysfs, device: PciDevice): Promise<DeviceState> {
   const { address } = device;
-  const now = await standingOf(sysfs, address);
+  const now = await stateOf(sysfs, address);
   if (isSameDevice(now.device, device)) return now;
   throw new VfioError('ENODEV', `Another device is now at ${address}`, { address });
 }
@@ -97,7 +97,7 @@ export async function mustBeBoundTo(
   device: PciDevice,
 ): Promise<void> {
   const { address } = device;
-  const now = (await standingAgain(sysfs, device)).device.driver;
+  const now = (await stateOfSame(sysfs, device)).device.driver;
   if (now === driver) return;
   const message =
     driver === undefined

@@ -18,7 +18,7 @@
 #include "binding/slots.h"
 #include "sys/mapping.h"
 #include "vfio/function.h"
-#include "vfio/irq.h"
+#include "vfio/irq_set.h"
 
 namespace vfio::binding {
 

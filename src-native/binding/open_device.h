@@ -14,7 +14,7 @@
 #include "binding/service_thread.h"
 #include "binding/slots.h"
 #include "vfio/function.h"
-#include "vfio/irq.h"
+#include "vfio/irq_set.h"
 
 namespace vfio::binding {
 

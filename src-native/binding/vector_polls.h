@@ -14,7 +14,7 @@
 #include "binding/environment.h"
 #include "binding/grant.h"
 #include "binding/poll.h"
-#include "vfio/irq.h"
+#include "vfio/irq_set.h"
 
 namespace vfio::binding {
 

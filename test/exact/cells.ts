@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A cell of the matrix: one case in one tier of one Node version, with the accesses that it executed.
 
-import type { NodeIdentity } from '../../tools/nodes.js';
+import type { NodeIdentity } from '../../tools/node-versions.js';
 import type { Case } from './cases.js';
 import { type Access, accessOf, formatAccesses, parseAccesses, type Trapped } from './notation.js';
 import type { Report } from './run-child.js';

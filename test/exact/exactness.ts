@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The trap test: runs cases × tiers × Node versions, one cell at a time.
 
-import type { NodeIdentity } from '../../tools/nodes.js';
+import type { NodeIdentity } from '../../tools/node-versions.js';
 import type { Case, OurCase, PlainCase } from './cases.js';
 import { type Cell, type Contender, cellOf } from './cells.js';
 import { OUR_CASES } from './our-cases.js';

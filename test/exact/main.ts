@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // `npm run test:exact`: the trap test on any Node versions, with one line for each cell.
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { majors, type NodeIdentity, nodeOf, runningNode } from '../../tools/nodes.js';
+import { majors, type NodeIdentity, nodeOf, runningNode } from '../../tools/node-versions.js';
 import { clearProgress, progress } from '../../tools/progress.js';
 import { namePattern } from '../harness/name-pattern.js';
 import { countsLine } from '../harness/summary.js';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { undoOnExit } from '../../tools/cleanup.js';
-import type { NodeIdentity } from '../../tools/nodes.js';
+import type { NodeIdentity } from '../../tools/node-versions.js';
 import { projectRoot } from '../../tools/paths.js';
 import type { Case } from './cases.js';
 import type { Recorded } from './child.js';

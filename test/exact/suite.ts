@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The trap test as a suite of `npm test`, on the running Node version.
 import { release } from 'node:os';
-import { type NodeIdentity, runningNode } from '../../tools/nodes.js';
+import { type NodeIdentity, runningNode } from '../../tools/node-versions.js';
 import type { Send } from '../harness/events.js';
 import type { Ending } from '../harness/recorder.js';
 import type { Suite } from '../harness/suite.js';

@@ -6,7 +6,7 @@
 #include "hostile_kernel.h"
 #include "target.h"
 #include "vfio/function.h"
-#include "vfio/irq.h"
+#include "vfio/irq_set.h"
 #include "vfio/type1/address_space.h"
 
 namespace vfio::fuzz {

@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { availableParallelism, release } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { nodeOf } from '../../tools/nodes.js';
+import { nodeOf } from '../../tools/node-versions.js';
 import { projectRoot } from '../../tools/paths.js';
 import { type Environment, runJest, runReporting } from './child.js';
 import { DoctestReader } from './doctest.js';

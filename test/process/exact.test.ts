@@ -3,7 +3,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect } from '@jest/globals';
-import { runningNode } from '../../tools/nodes.js';
+import { runningNode } from '../../tools/node-versions.js';
 import { cellOf } from '../exact/cells.js';
 import { unsupported } from '../exact/exactness.js';
 import { OUR_CASES } from '../exact/our-cases.js';

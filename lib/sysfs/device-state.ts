@@ -9,21 +9,21 @@ import type { Sysfs } from './machine.js';
 import { overridePath } from './steps.js';
 
 /** A device, and the driver that `driver_override` reserves it for; `''` if it names none. */
-export interface Standing {
+export interface DeviceState {
   device: PciDevice;
   override: string;
 }
 
 /** The device. Throws ENODEV if it does not exist. */
-export function look({ root }: Sysfs, address: string): PciDevice {
+export function mustExist({ root }: Sysfs, address: string): PciDevice {
   const device = readDevice(address, root);
   if (device !== undefined) return device;
   throw refusalError({ finding: 'no-such-device', address });
 }
 
 /** The present state of the device. */
-export async function standingOf(sysfs: Sysfs, address: string): Promise<Standing> {
-  const device = look(sysfs, address);
+export async function stateOf(sysfs: Sysfs, address: string): Promise<DeviceState> {
+  const device = mustExist(sysfs, address);
   // Do not read this synchronously. While the kernel unbinds the device, it answers only after the device is closed. If
   // this process has the device open, this thread must be free to close it.
   const override = (await readOverride(sysfs.root + overridePath(address))).trim();
@@ -31,18 +31,18 @@ export async function standingOf(sysfs: Sysfs, address: string): Promise<Standin
 }
 
 /** Adds the present state of the device to the message of a failure. */
-export async function stating(
+export async function withState(
   sysfs: Sysfs,
   address: string,
   failure: unknown,
   more = '',
 ): Promise<unknown> {
   if (!(failure instanceof VfioError)) return failure;
-  const now = await standingOf(sysfs, address).catch(() => undefined);
-  return now === undefined ? failure : continued(failure, describeStanding(now) + more);
+  const now = await stateOf(sysfs, address).catch(() => undefined);
+  return now === undefined ? failure : continued(failure, describeState(now) + more);
 }
 
-function describeStanding({ device, override }: Standing): string {
+function describeState({ device, override }: DeviceState): string {
   const { address, driver } = device;
   const state = driver === undefined ? 'now has no driver' : `is now bound to ${driver}`;
   const reserved = override === '' ? 'empty' : override;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "vfio/irq.h"
+#include "vfio/irq_set.h"
 
 #include <string>
 #include <utility>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Armed vectors and their consumers.
-#include "vfio/irq.h"
+#include "vfio/irq_set.h"
 
 #include <doctest/doctest.h>
 
