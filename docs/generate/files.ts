@@ -8,7 +8,7 @@ import type { Generator } from './generator.js';
 
 const LISTED = /\.(ts|mjs|cc|c|h|txt)$/;
 /** Tests are not listed, because their names say what they are. */
-const TEST = /(\.test\.ts|_test\.cc)$/;
+export const TEST = /(\.test\.ts|_test\.cc)$/;
 
 /** The generator of the blocks `files FOLDER`. */
 export const files: Generator = {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Finds the folders and pages that ARCHITECTURE.md does not mention.
+// Finds the folders and pages that ARCHITECTURE.md leaves out.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { TEST } from './files.js';
 
 const SOURCE = /\.(ts|mjs|cc|c|h)$/;
 /** Folders that builds make. */
@@ -11,19 +12,29 @@ const MADE = ['build', 'dist', 'node_modules'];
 export function leftOut(root: string, text: string): string[] {
   const folders = directoriesIn(root, '')
     .filter((name) => !MADE.includes(name))
-    .flatMap((name) => [name, ...foldersBelow(root, name)])
-    .filter((folder) => readdirSync(join(root, folder)).some((name) => SOURCE.test(name)));
+    .flatMap((name) => [name, ...foldersBelow(root, name)]);
   const pages = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
   return [
-    ...folders
-      .filter((folder) => !text.includes(`\`${folder}/\``))
-      .map(
-        (folder) => `does not mention the folder \`${folder}/\`: add a heading or a line for it`,
-      ),
+    ...folders.flatMap((folder) => missingFor(folder, sourcesIn(root, folder), text)),
     ...pages
       .filter((page) => !text.includes(`(docs/${page})`))
       .map((page) => `has no link to docs/${page}: add one`),
   ];
+}
+
+function sourcesIn(root: string, folder: string): string[] {
+  return readdirSync(join(root, folder)).filter((name) => SOURCE.test(name));
+}
+
+/** A folder with sources needs a heading or a line. If some of them are not tests, it needs a table too. */
+function missingFor(folder: string, sources: readonly string[], text: string): string[] {
+  if (sources.length === 0) return [];
+  if (!text.includes(`\`${folder}/\``)) {
+    return [`does not mention the folder \`${folder}/\`: add a heading or a line for it`];
+  }
+  const needsTable = sources.some((name) => !TEST.test(name));
+  if (!needsTable || text.includes(`<!-- begin generated: files ${folder} -->`)) return [];
+  return [`has no table of the files of \`${folder}/\`: add a block \`files ${folder}\``];
 }
 
 function foldersBelow(root: string, folder: string): string[] {

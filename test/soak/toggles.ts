@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Turns memory decode off and on while two threads read registers and one rings a doorbell.
+// The soak case that turns memory decode off and on under readers in two threads.
 import { bindDevice, type Device, openDevice } from '../../lib/index.js';
 import { edu } from '../../vm/devices.js';
 import { eduRegisters } from '../support/edu.js';

@@ -72,9 +72,18 @@ test('a folder with sources and a page have to be mentioned', () => {
   write('build/a.ts', '');
   write('data/a.json', '');
   write('docs/page.md', '');
-  expect(leftOut(root, '`lib/`')).toEqual([
+  expect(leftOut(root, '`lib/` <!-- begin generated: files lib -->')).toEqual([
     expect.stringContaining('`lib/inner/`'),
     expect.stringContaining('docs/page.md'),
   ]);
-  expect(leftOut(root, '`lib/` `lib/inner/` (docs/page.md)')).toEqual([]);
+  const table = (folder: string) => `<!-- begin generated: files ${folder} -->`;
+  const mentions = `\`lib/\` ${table('lib')} \`lib/inner/\` (docs/page.md)`;
+  expect(leftOut(root, mentions)).toEqual([expect.stringContaining('`files lib/inner`')]);
+  expect(leftOut(root, mentions + table('lib/inner'))).toEqual([]);
+});
+
+test('a folder that has only tests needs no table', () => {
+  write('test/vm/a.test.ts', '');
+  write('docs/page.md', '');
+  expect(leftOut(root, '`test/vm/` (docs/page.md)')).toEqual([]);
 });
