@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Designated vendor-specific extended capabilities (DVSEC): bytes that any vendor can define, such as those of CXL.
+// Designated vendor-specific capabilities (DVSEC): bytes that any vendor can define, such as those of CXL.
 import type { CapabilityHeader, Decode } from './header.js';
 
 /**
