@@ -3,8 +3,7 @@
 // worse if both its time and its ratio to its twin rose by more than that, so a slower machine is not a regression.
 import type { Distribution } from '../tools/statistics.js';
 import { textTable } from '../tools/table.js';
-import type { Report, Result } from './report.js';
-import { figure } from './table.js';
+import { figure, type Report, type Result } from './report.js';
 
 /** A smaller difference is not a change, however quiet the runs were. */
 const LEAST_NOISE = 0.1;

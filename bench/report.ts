@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The report of a run and its JSON form, schema vfio.bench/1.
+// The report of a run: its JSON form (schema vfio.bench/1), and how its conditions and figures are written.
 import type { Distribution } from '../tools/statistics.js';
 
 export type Unit = 'ns' | 'µs' | 'ms';
@@ -76,6 +76,30 @@ export function reportJson({ results, ...head }: Report): string {
   return `${start}\n  "results": [\n${lines.join(',\n')}\n  ]\n}\n`;
 }
 
+/** The conditions in one line. */
+export function conditionsLine({ machine, commit, quick }: Report): string {
+  return [
+    `commit ${commit}`,
+    `Node ${machine.node} (V8 ${machine.v8})`,
+    `Linux ${machine.kernel}`,
+    `${machine.processors} × ${machine.cpu}${machine.emulated ? ', emulated' : ''}`,
+    where(machine),
+    machine.pinned ? 'threads bound to processors' : 'threads not bound to processors',
+    `load ${figure(machine.load)}`,
+    ...(quick ? ['quick: too few rounds to judge'] : []),
+  ].join(', ');
+}
+
+function where({ backend }: Machine): string {
+  return backend === 'memory' ? 'a mapped memfd as BAR' : `real BARs over ${backend}`;
+}
+
+/** At most three significant figures. Whole numbers stay whole. */
+export function figure(value: number): string {
+  if (Number.isInteger(value) || Math.abs(value) >= 100) return Math.round(value).toString();
+  return Number(value.toPrecision(3)).toString();
+}
+
 /** Parses a report. Throws an error that says what is wrong with it. */
 export function parseReport(text: string): Report {
   const report = JSON.parse(text) as Report;
@@ -104,11 +128,8 @@ function checkResult(result: Result, index: number): void {
 }
 
 function checkDistribution(where: string, distribution: Distribution): void {
-  for (const figure of figures) {
-    check(
-      Number.isFinite(distribution?.[figure]),
-      `${where}: ${figure} is missing or not a number`,
-    );
+  for (const name of figures) {
+    check(Number.isFinite(distribution?.[name]), `${where}: ${name} is missing or not a number`);
   }
 }
 

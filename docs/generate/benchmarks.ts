@@ -2,8 +2,13 @@
 // The tables of docs/benchmarks.md, from the JSON files of measured runs.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseReport, type Report, type Result } from '../../bench/report.js';
-import { conditionsLine, figure } from '../../bench/table.js';
+import {
+  conditionsLine,
+  figure,
+  parseReport,
+  type Report,
+  type Result,
+} from '../../bench/report.js';
 import { projectRoot } from '../../tools/paths.js';
 import type { Generator } from './generator.js';
 
