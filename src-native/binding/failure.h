@@ -11,7 +11,8 @@
 
 namespace vfio::binding {
 
-/// The plain data for an exception of the library. This runs no JavaScript of the program.
+/// The plain data for an exception of the library. This runs no JavaScript of the program, unless
+/// Object.prototype has setters. What such a setter throws becomes a Napi::Error.
 Napi::Object failure_data(Napi::Env env, const std::exception_ptr& failure);
 
 /// Runs a binding method. Any exception reaches JavaScript as data and never crashes the process.

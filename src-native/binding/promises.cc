@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "binding/promises.h"
 
-#include <exception>
-
 #include "binding/failure.h"
 
 namespace vfio::binding {
@@ -34,12 +32,10 @@ void Promises::settle(Ticket ticket, const std::function<Napi::Value(Napi::Env)>
   const Settlers& settlers = taken.mapped();
   keep_alive_while_pending();
   try {
-    settlers.resolve.Call({value(env_)});
+    settlers.resolve.Call({across(env_, [&] { return value(env_); })});
   } catch (const Napi::Error& error) {
-    // For example, a setter of Object.prototype threw while an object was filled.
+    // A failure as data, or what a setter of Object.prototype threw while an object was filled.
     settlers.reject.Call({error.Value()});
-  } catch (...) {
-    settlers.reject.Call({failure_data(env_, std::current_exception())});
   }
 }
 

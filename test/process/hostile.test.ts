@@ -40,6 +40,25 @@ test.concurrent.each(['device', 'container', 'numRegions', 'ioPorts', 'address']
   },
 );
 
+test.concurrent.each([
+  ...['errno', 'syscall', 'request', 'path'].map((name) => [name, 'hardware.opening.failNext(5)']),
+  ...['code', 'message'].map((name) => [name, 'const open = await openDevice(address)']),
+])('a setter for %s on every object settles an open that fails', async (name, obstacle) => {
+  const stdout = await outputOf(`
+    ${obstacle};
+    const container = await Container.open();
+    Object.defineProperty(Object.prototype, '${name}', {
+      set() { throw new Error('a setter'); }, configurable: true,
+    });
+    const failure = await container.openDevice(address).catch((error) => error);
+    delete Object.prototype['${name}'];
+    await container.close();
+    console.log(failure.message);
+    process.exit();
+  `);
+  expect(stdout).toBe('a setter');
+});
+
 test.concurrent('an iterator of arrays finds nothing that constructors take', async () => {
   const stdout = await outputOf(`
     const found = new Set();
