@@ -72,12 +72,13 @@ describe.each(Object.entries(closings))('F1/ memory closed by its %s', (closer, 
         }
         parentPort.postMessage([turns > 20, u32.length]);
       \`, { token: grant.token, flags });
+      const gone = ended(worker);
       await until(() => Atomics.load(flags, 1) === 1);
       const closing = ${close};
       await sleep(20);
       Atomics.store(flags, 0, 1);
       const [said] = await once(worker, 'message');
-      await ended(worker);
+      await gone;
       await closing;
       await container.close();
       console.log(JSON.stringify(said), isFree(machine));

@@ -446,6 +446,7 @@ test.concurrent('an adoption that fails halfway keeps no handle, and the offer s
       await once(parentPort, 'message');
       parentPort.postMessage(codeOf(() => adopt(workerData)));
     \`, grant.token);
+    const gone = ended(worker);
     console.log((await once(worker, 'message'))[0]);
     const before = handles.length;
     codeOf(takeAll);
@@ -453,7 +454,7 @@ test.concurrent('an adoption that fails halfway keeps no handle, and the offer s
     for (const handle of handles) addon.testing.releaseHandle(handle);
     worker.postMessage('again');
     console.log((await once(worker, 'message'))[0]);
-    await ended(worker);
+    await gone;
     await closeAll();
   `;
   const stdout = 'ERR_VFIO_UNSUPPORTED\n1\nnone';
