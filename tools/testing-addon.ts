@@ -146,6 +146,7 @@ interface Testing {
   joinMachine(id: number): Machine;
   useFakeKernel(): FakeKernel;
   releaseHandle(handle: Handle): void;
+  ageHandle(handle: Handle): Handle;
   syscalls: Syscalls;
   trap: AccessTrap | undefined;
 }
@@ -172,6 +173,11 @@ export function useFakeKernel(): FakeKernel {
 /** Makes a handle of this thread stale while its device stays open. In the product, only closing does that. */
 export function releaseHandle(handle: Handle): void {
   testing().releaseHandle(handle);
+}
+
+/** Turns a handle into the last one that its entry can have. The one that it was is stale then. */
+export function ageHandle(handle: Handle): Handle {
+  return testing().ageHandle(handle);
 }
 
 export function syscalls(): Syscalls {

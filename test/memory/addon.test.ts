@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The addon without lib/: it also refuses the arguments that lib/ would refuse, and changes nothing then.
 import { createServer } from 'node:net';
+import { constants } from 'node:os';
 import { types } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { loadNative } from '../../lib/internal/load-native.js';
@@ -12,12 +13,17 @@ import {
   type NativeInterrupts,
   type NativeOpenRequest,
 } from '../../lib/native.js';
-import { releaseHandle, useMachine } from '../../tools/testing-addon.js';
+import { ageHandle, releaseHandle, syscalls, useMachine } from '../../tools/testing-addon.js';
 import { expectNothingOpen, withCode } from './support.js';
 
 const address = '0000:0f:00.0';
 const size = 0x1000;
-const machine = useMachine({ address, group: 150, bars: [{ size }], msix: 4 });
+const machine = useMachine({
+  address,
+  group: 150,
+  bars: [{ size }, { size: 0 }, { size }],
+  msix: 4,
+});
 const hardware = machine.device(address);
 const addon = loadNative();
 const [intx, msi, msix] = [0, 1, 2];
@@ -61,6 +67,28 @@ test('an access is within the region, and aligned', () => {
   }
   releaseHandle(handle);
   expect(addon.read32(handle, 0)).toBe(AccessFailure.CLOSED);
+});
+
+test('a region that cannot be mapped takes up none of the 4096 handles', () => {
+  for (let round = 0; round < 4097; round++) {
+    syscalls().fail(1, constants.errno.ENOMEM, 'mmap');
+    expect(() => device.acquire(2)).toThrow(expect.objectContaining({ syscall: 'mmap' }));
+  }
+  syscalls().reset();
+  releaseHandle(device.acquire(2));
+});
+
+test('an entry that has had its last handle has no other', () => {
+  const last = ageHandle(device.acquire(2));
+  releaseHandle(last);
+  const handles: number[] = [];
+  const takeAll = () => {
+    for (;;) handles.push(device.acquire(2));
+  };
+  expect(takeAll).toThrow(withCode('ERR_VFIO_UNSUPPORTED'));
+  for (const handle of handles) releaseHandle(handle);
+  expect(handles).toHaveLength(4095);
+  expect(handles.map((handle) => handle % 4096)).not.toContain(last % 4096);
 });
 
 describe('interrupts', () => {

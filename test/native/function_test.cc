@@ -10,10 +10,31 @@
 
 #include "open_function.h"
 #include "support.h"
+#include "syscalls_hook.h"
 #include "uapi/vfio.h"
 
 using namespace vfio;
 using namespace vfio::testing;
+
+namespace {
+
+/// The function whose state each mremap notes. A doorbell page comes back with an mremap.
+const Function* watched = nullptr;
+State state_at_mremap = State::kClosed;
+
+const sys::Syscalls& noting_the_state() {
+  static const sys::Syscalls table = [] {
+    sys::Syscalls noting = sys::kernel_syscalls();
+    noting.mremap = [](void* address, size_t size, size_t new_size, int flags, void* new_address) {
+      state_at_mremap = watched->state();
+      return sys::kernel_syscalls().mremap(address, size, new_size, flags, new_address);
+    };
+    return noting;
+  }();
+  return table;
+}
+
+}  // namespace
 
 TEST_CASE_FIXTURE(OpenFunction, "once it is cut everything is refused, and release disarms") {
   function->set_bus_master(true);
@@ -58,6 +79,18 @@ TEST_CASE_FIXTURE(OpenFunction, "while it is being reset everything else waits i
   function->reset();
   CHECK(device.resets() == 1);
   CHECK(regions.read(0, 0, 4) == 0);
+}
+
+TEST_CASE_FIXTURE(OpenFunction, "doorbells work again before the reset is over") {
+  const Doorbell doorbell = regions.doorbell(0, 0);
+  REQUIRE(doorbell.address != nullptr);
+  watched = function.get();
+  forward_syscalls_to(noting_the_state());
+  function->begin_reset();
+  function->reset();
+  forward_syscalls_to(sys::kernel_syscalls());
+  CHECK(state_at_mremap == State::kBusy);
+  CHECK(function->state() == State::kLive);
 }
 
 TEST_CASE_FIXTURE(OpenFunction,

@@ -598,6 +598,15 @@ describe('a hot reset fails because', () => {
     });
   });
 
+  test('the devices of the finding are those without vfio-pci', () => {
+    using tree = readyTree();
+    tree.pci(neighbour, { driver: 'nvme', group: 13 });
+    expect(diagnoseHotReset(refused, affected, tree.root)).toEqual({
+      finding: 'hot-reset-not-bound',
+      devices: [expect.objectContaining({ address: neighbour })],
+    });
+  });
+
   test('the kernel says so, and nothing more is known', () => {
     using tree = readyTree();
     tree.pci(neighbour, { driver: 'vfio-pci', group: 13 });
@@ -619,5 +628,11 @@ describe('a hot reset fails because', () => {
     const failure = { code: 'ERR_VFIO_UNSUPPORTED', message: '' };
     expect(explainHotReset(failure, affected).hint).toContain('container.openGroup(13)');
     expect(explainHotReset(failure, []).hint).toContain('root bus');
+  });
+
+  test('a group of several devices is not held, and the hint names the group once', () => {
+    const failure = { code: 'ERR_VFIO_UNSUPPORTED', message: '' };
+    const group = [...affected, { address: '0000:01:00.2', group: 13 }];
+    expect(explainHotReset(failure, group).hint?.match(/openGroup\(13\)/g)).toHaveLength(1);
   });
 });

@@ -341,6 +341,7 @@ describe('iterating', () => {
     await steps.return?.();
     expect(log).toEqual(['listen 0', 'unlisten 0', 'give back 0 3']);
     expect(interrupt.count).toBe(2);
+    expect(await steps.next()).toEqual({ value: undefined, done: true });
 
     const shared = interrupt[Symbol.asyncIterator]();
     const counts = collect(interrupt);
@@ -358,6 +359,17 @@ describe('iterating', () => {
     };
     expect((await rejectionOf(loop())).message).toBe('body');
     expect(log).toEqual(['listen 0', 'unlisten 0']);
+  });
+
+  test('that is left after the set was closed gives nothing back', async () => {
+    const interrupt = arm('msi');
+    setImmediate(() => native.raise());
+    for await (const _ of interrupt) {
+      native.raise(0, 2);
+      set.close();
+      break;
+    }
+    expect(log.filter((line) => line.startsWith('give'))).toEqual([]);
   });
 
   test('ends when the set is closed, after what was pending', async () => {
