@@ -62,7 +62,8 @@ describeContract({ device: 'edu' }, 'DMA memory', (subject) => {
       ['a low one', 0x1_0000n],
       ['one below the MSI window', msiWindow.first - 4096n],
       ['one behind the MSI window', msiWindow.last + 1n],
-      ['one above 4 GiB', 0x1_0000_0000n],
+      ['one at 4 GiB', 0x1_0000_0000n],
+      ['one with bits set in both halves', 0x12_3456_7000n],
       ['the last page there is', lastIova - 4095n],
     ])('is mapped there: %s', (_which, iova) => {
       using buffer = device.allocDma(4096, { iova });
@@ -239,7 +240,8 @@ describeContract({ device: 'edu' }, 'a device', (subject) => {
   describe.each([
     ['at a low IOVA', 0x1_0000n],
     ['below the MSI window', msiWindow.first - 4096n],
-    ['above 4 GiB', 0x1_0000_0000n],
+    ['at 4 GiB', 0x1_0000_0000n],
+    ['at one with bits set in both halves', 0x12_3456_7000n],
     ['at the last IOVA', lastIova - 4095n],
   ])('%s', (_where, iova) => {
     test('reads what we wrote and writes what we read', async () => {

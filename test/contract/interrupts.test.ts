@@ -410,7 +410,10 @@ describeContract({ device: 'nvme' }, 'interrupts by msix', (subject) => {
   test('are refused while bus master is off', () => {
     device.busMaster = false;
     expect(() => device.enableInterrupts('msix')).toThrow(
-      expect.objectContaining({ code: 'ERR_VFIO_BUS_MASTER' }),
+      expect.objectContaining({
+        code: 'ERR_VFIO_BUS_MASTER',
+        hint: expect.stringContaining('device.busMaster = true'),
+      }),
     );
   });
 

@@ -51,6 +51,8 @@ describeContract({ device: 'nvme' }, 'F2/ a reset', (subject) => {
     await device.reset();
     expect(device.busMaster).toBe(false);
     expect(device.config.command & command.memory).toBe(command.memory);
+    // The bit is what the kernel shows. Only a read of the BAR proves that the device decodes memory.
+    expect(device.bar(0).read32(reg.version)).toBe(0x0001_0400);
   });
 
   test('leaves the BAR where it was', async () => {
