@@ -2,7 +2,7 @@
 // Finds the one PCI function that matches a filter. If there is none or more than one, it says what there is.
 import { VfioError } from './errors.js';
 import { mustBeLinux } from './internal/platform.js';
-import { checkFilter, type DeviceFilter, type PciDevice, scanDevices } from './pci.js';
+import { checkFilter, type DeviceFilter, matches, type PciDevice, scanDevices } from './pci.js';
 
 /**
  * Finds the PCI function that matches the filter, as {@link listDevices} does, if it is the only one.
@@ -21,9 +21,11 @@ export async function findDevice(filter: DeviceFilter): Promise<PciDevice> {
 
 /** Finds the device in the sysfs below `root`. */
 export function findIn(filter: DeviceFilter, root = ''): PciDevice {
-  const [found, second, ...others] = scanDevices(filter, root);
-  if (found === undefined) throw notFound(filter, scanDevices({}, root));
-  if (second !== undefined) throw ambiguous(filter, [found, second, ...others]);
+  const all = scanDevices({}, root);
+  const matching = all.filter((device) => matches(device, filter));
+  const [found] = matching;
+  if (found === undefined) throw notFound(filter, all);
+  if (matching.length > 1) throw ambiguous(filter, matching);
   return found;
 }
 

@@ -124,7 +124,8 @@ export function scanDevices(filter: DeviceFilter, root = ''): PciDevice[] {
     .filter((device) => device !== undefined && matches(device, filter)) as PciDevice[];
 }
 
-function matches(device: PciDevice, filter: DeviceFilter): boolean {
+/** Whether a device has all fields of the filter. */
+export function matches(device: PciDevice, filter: DeviceFilter): boolean {
   const { vendorId, deviceId, classCode } = device;
   const facts: Required<DeviceFilter> = {
     vendorId,

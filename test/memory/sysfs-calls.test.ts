@@ -40,7 +40,7 @@ beforeEach(() => {
   tree = new FakeTree();
   tree.driver('vfio-pci');
   tree.pci(address, { driver: 'nvme', group: 12 });
-  tree.pci(mate, { group: 12 });
+  tree.pci(mate, { device: '0x0011', group: 12 });
   tree.file(`/sys/devices/pci0000:00/${address}/config`, new Uint8Array(16));
   const disk = `/sys/devices/pci0000:00/${address}/nvme/nvme0/nvme0n1`;
   tree.file(`${disk}/dev`, '259:0\n');

@@ -169,7 +169,7 @@ describeOn({ backend: 'type1' }, 'binding', () => {
     writeFileSync('/sys/bus/pci/drivers/nvme/bind', nvme.address);
     await expect(binding.restore()).rejects.toMatchObject({
       code: 'ERR_VFIO_BUSY',
-      message: expect.stringContaining('is now bound to nvme'),
+      message: expect.stringContaining('has bound it to nvme'),
     });
     expect(driverOf(nvme)).toBe('nvme');
   });
