@@ -36,7 +36,7 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'F2/ a hot reset of a slot', ()
     await expect(held.device.hotReset()).rejects.toMatchObject({
       code: 'ENOTTY',
       request: 'VFIO_DEVICE_PCI_HOT_RESET',
-      hint: expect.stringContaining('neither a slot reset nor a bus reset worked'),
+      message: expect.stringContaining('neither a slot reset nor a bus reset worked'),
     });
   });
 });
