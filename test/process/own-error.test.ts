@@ -99,11 +99,6 @@ describe('a promise that nobody awaits is still reported', () => {
       'ERR_VFIO_TIMEOUT',
     ],
     [
-      'when a reset ends its poll',
-      'device.bar(0).poll32(0x20, 1, 1); await device.reset();',
-      'ERR_VFIO_BUSY',
-    ],
-    [
       'when its vector was closed before the call',
       'const vector = set.vector(0); set.close(); vector.once();',
       'ERR_VFIO_CLOSED',
