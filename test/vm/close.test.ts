@@ -201,8 +201,11 @@ describeOn({ backend: 'type1' }, 'F17/ closing', () => {
       device.busMaster = true;
       const buffer = device.allocDma(4096);
       buffer.u8.fill(0x44, 0, 512);
-      await new Edu(device).load(buffer.iova, 512);
-      await new Edu(device).store(buffer.iova + 1024n, 512);
+      const hardware = new Edu(device);
+      // The transfer of the killed process may still be in progress.
+      await hardware.idle();
+      await hardware.load(buffer.iova, 512);
+      await hardware.store(buffer.iova + 1024n, 512);
       expect(buffer.u8.slice(1024, 1536).every((byte) => byte === 0x44)).toBe(true);
     });
   });
