@@ -198,12 +198,13 @@ describeOn({ backend: 'type1' }, 'F17/ closing', () => {
         expect(device.busMaster).toBe(false);
       }
       await using device = await openDevice(edu.address);
+      const hardware = new Edu(device);
+      // edu has no reset, so the transfer of the killed process may still be due. With bus master off it goes nowhere;
+      // later it would write to this process's buffer, which has the same IOVA.
+      await hardware.idle();
       device.busMaster = true;
       const buffer = device.allocDma(4096);
       buffer.u8.fill(0x44, 0, 512);
-      const hardware = new Edu(device);
-      // The transfer of the killed process may still be in progress.
-      await hardware.idle();
       await hardware.load(buffer.iova, 512);
       await hardware.store(buffer.iova + 1024n, 512);
       expect(buffer.u8.slice(1024, 1536).every((byte) => byte === 0x44)).toBe(true);
