@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What is known about an interrupt that did not come: the state of the device that can be read truly.
+import type { BarArea } from '../capabilities/msix.js';
 import type { ConfigSpace } from '../config-space.js';
 import type { VfioError } from '../errors.js';
 import type { InterruptType } from '../interrupts/types.js';
@@ -58,7 +59,6 @@ function readHeader(config: ConfigSpace, type: InterruptType): InterruptState {
   };
 }
 
-const msix = { id: 0x11, control: 2, table: 4, pending: 8, enable: 0x8000, functionMask: 0x4000 };
 const entry = { bytes: 16, control: 12 };
 const allOnes = 0xffff_ffff;
 
@@ -68,42 +68,31 @@ const allOnes = 0xffff_ffff;
  */
 function readMsix(config: ConfigSpace, registers: DeviceRegisters, vector: number): InterruptState {
   return known(() => {
-    const at = config.find(msix.id)?.offset;
-    if (at === undefined) return {};
-    const control = config.read16(at + msix.control);
-    const [table, pending] = [msix.table, msix.pending].map((offset) => config.read32(at + offset));
+    const msix = config.capability('msix');
+    if (msix === undefined) return {};
     return {
-      msixEnabled: (control & msix.enable) !== 0,
-      functionMasked: (control & msix.functionMask) !== 0,
-      ...known(() => readTable(registers, table as number, vector)),
-      ...known(() => readPending(registers, pending as number, vector)),
+      msixEnabled: msix.enabled,
+      functionMasked: msix.masked,
+      ...known(() => readTable(registers, msix.table, vector)),
+      ...known(() => readPending(registers, msix.pba, vector)),
     };
   });
 }
 
 /** The table reads as all ones where it is not mapped. */
-function readTable(registers: DeviceRegisters, place: number, vector: number): InterruptState {
-  const offset = offsetOf(place) + vector * entry.bytes + entry.control;
-  const region = registers.region(barOf(place));
+function readTable(registers: DeviceRegisters, table: BarArea, vector: number): InterruptState {
+  const offset = table.offset + vector * entry.bytes + entry.control;
+  const region = registers.region(table.bar);
   if (region === undefined || !isMappable(region, offset)) return {};
   const control = region.read32(offset);
   return control === allOnes ? {} : { vectorMasked: (control & 1) !== 0 };
 }
 
-function readPending(registers: DeviceRegisters, place: number, vector: number): InterruptState {
-  const region = registers.region(barOf(place));
+function readPending(registers: DeviceRegisters, pba: BarArea, vector: number): InterruptState {
+  const region = registers.region(pba.bar);
   if (region === undefined) return {};
-  const word = region.read32(offsetOf(place) + (vector >>> 5) * 4);
+  const word = region.read32(pba.offset + (vector >>> 5) * 4);
   return word === allOnes ? {} : { pending: ((word >>> (vector & 31)) & 1) !== 0 };
-}
-
-/** The low three bits of a place are its BAR, the others its offset there (PCI Local Bus 3.0, 6.8.2). */
-function barOf(place: number): number {
-  return place & 7;
-}
-
-function offsetOf(place: number): number {
-  return (place & ~7) >>> 0;
 }
 
 function isMappable({ mappableAreas }: Region, offset: number): boolean {
