@@ -4,21 +4,9 @@ import { randomFillSync } from 'node:crypto';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { Device, Interrupt } from '../../lib/index.js';
 import { describeContract } from '../support/back-ends.js';
+import { reg } from '../support/edu.js';
 import { until } from '../support/until.js';
 
-/** The registers, from docs/specs/edu in QEMU. */
-const reg = {
-  identification: 0x00,
-  factorial: 0x08,
-  status: 0x20,
-  interruptStatus: 0x24,
-  interruptRaise: 0x60,
-  interruptAcknowledge: 0x64,
-  dmaSource: 0x80,
-  dmaDestination: 0x88,
-  dmaCount: 0x90,
-  dmaCommand: 0x98,
-};
 const busy = 0x01;
 const raiseAfterFactorial = 0x80;
 const dmaBuffer = 0x40000;

@@ -4,9 +4,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Device } from '../../lib/index.js';
 
-const reg = {
+/** The offsets of its registers in BAR 0. */
+export const reg = {
   identification: 0x00,
   liveness: 0x04,
+  factorial: 0x08,
+  status: 0x20,
   interruptStatus: 0x24,
   interruptRaise: 0x60,
   interruptAcknowledge: 0x64,
