@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The spaces that registers are bound to: regions and memory, and which of them each bound register lies in.
+import { types } from 'node:util';
 import { expected } from '../internal/validate.js';
 import { memoryAccessors } from './memory.js';
 import type { MemorySpace, RegisterSpace } from './types.js';
@@ -12,14 +13,24 @@ export interface Bounded {
 
 /** Accepts a region or memory. Throws a TypeError for anything else, `ERR_VFIO_CLOSED` for a closed buffer. */
 export function boundedSpace(given: RegisterSpace | MemorySpace): Bounded {
-  if ('iova' in Object(given)) {
-    const space = memoryAccessors(given as MemorySpace);
-    return { space, byteLength: space.byteLength };
-  }
+  if ('iova' in Object(given)) return boundedMemory(given as MemorySpace);
   const { byteLength, read32 } = Object(given) as Partial<RegisterSpace>;
   if (typeof byteLength !== 'number' || typeof read32 !== 'function')
     throw expected('a region or a DmaBuffer', 'space', given);
   return { space: given as RegisterSpace, byteLength };
+}
+
+function boundedMemory(given: MemorySpace): Bounded {
+  const { iova, byteLength, u8, u16, u32, u64 } = given;
+  const views = types.isUint8Array(u8) && types.isUint16Array(u16) && types.isUint32Array(u32);
+  if (
+    typeof iova !== 'bigint' ||
+    typeof byteLength !== 'number' ||
+    !views ||
+    !types.isBigUint64Array(u64)
+  )
+    throw expected('a region or a DmaBuffer', 'space', given);
+  return { space: memoryAccessors({ iova, byteLength, u8, u16, u32, u64 }), byteLength };
 }
 
 const spaces = new WeakMap<object, RegisterSpace>();

@@ -415,8 +415,36 @@ describe('traced', () => {
     expect(lines).toEqual([]);
   });
 
+  test.each<[string, object]>([
+    ['an address that is not a bigint', { iova: 0 }],
+    ['an address that cannot be printed', { iova: detached() }],
+    ['no size', { byteLength: undefined }],
+    ['bytes that are not a Uint8Array', { u8: [0] }],
+    ['a view of another width', { u16: new Uint8Array(8) }],
+    ['words that are signed', { u32: new Int32Array(2) }],
+    ['64-bit words of another type', { u64: new BigInt64Array(1) }],
+  ])('refuses what looks like memory but has %s', (_what, wrong) => {
+    const memory = {
+      iova: 0n,
+      byteLength: 8,
+      u8: new Uint8Array(8),
+      u16: new Uint16Array(4),
+      u32: new Uint32Array(2),
+    };
+    const looksLike = { ...memory, u64: new BigUint64Array(1), ...wrong } as never;
+    expect(thrownBy(() => traced(looksLike, log)).code).toBe('ERR_INVALID_ARG_TYPE');
+    expect(thrownBy(() => bindRegisters(looksLike, DESCRIPTOR)).code).toBe('ERR_INVALID_ARG_TYPE');
+  });
+
   test('needs something to trace, and a function', () => {
     expect(thrownBy(() => traced({} as never, log)).code).toBe('ERR_INVALID_ARG_TYPE');
     expect(thrownBy(() => traced(buffer, undefined as never)).code).toBe('ERR_INVALID_ARG_TYPE');
   });
 });
+
+/** Bytes whose `toString` throws. */
+function detached(): Uint8Array {
+  const bytes = new Uint8Array(8);
+  structuredClone(bytes, { transfer: [bytes.buffer] });
+  return bytes;
+}
