@@ -5,7 +5,7 @@ import { ConfigSpace } from './config-space.js';
 import { DmaBuffer } from './dma.js';
 import { closedError, unsupportedError } from './errors.js';
 import { callNative } from './internal/call.js';
-import { Doorbells } from './internal/doorbells.js';
+import { DirectMemory } from './internal/direct-memory.js';
 import {
   dropOwner,
   keepOwner,
@@ -189,12 +189,12 @@ export function adopt(token: string): AdoptedDevice {
 }
 
 function regionsOf(addon: Native, { address, regions }: NativeAdoption): Map<number, Region> {
-  // These doorbells never store from JavaScript: this thread learns of a revocation or a reset only later,
-  // but its writes must end at once.
-  const doorbells = new Doorbells(() => undefined);
+  // Nothing is accessed directly here: this thread learns of a revocation or a reset only later, but its
+  // writes must end at once.
+  const direct = new DirectMemory(() => undefined);
   const made = regions.map(({ info, handle }) => {
     const type = info.index === configIndex ? ConfigSpace : Region;
-    return new type(ours, addon, handle, regionInfo(info), address, doorbells);
+    return new type(ours, addon, handle, regionInfo(info), address, direct);
   });
   return new Map(made.map((region) => [region.index, region]));
 }

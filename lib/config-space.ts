@@ -8,7 +8,7 @@ import {
 } from './capabilities/decode.js';
 import { type CapabilityName, extendedNames, idOf, standardNames } from './capabilities/names.js';
 import { extendedList, type Found, standardList, withId } from './capabilities/walk.js';
-import type { Doorbells } from './internal/doorbells.js';
+import type { DirectMemory } from './internal/direct-memory.js';
 import type { Ours } from './internal/ours.js';
 import { integer, oneOf } from './internal/validate.js';
 import type { Handle, Native } from './native.js';
@@ -48,9 +48,9 @@ export class ConfigSpace extends Region {
     handle: Handle,
     info: RegionInfo,
     address: string,
-    doorbells: Doorbells,
+    direct: DirectMemory,
   ) {
-    super(key, native, handle, info, address, doorbells);
+    super(key, native, handle, info, address, direct);
     this.#address = address;
   }
 

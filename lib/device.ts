@@ -438,7 +438,7 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
     if (this.#closing === undefined) {
       this.#closed = true;
       this.#parts.ownContainer?.refuse();
-      this.#regions.doorbells.mute();
+      this.#regions.direct.mute();
       this.#closing = this.#close();
     }
     return this.#closing;
@@ -466,7 +466,7 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
    */
   async #untilReset(begin: () => Promise<void>): Promise<void> {
     const reset = begin();
-    this.#regions.doorbells.mute();
+    this.#regions.direct.mute();
     try {
       await reset;
     } finally {
@@ -483,7 +483,7 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
       this.#takeWrites();
       callUser(() => this.emit('reset'));
     } else {
-      this.#regions.doorbells.mute();
+      this.#regions.direct.mute();
       try {
         this.#interrupts?.close();
       } catch (failure) {
@@ -497,7 +497,7 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
   }
 
   #takeWrites(): void {
-    if (!this.#closed && !this.#lost) this.#regions.doorbells.unmute();
+    if (!this.#closed && !this.#lost) this.#regions.direct.unmute();
   }
 
   #mustBeOpen(): void {
@@ -554,7 +554,7 @@ export class Device<Parent> extends EventEmitter<DeviceEvents> implements AsyncD
 
   #lose(): void {
     this.#lost = true;
-    this.#regions.doorbells.mute();
+    this.#regions.direct.mute();
     callUser(() => this.emit('lost'));
   }
 

@@ -86,6 +86,7 @@ export interface NativeRegionInfo {
   /** Pairs of offset and size of the parts that can be mapped. */
   mappable: [number, number][];
   ioPorts: boolean;
+  prefetchable: boolean;
   type: number | undefined;
   subtype: number | undefined;
 }
@@ -112,10 +113,11 @@ export interface NativeDevice {
   /** Returns a handle on a region for the accessors of this thread. It is valid until close. */
   acquire(region: number): Handle;
   /**
-   * Maps the 4 bytes at an offset of a region, only for whole 4-byte stores. They lie in a page of their own,
-   * so that a bus error loses only the store. Returns undefined if the region cannot be mapped there.
+   * Maps bytes of a region, for accesses that the compiler makes and nothing guards. They lie in a mapping of
+   * their own, so that a bus error loses only these accesses. Returns undefined if the region cannot be mapped
+   * there, or if 256 such mappings are in use in this process.
    */
-  doorbell(region: number, offset: number): ArrayBuffer | undefined;
+  map(region: number, offset: number, byteLength: number): ArrayBuffer | undefined;
   busMaster(): boolean;
   setBusMaster(on: boolean): void;
   /** Arms `count` vectors of VFIO_PCI_INTX/MSI/MSIX_IRQ_INDEX (0, 1, 2). */

@@ -31,6 +31,11 @@ export interface RegionInfo {
    * Whether it is a BAR of I/O ports (bit 0 of the base address register). I/O ports have no 64-bit accesses.
    */
   readonly ioPorts: boolean;
+  /**
+   * Whether it is a BAR of prefetchable memory (bit 3 of the base address register): reads have no side
+   * effect, and writes can be merged.
+   */
+  readonly prefetchable: boolean;
   /** The type of a device-specific region (`VFIO_REGION_INFO_CAP_TYPE`); undefined for other regions. */
   readonly type: number | undefined;
   /** The subtype of a device-specific region; undefined for other regions. */
@@ -61,7 +66,7 @@ export function regionName(index: number): string {
 
 /** Makes the facts about a region from the kernel's flags. */
 export function regionInfo(native: NativeRegionInfo): RegionInfo {
-  const { index, size, flags, mappable, ioPorts, type, subtype } = native;
+  const { index, size, flags, mappable, ioPorts, prefetchable, type, subtype } = native;
   return Object.freeze({
     index,
     name: regionName(index),
@@ -73,6 +78,7 @@ export function regionInfo(native: NativeRegionInfo): RegionInfo {
       mappable.map(([offset, byteLength]) => Object.freeze({ offset, byteLength })),
     ),
     ioPorts,
+    prefetchable,
     type,
     subtype,
   });

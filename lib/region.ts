@@ -4,6 +4,7 @@
 import { Batch, type BatchCommand } from './batch.js';
 import { refusalError } from './diagnose/failure.js';
 import type { Doorbell } from './doorbell.js';
+import { unsupportedError } from './errors.js';
 import {
   type Access,
   accessError,
@@ -14,7 +15,7 @@ import {
   valueError,
   widthOf,
 } from './internal/access.js';
-import type { Doorbells } from './internal/doorbells.js';
+import type { DirectMemory } from './internal/direct-memory.js';
 import { endsWithOwner } from './internal/ends-with-owner.js';
 import { mustBeOurs, type Ours, ours } from './internal/ours.js';
 import { checkPoll, type PollOptions, poll } from './internal/polling.js';
@@ -66,12 +67,13 @@ export class Region implements RegionInfo {
   readonly mappable: boolean;
   readonly mappableAreas: readonly MappableArea[];
   readonly ioPorts: boolean;
+  readonly prefetchable: boolean;
   readonly type: number | undefined;
   readonly subtype: number | undefined;
   readonly #native: Native;
   readonly #handle: Handle;
   readonly #address: string;
-  readonly #doorbells: Doorbells;
+  readonly #direct: DirectMemory;
 
   /** @internal Use {@link Device.region}. */
   constructor(
@@ -80,7 +82,7 @@ export class Region implements RegionInfo {
     handle: Handle,
     info: RegionInfo,
     address: string,
-    doorbells: Doorbells,
+    direct: DirectMemory,
   ) {
     mustBeOurs(key);
     this.index = info.index;
@@ -91,12 +93,13 @@ export class Region implements RegionInfo {
     this.mappable = info.mappable;
     this.mappableAreas = info.mappableAreas;
     this.ioPorts = info.ioPorts;
+    this.prefetchable = info.prefetchable;
     this.type = info.type;
     this.subtype = info.subtype;
     this.#native = native;
     this.#handle = handle;
     this.#address = address;
-    this.#doorbells = doorbells;
+    this.#direct = direct;
   }
 
   /** The PCI address of the device, like `0000:01:00.0`. */
@@ -338,7 +341,36 @@ export class Region implements RegionInfo {
    */
   doorbell(offset: number): Doorbell {
     this.#checkOffset('write', 32, offset);
-    return this.#doorbells.at(this, offset);
+    return this.#direct.doorbell(this, offset);
+  }
+
+  /**
+   * Returns bytes of a prefetchable memory BAR as plain memory: `byteLength` bytes from `offset` on, by default
+   * all up to the end. Use it for memory on the device, such as an NVMe controller memory buffer or the shared
+   * memory of `ivshmem`. Never use it for a range that holds registers.
+   *
+   * **Its accesses are not exact.** The engine can drop, merge, split, repeat and reorder them, and uses any
+   * width (docs/mmio-in-javascript.md). If the device or another process uses the memory at the same time,
+   * access it with Atomics.
+   *
+   * After close, reads return 0 and writes have no effect. While the device does not answer (a reset, memory
+   * decode off, D3), writes are lost without an error, and reads return 0 or what was lost. After that, the
+   * view shows the device's memory again. Each call makes a new array.
+   *
+   * Throws:
+   *
+   * - a RangeError `ERR_VFIO_RANGE` if the bytes do not lie in the region, or there are none;
+   * - `ERR_VFIO_UNSUPPORTED` if the region is not prefetchable, cannot be mapped there, belongs to an adopted
+   *   device, or if 256 mappings of this kind (views and pages of doorbells) are in use in this process;
+   * - `ERR_VFIO_CLOSED`, `ERR_VFIO_BUSY` and `ERR_VFIO_LOST` as the accessors do.
+   */
+  inexactView(offset = 0, byteLength?: number): Uint8Array<ArrayBuffer> {
+    const rest = this.byteLength - integer('the offset', offset, 0, this.byteLength - 1);
+    const bytes = byteLength === undefined ? rest : integer('the length', byteLength, 1, rest);
+    if (!this.prefetchable) throw this.#noView('is not prefetchable memory');
+    const memory = this.#direct.view(this, offset, bytes);
+    if (memory === undefined) throw this.#noView('cannot be mapped there');
+    return new Uint8Array(memory);
   }
 
   /**
@@ -416,6 +448,11 @@ export class Region implements RegionInfo {
 
   #badValue(width: number, offset: number, value: unknown): Error {
     return valueError(value, this.#access('write', width, offset));
+  }
+
+  #noView(reason: string): Error {
+    const region = `${this.name} of ${this.#address}`;
+    return unsupportedError(`${region} has no inexactView: it ${reason}`, this.#address);
   }
 
   #failed(verb: 'read' | 'write', width: number, offset: number, failure: number): unknown {

@@ -13,6 +13,7 @@ export interface DeviceSpec {
     mappable?: boolean;
     sparse?: [number, number][];
     ioPorts?: boolean;
+    prefetchable?: boolean;
   }[];
   /** The size of the ROM, in bytes. */
   rom?: number;
@@ -128,7 +129,7 @@ export interface AccessTrap {
   /** The library's own mapping of a BAR of an open device. The product never exposes this mapping. */
   window(address: string, bar: number): ArrayBuffer;
   /** The page to which a doorbell at that offset of a BAR stores. */
-  doorbellPage(address: string, bar: number, offset: number): ArrayBuffer;
+  directPages(address: string, bar: number, offset: number): ArrayBuffer;
   /** Watches a buffer of whole pages from now on. Returns the number of the range, counted from 0. */
   watch(buffer: ArrayBuffer): number;
   /**

@@ -13,7 +13,7 @@ export const PROMISES: Readonly<Record<string, readonly [goesWrong: string, prom
   ],
   F2: [
     'a BAR does not answer: memory decode off, D3, reset',
-    'the access throws `ERR_VFIO_BUS` or `ERR_VFIO_BUSY`, and works again when the device does; writes to a doorbell are lost',
+    'the access throws `ERR_VFIO_BUS` or `ERR_VFIO_BUSY`, and works again when the device does; writes to a doorbell or an `inexactView` are lost',
   ],
   F3: [
     'the kernel wants the device back: unplug, unbind',

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// The regions of an open device, each created when it is first used, and their doorbells.
+// The regions of an open device, each created when it is first used, and what is accessed directly of them.
 import { ConfigSpace } from '../config-space.js';
 import { unsupportedError } from '../errors.js';
 import type { Native, NativeDevice } from '../native.js';
 import { Region } from '../region.js';
 import { configIndex, type RegionInfo, regionInfo, regionName } from '../region-info.js';
 import { callNative } from './call.js';
-import { Doorbells } from './doorbells.js';
+import { DirectMemory } from './direct-memory.js';
 import { keepOwner } from './leaks.js';
 import { ours } from './ours.js';
 
@@ -15,8 +15,8 @@ type RegionParts = ConstructorParameters<typeof Region>;
 export class DeviceRegions {
   /** Config space. */
   readonly config: ConfigSpace;
-  /** The doorbells of all regions. */
-  readonly doorbells: Doorbells;
+  /** The doorbells and views of all regions. */
+  readonly direct: DirectMemory;
   readonly #owner: object;
   readonly #addon: Native;
   readonly #device: NativeDevice;
@@ -27,8 +27,8 @@ export class DeviceRegions {
     this.#owner = owner;
     this.#addon = addon;
     this.#device = device;
-    this.doorbells = new Doorbells((region, offset) =>
-      callNative(() => device.doorbell(region, offset), device.address),
+    this.direct = new DirectMemory((region, offset, byteLength) =>
+      callNative(() => device.map(region, offset, byteLength), device.address),
     );
     this.config = this.#make(ConfigSpace, configIndex);
   }
@@ -63,7 +63,7 @@ export class DeviceRegions {
     }
     const handle = callNative(() => this.#device.acquire(index), address);
     const info = regionInfo(native);
-    const region = new type(ours, this.#addon, handle, info, address, this.doorbells);
+    const region = new type(ours, this.#addon, handle, info, address, this.direct);
     keepOwner(region, this.#owner);
     return region;
   }

@@ -58,6 +58,7 @@ inline Napi::Object region_info(Napi::Env env, const RegionInfo& info) {
   object.Set("size", number(env, info.size));
   object.Set("mappable", mappable);
   object.Set("ioPorts", info.io_ports);
+  object.Set("prefetchable", info.prefetchable);
   object.Set("type", number_or_undefined(env, info.type));
   object.Set("subtype", number_or_undefined(env, info.subtype));
   return object;

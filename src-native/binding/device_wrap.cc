@@ -22,7 +22,7 @@ void DeviceWrap::define(Environment& environment) {
                       InstanceMethod<&DeviceWrap::region>("region"),
                       InstanceMethod<&DeviceWrap::irq>("irq"),
                       InstanceMethod<&DeviceWrap::acquire>("acquire"),
-                      InstanceMethod<&DeviceWrap::doorbell>("doorbell"),
+                      InstanceMethod<&DeviceWrap::map>("map"),
                       InstanceMethod<&DeviceWrap::bus_master>("busMaster"),
                       InstanceMethod<&DeviceWrap::set_bus_master>("setBusMaster"),
                       InstanceMethod<&DeviceWrap::enable_interrupts>("enableInterrupts"),
@@ -81,13 +81,14 @@ Napi::Value DeviceWrap::acquire(const Napi::CallbackInfo& info) {
   });
 }
 
-Napi::Value DeviceWrap::doorbell(const Napi::CallbackInfo& info) {
+Napi::Value DeviceWrap::map(const Napi::CallbackInfo& info) {
   return across(info.Env(), [&]() -> Napi::Value {
-    const auto offset = static_cast<std::uint64_t>(info[1].As<Napi::Number>().DoubleValue());
-    auto doorbell = device_->function()->regions().doorbell(index_from(info[0]), offset);
-    if (doorbell.page == nullptr) return info.Env().Undefined();
-    return {info.Env(), external_array_buffer(info.Env(), doorbell.address, sizeof(std::uint32_t),
-                                              std::move(doorbell.page))};
+    const auto begin = static_cast<std::uint64_t>(info[1].As<Napi::Number>().DoubleValue());
+    const auto size = static_cast<std::uint64_t>(info[2].As<Napi::Number>().DoubleValue());
+    auto memory = device_->function()->regions().direct(index_from(info[0]), {begin, size});
+    if (memory.mapping == nullptr) return info.Env().Undefined();
+    return {info.Env(),
+            external_array_buffer(info.Env(), memory.address, size, std::move(memory.mapping))};
   });
 }
 

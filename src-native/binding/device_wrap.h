@@ -28,7 +28,7 @@ class DeviceWrap final : public Wrap<DeviceWrap> {
   Napi::Value region(const Napi::CallbackInfo& info);
   Napi::Value irq(const Napi::CallbackInfo& info);
   Napi::Value acquire(const Napi::CallbackInfo& info);
-  Napi::Value doorbell(const Napi::CallbackInfo& info);
+  Napi::Value map(const Napi::CallbackInfo& info);
   Napi::Value bus_master(const Napi::CallbackInfo& info);
   void set_bus_master(const Napi::CallbackInfo& info);
   Napi::Value enable_interrupts(const Napi::CallbackInfo& info);

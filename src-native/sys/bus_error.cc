@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The process's SIGBUS handler. It handles the bus errors of guarded accesses and of doorbells, and
+// The process's SIGBUS handler. It handles the bus errors of guarded and of direct accesses, and
 // passes all other signals to the handler that was installed before. It only uses atomics and calls
 // async-signal-safe functions.
 #include <signal.h>
@@ -12,7 +12,7 @@
 #include <mutex>
 #include <type_traits>
 
-#include "sys/doorbell_page.h"
+#include "sys/direct_mapping.h"
 #include "sys/errors.h"
 #include "sys/guarded.h"
 #include "sys/guarded_table.h"
@@ -97,11 +97,11 @@ void pass_on(int signal, siginfo_t& info, void* context) {
   }
 }
 
-/// Whether the program can continue: the access was a guarded one, or a store to a doorbell.
+/// Whether the program can continue: the access was a guarded or a direct one.
 bool survive(const siginfo_t& info, void* context) {
   if (info.si_code != BUS_ADRERR) return false;
   return resume_guarded(context) ||
-         give_up_doorbell_page(reinterpret_cast<std::uintptr_t>(info.si_addr));
+         give_up_direct_mapping(reinterpret_cast<std::uintptr_t>(info.si_addr));
 }
 
 void on_bus_error(int signal, siginfo_t* info, void* context) {

@@ -22,7 +22,7 @@ static_assert(sizeof(void*) == 8 && std::endian::native == std::endian::little,
 namespace vfio::sys {
 
 /// Installs the process's SIGBUS handler, or installs it again if other code replaced it. A SIGBUS
-/// that no guarded access and no doorbell caused goes to the previous handler. Called before each
+/// that no guarded and no direct access caused goes to the previous handler. Called before each
 /// mapping of a region.
 void install_bus_error_handler();
 

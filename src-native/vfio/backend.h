@@ -52,6 +52,9 @@ struct RegionInfo {
   /// The region is a BAR of I/O ports, according to bit 0 of its register. I/O ports have no 8-byte
   /// access.
   bool io_ports = false;
+  /// The region is a BAR of prefetchable memory, according to bit 3 of its register: reads have no
+  /// side effect, and writes can be merged.
+  bool prefetchable = false;
   /// VFIO_REGION_INFO_CAP_TYPE, only for device-specific regions.
   std::optional<std::uint32_t> type;
   std::optional<std::uint32_t> subtype;

@@ -126,6 +126,7 @@ RegionInfo decode_region_info(Bytes info, std::uint64_t page_size) {
                     .size = fixed.size,
                     .mappable = {},
                     .io_ports = false,
+                    .prefetchable = false,
                     .type = {},
                     .subtype = {}};
   Mappable mappable(fixed.size, page_size);

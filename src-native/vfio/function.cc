@@ -88,13 +88,13 @@ void Function::quiesce() noexcept {
   // write to memory.
   attempt([&] { command_.silence(); });
   interrupts_.discard();
-  regions_.give_up_doorbells();
+  regions_.give_up_direct();
 }
 
 void Function::end_reset(bool was_reset) {
   Attempts steps;
   steps.add([&] { prepare_again(was_reset); });
-  regions_.restore_doorbells();
+  regions_.restore_direct();
   gate_.end_busy();
   steps.throw_first_failure();
 }

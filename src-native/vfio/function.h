@@ -62,7 +62,7 @@ class Function final {
   std::vector<AffectedFunction> hot_reset_info();
   /// Throws if the function is not live. end_reset() must follow.
   void become_busy() { gate_.become_busy(); }
-  /// Stops DMA, interrupts and stores to doorbells.
+  /// Stops DMA, interrupts, and direct accesses to regions.
   void quiesce() noexcept;
   /// Called on the function whose hot reset was requested. Blocks.
   void hot_reset(const std::vector<sys::UniqueFd>& groups) { backend_->hot_reset(groups); }

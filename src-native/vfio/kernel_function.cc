@@ -120,7 +120,7 @@ KernelFunction::KernelFunction(sys::UniqueFd device, std::string name)
   for (std::uint32_t i = 0; i < info_.num_irqs; ++i) irqs_.push_back(read_irq(i));
   // The kernel waits a minute for a device that does not answer, and then opens it nevertheless.
   if (is_gone()) lose();
-  find_io_ports();
+  find_kinds_of_bars();
   sys::watch_readable(changes_, losses_.get());
   errors_ = watch(VFIO_PCI_ERR_IRQ_INDEX);
   requests_ = watch(VFIO_PCI_REQ_IRQ_INDEX);
@@ -161,15 +161,19 @@ std::optional<KernelFunction::Region> KernelFunction::read_region(std::uint32_t 
   });
 }
 
-/// VFIO does not say which BARs are I/O ports; only their registers do. The upper half of a 64-bit
-/// BAR is not a region, so its register, which holds part of an address, is skipped.
-void KernelFunction::find_io_ports() {
+/// VFIO does not say which BARs are I/O ports or prefetchable; only their registers do. The upper
+/// half of a 64-bit BAR is not a region, so its register, which holds part of an address, is
+/// skipped.
+void KernelFunction::find_kinds_of_bars() {
   constexpr std::uint64_t kFirstBar = 0x10;
   constexpr std::uint64_t kIoSpace = 1;
+  constexpr std::uint64_t kPrefetchable = 8;
   for (std::uint32_t i = VFIO_PCI_BAR0_REGION_INDEX; i <= VFIO_PCI_BAR5_REGION_INDEX; ++i) {
     if (i >= regions_.size() || !regions_[i] || regions_[i]->info.size == 0) continue;
     const std::uint64_t bar = read_raw(VFIO_PCI_CONFIG_REGION_INDEX, kFirstBar + i * 4ULL, 4);
-    regions_[i]->info.io_ports = (bar & kIoSpace) != 0;
+    RegionInfo& info = regions_[i]->info;
+    info.io_ports = (bar & kIoSpace) != 0;
+    info.prefetchable = !info.io_ports && (bar & kPrefetchable) != 0;
   }
 }
 

@@ -58,7 +58,7 @@ class KernelFunction final : public FunctionBackend {
   void disarm(std::uint32_t irq_index) noexcept;
   std::uint64_t read_raw(std::uint32_t region, std::uint64_t offset, unsigned width);
   bool makes_one_of_8_bytes(const RegionInfo& region) const noexcept;
-  void find_io_ports();
+  void find_kinds_of_bars();
   bool is_gone();
   bool answers() noexcept;
   [[noreturn]] void lose();

@@ -35,7 +35,7 @@ Area largest_of(const std::vector<Area>& areas) {
 Regions::Regions(Gate& gate, FunctionBackend& backend)
     : gate_(gate),
       backend_(backend),
-      doorbells_([this](std::uint32_t index, Area area) { return map(index, area); }) {}
+      direct_([this](std::uint32_t index, Area area) { return map(index, area); }) {}
 
 void Regions::read_info(std::uint32_t count) {
   for (std::uint32_t i = 0; i < count; ++i) infos_.push_back(backend_.region(i));
@@ -69,17 +69,17 @@ Window Regions::window(std::uint32_t index) {
   return window;
 }
 
-Doorbell Regions::doorbell(std::uint32_t index, std::uint64_t offset) {
+DirectMemory Regions::direct(std::uint32_t index, Area part) {
   const auto change = gate_.change();
   const auto& known = info(index);
   if (!known) return {};
-  return doorbells_.at(*known, offset);
+  return direct_.at(*known, part);
 }
 
-void Regions::restore_doorbells() noexcept {
+void Regions::restore_direct() noexcept {
   const auto change = gate_.change_in_any_state();
   if (gate_.is_closed()) return;
-  attempt([this] { doorbells_.restore(); });
+  attempt([this] { direct_.restore(); });
 }
 
 std::uint64_t Regions::read(std::uint32_t index, std::uint64_t offset, unsigned width) {
@@ -102,12 +102,12 @@ void Regions::write(std::uint32_t index, std::uint64_t offset, unsigned width,
     }
   }
   // The write may have turned memory decode on, or woken the device up.
-  if (index == VFIO_PCI_CONFIG_REGION_INDEX) restore_doorbells();
+  if (index == VFIO_PCI_CONFIG_REGION_INDEX) restore_direct();
 }
 
 void Regions::tombstone() noexcept {
   for (auto& [index, window] : windows_) window.mapping.tombstone();
-  doorbells_.tombstone();
+  direct_.tombstone();
 }
 
 }  // namespace vfio

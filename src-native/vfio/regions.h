@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The regions of an open function: their registers, mapped windows and doorbell pages.
+// The regions of an open function: their registers, mapped windows, and what JavaScript accesses
+// directly.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +10,7 @@
 
 #include "sys/mapping.h"
 #include "vfio/backend.h"
-#include "vfio/doorbells.h"
+#include "vfio/direct_mappings.h"
 #include "vfio/gate.h"
 
 namespace vfio {
@@ -23,7 +24,7 @@ struct Window {
 };
 
 /// Owned by a Function, whose gate and back end outlive it. It owns the mappings of the windows and
-/// shares each doorbell page with the buffers that view it.
+/// shares each direct mapping with the buffers that view it.
 class Regions final {
  public:
   Regions(Gate& gate, FunctionBackend& backend);
@@ -38,25 +39,24 @@ class Regions final {
   /// Maps the largest mappable area of a region on the first call. The window is empty if there is
   /// none. It is valid until the Function is destroyed.
   Window window(std::uint32_t index);
-  /// The 32 bits at `offset`, in a separate mapping of their page that is only for stores. After
-  /// cut() of the function, the stores are lost.
-  Doorbell doorbell(std::uint32_t index, std::uint64_t offset);
+  /// The bytes of `part`, in a separate mapping for accesses of JavaScript. After cut() of the
+  /// function, these accesses do not reach the device.
+  DirectMemory direct(std::uint32_t index, Area part);
 
   /// One access through the back end, for registers that are not mapped.
   std::uint64_t read(std::uint32_t index, std::uint64_t offset, unsigned width);
   void write(std::uint32_t index, std::uint64_t offset, unsigned width, std::uint64_t value);
 
-  /// Maps the doorbell pages again that were lost to bus errors or give_up_doorbells().
-  void restore_doorbells() noexcept;
+  /// Maps again what direct() gave out and bus errors or give_up_direct() took.
+  void restore_direct() noexcept;
 
   // For Function.
 
   /// Called before anything else uses the function.
   void read_info(std::uint32_t count);
-  /// Stores to doorbells are lost until restore_doorbells(). Call it under Gate::Stop.
-  void give_up_doorbells() noexcept { doorbells_.give_up(); }
-  /// Permanently: windows become anonymous memory, and stores to doorbells are lost. Call it under
-  /// control.
+  /// Direct accesses do not reach the device until restore_direct(). Call it under Gate::Stop.
+  void give_up_direct() noexcept { direct_.give_up(); }
+  /// Permanently: windows and direct mappings become anonymous memory. Call it under control.
   void tombstone() noexcept;
 
  private:
@@ -72,7 +72,7 @@ class Regions final {
   std::vector<std::optional<RegionInfo>> infos_;
   // Under control.
   std::map<std::uint32_t, MappedWindow> windows_;
-  Doorbells doorbells_;
+  DirectMappings direct_;
 };
 
 }  // namespace vfio

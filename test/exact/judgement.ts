@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Decides which cells must be exact: all of the library's, and the plain stores that doorbells depend on. The fast path
 // of a doorbell is a typed-array store, on engines that were proved to make exact ones. Their table is
-// lib/internal/doorbells.ts; this test checks the table against the executed accesses. On other engines, doorbells take
+// lib/internal/direct-memory.ts; this test checks the table against the executed accesses. On other engines, doorbells take
 // the slow path, which must be exact like everything of the library. If the stores of such an engine are exact, the
 // test names it.
-import { storesAreExact } from '../../lib/internal/doorbells.js';
+import { storesAreExact } from '../../lib/internal/direct-memory.js';
 import type { Cell, MatrixCell } from './cells.js';
 import { PLAIN_CASES } from './plain-cases.js';
 

@@ -77,7 +77,7 @@ async function main(options: Options): Promise<0 | 1> {
   judgePlain(cells, nodes, options.record === true);
   if (complete) {
     for (const v8 of unlistedEngines(cells, trustsStores)) {
-      print([`V8 ${v8} makes exact stores, but it is not in lib/internal/doorbells.ts`]);
+      print([`V8 ${v8} makes exact stores, but it is not in lib/internal/direct-memory.ts`]);
     }
   }
   const judged = cells.filter((cell) => mustBeExact(cell, trustsStores));

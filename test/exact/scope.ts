@@ -51,7 +51,7 @@ export async function makeScope(): Promise<Scope> {
   const door = bar.doorbell(DOORBELL);
   trap.watch(memory);
   trap.watch(dma.buffer);
-  trap.watch(trap.doorbellPage(ADDRESS, 0, DOORBELL));
+  trap.watch(trap.directPages(ADDRESS, 0, DOORBELL));
   const wasm = wasmAccesses();
   if (wasm !== undefined) trap.watch(wasm.memory);
   const waiting: Promise<unknown>[] = [];

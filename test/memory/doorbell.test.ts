@@ -4,7 +4,7 @@
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Device, type Doorbell, openDevice } from '../../lib/index.js';
-import { storesAreExact } from '../../lib/internal/doorbells.js';
+import { storesAreExact } from '../../lib/internal/direct-memory.js';
 import { type MemoryDevice, syscalls, useMachine } from '../../tools/testing-addon.js';
 import { command } from '../support/command-register.js';
 import { until } from '../support/until.js';

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -79,11 +80,12 @@ void clear_power(int device) {
   if (::pwrite(device, ones.data(), ones.size(), static_cast<off_t>(offset)) < 0) std::abort();
 }
 
-/// Makes BAR 5 an I/O BAR, through bit 0 of its register.
-void make_io_ports(int device) {
-  const std::uint32_t bar = 1;
-  const auto offset = FakeKernel::region_offset(VFIO_PCI_CONFIG_REGION_INDEX) + 0x24;
-  if (::pwrite(device, &bar, sizeof bar, static_cast<off_t>(offset)) < 0) std::abort();
+/// Makes BAR 2 prefetchable memory and BAR 5 one of I/O ports. Of the I/O BAR, bit 3 is part of its
+/// address.
+void write_kinds_of_bars(int device) {
+  const std::array<std::uint32_t, 4> bars = {8, 0, 0, 9};
+  const auto offset = FakeKernel::region_offset(VFIO_PCI_CONFIG_REGION_INDEX) + 0x18;
+  if (::pwrite(device, bars.data(), sizeof bars, static_cast<off_t>(offset)) < 0) std::abort();
 }
 
 }  // namespace
@@ -393,7 +395,7 @@ int FakeKernel::open_device(const File& group, const std::string& name) {
   }
   const int device = add(Kind::kDevice, group.group);
   files_[device].address = address;
-  if (!gone_) make_io_ports(device);
+  if (!gone_) write_kinds_of_bars(device);
   return device;
 }
 

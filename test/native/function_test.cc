@@ -18,7 +18,7 @@ using namespace vfio::testing;
 
 namespace {
 
-/// The function whose state each mremap notes. A doorbell page comes back with an mremap.
+/// The function whose state each mremap notes. A direct mapping comes back with an mremap.
 const Function* watched = nullptr;
 State state_at_mremap = State::kClosed;
 
@@ -46,7 +46,7 @@ TEST_CASE_FIXTURE(OpenFunction, "once it is cut everything is refused, and relea
   CHECK(closed([&] { regions.read(0, 0, 4); }));
   CHECK(closed([&] { regions.write(0, 0, 4, 1); }));
   CHECK(closed([&] { regions.window(0); }));
-  CHECK(closed([&] { regions.doorbell(0, 0); }));
+  CHECK(closed([&] { regions.direct(0, {0, 4}); }));
   CHECK(closed([&] { function->bus_master(); }));
   CHECK(closed([&] { function->set_bus_master(true); }));
   CHECK(closed([&] { interrupts.arm(VFIO_PCI_MSIX_IRQ_INDEX, eventfds); }));
@@ -81,9 +81,9 @@ TEST_CASE_FIXTURE(OpenFunction, "while it is being reset everything else waits i
   CHECK(regions.read(0, 0, 4) == 0);
 }
 
-TEST_CASE_FIXTURE(OpenFunction, "doorbells work again before the reset is over") {
-  const Doorbell doorbell = regions.doorbell(0, 0);
-  REQUIRE(doorbell.address != nullptr);
+TEST_CASE_FIXTURE(OpenFunction, "direct accesses work again before the reset is over") {
+  const DirectMemory memory = regions.direct(0, {0, 4});
+  REQUIRE(memory.address != nullptr);
   watched = function.get();
   forward_syscalls_to(noting_the_state());
   function->begin_reset();

@@ -159,11 +159,13 @@ TEST_CASE_FIXTURE(Fixture, "an access is one call of its width at the region's p
   CHECK(function->read(7, 0x12, 2) == 0xdead);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a BAR of I/O ports is told by its register, and no other region") {
+TEST_CASE_FIXTURE(Fixture, "the register of a BAR says whether it is I/O ports or prefetchable") {
   for (std::uint32_t index = 0; index < 10; ++index) {
     CAPTURE(index);
     const auto region = function->region(index);
-    if (region) CHECK(region->io_ports == (index == 5));
+    if (!region) continue;
+    CHECK(region->io_ports == (index == 5));
+    CHECK(region->prefetchable == (index == 2));
   }
 }
 

@@ -75,6 +75,7 @@ std::vector<BarSpec> bars_from(const Napi::Array& list) {
     bars.push_back({.size = number_or(bar, "size", 0),
                     .mappable = bool_or(bar, "mappable", !io_ports),
                     .io_ports = io_ports,
+                    .prefetchable = bool_or(bar, "prefetchable", false),
                     .sparse = areas_from(bar.Get("sparse"))});
   }
   return bars;

@@ -230,6 +230,7 @@ std::optional<RegionInfo> MemoryDevice::region(std::uint32_t index) const {
                   .size = 0,
                   .mappable = {},
                   .io_ports = false,
+                  .prefetchable = false,
                   .type = {},
                   .subtype = {}};
   if (index == VFIO_PCI_CONFIG_REGION_INDEX) {
@@ -242,6 +243,7 @@ std::optional<RegionInfo> MemoryDevice::region(std::uint32_t index) const {
     if (bar.mappable) info.flags |= VFIO_REGION_INFO_FLAG_MMAP;
     info.size = bar.size;
     info.io_ports = bar.io_ports;
+    info.prefetchable = bar.prefetchable;
     if (bar.mappable) info.mappable = bar.sparse;
     if (bar.mappable && bar.sparse.empty()) info.mappable = {{.begin = 0, .size = bar.size}};
   }

@@ -22,6 +22,7 @@ struct BarSpec {
   std::uint64_t size = 0;  // 0: no such BAR
   bool mappable = true;
   bool io_ports = false;          // as the kernel reports it; then it has no 8-byte access
+  bool prefetchable = false;      // as bit 3 of the BAR's register says
   bool writable = true;           // as the kernel reports it; real BARs are always writable
   std::vector<Area> sparse = {};  // the areas that can be mapped; default: all
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Regions: registers through the back end, windows and doorbells.
+// Regions: registers through the back end, windows and direct accesses.
 #include "vfio/regions.h"
 
 #include <doctest/doctest.h>
@@ -26,11 +26,23 @@ TEST_CASE_FIXTURE(OpenFunction, "a window is of a region that can be read and wr
   const Window window = regions.window(0);
   CHECK(window.end - window.begin == 0x4000);
   CHECK((regions.window(0).base == window.base));
-  CHECK(regions.doorbell(0, 0x3ffc).address != nullptr);
-  CHECK(regions.doorbell(0, 0x4000).address == nullptr);
+  CHECK(regions.direct(0, {0x3ffc, 4}).address != nullptr);
+  CHECK(regions.direct(0, {0x4000, 4}).address == nullptr);
   for (const std::uint32_t region : {1U, 2U, 3U, 6U, 8U, 99U}) {
     CAPTURE(region);
     CHECK(regions.window(region).end == 0);
-    CHECK(regions.doorbell(region, 0).address == nullptr);
+    CHECK(regions.direct(region, {0, 4}).address == nullptr);
   }
+}
+
+TEST_CASE_FIXTURE(OpenFunction, "direct memory is whole pages around what was asked for") {
+  const DirectMemory view = regions.direct(0, {0x1ffe, 0x1002});
+  REQUIRE(view.mapping != nullptr);
+  CHECK(view.address - view.mapping->data() == 0xffe);
+  CHECK(regions.direct(0, {0x1000, 0x3000}).mapping != view.mapping);
+  CHECK(regions.direct(0, {0x1000, 0x2001}).mapping == regions.direct(0, {0x1000, 0x3000}).mapping);
+  CHECK(regions.direct(0, {0, 0x4000}).mapping != nullptr);
+  CHECK(regions.direct(0, {1, 0x4000}).mapping == nullptr);
+  view.address[0x1001] = 0x5a;
+  CHECK(regions.read(0, 0x2fff, 1) == 0x5a);
 }

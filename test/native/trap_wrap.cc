@@ -42,12 +42,13 @@ Napi::Value window(const Napi::CallbackInfo& info) {
   });
 }
 
-Napi::Value doorbell_page(const Napi::CallbackInfo& info) {
+Napi::Value direct_pages(const Napi::CallbackInfo& info) {
   return binding::across(info.Env(), [&]() -> Napi::Value {
     Function& function = function_of(info.Env(), info[0].ToString().Utf8Value());
-    const Doorbell doorbell = function.regions().doorbell(index_from(info[1]), index_from(info[2]));
-    if (doorbell.page == nullptr) throw std::runtime_error("there is no doorbell page there");
-    return Napi::ArrayBuffer::New(info.Env(), doorbell.page->data(), sys::page_size());
+    const DirectMemory memory =
+        function.regions().direct(index_from(info[1]), {index_from(info[2]), 4});
+    if (memory.mapping == nullptr) throw std::runtime_error("the region cannot be mapped there");
+    return Napi::ArrayBuffer::New(info.Env(), memory.mapping->data(), sys::page_size());
   });
 }
 
@@ -98,7 +99,7 @@ Napi::Value disarm(const Napi::CallbackInfo& info) {
 Napi::Value trap_object(Napi::Env env) {
   auto object = Napi::Object::New(env);
   object.Set("window", Napi::Function::New<window>(env, "window"));
-  object.Set("doorbellPage", Napi::Function::New<doorbell_page>(env, "doorbellPage"));
+  object.Set("directPages", Napi::Function::New<direct_pages>(env, "directPages"));
   object.Set("watch", Napi::Function::New<watch>(env, "watch"));
   object.Set("answer", Napi::Function::New<answer>(env, "answer"));
   object.Set("arm", Napi::Function::New(

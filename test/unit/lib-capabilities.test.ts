@@ -2,7 +2,7 @@
 // Capabilities by name: the fields of each kind, decoded from the bytes of devices.
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { ConfigSpace } from '../../lib/config-space.js';
-import { Doorbells } from '../../lib/internal/doorbells.js';
+import { DirectMemory } from '../../lib/internal/direct-memory.js';
 import { ours } from '../../lib/internal/ours.js';
 import { readPowerState, writePowerState } from '../../lib/internal/power-state.js';
 import { regionInfo } from '../../lib/region-info.js';
@@ -17,8 +17,8 @@ beforeEach(() => {
   device = new FakeDevice('0000:01:00.0', native.log);
   native.container.devices.push(device);
   const info = regionInfo({ index: 7, flags: 3, size: 4096, mappable: [] } as never);
-  const doorbells = new Doorbells(() => undefined);
-  config = new ConfigSpace(ours, native, 7, info, device.address, doorbells);
+  const direct = new DirectMemory(() => undefined);
+  config = new ConfigSpace(ours, native, 7, info, device.address, direct);
 });
 
 function load({ start, rows }: ConfigRows): void {

@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { ConfigSpace } from '../../lib/config-space.js';
-import { Doorbells } from '../../lib/internal/doorbells.js';
+import { DirectMemory } from '../../lib/internal/direct-memory.js';
 import { ours } from '../../lib/internal/ours.js';
 import { regionInfo } from '../../lib/region-info.js';
 import { FakeDevice, FakeNative, thrownBy } from './lib-fake-native.js';
@@ -16,8 +16,8 @@ function open(size: number): ConfigSpace {
   native.container.devices.push(device);
   header = new DataView(device.config.buffer);
   const info = regionInfo({ index: 7, flags: 3, size, mappable: [] } as never);
-  const doorbells = new Doorbells(() => undefined);
-  return new ConfigSpace(ours, native, 7, info, device.address, doorbells);
+  const direct = new DirectMemory(() => undefined);
+  return new ConfigSpace(ours, native, 7, info, device.address, direct);
 }
 
 beforeEach(() => {

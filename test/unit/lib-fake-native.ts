@@ -130,12 +130,12 @@ export class FakeDevice implements NativeDevice {
     const sizes: Record<number, number> = { 0: 16384, 6: 0, 7: 4096 };
     const size = sizes[index];
     if (size === undefined) return undefined;
-    const none = { ioPorts: false, type: undefined, subtype: undefined };
+    const none = { ioPorts: false, prefetchable: false, type: undefined, subtype: undefined };
     return { index, flags: 7, size, mappable: [], ...none };
   }
 
   /** The fake has no doorbells: its registers are not mapped memory. */
-  doorbell() {
+  map() {
     return undefined;
   }
 

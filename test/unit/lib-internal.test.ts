@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { keepBusErrors } from '../../lib/internal/bus-errors.js';
-import { Doorbells } from '../../lib/internal/doorbells.js';
+import { DirectMemory } from '../../lib/internal/direct-memory.js';
 import { ours } from '../../lib/internal/ours.js';
 import { warn } from '../../lib/internal/report.js';
 import { unsignedAdvice } from '../../lib/internal/unsigned.js';
@@ -160,17 +160,18 @@ test('a doorbell goes through write32 where stores of JavaScript are not proved'
   const native = new FakeNative();
   native.container.devices.push(new FakeDevice('0000:01:00.0', native.log));
   const map = jest.fn(() => new ArrayBuffer(4));
-  const doorbells = new Doorbells(map);
+  const direct = new DirectMemory(map);
   const facts = {
     index: 0,
     flags: 7,
     size: 4096,
     mappable: [],
     ioPorts: false,
+    prefetchable: false,
     type: undefined,
     subtype: undefined,
   };
-  const region = new Region(ours, native, 0, regionInfo(facts), '0000:01:00.0', doorbells);
+  const region = new Region(ours, native, 0, regionInfo(facts), '0000:01:00.0', direct);
   Object.defineProperty(process, 'arch', { value: 'arm64' });
   try {
     region.doorbell(8).write(7);
@@ -219,10 +220,17 @@ describe('a negative value where bits are expected', () => {
 
   test('is converted in the message of every call that takes bits', async () => {
     const native = new FakeNative();
-    const info = { index: 0, flags: 7, size: 16, mappable: [], ioPorts: false };
+    const info = {
+      index: 0,
+      flags: 7,
+      size: 16,
+      mappable: [],
+      ioPorts: false,
+      prefetchable: false,
+    };
     const facts = regionInfo({ ...info, type: undefined, subtype: undefined });
-    const doorbells = new Doorbells(() => undefined);
-    const region = new Region(ours, native, 0, facts, '0000:01:00.0', doorbells);
+    const direct = new DirectMemory(() => undefined);
+    const region = new Region(ours, native, 0, facts, '0000:01:00.0', direct);
     const map = defineRegisters({ CTRL: { at: 0, width: 32 } });
     const calls = [
       () => region.write32(0, ~1),

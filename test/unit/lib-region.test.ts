@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { Doorbells } from '../../lib/internal/doorbells.js';
+import { DirectMemory } from '../../lib/internal/direct-memory.js';
 import { ours } from '../../lib/internal/ours.js';
 import { AccessFailure } from '../../lib/native.js';
 import { Region } from '../../lib/region.js';
@@ -11,7 +11,7 @@ import { FakeDevice, FakeNative, rejectionOf, thrownBy } from './lib-fake-native
 const address = '0000:01:00.0';
 const size = 4096;
 
-const noDoorbells = new Doorbells(() => undefined);
+const nothingDirect = new DirectMemory(() => undefined);
 
 let native: FakeNative;
 let region: Region;
@@ -25,10 +25,11 @@ beforeEach(() => {
     size,
     mappable: [],
     ioPorts: false,
+    prefetchable: false,
     type: undefined,
     subtype: undefined,
   });
-  region = new Region(ours, native, 0, info, address, noDoorbells);
+  region = new Region(ours, native, 0, info, address, nothingDirect);
 });
 
 type Width = 8 | 16 | 32 | 64;
@@ -175,13 +176,20 @@ describe('poll32', () => {
 
 test('no access fits a region smaller than it', () => {
   const info = regionInfo({ index: 2, flags: 3, size: 2, mappable: [] } as never);
-  const small = new Region(ours, native, 0, info, address, noDoorbells);
+  const small = new Region(ours, native, 0, info, address, nothingDirect);
   expect(small.read16(0)).toBe(0);
   expect(thrownBy(() => small.read32(0)).code).toBe('ERR_VFIO_RANGE');
 });
 
 test('a region tells its facts', () => {
-  const rom = { index: 6, flags: 1, size: 65536, mappable: [], ioPorts: false } as never;
+  const rom = {
+    index: 6,
+    flags: 1,
+    size: 65536,
+    mappable: [],
+    ioPorts: false,
+    prefetchable: false,
+  } as never;
   expect(regionInfo(rom)).toEqual({
     index: 6,
     name: 'ROM',
@@ -191,6 +199,7 @@ test('a region tells its facts', () => {
     mappable: false,
     mappableAreas: [],
     ioPorts: false,
+    prefetchable: false,
     type: undefined,
     subtype: undefined,
   });
@@ -200,6 +209,7 @@ test('a region tells its facts', () => {
     size: 0x3000,
     mappable: [[0x1000, 0x2000]],
     ioPorts: false,
+    prefetchable: false,
     type: 5,
     subtype: 7,
   };

@@ -2,7 +2,7 @@
 import { inspect } from 'node:util';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { Doorbells } from '../../lib/internal/doorbells.js';
+import { DirectMemory } from '../../lib/internal/direct-memory.js';
 import { ours } from '../../lib/internal/ours.js';
 import { Region } from '../../lib/region.js';
 import { regionInfo } from '../../lib/region-info.js';
@@ -482,8 +482,8 @@ test('the registers of a region throw what it throws', () => {
   const native = new FakeNative();
   native.container.devices.push(new FakeDevice('0000:01:00.0', native.log));
   const info = regionInfo({ index: 0, flags: 7, size: 0x2000, mappable: [] } as never);
-  const doorbells = new Doorbells(() => undefined);
-  const { CC } = bindRegisters(new Region(ours, native, 0, info, '0000:01:00.0', doorbells), MAP);
+  const direct = new DirectMemory(() => undefined);
+  const { CC } = bindRegisters(new Region(ours, native, 0, info, '0000:01:00.0', direct), MAP);
   CC.set({ EN: 1 });
   expect(CC.EN).toBe(1);
   expect(native.access).toEqual(['read32', 0, 0x14]);

@@ -3,7 +3,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { ConfigSpace } from '../../lib/config-space.js';
 import type { DeviceRegisters } from '../../lib/diagnose/interrupt-timeout.js';
-import { Doorbells } from '../../lib/internal/doorbells.js';
+import { DirectMemory } from '../../lib/internal/direct-memory.js';
 import { ours } from '../../lib/internal/ours.js';
 import type { Interrupt } from '../../lib/interrupt.js';
 import type { InterruptType } from '../../lib/interrupts/types.js';
@@ -49,9 +49,16 @@ function region<R extends Region>(
   index: number,
   mapped: [number, number][] = [],
 ): R {
-  const info = { index, flags: 7, size: 16384, mappable: mapped, ioPorts: false };
+  const info = {
+    index,
+    flags: 7,
+    size: 16384,
+    mappable: mapped,
+    ioPorts: false,
+    prefetchable: false,
+  };
   const facts = regionInfo({ ...info, type: undefined, subtype: undefined });
-  return new type(ours, native, index, facts, address, new Doorbells(() => undefined));
+  return new type(ours, native, index, facts, address, new DirectMemory(() => undefined));
 }
 
 function registers(mapped: [number, number][] = [[0, 16384]]): DeviceRegisters {

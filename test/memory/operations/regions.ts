@@ -10,7 +10,7 @@ import {
   traced,
 } from '../../../lib/index.js';
 import { busError, type Operations, type Quiet, type Scenario } from './scenario.js';
-import type { Scene } from './scene.js';
+import { page, type Scene } from './scene.js';
 
 /** An access to a region that is mapped, and to one that is not. */
 function access(run: (region: Region) => unknown): [Quiet, Scenario] {
@@ -52,6 +52,7 @@ export const regionOperations: Operations = {
   'Region.writeArray': access((region) => region.writeArray(8, Uint32Array.of(1, 2, 3))),
   'Region.batch': access((region) => region.batch([{ offset: 0 }])).slice(0, 1),
   'Region.doorbell': [{ run: ({ bar }) => bar.doorbell(8) }, ({ plain }) => plain.doorbell(8)],
+  'Region.inexactView': { run: ({ device }) => device.bar(2).inexactView(0, page) },
   'Doorbell.write': [
     {
       on: 'of a register that is not mapped',

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The doorbells of one device, and the check whether this engine stores to a register exactly.
+// What JavaScript accesses directly of one device: doorbells, if this engine stores exactly, and views.
 import { Doorbell, type DoorbellRegion, muteDoorbell, unmuteDoorbell } from '../doorbell.js';
+import { keepOwner } from './leaks.js';
 import { ours } from './ours.js';
 
 /**
@@ -20,27 +21,38 @@ export function storesAreExact(
   return arch === 'x64' && !imitates && provenEngines.includes(`${major}.${minor}`);
 }
 
-/** Maps a register for stores. Returns undefined if that is not possible. */
-export type MapRegister = (region: number, offset: number) => ArrayBuffer | undefined;
+/** Maps bytes of a region. Returns undefined if that is not possible. */
+export type MapBytes = (
+  region: number,
+  offset: number,
+  byteLength: number,
+) => ArrayBuffer | undefined;
 
-export class Doorbells {
-  readonly #map: MapRegister;
+export class DirectMemory {
+  readonly #map: MapBytes;
   readonly #doorbells = new Map<string, Doorbell>();
 
-  constructor(map: MapRegister) {
+  constructor(map: MapBytes) {
     this.#map = map;
   }
 
   /** The doorbell at an offset, which the caller has checked. It is the same object every time. */
-  at(region: DoorbellRegion, offset: number): Doorbell {
+  doorbell(region: DoorbellRegion, offset: number): Doorbell {
     const key = `${region.index}:${offset}`;
     let doorbell = this.#doorbells.get(key);
     if (doorbell === undefined) {
-      const memory = storesAreExact() ? this.#map(region.index, offset) : undefined;
+      const memory = storesAreExact() ? this.#map(region.index, offset, 4) : undefined;
       doorbell = new Doorbell(ours, region, offset, memory && new Uint32Array(memory));
       this.#doorbells.set(key, doorbell);
     }
     return doorbell;
+  }
+
+  /** The bytes at an offset, which the caller has checked. Undefined if they cannot be mapped. */
+  view(region: object & { index: number }, offset: number, bytes: number): ArrayBuffer | undefined {
+    const memory = this.#map(region.index, offset, bytes);
+    if (memory !== undefined) keepOwner(memory, region);
+    return memory;
   }
 
   /** Stops all doorbells, until `unmute`: the device is closed, gone or being reset. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Unguarded stores to a memfd that is truncated, which raises SIGBUS like a BAR without memory
 // decode.
-#include "sys/doorbell_page.h"
+#include "sys/direct_mapping.h"
 
 #include <doctest/doctest.h>
 #include <sys/mman.h>
@@ -17,7 +17,7 @@
 #include "sys/unique_fd.h"
 #include "syscalls_hook.h"
 
-using vfio::sys::DoorbellPage;
+using vfio::sys::DirectMapping;
 using vfio::sys::guarded_load;
 using vfio::sys::Mapping;
 using vfio::sys::page_size;
@@ -26,7 +26,7 @@ using namespace vfio::testing;
 
 namespace {
 
-/// A page of registers that can be switched off and on.
+/// Pages of registers that can be switched off and on.
 class Registers final {
  public:
   Registers() : file_(::memfd_create("registers", MFD_CLOEXEC)) {
@@ -34,10 +34,10 @@ class Registers final {
     vfio::sys::install_bus_error_handler();
   }
   void set_on(bool on) {
-    REQUIRE(::ftruncate(file_.get(), on ? static_cast<off_t>(page_size()) : 0) == 0);
+    REQUIRE(::ftruncate(file_.get(), on ? static_cast<off_t>(kPages * page_size()) : 0) == 0);
   }
-  Mapping map() const {
-    return Mapping::of_file(file_.get(), 0, page_size(), PROT_READ | PROT_WRITE, "test");
+  Mapping map(std::size_t pages = 1) const {
+    return Mapping::of_file(file_.get(), 0, pages * page_size(), PROT_READ | PROT_WRITE, "test");
   }
   std::uint8_t first() const {
     std::uint8_t byte = 0;
@@ -46,20 +46,22 @@ class Registers final {
   }
 
  private:
+  static constexpr std::size_t kPages = 3;
+
   UniqueFd file_;
 };
 
 /// Stores like compiled code that knows nothing of devices. The processor's own store is atomic, so
 /// two of them at once are not a data race, as they would be in C++.
-void store(const DoorbellPage& page, std::uint8_t value) {
+void store(const DirectMapping& page, std::uint8_t value) {
   __atomic_store_n(static_cast<std::uint8_t*>(page.data()), value, __ATOMIC_RELAXED);
 }
 
 }  // namespace
 
-TEST_CASE("F2/ a store to a doorbell page reaches the registers") {
+TEST_CASE("F2/ a store to a direct mapping reaches the registers") {
   const Registers registers;
-  const auto page = DoorbellPage::make(registers.map());
+  const auto page = DirectMapping::make(registers.map());
   store(*page, 42);
   CHECK(registers.first() == 42);
   CHECK_FALSE(page->is_lost());
@@ -67,7 +69,7 @@ TEST_CASE("F2/ a store to a doorbell page reaches the registers") {
 
 TEST_CASE("F2/ a store that the device does not take is lost, until the page is restored") {
   Registers registers;
-  const auto page = DoorbellPage::make(registers.map());
+  const auto page = DirectMapping::make(registers.map());
   for (int round = 0; round < 3; ++round) {
     CAPTURE(round);
     registers.set_on(false);
@@ -85,9 +87,28 @@ TEST_CASE("F2/ a store that the device does not take is lost, until the page is 
   }
 }
 
+TEST_CASE("F2/ a bus error of one page takes all pages of the mapping, and all are restored") {
+  Registers registers;
+  const auto direct = DirectMapping::make(registers.map(3));
+  const auto at = [&](std::size_t page) { return direct->data() + page * page_size(); };
+  __atomic_store_n(at(1), 7, __ATOMIC_RELAXED);
+  registers.set_on(false);
+  CHECK(__atomic_load_n(at(2), __ATOMIC_RELAXED) == 0);
+  CHECK(direct->is_lost());
+  registers.set_on(true);
+  store(*direct, 1);
+  CHECK(registers.first() == 0);
+  direct->restore(registers.map(3));
+  store(*direct, 2);
+  CHECK(registers.first() == 2);
+  const auto end = reinterpret_cast<std::uintptr_t>(at(3));
+  CHECK_FALSE(vfio::sys::give_up_direct_mapping(end));
+  CHECK(vfio::sys::give_up_direct_mapping(end - 1));
+}
+
 TEST_CASE("F2/ a page that is restored while the device is still off is lost again") {
   Registers registers;
-  const auto page = DoorbellPage::make(registers.map());
+  const auto page = DirectMapping::make(registers.map());
   registers.set_on(false);
   store(*page, 1);
   page->restore(registers.map());
@@ -97,7 +118,7 @@ TEST_CASE("F2/ a page that is restored while the device is still off is lost aga
 
 TEST_CASE("F2/ a page that is given up loses stores, whatever the device does") {
   Registers registers;
-  const auto page = DoorbellPage::make(registers.map());
+  const auto page = DirectMapping::make(registers.map());
   page->give_up();
   page->give_up();
   store(*page, 1);
@@ -107,14 +128,14 @@ TEST_CASE("F2/ a page that is given up loses stores, whatever the device does") 
   store(*page, 2);
   CHECK(registers.first() == 2);
   // The same after a bus error that did not lose the page.
-  CHECK(vfio::sys::give_up_doorbell_page(reinterpret_cast<std::uintptr_t>(page->data())));
+  CHECK(vfio::sys::give_up_direct_mapping(reinterpret_cast<std::uintptr_t>(page->data())));
   page->give_up();
   CHECK(page->is_lost());
 }
 
 TEST_CASE("F2/ a restore that fails leaves the page lost, and nothing else") {
   Registers registers;
-  const auto page = DoorbellPage::make(registers.map());
+  const auto page = DirectMapping::make(registers.map());
   registers.set_on(false);
   store(*page, 1);
   registers.set_on(true);
@@ -131,21 +152,21 @@ TEST_CASE("F2/ a restore that fails leaves the page lost, and nothing else") {
 
 TEST_CASE("F2/ one bus error that was over when the store was tried again is none") {
   Registers registers;
-  const auto page = DoorbellPage::make(registers.map());
+  const auto page = DirectMapping::make(registers.map());
   const auto address = reinterpret_cast<std::uintptr_t>(page->data());
   for (int round = 0; round < 3; ++round) {
-    CHECK(vfio::sys::give_up_doorbell_page(address));  // as a late signal does
+    CHECK(vfio::sys::give_up_direct_mapping(address));  // as a late signal does
     CHECK_FALSE(page->is_lost());
     store(*page, 5);
     CHECK(registers.first() == 5);
   }
-  CHECK_FALSE(vfio::sys::give_up_doorbell_page(0));
-  CHECK_FALSE(vfio::sys::give_up_doorbell_page(address + page_size()));
+  CHECK_FALSE(vfio::sys::give_up_direct_mapping(0));
+  CHECK_FALSE(vfio::sys::give_up_direct_mapping(address + page_size()));
 }
 
 TEST_CASE("F2/ guarded accesses beside a lost page see the registers") {
   Registers registers;
-  const auto page = DoorbellPage::make(registers.map());
+  const auto page = DirectMapping::make(registers.map());
   const Mapping window = registers.map();
   registers.set_on(false);
   store(*page, 1);
@@ -159,7 +180,7 @@ TEST_CASE("F2/ guarded accesses beside a lost page see the registers") {
 TEST_CASE(
     "F2/ two threads store while the device goes off and on, and the page is whole at the end") {
   Registers registers;
-  const auto page = DoorbellPage::make(registers.map());
+  const auto page = DirectMapping::make(registers.map());
   std::atomic<bool> stop{false};
   std::vector<std::thread> threads;
   for (int i = 0; i < 2; ++i) {
@@ -181,7 +202,7 @@ TEST_CASE(
 
 TEST_CASE("F2/ a tombstoned page takes stores and keeps the registers from them") {
   const Registers registers;
-  const auto page = DoorbellPage::make(registers.map());
+  const auto page = DirectMapping::make(registers.map());
   page->tombstone();
   store(*page, 42);
   CHECK(registers.first() == 0);
@@ -189,33 +210,33 @@ TEST_CASE("F2/ a tombstoned page takes stores and keeps the registers from them"
 
 TEST_CASE("F2/ there are 256 such pages, and those that ended make room") {
   const Registers registers;
-  std::vector<std::shared_ptr<DoorbellPage>> pages;
-  while (auto page = DoorbellPage::make(registers.map())) pages.push_back(std::move(page));
+  std::vector<std::shared_ptr<DirectMapping>> pages;
+  while (auto page = DirectMapping::make(registers.map())) pages.push_back(std::move(page));
   CHECK(pages.size() == 256);
   pages.pop_back();
-  CHECK(DoorbellPage::make(registers.map()) != nullptr);
+  CHECK(DirectMapping::make(registers.map()) != nullptr);
 }
 
 TEST_CASE(
     "F2/ a page that is closed makes room although JavaScript keeps it, and a late store is lost") {
   const Registers registers;
-  std::vector<std::shared_ptr<DoorbellPage>> pages;
-  while (auto page = DoorbellPage::make(registers.map())) pages.push_back(std::move(page));
+  std::vector<std::shared_ptr<DirectMapping>> pages;
+  while (auto page = DirectMapping::make(registers.map())) pages.push_back(std::move(page));
   pages.front()->tombstone();
-  const auto next = DoorbellPage::make(registers.map());
+  const auto next = DirectMapping::make(registers.map());
   REQUIRE(next != nullptr);
-  CHECK(DoorbellPage::make(registers.map()) == nullptr);
+  CHECK(DirectMapping::make(registers.map()) == nullptr);
   store(*pages.front(), 1);
   CHECK(registers.first() == 0);
   pages.front().reset();
   store(*next, 2);
   CHECK(registers.first() == 2);
-  CHECK(DoorbellPage::make(registers.map()) == nullptr);
+  CHECK(DirectMapping::make(registers.map()) == nullptr);
 }
 
 TEST_CASE("F2/ a store to a closed page that the kernel had no memory for is lost, too") {
   Registers registers;
-  const auto page = DoorbellPage::make(registers.map());
+  const auto page = DirectMapping::make(registers.map());
   fail_syscall(1, ENOMEM, "mmap");
   page->tombstone();
   reset_syscalls();

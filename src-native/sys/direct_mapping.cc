@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+#include "sys/direct_mapping.h"
+
+#include <sched.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <mutex>
+#include <utility>
+
+#include "sys/syscalls.h"
+
+namespace vfio::sys {
+
+namespace {
+
+enum class State : std::uint32_t {
+  kServing,
+  /// An access raised SIGBUS and is being repeated. The signal may have been raised before
+  /// restore() made the mapping whole, and a whole mapping must not be given up. So only a second
+  /// SIGBUS counts.
+  kSuspect,
+  kGivingUp,
+  kLost,
+  /// Closed. An earlier access may still raise its signal, so this entry is reused only if no entry
+  /// is free.
+  kRetired,
+};
+
+}  // namespace
+
+struct DirectEntry {
+  std::atomic<std::uintptr_t> begin{0};  // 0: free
+  std::atomic<std::size_t> size{0};      // whole pages
+  std::atomic<State> state{State::kServing};
+};
+
+namespace {
+
+/// Never freed: a handler may be reading the entries at any time.
+std::array<DirectEntry, 256> entries;
+
+/// Held while an entry is given to a mapping or freed. Handlers do not take it.
+std::mutex entries_mutex;
+
+DirectEntry* unused_entry() noexcept {
+  const auto is_free = [](const DirectEntry& entry) { return entry.begin.load() == 0; };
+  const auto is_retired = [](const DirectEntry& entry) {
+    return entry.state.load() == State::kRetired;
+  };
+  auto* entry = std::ranges::find_if(entries, is_free);
+  if (entry == entries.end()) entry = std::ranges::find_if(entries, is_retired);
+  return entry == entries.end() ? nullptr : entry;
+}
+
+DirectEntry* take_entry(const Mapping& mapping) {
+  const std::lock_guard lock(entries_mutex);
+  DirectEntry* const entry = unused_entry();
+  if (entry == nullptr) return nullptr;
+  entry->begin.store(0);  // a handler must not see this mapping's address with the size of another
+  entry->size.store((mapping.size() + page_size() - 1) & ~(page_size() - 1));
+  entry->begin.store(reinterpret_cast<std::uintptr_t>(mapping.data()));
+  entry->state.store(State::kServing);
+  return entry;
+}
+
+/// Frees the entry, unless it already has another mapping.
+void free_entry(DirectEntry& entry, std::uintptr_t begin) {
+  const std::lock_guard lock(entries_mutex);
+  if (entry.begin.load() != begin) return;
+  entry.state.store(State::kServing);
+  entry.begin.store(0);
+}
+
+void wait_for_handler(const DirectEntry& entry) noexcept {
+  // The handler is giving the mapping up, which takes as long as one mmap.
+  while (entry.state.load() == State::kGivingUp) ::sched_yield();
+}
+
+/// Replaces the mapping with anonymous memory. Returns false if the kernel has no memory.
+bool put_memory_at(std::uintptr_t begin, std::size_t size) noexcept {
+  void* const place = reinterpret_cast<void*>(begin);
+  // This does not use the table that tests replace: that one takes a lock, and this runs in a
+  // signal handler.
+  return kernel_syscalls().mmap(place, size, PROT_READ | PROT_WRITE,
+                                MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+                                0) != MAP_FAILED;
+}
+
+/// Call it after this thread has changed the state to kGivingUp.
+bool finish_giving_up(DirectEntry& entry) noexcept {
+  const bool given_up = put_memory_at(entry.begin.load(), entry.size.load());
+  entry.state.store(given_up ? State::kLost : State::kSuspect);
+  return given_up;
+}
+
+/// Returns whether the access can be repeated.
+bool on_bus_error(DirectEntry& entry) noexcept {
+  State state = State::kServing;
+  if (entry.state.compare_exchange_strong(state, State::kSuspect)) return true;
+  if (state == State::kRetired) return put_memory_at(entry.begin.load(), entry.size.load());
+  // Another thread may have been faster: then the mapping is lost already, or soon will be.
+  if (state != State::kSuspect) return true;
+  if (!entry.state.compare_exchange_strong(state, State::kGivingUp)) return true;
+  return finish_giving_up(entry);
+}
+
+}  // namespace
+
+bool give_up_direct_mapping(std::uintptr_t address) noexcept {
+  for (DirectEntry& entry : entries) {
+    const std::uintptr_t begin = entry.begin.load();
+    if (begin != 0 && address - begin < entry.size.load()) return on_bus_error(entry);
+  }
+  return false;
+}
+
+std::shared_ptr<DirectMapping> DirectMapping::make(Mapping mapping) {
+  DirectEntry* const entry = take_entry(mapping);
+  if (entry == nullptr) return nullptr;
+  return std::shared_ptr<DirectMapping>(new DirectMapping(std::move(mapping), *entry));
+}
+
+DirectMapping::DirectMapping(Mapping mapping, DirectEntry& entry) noexcept
+    : mapping_(std::move(mapping)), entry_(entry) {}
+
+DirectMapping::~DirectMapping() { free_entry(entry_, reinterpret_cast<std::uintptr_t>(data())); }
+
+void DirectMapping::give_up() noexcept {
+  for (State state : {State::kServing, State::kSuspect}) {
+    if (!entry_.state.compare_exchange_strong(state, State::kGivingUp)) continue;
+    finish_giving_up(entry_);
+    return;
+  }
+}
+
+bool DirectMapping::is_lost() noexcept {
+  State state = State::kSuspect;
+  entry_.state.compare_exchange_strong(state, State::kServing);
+  return state == State::kLost || state == State::kGivingUp;
+}
+
+void DirectMapping::restore(Mapping fresh) {
+  wait_for_handler(entry_);
+  mapping_.replace_with(std::move(fresh));
+  entry_.state.store(State::kServing);
+}
+
+void DirectMapping::tombstone() noexcept {
+  mapping_.tombstone();
+  State state = State::kServing;
+  while (!entry_.state.compare_exchange_weak(state, State::kRetired)) {
+    if (state != State::kGivingUp) continue;
+    wait_for_handler(entry_);
+    state = State::kLost;
+  }
+}
+
+}  // namespace vfio::sys

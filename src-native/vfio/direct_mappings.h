@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// The parts of regions that JavaScript accesses directly: doorbells and views. The accesses do not
+// call the addon.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "sys/direct_mapping.h"
+#include "vfio/backend.h"
+
+namespace vfio {
+
+/// Part of a region. `mapping` keeps it mapped.
+struct DirectMemory {
+  std::shared_ptr<sys::DirectMapping> mapping;  // null if the region cannot be mapped there
+  std::uint8_t* address = nullptr;
+};
+
+/// Shares each mapping with the buffers that view it. Not thread-safe: Regions calls it under the
+/// control lock of the Gate.
+class DirectMappings final {
+ public:
+  /// Returns nullopt if the area of the region cannot be mapped.
+  using Map = std::function<std::optional<sys::Mapping>(std::uint32_t region, Area area)>;
+
+  explicit DirectMappings(Map map) : map_(std::move(map)) {}
+
+  /// The bytes of `part` of a region. Maps their pages if they are not mapped yet.
+  DirectMemory at(const RegionInfo& region, Area part);
+
+  /// Accesses do not reach the device until restore().
+  void give_up() noexcept;
+
+  /// Maps again what was lost to bus errors or give_up(). If the device still does not answer, the
+  /// next access to a mapping loses it again.
+  void restore();
+
+  /// From now on, accesses do not reach the device.
+  void tombstone() noexcept;
+
+ private:
+  struct Known {
+    std::uint32_t region;
+    Area area;
+    std::shared_ptr<sys::DirectMapping> mapping;
+  };
+
+  std::shared_ptr<sys::DirectMapping> mapping_of(std::uint32_t region, Area area);
+
+  const Map map_;
+  std::vector<Known> known_;
+};
+
+}  // namespace vfio
