@@ -11,7 +11,7 @@ export interface VmDevice {
   readonly vendor: number;
   readonly device: number;
   /** The kernel driver that it is bound to when a command starts. */
-  readonly driver: 'nvme' | 'e1000e' | 'pcieport' | undefined;
+  readonly driver: 'nvme' | 'e1000e' | 'pcieport' | 'virtio-pci' | undefined;
 }
 
 const EDU = { vendor: 0x1234, device: 0x11e8, driver: undefined } as const;
@@ -73,12 +73,49 @@ export const virtualizable: VmDevice = {
   driver: 'nvme',
 };
 
+/** A network card with nothing at its other end, alone in its group: what it sends, only it can receive. */
+export const nic: VmDevice = {
+  id: 'nic1',
+  address: '0000:00:06.0',
+  vendor: 0x8086,
+  device: 0x10d3,
+  driver: 'e1000e',
+};
+
+/** A virtio entropy source behind the IOMMU. */
+export const rng: VmDevice = {
+  id: 'rng1',
+  address: '0000:00:07.0',
+  vendor: 0x1af4,
+  device: 0x1044,
+  driver: 'virtio-pci',
+};
+
+/** QEMU's device for tests of I/O: BAR 0 is memory, BAR 1 is I/O ports. */
+export const testdev: VmDevice = {
+  id: 'testdev0',
+  address: '0000:00:09.0',
+  vendor: 0x1b36,
+  device: 0x0005,
+  driver: undefined,
+};
+
+/** Shared memory between virtual machines: BAR 2 is 1 MiB of prefetchable memory. */
+export const ivshmem: VmDevice = {
+  id: 'ivshmem0',
+  address: '0000:00:0a.0',
+  vendor: 0x1af4,
+  device: 0x1110,
+  driver: undefined,
+};
+
 /** The virtual functions of {@link virtualizable}, in the order in which `sriov_numvfs` creates them. */
 export const virtualFunctions = ['0000:04:00.1', '0000:04:00.2'] as const;
 
 /** What this file calls the device at an address of the guest, if it is one of these. */
 export function deviceName(address: string): string | undefined {
-  const known = [edu, rootPort, nvme, blocked.edu, blocked.neighbour, ...pair, virtualizable];
+  const alone = [edu, rootPort, nvme, virtualizable, nic, rng, testdev, ivshmem];
+  const known = [...alone, blocked.edu, blocked.neighbour, ...pair];
   return known.find((device) => device.address === address)?.id;
 }
 
@@ -107,11 +144,19 @@ export function deviceArguments(disk: string): string[] {
     ),
     ...device('edu', first.id, 'bus=pcie.0,addr=8.0,multifunction=on'),
     ...device('edu', second.id, 'bus=pcie.0,addr=8.1'),
+    ...device('e1000e', nic.id, 'bus=pcie.0,addr=6,romfile='),
+    ...device('virtio-rng-pci', rng.id, `bus=pcie.0,addr=7,${BEHIND_THE_IOMMU}`),
+    ...device('pci-testdev', testdev.id, 'bus=pcie.0,addr=9'),
+    ...['-object', 'memory-backend-ram,id=shared0,size=1M,share=on'],
+    ...device('ivshmem-plain', ivshmem.id, 'bus=pcie.0,addr=0xa,memdev=shared0'),
   ];
 }
 
 /** QEMU's controller has virtual functions only if it has queues and vectors to spare for them. */
 const SRIOV = 'sriov_max_vfs=2,sriov_vq_flexible=4,sriov_vi_flexible=2,max_ioqpairs=8,msix_qsize=9';
+
+/** Without this, a virtio device uses physical addresses, and its transitional form has I/O ports. */
+const BEHIND_THE_IOMMU = 'iommu_platform=on,disable-legacy=on';
 
 function device(model: string, id: string, properties: string): string[] {
   return ['-device', `${model},id=${id},${properties}`];

@@ -7,7 +7,7 @@ import { chownSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { bindDevice } from '../../lib/index.js';
 import { readDevice } from '../../lib/pci.js';
-import { edu, nvme, pair } from '../../vm/devices.js';
+import { edu, ivshmem, nic, nvme, pair, rng, testdev } from '../../vm/devices.js';
 import { ordinaryUser } from '../support/user.js';
 import { CHANNEL_VARIABLE } from './events.js';
 import { openShared } from './guest-shared.js';
@@ -21,7 +21,7 @@ const passedOn = [CHANNEL_VARIABLE, KERNEL_LOG_VARIABLE];
 
 async function handOver(): Promise<void> {
   const { uid } = ordinaryUser;
-  for (const { address } of [edu, nvme, ...pair]) {
+  for (const { address } of [edu, nvme, ...pair, nic, rng, testdev, ivshmem]) {
     await bindDevice(address);
     chownSync(`/dev/vfio/${readDevice(address)?.iommuGroup}`, uid, uid);
   }
