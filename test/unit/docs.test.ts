@@ -12,6 +12,7 @@ const read = (path: string) => readFileSync(join(root, path), 'utf8');
 test.each([
   ['README.md', 'examples/first.ts'],
   ['docs/registers.md', 'examples/registers.ts'],
+  ['docs/config-space.md', 'test/types/page-capabilities.ts'],
   ['docs/registers.md', 'test/types/page-structs.ts'],
   ['docs/registers.md', 'test/types/page-waiting.ts'],
   ['docs/registers.md', 'test/types/page-tracing.ts'],
@@ -25,7 +26,7 @@ test.each([
 test('every npm script that README and CONTRIBUTING name is there', () => {
   const { scripts } = JSON.parse(read('package.json'));
   const text = read('README.md') + read('CONTRIBUTING.md');
-  const named = [...text.matchAll(/npm run (?:-s )?([a-z0-9:]+)/g)].map(
+  const named = [...text.matchAll(/npm run (?:-s )?([a-z0-9:-]+)/g)].map(
     ([, name]) => name as string,
   );
   expect(named.filter((name) => !(name in scripts))).toEqual([]);
