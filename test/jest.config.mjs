@@ -37,6 +37,7 @@ export default {
   transform: { '\\.ts$': ['@swc/jest', { ...swc, swcrc: false }] },
   moduleNameMapper: {
     '^vfio$': '<rootDir>/lib/index.ts',
+    '^vfio/nvme$': '<rootDir>/lib/nvme/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
 };

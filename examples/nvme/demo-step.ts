@@ -5,10 +5,9 @@ import { release } from 'node:os';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bindDevice, type Device, type DmaBuffer, listDevices, openDevice } from 'vfio';
-import { Controller } from './controller.js';
+import { Controller, type Namespace } from 'vfio/nvme';
 import { DEMO_BYTES, PIECE_BYTES } from './demo-data.js';
 import { type DemoStep, inTestMachine, report, reportProgress } from './demo-report.js';
-import type { Namespace } from './namespace.js';
 import { identityTable } from './table.js';
 
 /** The work of one process: it moves 64 MiB between `memory` and the namespace, starting at LBA 0. */

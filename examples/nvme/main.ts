@@ -6,8 +6,7 @@
 import { randomFillSync } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { bindDevice, listDevices, openDevice } from 'vfio';
-import { Controller } from './controller.js';
-import type { Namespace } from './namespace.js';
+import { Controller, type Namespace } from 'vfio/nvme';
 import { identityTable } from './table.js';
 
 const NVME_CLASS = 0x010802;

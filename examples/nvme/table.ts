@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Prints a controller's identity as a table.
 import Table from 'cli-table3';
-import type { Controller } from './controller.js';
-import { versionText } from './identify.js';
-import { CAP, field } from './registers.js';
+import type { Controller } from 'vfio/nvme';
 
 const NO_LINES_BETWEEN = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' };
 
@@ -15,7 +13,8 @@ export function identityTable(controller: Controller): string {
 }
 
 function controllerRows({ device, identity, registers, io }: Controller): [string, string][] {
-  const cap = registers.read('CAP');
+  const { ver } = identity;
+  const entries = Number(BigInt(registers.read('CAP')) & 0xffffn) + 1;
   return [
     ['controller', device.address],
     ['model (MN)', identity.mn],
@@ -23,9 +22,9 @@ function controllerRows({ device, identity, registers, io }: Controller): [strin
     ['firmware (FR)', identity.fr],
     ['PCI vendor (VID, SSVID)', `${hex(identity.vid)}, ${hex(identity.ssvid)}`],
     ['controller ID (CNTLID)', String(identity.cntlid)],
-    ['version (VS)', versionText(Number(registers.read('VS')))],
+    ['version (VS)', `${ver >>> 16}.${(ver >>> 8) & 0xff}.${ver & 0xff}`],
     ['subsystem (SUBNQN)', identity.subnqn],
-    ['queue entries (CAP.MQES)', `${field(cap, CAP.MQES) + 1}, ${io.queue.entries} used`],
+    ['queue entries (CAP.MQES)', `${entries}, ${io.queue.entries} used`],
     ['longest transfer (MDTS)', `${io.maxTransferBytes / 1024} KiB`],
     ['volatile write cache (VWC)', (identity.vwc & 1) === 1 ? 'present' : 'none'],
   ];

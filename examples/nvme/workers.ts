@@ -7,8 +7,7 @@ import { randomFillSync } from 'node:crypto';
 import { once } from 'node:events';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { bindDevice, listDevices, openDevice } from 'vfio';
-import { Controller } from './controller.js';
-import { borrowQueue, type QueueOffer } from './lent-queue.js';
+import { borrowQueue, Controller, type QueueOffer } from 'vfio/nvme';
 
 const NVME_CLASS = 0x010802;
 const AREA_BYTES = 2 ** 20;

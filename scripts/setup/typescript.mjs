@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Compiles dist/ with tsc, and bundles dist/vfio.js, which `import 'vfio'` loads. The library is one file, because Node
+// Compiles dist/ with tsc, and bundles what `import 'vfio'` and `import 'vfio/nvme'` load. Each is one file, because Node
 // takes about a millisecond to load a file.
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -8,7 +8,8 @@ import { filesBelow, hashFiles, readStamp, root, writeStamp } from './files.mjs'
 import { run } from './run.mjs';
 
 const STAMP = 'dist/.setup-stamp';
-const BUNDLE = 'dist/vfio.js';
+/** Each bundle with its entry point. */
+const BUNDLES = { 'dist/vfio.js': 'dist/lib/index.js', 'dist/nvme.js': 'dist/lib/nvme/index.js' };
 const SOURCE = /(?<!\.d)\.ts$/;
 
 function sources() {
@@ -32,7 +33,7 @@ export const compileTypeScript = {
   name: 'dist',
   pending() {
     const files = sources();
-    const outputs = [BUNDLE, ...files.map(output)];
+    const outputs = [...Object.keys(BUNDLES), ...files.map(output)];
     const complete = outputs.every((file) => existsSync(join(root, file)));
     return !complete || readStamp(STAMP) !== current(files);
   },
@@ -41,22 +42,28 @@ export const compileTypeScript = {
     const stamp = current(files);
     removeStale(files);
     run('compiling TypeScript', [process.execPath, 'node_modules/typescript/bin/tsc', '-p', '.']);
-    bundle();
+    for (const [bundle, entry] of Object.entries(BUNDLES)) makeBundle(bundle, entry);
     writeStamp(STAMP, stamp);
   },
 };
 
 // esbuild renames a class that refers to itself in its own body (`_Device`), and users would see that name. So no class
-// does that: a function that needs private members of a class is assigned in the static block of the class.
-function bundle() {
+// does that: a function that needs private members of a class is assigned in the static block of the class. A bundle
+// imports `vfio` and does not contain it: a process must have only one copy of the library.
+/**
+ * @param {string} outfile
+ * @param {string} entryPoint
+ */
+function makeBundle(outfile, entryPoint) {
   // esbuild may not be installed yet when this file is loaded.
   const { buildSync } = /** @type {typeof import('esbuild')} */ (
     createRequire(import.meta.url)('esbuild')
   );
   buildSync({
     absWorkingDir: root,
-    entryPoints: ['dist/lib/index.js'],
-    outfile: BUNDLE,
+    entryPoints: [entryPoint],
+    outfile,
+    external: ['vfio'],
     bundle: true,
     platform: 'node',
     format: 'esm',
@@ -70,7 +77,7 @@ function bundle() {
  * @param {readonly string[]} files
  */
 function removeStale(files) {
-  const outputs = [BUNDLE, ...files.map(output)];
+  const outputs = [...Object.keys(BUNDLES), ...files.map(output)];
   const expected = new Set(outputs.map((file) => file.replace(/\.js$/, '')));
   for (const made of filesBelow(['dist']).filter((file) => /\.(js|js\.map|d\.ts)$/.test(file))) {
     if (!expected.has(made.replace(/\.(js|js\.map|d\.ts)$/, ''))) rmSync(join(root, made));

@@ -2,7 +2,7 @@
 // A device that disappears without notice while it is in use: its slot loses power.
 import { once } from 'node:events';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { Controller } from '../../examples/nvme/controller.js';
+import { Controller } from '../../lib/nvme/controller.js';
 import { type Binding, bindDevice, type Device, openDevice } from '../../lib/index.js';
 import { nvme, rootPort } from '../../vm/devices.js';
 import { deviceMappings } from '../support/own-process.js';

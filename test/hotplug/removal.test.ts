@@ -3,7 +3,7 @@
 // in time, and when it is back it can be opened.
 import { once } from 'node:events';
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import { Controller } from '../../examples/nvme/controller.js';
+import { Controller } from '../../lib/nvme/controller.js';
 import { type Binding, bindDevice, type Device, openDevice } from '../../lib/index.js';
 import { edu, nvme, type VmDevice } from '../../vm/devices.js';
 import { throttle } from '../../vm/host.js';

@@ -29,6 +29,26 @@ test.concurrent('import and require give the same package', async () => {
   expect(same).toBe('true');
 });
 
+test.concurrent('vfio/nvme uses the copy of vfio that the program has, and neither contains the other', async () => {
+  const source = `
+    import { readFileSync } from 'node:fs';
+    import { VfioError } from 'vfio';
+    import { borrowQueue } from 'vfio/nvme';
+    try {
+      borrowQueue({ token: 'none' });
+    } catch (failure) {
+      console.log(failure instanceof VfioError, failure.code);
+    }
+    const classes = ['vfio', 'vfio/nvme'].map((name) => {
+      const text = readFileSync(new URL(import.meta.resolve(name)), 'utf8');
+      return ['VfioError', 'NvmeError'].filter((each) => text.match('class ' + each + '|' + each + ' = class'));
+    });
+    console.log(classes.join(' '));
+  `;
+  const stdout = 'true ERR_VFIO_CLOSED\nVfioError NvmeError';
+  expect(await runSource(source, [], product)).toMatchObject({ ...ended, stdout });
+});
+
 test.concurrent('an error that nobody catches, and every object, print under the name of their class', async () => {
   const source = `${everythingOpen}
     const { inspect } = await import('node:util');

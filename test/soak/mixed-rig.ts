@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The devices of the mixed load, an NVMe controller and an edu: opened, lost and opened again.
-import { Controller } from '../../examples/nvme/controller.js';
+import { Controller } from '../../lib/nvme/controller.js';
 import {
   type Binding,
   bindDevice,

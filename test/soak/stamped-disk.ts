@@ -3,7 +3,7 @@
 // to the wrong place, was lost or was torn.
 import { randomFillSync, randomInt } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import type { Namespace } from '../../examples/nvme/namespace.js';
+import type { Namespace } from '../../lib/nvme/namespace.js';
 import type { DmaBuffer } from '../../lib/index.js';
 
 const BLOCK_BYTES = 512;

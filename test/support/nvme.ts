@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Stand-ins for the memory, registers and doorbells that the NVMe driver gets from the library.
-import { emptyDataPointer } from '../../examples/nvme/prp.js';
-import { type Done, type Doorbells, QueuePair } from '../../examples/nvme/queue.js';
+import { emptyDataPointer } from '../../lib/nvme/prp.js';
+import { type Done, type Doorbells, QueuePair } from '../../lib/nvme/queue.js';
 
 /** Ordinary memory that a device would see at `address`. */
 export class FakeMemory {

@@ -8,7 +8,7 @@ import {
   identify,
   putCommand,
   setNumberOfQueues,
-} from '../../examples/nvme/commands.js';
+} from '../../lib/nvme/commands.js';
 
 const data = { prp1Low: 0x1000, prp1High: 0x1, prp2Low: 0x2000, prp2High: 0x2 };
 

@@ -2,12 +2,8 @@
 // A hostile controller, which writes any data into completion queues and as Identify data.
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import {
-  parseController,
-  parseNamespace,
-  parseNamespaceList,
-} from '../../examples/nvme/identify.js';
-import { ABORTED_BY_HOST } from '../../examples/nvme/status.js';
+import { parseController, parseNamespace, parseNamespaceList } from '../../lib/nvme/identify.js';
+import { ABORTED_BY_HOST } from '../../lib/nvme/status.js';
 import { FakeQueue } from '../support/nvme.js';
 
 const ENTRIES = 8;

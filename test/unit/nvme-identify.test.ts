@@ -5,7 +5,7 @@ import {
   parseNamespace,
   parseNamespaceList,
   versionText,
-} from '../../examples/nvme/identify.js';
+} from '../../lib/nvme/identify.js';
 
 function controllerData(): Buffer {
   const data = Buffer.alloc(4096);

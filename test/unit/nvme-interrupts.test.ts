@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, test } from '@jest/globals';
 import { type InterruptInfo, type InterruptSet, type InterruptType, VfioError } from 'vfio';
-import { armVectors } from '../../examples/nvme/interrupts.js';
+import { armVectors } from '../../lib/nvme/interrupts.js';
 
 /** A device with this number of vectors of each type. The host can arm at most `spare` of them. */
 function deviceWith(counts: Partial<Record<InterruptType, number>>, spare = 2) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, test } from '@jest/globals';
-import { disable, enable, shutdown } from '../../examples/nvme/lifecycle.js';
-import { REGISTERS, Registers } from '../../examples/nvme/registers.js';
+import { disable, enable, shutdown } from '../../lib/nvme/lifecycle.js';
+import { REGISTERS, Registers } from '../../lib/nvme/registers.js';
 import { FakeQueue } from '../support/nvme.js';
 
 const { CC, CSTS, AQA, ASQ, ACQ } = REGISTERS;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, test } from '@jest/globals';
-import { type NvmeError, NvmeStatusError } from '../../examples/nvme/errors.js';
-import { Namespace } from '../../examples/nvme/namespace.js';
+import { type NvmeError, NvmeStatusError } from '../../lib/nvme/errors.js';
+import { Namespace } from '../../lib/nvme/namespace.js';
 import { FakeMemory, FakeQueue } from '../support/nvme.js';
 import { turn } from '../support/turn.js';
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { expect, describe as group, test } from '@jest/globals';
-import { describe, emptyDataPointer, listPagesFor, PAGE_BYTES } from '../../examples/nvme/prp.js';
+import { describe, emptyDataPointer, listPagesFor, PAGE_BYTES } from '../../lib/nvme/prp.js';
 import { FakeMemory } from '../support/nvme.js';
 
 const DATA = 0x1_0000_0000n;

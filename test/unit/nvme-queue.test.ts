@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, test } from '@jest/globals';
-import { ABORTED_BY_HOST } from '../../examples/nvme/status.js';
+import { ABORTED_BY_HOST } from '../../lib/nvme/status.js';
 import { FakeQueue } from '../support/nvme.js';
 
 /** A callback that records the arguments of its calls. */

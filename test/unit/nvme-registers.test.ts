@@ -10,7 +10,7 @@ import {
   field,
   REGISTERS,
   Registers,
-} from '../../examples/nvme/registers.js';
+} from '../../lib/nvme/registers.js';
 
 describe('registers', () => {
   test('lie where the specification puts them, each after the one before', () => {

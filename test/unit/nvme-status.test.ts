@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { expect, test } from '@jest/globals';
-import { NvmeStatusError } from '../../examples/nvme/errors.js';
-import { ABORTED_BY_HOST, doNotRetry, statusName } from '../../examples/nvme/status.js';
+import { NvmeStatusError } from '../../lib/nvme/errors.js';
+import { ABORTED_BY_HOST, doNotRetry, statusName } from '../../lib/nvme/status.js';
 
 test('statuses have the names of the specification', () => {
   expect(statusName(0x000)).toBe('Successful Completion');

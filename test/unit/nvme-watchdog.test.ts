@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 import { EventEmitter } from 'node:events';
 import { afterEach, expect, jest, test } from '@jest/globals';
-import type { NvmeError } from '../../examples/nvme/errors.js';
-import type { Queues } from '../../examples/nvme/queues.js';
-import { Watchdog } from '../../examples/nvme/watchdog.js';
+import type { NvmeError } from '../../lib/nvme/errors.js';
+import type { Queues } from '../../lib/nvme/queues.js';
+import { Watchdog } from '../../lib/nvme/watchdog.js';
 import type { Device } from '../../lib/index.js';
 import { FakeQueue } from '../support/nvme.js';
 

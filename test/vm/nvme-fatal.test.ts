@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // An NVMe controller that fails, and one whose disk stalls: every command ends, and the controller works again.
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { Controller } from '../../examples/nvme/controller.js';
-import { CSTS } from '../../examples/nvme/registers.js';
+import { Controller } from '../../lib/nvme/controller.js';
+import { CSTS } from '../../lib/nvme/registers.js';
 import type { Device, DmaBuffer } from '../../lib/index.js';
 import { nvme } from '../../vm/devices.js';
 import { throttle } from '../../vm/host.js';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The NVMe driver with INTx, the one interrupt line that every PCI function has.
 import { expect, test } from '@jest/globals';
-import { Controller } from '../../examples/nvme/controller.js';
+import { Controller } from '../../lib/nvme/controller.js';
 import { nvme } from '../../vm/devices.js';
 import { useDevice } from '../support/bound.js';
 import { describeOn } from '../support/subject.js';

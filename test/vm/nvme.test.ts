@@ -2,10 +2,10 @@
 // The NVMe driver of examples/nvme/ on QEMU's controller.
 import { randomBytes, randomFillSync, randomInt } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { Cns, createCompletionQueue, setNumberOfQueues } from '../../examples/nvme/commands.js';
-import { Controller, type ControllerOptions } from '../../examples/nvme/controller.js';
-import type { Namespace } from '../../examples/nvme/namespace.js';
-import { CAP, CC, CSTS, SHST_COMPLETE, VS } from '../../examples/nvme/registers.js';
+import { Cns, createCompletionQueue, setNumberOfQueues } from '../../lib/nvme/commands.js';
+import { Controller, type ControllerOptions } from '../../lib/nvme/controller.js';
+import type { Namespace } from '../../lib/nvme/namespace.js';
+import { CAP, CC, CSTS, SHST_COMPLETE, VS } from '../../lib/nvme/registers.js';
 import { type Binding, bindDevice, type Device, openDevice } from '../../lib/index.js';
 import { nvme } from '../../vm/devices.js';
 import { throttle } from '../../vm/host.js';

@@ -9,7 +9,7 @@ import { describeOn } from '../support/subject.js';
 /** Writes and reads block `id` repeatedly, until its queue is taken back. */
 const worker = `
   import { parentPort, workerData } from 'node:worker_threads';
-  import { borrowQueue } from './dist/examples/nvme/lent-queue.js';
+  import { borrowQueue } from './dist/lib/nvme/lent-queue.js';
   const { device, namespace, data } = borrowQueue(workerData);
   const codes = new Set();
   let rounds = 0;
@@ -31,7 +31,7 @@ const program = `
   import { once } from 'node:events';
   import { Worker } from 'node:worker_threads';
   import { bindDevice, openDevice } from 'vfio';
-  import { Controller } from './dist/examples/nvme/controller.js';
+  import { Controller } from './dist/lib/nvme/controller.js';
   const [address] = process.argv.slice(-1);
   const binding = await bindDevice(address);
   const device = await openDevice(address);
