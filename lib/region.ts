@@ -355,13 +355,16 @@ export class Region implements RegionInfo {
    *
    * After close, reads return 0 and writes have no effect. While the device does not answer (a reset, memory
    * decode off, D3), writes are lost without an error, and reads return 0 or what was lost. After that, the
-   * view shows the device's memory again. Each call makes a new array.
+   * view shows the device's memory again.
+   *
+   * Each call makes a new array. Each range of pages stays mapped until the device is closed, and a process can
+   * have 256 such mappings (views and pages of doorbells). So take one view, and use `subarray` for its parts.
    *
    * Throws:
    *
    * - a RangeError `ERR_VFIO_RANGE` if the bytes do not lie in the region, or there are none;
-   * - `ERR_VFIO_UNSUPPORTED` if the region is not prefetchable, cannot be mapped there, belongs to an adopted
-   *   device, or if 256 mappings of this kind (views and pages of doorbells) are in use in this process;
+   * - `ERR_VFIO_UNSUPPORTED` if the region is not prefetchable, cannot be mapped there or belongs to an adopted
+   *   device, or if there are 256 such mappings already;
    * - `ERR_VFIO_CLOSED`, `ERR_VFIO_BUSY` and `ERR_VFIO_LOST` as the accessors do.
    */
   inexactView(offset = 0, byteLength?: number): Uint8Array<ArrayBuffer> {
