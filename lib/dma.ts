@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // DmaBuffer: memory that devices can read and write.
+import { constants } from 'node:buffer';
 import { types } from 'node:util';
-import { closedError, rangeError, typeError } from './errors.js';
+import { closedError, rangeError, typeError, unsupportedError } from './errors.js';
 import { callNative } from './internal/call.js';
 import { keepOwner } from './internal/leaks.js';
 import { mustBeOurs, type Ours } from './internal/ours.js';
@@ -71,6 +72,8 @@ export class DmaBuffer implements Disposable {
   get buffer(): ArrayBuffer {
     this.#mustBeOpen();
     if (this.#buffer === undefined) {
+      // Node 20 ends the process if an ArrayBuffer over external memory is longer.
+      if (this.byteLength > constants.MAX_LENGTH) throw tooLong(this.byteLength);
       this.#buffer = this.#native.arrayBuffer();
       keepOwner(this.#buffer, this);
     }
@@ -238,4 +241,10 @@ function bytesOf(name: string, value: ArrayBuffer | ArrayBufferView): Uint8Array
       'ERR_INVALID_ARG_VALUE',
     );
   }
+}
+
+function tooLong(bytes: number): Error {
+  return unsupportedError(
+    `${bytes} bytes are longer than an ArrayBuffer of this engine, which has at most ${constants.MAX_LENGTH}`,
+  );
 }

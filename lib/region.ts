@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Region: a region of a device (BAR, ROM, config space) and its exact accessors. The checks are written
 // inline because this is the hot path. Everything about failures is elsewhere.
+import { constants } from 'node:buffer';
 import { Batch, type BatchCommand } from './batch.js';
 import { refusalError } from './diagnose/failure.js';
 import type { Doorbell } from './doorbell.js';
@@ -371,6 +372,7 @@ export class Region implements RegionInfo {
     const rest = this.byteLength - integer('the offset', offset, 0, this.byteLength - 1);
     const bytes = byteLength === undefined ? rest : integer('the length', byteLength, 1, rest);
     if (!this.prefetchable) throw this.#noView('is not prefetchable memory');
+    if (bytes > constants.MAX_LENGTH) throw this.#noView('is longer than an array of this engine');
     const memory = this.#direct.view(this, offset, bytes);
     if (memory === undefined) throw this.#noView('cannot be mapped there');
     return new Uint8Array(memory);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The spaces that registers are bound to: regions and memory, and which of them each bound register lies in.
 import { types } from 'node:util';
+import { closedError } from '../errors.js';
 import { expected } from '../internal/validate.js';
 import { memoryAccessors } from './memory.js';
 import type { MemorySpace, RegisterSpace } from './types.js';
@@ -30,7 +31,18 @@ function boundedMemory(given: MemorySpace): Bounded {
     !types.isBigUint64Array(u64)
   )
     throw expected('a region or a DmaBuffer', 'space', given);
-  return { space: memoryAccessors({ iova, byteLength, u8, u16, u32, u64 }), byteLength };
+  const space = memoryAccessors({ iova, byteLength, u8, u16, u32, u64 });
+  memories.set(space, given);
+  return { space, byteLength };
+}
+
+/** The buffer behind a space that is memory. */
+const memories = new WeakMap<RegisterSpace, MemorySpace & { readonly closed?: boolean }>();
+
+/** Throws `ERR_VFIO_CLOSED` if the register lies in DMA memory that is closed. */
+export function mustHaveOpenMemory(register: object): void {
+  const space = spaces.get(register);
+  if (space !== undefined && memories.get(space)?.closed === true) throw closedError(space.name);
 }
 
 const spaces = new WeakMap<object, RegisterSpace>();

@@ -35,6 +35,11 @@ const inTheWay = {
   'poll32()': `const ready = device.bar(0).poll32(0x20, 1, 1, { timeout: 60_000 });
     start();
     await ready;`,
+  'until()': `const { bindRegisters, defineRegisters } = await import('vfio');
+    const map = defineRegisters({ S: { at: 0x20, fields: { READY: 0 } } });
+    const ready = bindRegisters(device.bar(0), map).S.until({ READY: 1 }, { timeout: 60_000 });
+    start();
+    await ready;`,
   'allocDmaAsync() of a device': `const memory = device.allocDmaAsync(4096);
     start();
     await memory;`,

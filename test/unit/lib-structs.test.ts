@@ -15,6 +15,7 @@ import {
 } from '../../lib/registers.js';
 import { fakeBuffer, thrownBy } from './lib-fake-native.js';
 
+const OWNED = defineRegisters({ CONTROL: { at: 0, fields: { OWN: 0 } } });
 const DESCRIPTOR = defineRegisters({
   ADDRESS: { at: 0, width: 64 },
   LENGTH: { at: 8, width: 16 },
@@ -256,6 +257,16 @@ describe('until', () => {
     await expect(STATUS.until({ LU: 0 }, { signal })).rejects.toThrow('enough');
   });
 
+  test('does not take the zeros of a closed buffer for an answer', async () => {
+    const memory = { ...fakeSpace(), closed: false };
+    const { CONTROL } = bindRegisters(memory as never, OWNED);
+    CONTROL.write(1);
+    const waiting = CONTROL.until({ OWN: 0 });
+    memory.u32[0] = 0;
+    memory.closed = true;
+    await expect(waiting).rejects.toMatchObject({ code: 'ERR_VFIO_CLOSED' });
+  });
+
   test('throws what a read throws', async () => {
     const space = answering(0);
     space.read32 = () => {
@@ -447,4 +458,18 @@ function detached(): Uint8Array {
   const bytes = new Uint8Array(8);
   structuredClone(bytes, { transfer: [bytes.buffer] });
   return bytes;
+}
+
+/** Eight bytes that look like DMA memory. */
+function fakeSpace() {
+  const buffer = new ArrayBuffer(8);
+  const [u8, u16] = [new Uint8Array(buffer), new Uint16Array(buffer)];
+  return {
+    iova: 0n,
+    byteLength: 8,
+    u8,
+    u16,
+    u32: new Uint32Array(buffer),
+    u64: new BigUint64Array(buffer),
+  };
 }
