@@ -4,9 +4,9 @@
 export type { Command } from './commands.js';
 export { Controller, type ControllerOptions, type QueueLoan } from './controller.js';
 export { NvmeError, type NvmeErrorCode, NvmeStatusError } from './errors.js';
-export type { ControllerIdentity, NamespaceIdentity } from './identify.js';
+export { type ControllerIdentity, type NamespaceIdentity, versionText } from './identify.js';
 export { type BorrowedQueue, borrowQueue, type QueueOffer } from './lent-queue.js';
 export type { IoPath, Namespace } from './namespace.js';
 export type { Done, QueuePair } from './queue.js';
-export type { Registers } from './registers.js';
+export { CAP, type Registers } from './registers.js';
 export { type Status, statusName } from './status.js';

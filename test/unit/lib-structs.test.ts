@@ -435,14 +435,7 @@ describe('traced', () => {
     ['words that are signed', { u32: new Int32Array(2) }],
     ['64-bit words of another type', { u64: new BigInt64Array(1) }],
   ])('refuses what looks like memory but has %s', (_what, wrong) => {
-    const memory = {
-      iova: 0n,
-      byteLength: 8,
-      u8: new Uint8Array(8),
-      u16: new Uint16Array(4),
-      u32: new Uint32Array(2),
-    };
-    const looksLike = { ...memory, u64: new BigUint64Array(1), ...wrong } as never;
+    const looksLike = { ...fakeSpace(), ...wrong } as never;
     expect(thrownBy(() => traced(looksLike, log)).code).toBe('ERR_INVALID_ARG_TYPE');
     expect(thrownBy(() => bindRegisters(looksLike, DESCRIPTOR)).code).toBe('ERR_INVALID_ARG_TYPE');
   });
