@@ -162,6 +162,8 @@ async function rehearse(scenario: Scenario) {
 
 async function expectSurvives(scenario: Scenario, failure: Failure, after: Held): Promise<void> {
   await onScene(scenario, async (scene) => {
+    // The memory of earlier scenes is unmapped when it is collected. That munmap must not be the one that fails.
+    if (failure.name === 'munmap') await collectGarbage();
     const before = held();
     const { error, failed } = await outcomeOf(scenario, scene, failure);
     if (failed === undefined || isHarmless(scenario, failure)) {
