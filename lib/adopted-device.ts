@@ -191,7 +191,7 @@ export function adopt(token: string): AdoptedDevice {
 function regionsOf(addon: Native, { address, regions }: NativeAdoption): Map<number, Region> {
   // Nothing is accessed directly here: this thread learns of a revocation or a reset only later, but its
   // writes must end at once.
-  const direct = new DirectMemory(() => undefined);
+  const direct = new DirectMemory(undefined);
   const made = regions.map(({ info, handle }) => {
     const type = info.index === configIndex ? ConfigSpace : Region;
     return new type(ours, addon, handle, regionInfo(info), address, direct);

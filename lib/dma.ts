@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // DmaBuffer: memory that devices can read and write.
-import { constants } from 'node:buffer';
+import { tooLongForArray } from './internal/array-length.js';
 import { types } from 'node:util';
 import { closedError, rangeError, typeError, unsupportedError } from './errors.js';
 import { callNative } from './internal/call.js';
@@ -22,7 +22,7 @@ export let lendBuffer: (buffer: DmaBuffer) => NativeDmaBuffer;
  *
  * It is ordinary memory that the device can change at any time. If the device writes a word to announce data,
  * read that word with `Atomics.load`, once, before you read the data. After close, the members throw
- * `ERR_VFIO_CLOSED`, and arrays that you took from the buffer read zeros.
+ * `ERR_VFIO_CLOSED`, and arrays that you took from the buffer are ordinary memory that begins as zeros.
  *
  * For each new buffer, the `node:diagnostics_channel` named `vfio:dma:map` publishes its `iova`, `byteLength` and
  * `direction`.
@@ -72,8 +72,8 @@ export class DmaBuffer implements Disposable {
   get buffer(): ArrayBuffer {
     this.#mustBeOpen();
     if (this.#buffer === undefined) {
-      // Node 20 ends the process if an ArrayBuffer over external memory is longer.
-      if (this.byteLength > constants.MAX_LENGTH) throw tooLong(this.byteLength);
+      const tooLong = tooLongForArray(this.byteLength);
+      if (tooLong !== undefined) throw unsupportedError(tooLong);
       this.#buffer = this.#native.arrayBuffer();
       keepOwner(this.#buffer, this);
     }
@@ -241,10 +241,4 @@ function bytesOf(name: string, value: ArrayBuffer | ArrayBufferView): Uint8Array
       'ERR_INVALID_ARG_VALUE',
     );
   }
-}
-
-function tooLong(bytes: number): Error {
-  return unsupportedError(
-    `${bytes} bytes are longer than an ArrayBuffer of this engine, which has at most ${constants.MAX_LENGTH}`,
-  );
 }

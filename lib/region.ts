@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Region: a region of a device (BAR, ROM, config space) and its exact accessors. The checks are written
 // inline because this is the hot path. Everything about failures is elsewhere.
-import { constants } from 'node:buffer';
 import { Batch, type BatchCommand } from './batch.js';
 import { refusalError } from './diagnose/failure.js';
 import type { Doorbell } from './doorbell.js';
-import { unsupportedError } from './errors.js';
 import {
   type Access,
   accessError,
@@ -354,28 +352,26 @@ export class Region implements RegionInfo {
    * width (docs/mmio-in-javascript.md). If the device or another process uses the memory at the same time,
    * access it with Atomics.
    *
-   * After close, reads return 0 and writes have no effect. While the device does not answer (a reset, memory
-   * decode off, D3), writes are lost without an error, and reads return 0 or what was lost. After that, the
-   * view shows the device's memory again.
+   * After close, the view is ordinary memory that begins as zeros: nothing reaches the device. The same holds
+   * while the device does not answer (a reset, memory decode off, D3): writes are lost without an error, and
+   * reads return 0 or what was lost. When it answers again, the view shows the device's memory.
    *
-   * Each call makes a new array. Each range of pages stays mapped until the device is closed, and a process can
-   * have 256 such mappings (views and pages of doorbells). So take one view, and use `subarray` for its parts.
+   * Each call makes a new array. A view that lies within one that is still in use shares its mapping. A process
+   * can have 256 mappings (of views and doorbells), and each stays until the last array over it is
+   * garbage-collected. So take one view, and use `subarray` for its parts.
    *
    * Throws:
    *
    * - a RangeError `ERR_VFIO_RANGE` if the bytes do not lie in the region, or there are none;
-   * - `ERR_VFIO_UNSUPPORTED` if the region is not prefetchable, cannot be mapped there or belongs to an adopted
-   *   device, or if there are 256 such mappings already;
+   * - `ERR_VFIO_UNSUPPORTED` if the region is not prefetchable, cannot be mapped there, has the MSI-X table
+   *   there or belongs to an adopted device; if there are 256 such mappings already; and on arm64, where
+   *   device memory refuses unaligned accesses, which the engine makes;
    * - `ERR_VFIO_CLOSED`, `ERR_VFIO_BUSY` and `ERR_VFIO_LOST` as the accessors do.
    */
   inexactView(offset = 0, byteLength?: number): Uint8Array<ArrayBuffer> {
     const rest = this.byteLength - integer('the offset', offset, 0, this.byteLength - 1);
     const bytes = byteLength === undefined ? rest : integer('the length', byteLength, 1, rest);
-    if (!this.prefetchable) throw this.#noView('is not prefetchable memory');
-    if (bytes > constants.MAX_LENGTH) throw this.#noView('is longer than an array of this engine');
-    const memory = this.#direct.view(this, offset, bytes);
-    if (memory === undefined) throw this.#noView('cannot be mapped there');
-    return new Uint8Array(memory);
+    return new Uint8Array(this.#direct.view(this, { offset, byteLength: bytes }));
   }
 
   /**
@@ -453,11 +449,6 @@ export class Region implements RegionInfo {
 
   #badValue(width: number, offset: number, value: unknown): Error {
     return valueError(value, this.#access('write', width, offset));
-  }
-
-  #noView(reason: string): Error {
-    const region = `${this.name} of ${this.#address}`;
-    return unsupportedError(`${region} has no inexactView: it ${reason}`, this.#address);
   }
 
   #failed(verb: 'read' | 'write', width: number, offset: number, failure: number): unknown {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The regions of an open device, each created when it is first used, and what is accessed directly of them.
+import type { BarArea } from '../capabilities/msix.js';
 import { ConfigSpace } from '../config-space.js';
 import { unsupportedError } from '../errors.js';
 import type { Native, NativeDevice } from '../native.js';
@@ -27,9 +28,12 @@ export class DeviceRegions {
     this.#owner = owner;
     this.#addon = addon;
     this.#device = device;
-    this.direct = new DirectMemory((region, offset, byteLength) =>
-      callNative(() => device.map(region, offset, byteLength), device.address),
-    );
+    const { address } = device;
+    this.direct = new DirectMemory({
+      map: (region, offset, byteLength) =>
+        callNative(() => device.map(region, offset, byteLength), address),
+      msixAreas: () => this.#msixAreas(),
+    });
     this.config = this.#make(ConfigSpace, configIndex);
   }
 
@@ -52,6 +56,11 @@ export class DeviceRegions {
       .filter((region) => region !== undefined)
       .filter(({ size }) => size > 0)
       .map(regionInfo);
+  }
+
+  #msixAreas(): BarArea[] {
+    const msix = this.config.capability('msix');
+    return msix === undefined ? [] : [msix.table, msix.pba];
   }
 
   // No spread here: a program can replace the iterator that a spread uses, and would get the value of `ours`.

@@ -2,7 +2,6 @@
 #include "sys/direct_mapping.h"
 
 #include <sched.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <array>
@@ -79,14 +78,9 @@ void wait_for_handler(const DirectEntry& entry) noexcept {
   while (entry.state.load() == State::kGivingUp) ::sched_yield();
 }
 
-/// Replaces the mapping with anonymous memory. Returns false if the kernel has no memory.
+/// Not with the table that tests replace: that one takes a lock, and this runs in a signal handler.
 bool put_memory_at(std::uintptr_t begin, std::size_t size) noexcept {
-  void* const place = reinterpret_cast<void*>(begin);
-  // This does not use the table that tests replace: that one takes a lock, and this runs in a
-  // signal handler.
-  return kernel_syscalls().mmap(place, size, PROT_READ | PROT_WRITE,
-                                MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-                                0) != MAP_FAILED;
+  return replace_with_zeros(reinterpret_cast<void*>(begin), size, kernel_syscalls());
 }
 
 /// Call it after this thread has changed the state to kGivingUp.

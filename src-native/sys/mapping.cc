@@ -121,12 +121,26 @@ void Mapping::replace_with(Mapping other) {
   other.data_ = nullptr;
 }
 
-// If the kernel has no memory for it, the old pages stay until the destructor. That is safe,
-// because the caller of tombstone() has stopped all users of the mapping first.
 void Mapping::tombstone() noexcept {
-  if (data_ == nullptr) return;
-  syscalls().mmap(data_, size_, PROT_READ | PROT_WRITE,
-                  MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (data_ != nullptr) replace_with_zeros(data_, size_, syscalls());
+}
+
+// A kernel that never overcommits memory (vm.overcommit_memory = 2) counts private pages when they
+// are mapped, and those of a file only when they are written.
+bool replace_with_zeros(void* place, size_t size, const Syscalls& calls) noexcept {
+  constexpr int kProtection = PROT_READ | PROT_WRITE;
+  constexpr int kFlags = MAP_FIXED | MAP_NORESERVE;
+  if (calls.mmap(place, size, kProtection, kFlags | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) !=
+      MAP_FAILED) {
+    return true;
+  }
+  const int file = calls.memfd_create("vfio-closed", MFD_CLOEXEC);
+  if (file < 0) return false;
+  const bool replaced =
+      calls.ftruncate(file, static_cast<off_t>(size)) == 0 &&
+      calls.mmap(place, size, kProtection, kFlags | MAP_SHARED, file, 0) != MAP_FAILED;
+  calls.close(file);
+  return replaced;
 }
 
 }  // namespace vfio::sys

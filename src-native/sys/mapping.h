@@ -12,6 +12,8 @@
 
 namespace vfio::sys {
 
+struct Syscalls;
+
 /// The host's page size.
 size_t page_size() noexcept;
 
@@ -43,8 +45,7 @@ class Mapping final {
   /// atomic for threads that use the mapping.
   void replace_with(Mapping other);
 
-  /// Replaces the whole range with fresh anonymous pages. The change is atomic for threads that
-  /// read it.
+  /// Replaces the whole range with fresh memory, by replace_with_zeros().
   void tombstone() noexcept;
 
  private:
@@ -55,5 +56,10 @@ class Mapping final {
   std::uint8_t* data_ = nullptr;
   size_t size_ = 0;
 };
+
+/// Puts fresh memory in place of the whole pages at `place`. The change is atomic for threads that
+/// access them. Returns false if the kernel has no memory for it: the pages then stay as they were.
+/// A signal handler may call it with kernel_syscalls().
+bool replace_with_zeros(void* place, size_t size, const Syscalls& calls) noexcept;
 
 }  // namespace vfio::sys

@@ -21,42 +21,60 @@ std::optional<Area> pages_around(const RegionInfo& region, Area part) {
   return std::nullopt;
 }
 
-}  // namespace
+bool contains(Area whole, Area part) {
+  return part.begin >= whole.begin && part.begin + part.size <= whole.begin + whole.size;
+}
 
-DirectMemory DirectMappings::at(const RegionInfo& region, Area part) {
-  const auto area = pages_around(region, part);
-  if (!area) return {};
-  auto mapping = mapping_of(region.index, *area);
-  if (mapping == nullptr) return {};
-  auto* const address = mapping->data() + (part.begin - area->begin);
+DirectPart part_of(std::shared_ptr<sys::DirectMapping> mapping, Area area, Area part) {
+  auto* const address = mapping->data() + (part.begin - area.begin);
   return {std::move(mapping), address};
 }
 
-std::shared_ptr<sys::DirectMapping> DirectMappings::mapping_of(std::uint32_t region, Area area) {
+}  // namespace
+
+DirectPart DirectMappings::at(const RegionInfo& region, Area part) {
+  const auto area = pages_around(region, part);
+  if (!area) return {};
+  std::erase_if(known_, [](const Known& known) { return known.mapping.expired(); });
+  if (auto found = find(region.index, part)) return std::move(*found);
+  return map(region.index, *area, part);
+}
+
+std::optional<DirectPart> DirectMappings::find(std::uint32_t region, Area part) const {
   for (const Known& known : known_) {
-    const bool same = known.area.begin == area.begin && known.area.size == area.size;
-    if (known.region == region && same) return known.mapping;
+    if (known.region != region || !contains(known.area, part)) continue;
+    if (auto mapping = known.mapping.lock()) return part_of(std::move(mapping), known.area, part);
   }
+  return std::nullopt;
+}
+
+DirectPart DirectMappings::map(std::uint32_t region, Area area, Area part) {
   auto pages = map_(region, area);
-  if (!pages) return nullptr;
+  if (!pages) return {};
   auto mapping = sys::DirectMapping::make(std::move(*pages));
-  if (mapping != nullptr) known_.push_back({region, area, mapping});
-  return mapping;
+  if (mapping == nullptr) return {};
+  known_.push_back({region, area, mapping});
+  return part_of(std::move(mapping), area, part);
 }
 
 void DirectMappings::give_up() noexcept {
-  for (const Known& each : known_) each.mapping->give_up();
+  for (const Known& known : known_) {
+    if (const auto mapping = known.mapping.lock()) mapping->give_up();
+  }
 }
 
 void DirectMappings::restore() {
-  for (const Known& lost : known_) {
-    if (!lost.mapping->is_lost()) continue;
-    if (auto fresh = map_(lost.region, lost.area)) lost.mapping->restore(std::move(*fresh));
+  for (const Known& known : known_) {
+    const auto mapping = known.mapping.lock();
+    if (mapping == nullptr || !mapping->is_lost()) continue;
+    if (auto fresh = map_(known.region, known.area)) mapping->restore(std::move(*fresh));
   }
 }
 
 void DirectMappings::tombstone() noexcept {
-  for (const Known& each : known_) each.mapping->tombstone();
+  for (const Known& known : known_) {
+    if (const auto mapping = known.mapping.lock()) mapping->tombstone();
+  }
   known_.clear();  // the JavaScript buffers keep their mappings
 }
 

@@ -15,14 +15,14 @@
 
 namespace vfio {
 
-/// Part of a region. `mapping` keeps it mapped.
-struct DirectMemory {
+/// Bytes of a region. `mapping` keeps them mapped.
+struct DirectPart {
   std::shared_ptr<sys::DirectMapping> mapping;  // null if the region cannot be mapped there
   std::uint8_t* address = nullptr;
 };
 
-/// Shares each mapping with the buffers that view it. Not thread-safe: Regions calls it under the
-/// control lock of the Gate.
+/// Shares each mapping among the buffers that view it, which own it. Not thread-safe: Regions calls
+/// it under the control lock of the Gate.
 class DirectMappings final {
  public:
   /// Returns nullopt if the area of the region cannot be mapped.
@@ -30,8 +30,8 @@ class DirectMappings final {
 
   explicit DirectMappings(Map map) : map_(std::move(map)) {}
 
-  /// The bytes of `part` of a region. Maps their pages if they are not mapped yet.
-  DirectMemory at(const RegionInfo& region, Area part);
+  /// The bytes of `part` of a region. Maps their pages if no mapping that is still in use has them.
+  DirectPart at(const RegionInfo& region, Area part);
 
   /// Accesses do not reach the device until restore().
   void give_up() noexcept;
@@ -47,10 +47,13 @@ class DirectMappings final {
   struct Known {
     std::uint32_t region;
     Area area;
-    std::shared_ptr<sys::DirectMapping> mapping;
+    /// Expired once the last buffer is gone: then nothing accesses the pages any longer.
+    std::weak_ptr<sys::DirectMapping> mapping;
   };
 
-  std::shared_ptr<sys::DirectMapping> mapping_of(std::uint32_t region, Area area);
+  /// The mapping in use that contains `part`.
+  std::optional<DirectPart> find(std::uint32_t region, Area part) const;
+  DirectPart map(std::uint32_t region, Area area, Area part);
 
   const Map map_;
   std::vector<Known> known_;

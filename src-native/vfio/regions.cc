@@ -69,7 +69,7 @@ Window Regions::window(std::uint32_t index) {
   return window;
 }
 
-DirectMemory Regions::direct(std::uint32_t index, Area part) {
+DirectPart Regions::direct(std::uint32_t index, Area part) {
   const auto change = gate_.change();
   const auto& known = info(index);
   if (!known) return {};

@@ -41,7 +41,7 @@ class Regions final {
   Window window(std::uint32_t index);
   /// The bytes of `part`, in a separate mapping for accesses of JavaScript. After cut() of the
   /// function, these accesses do not reach the device.
-  DirectMemory direct(std::uint32_t index, Area part);
+  DirectPart direct(std::uint32_t index, Area part);
 
   /// One access through the back end, for registers that are not mapped.
   std::uint64_t read(std::uint32_t index, std::uint64_t offset, unsigned width);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Views of prefetchable memory: JavaScript accesses the bytes of a BAR directly, and goes on when the device does not.
+import { constants } from 'node:os';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Device, openDevice } from '../../lib/index.js';
-import { type MemoryDevice, useMachine } from '../../tools/testing-addon.js';
+import { type MemoryDevice, syscalls, useMachine } from '../../tools/testing-addon.js';
 import { command } from '../support/command-register.js';
+import { collectGarbage } from '../support/garbage.js';
 import { mappableOrNot, notNumbers, withCode } from './support.js';
 
 const address = '0000:07:00.0';
@@ -47,14 +49,28 @@ test.each<[string, number, number | undefined, number | undefined, number]>([
   ]);
 });
 
-test.each<[string, number, number, number | undefined]>([
-  ['a BAR that is not prefetchable', 3, 0, 4],
-  ['a BAR that cannot be mapped', 1, 0, 4],
-  ['what of a BAR cannot be mapped', 2, 0x1ffc, 8],
-])('refuses %s', (_what, bar, offset, byteLength) => {
+test.each<[string, number, number, number | undefined, string]>([
+  ['a BAR that is not prefetchable', 3, 0, 4, 'BAR3 is not prefetchable memory'],
+  ['a BAR that cannot be mapped', 1, 0, 4, 'the kernel does not let a program map'],
+  ['what of a BAR cannot be mapped', 2, 0x1ffc, 8, 'the kernel does not let a program map'],
+])('refuses %s', (_what, bar, offset, byteLength, reason) => {
+  const end = offset + (byteLength ?? 0) - 1;
+  const bytes = `bytes 0x${offset.toString(16)} to 0x${end.toString(16)}`;
   const view = () => device.bar(bar).inexactView(offset, byteLength);
-  expect(view).toThrow(withCode('ERR_VFIO_UNSUPPORTED'));
-  expect(view).toThrow(`BAR${bar} of ${address} has no inexactView`);
+  expect(view).toThrow(withCode('ERR_VFIO_UNSUPPORTED', { address }));
+  expect(view).toThrow(`There is no inexactView of ${bytes} of BAR${bar} of ${address}: ${reason}`);
+});
+
+test('refuses the MSI-X table and its pending bits, and gives the bytes behind them', async () => {
+  await device.close();
+  const bars = [{ size: 0x1000, prefetchable: true }];
+  useMachine({ address, group: 61, bars, msix: 4 });
+  device = await openDevice(address);
+  expect(device.config.capability('msix')).toMatchObject({ table: { bar: 0, byteLength: 64 } });
+  const refused = /BAR0 of 0000:07:00\.0: the MSI-X table or its pending bits lie there/;
+  expect(() => device.bar(0).inexactView()).toThrow(refused);
+  expect(() => device.bar(0).inexactView(63, 1)).toThrow(refused);
+  expect(device.bar(0).inexactView(64).byteLength).toBe(0x1000 - 64);
 });
 
 test.each<[string, number, number | undefined]>([
@@ -80,8 +96,15 @@ test('one area is mapped once, and 256 areas are the most', async () => {
   for (let i = 0; i < 300; i++) view(7)[0] = i & 0xff;
   expect(view(7)[0]).toBe(299 & 0xff);
   expect(() => Array.from({ length: 257 }, (_, page) => view(page))).toThrow(
-    withCode('ERR_VFIO_UNSUPPORTED'),
+    expect.objectContaining({
+      code: 'ERR_VFIO_UNSUPPORTED',
+      message: expect.stringContaining('256 mappings for views and doorbells already'),
+    }),
   );
+  // Those views are garbage now, and make room.
+  await collectGarbage();
+  const views = Array.from({ length: 200 }, (_, page) => view(page));
+  expect(views.map(({ byteLength }) => byteLength)).toEqual(views.map(() => 0x1000));
   await device.close();
   device = await openDevice(address);
   view(256)[0] = 1;
@@ -118,13 +141,30 @@ describe('F2/ when the device does not answer', () => {
   });
 });
 
-test('F3/ after close, reads are 0 and writes have no effect', async () => {
-  const bar = device.bar(0);
-  const view = bar.inexactView();
-  view.fill(1);
-  await device.close();
-  expect(view[0]).toBe(0);
-  view.fill(2);
-  expect(hardware.peek(0, 0)).toBe(0x01010101);
-  expect(() => bar.inexactView()).toThrow(withCode('ERR_VFIO_CLOSED'));
+test('a view within another shares its mapping', () => {
+  const whole = device.bar(4).inexactView();
+  const parts = Array.from({ length: 257 }, (_, page) => {
+    return device.bar(4).inexactView(page * 0x1000, 0x1000);
+  });
+  whole.fill(3, 256 * 0x1000);
+  parts[0]?.fill(4);
+  expect([whole[0], parts[256]?.[0xfff]]).toEqual([4, 3]);
 });
+
+test.each(['the kernel has memory', 'the kernel refuses private memory'])(
+  'F3/ after close, a view is memory that begins as zeros, if %s',
+  async (memory) => {
+    const bar = device.bar(0);
+    const view = bar.inexactView();
+    view.fill(1);
+    if (memory !== 'the kernel has memory') syscalls().fail(2, constants.errno.ENOMEM, 'mmap');
+    await device.close();
+    expect(syscalls().failed()).toBe(memory === 'the kernel has memory' ? undefined : 'mmap');
+    syscalls().reset();
+    expect(view[0]).toBe(0);
+    view.fill(2);
+    expect(view[0]).toBe(2);
+    expect(hardware.peek(0, 0)).toBe(0x01010101);
+    expect(() => bar.inexactView()).toThrow(withCode('ERR_VFIO_CLOSED'));
+  },
+);

@@ -46,7 +46,7 @@ export const badIntegers = [
 /** The kernel resources that this process holds. */
 export interface Footprint {
   descriptors: string[];
-  /** The mappings of memfds: the fake hardware uses memfds as BARs. */
+  /** The mappings of memfds: the fake hardware uses memfds as BARs. What replaced them after close is not counted. */
   maps: string[];
   threads: number;
 }
@@ -55,7 +55,9 @@ export function footprint(): Footprint {
   const maps = readFileSync('/proc/self/maps', 'utf8').split('\n');
   return {
     descriptors: listDescriptors(),
-    maps: maps.filter((line) => line.includes('memfd:')).map((line) => line.replace(/^\S+ /, '')),
+    maps: maps
+      .filter((line) => line.includes('memfd:') && !line.includes('memfd:vfio-closed'))
+      .map((line) => line.replace(/^\S+ /, '')),
     threads: readdirSync('/proc/self/task').length,
   };
 }

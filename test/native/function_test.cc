@@ -82,7 +82,7 @@ TEST_CASE_FIXTURE(OpenFunction, "while it is being reset everything else waits i
 }
 
 TEST_CASE_FIXTURE(OpenFunction, "direct accesses work again before the reset is over") {
-  const DirectMemory memory = regions.direct(0, {0, 4});
+  const DirectPart memory = regions.direct(0, {0, 4});
   REQUIRE(memory.address != nullptr);
   watched = function.get();
   forward_syscalls_to(noting_the_state());

@@ -201,6 +201,24 @@ TEST_CASE("a tombstone is writable zeros that hold nothing") {
   Mapping().tombstone();
 }
 
+TEST_CASE("a tombstone is one although the kernel refuses private memory") {
+  const UniqueFd file = make_file(2 * page_size());
+  Mapping mapping =
+      Mapping::of_file(file.get(), 0, 2 * page_size(), PROT_READ | PROT_WRITE, "test");
+  mapping.data()[0] = 42;
+  reset_syscalls();
+  fail_syscall(1, ENOMEM, "mmap");
+  mapping.tombstone();
+  CHECK(syscall_failed());
+  CHECK(is_zero(mapping));
+  mapping.data()[0] = 7;
+  std::uint8_t in_file = 0;
+  CHECK(::pread(file.get(), &in_file, 1, 0) == 1);
+  CHECK(in_file == 42);
+  CHECK(count_syscalls("close") == 1);
+  reset_syscalls();
+}
+
 TEST_CASE("the pages of another mapping move to this place, and leave nothing to unmap at theirs") {
   const UniqueFd file = make_file(page_size());
   const std::uint8_t byte = 42;

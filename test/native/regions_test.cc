@@ -36,13 +36,29 @@ TEST_CASE_FIXTURE(OpenFunction, "a window is of a region that can be read and wr
 }
 
 TEST_CASE_FIXTURE(OpenFunction, "direct memory is whole pages around what was asked for") {
-  const DirectMemory view = regions.direct(0, {0x1ffe, 0x1002});
+  const DirectPart view = regions.direct(0, {0x1ffe, 0x1002});
   REQUIRE(view.mapping != nullptr);
   CHECK(view.address - view.mapping->data() == 0xffe);
-  CHECK(regions.direct(0, {0x1000, 0x3000}).mapping != view.mapping);
-  CHECK(regions.direct(0, {0x1000, 0x2001}).mapping == regions.direct(0, {0x1000, 0x3000}).mapping);
+  const DirectPart longer = regions.direct(0, {0x1000, 0x3000});
+  CHECK(longer.mapping != view.mapping);
   CHECK(regions.direct(0, {0, 0x4000}).mapping != nullptr);
   CHECK(regions.direct(0, {1, 0x4000}).mapping == nullptr);
   view.address[0x1001] = 0x5a;
   CHECK(regions.read(0, 0x2fff, 1) == 0x5a);
+}
+
+TEST_CASE_FIXTURE(OpenFunction, "a mapping serves what lies in it, as long as a buffer uses it") {
+  DirectPart whole = regions.direct(0, {0x1000, 0x3000});
+  const std::weak_ptr<sys::DirectMapping> mapping = whole.mapping;
+  for (const Area part :
+       {Area{0x1000, 0x3000}, Area{0x1000, 1}, Area{0x2ffe, 4}, Area{0x3fff, 1}}) {
+    CAPTURE(part.begin);
+    const DirectPart served = regions.direct(0, part);
+    CHECK(served.mapping == whole.mapping);
+    CHECK(served.address == whole.address + (part.begin - 0x1000));
+  }
+  CHECK(regions.direct(0, {0xfff, 2}).mapping != whole.mapping);
+  whole = {};
+  CHECK(mapping.expired());
+  CHECK(regions.direct(0, {0x1000, 1}).mapping != nullptr);
 }

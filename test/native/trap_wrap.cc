@@ -45,7 +45,7 @@ Napi::Value window(const Napi::CallbackInfo& info) {
 Napi::Value direct_pages(const Napi::CallbackInfo& info) {
   return binding::across(info.Env(), [&]() -> Napi::Value {
     Function& function = function_of(info.Env(), info[0].ToString().Utf8Value());
-    const DirectMemory memory =
+    const DirectPart memory =
         function.regions().direct(index_from(info[1]), {index_from(info[2]), 4});
     if (memory.mapping == nullptr) throw std::runtime_error("the region cannot be mapped there");
     return Napi::ArrayBuffer::New(info.Env(), memory.mapping->data(), sys::page_size());

@@ -17,7 +17,7 @@ beforeEach(() => {
   device = new FakeDevice('0000:01:00.0', native.log);
   native.container.devices.push(device);
   const info = regionInfo({ index: 7, flags: 3, size: 4096, mappable: [] } as never);
-  const direct = new DirectMemory(() => undefined);
+  const direct = new DirectMemory(undefined);
   config = new ConfigSpace(ours, native, 7, info, device.address, direct);
 });
 

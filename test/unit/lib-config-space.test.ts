@@ -16,7 +16,7 @@ function open(size: number): ConfigSpace {
   native.container.devices.push(device);
   header = new DataView(device.config.buffer);
   const info = regionInfo({ index: 7, flags: 3, size, mappable: [] } as never);
-  const direct = new DirectMemory(() => undefined);
+  const direct = new DirectMemory(undefined);
   return new ConfigSpace(ours, native, 7, info, device.address, direct);
 }
 

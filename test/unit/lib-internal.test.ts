@@ -160,7 +160,7 @@ test('a doorbell goes through write32 where stores of JavaScript are not proved'
   const native = new FakeNative();
   native.container.devices.push(new FakeDevice('0000:01:00.0', native.log));
   const map = jest.fn(() => new ArrayBuffer(4));
-  const direct = new DirectMemory(map);
+  const direct = new DirectMemory({ map, msixAreas: () => [] });
   const facts = {
     index: 0,
     flags: 7,
@@ -229,7 +229,7 @@ describe('a negative value where bits are expected', () => {
       prefetchable: false,
     };
     const facts = regionInfo({ ...info, type: undefined, subtype: undefined });
-    const direct = new DirectMemory(() => undefined);
+    const direct = new DirectMemory(undefined);
     const region = new Region(ours, native, 0, facts, '0000:01:00.0', direct);
     const map = defineRegisters({ CTRL: { at: 0, width: 32 } });
     const calls = [

@@ -11,7 +11,7 @@ import { FakeDevice, FakeNative, rejectionOf, thrownBy } from './lib-fake-native
 const address = '0000:01:00.0';
 const size = 4096;
 
-const nothingDirect = new DirectMemory(() => undefined);
+const nothingDirect = new DirectMemory(undefined);
 
 let native: FakeNative;
 let region: Region;

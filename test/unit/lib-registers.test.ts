@@ -482,7 +482,7 @@ test('the registers of a region throw what it throws', () => {
   const native = new FakeNative();
   native.container.devices.push(new FakeDevice('0000:01:00.0', native.log));
   const info = regionInfo({ index: 0, flags: 7, size: 0x2000, mappable: [] } as never);
-  const direct = new DirectMemory(() => undefined);
+  const direct = new DirectMemory(undefined);
   const { CC } = bindRegisters(new Region(ours, native, 0, info, '0000:01:00.0', direct), MAP);
   CC.set({ EN: 1 });
   expect(CC.EN).toBe(1);

@@ -58,7 +58,7 @@ function region<R extends Region>(
     prefetchable: false,
   };
   const facts = regionInfo({ ...info, type: undefined, subtype: undefined });
-  return new type(ours, native, index, facts, address, new DirectMemory(() => undefined));
+  return new type(ours, native, index, facts, address, new DirectMemory(undefined));
 }
 
 function registers(mapped: [number, number][] = [[0, 16384]]): DeviceRegisters {
