@@ -40,8 +40,8 @@ export interface InterruptSource {
 /** The native side of a vector, for a grant. Throws `ERR_VFIO_CLOSED`. */
 export let lendVector: (vector: Interrupt) => { native: NativeInterrupts; index: number };
 /**
- * Another thread had the vector and may have left INTx masked, so the next wait unmasks it. Unmasking a level
- * interrupt again is harmless.
+ * Another thread had the vector and may have left INTx masked, so the next wait unmasks it, also after a mask()
+ * here. Unmasking a level interrupt again is harmless.
  */
 export let changedHands: (vector: Interrupt) => void;
 /** Ends the vector, because its set was closed. */
@@ -69,6 +69,7 @@ export class Interrupt implements AsyncIterable<number> {
     };
     changedHands = (vector) => {
       vector.#unmaskDue = vector.#level;
+      vector.#masked = false;
     };
     endVector = (vector) => vector.#end();
   }
@@ -216,8 +217,9 @@ export class Interrupt implements AsyncIterable<number> {
   }
 
   /**
-   * Masks INTx until you call {@link unmask} (`VFIO_IRQ_SET_ACTION_MASK`). Until then, a delivery does not
-   * unmask it. Throws `ERR_VFIO_UNSUPPORTED` for MSI and MSI-X, and `ERR_VFIO_CLOSED`.
+   * Masks INTx until you call {@link unmask} (`VFIO_IRQ_SET_ACTION_MASK`), or grant the vector to another
+   * thread. Until then, a delivery does not unmask it. Throws `ERR_VFIO_UNSUPPORTED` for MSI and MSI-X, and
+   * `ERR_VFIO_CLOSED`.
    */
   mask(): void {
     this.#mustBeLevel('mask');
@@ -347,9 +349,11 @@ export class Interrupt implements AsyncIterable<number> {
   #wait(timeout: number | undefined, signal: AbortSignal | undefined): Promise<number> {
     return new Promise((resolve, reject) => {
       let timer: NodeJS.Timeout | undefined;
+      let lastTurn: NodeJS.Immediate | undefined;
       let stopWatching = () => {};
       const leave = () => {
         clearTimeout(timer);
+        clearImmediate(lastTurn);
         stopWatching();
         this.#unsubscribe(subscriber);
       };
@@ -373,7 +377,12 @@ export class Interrupt implements AsyncIterable<number> {
         stopWatching();
         throw failure;
       }
-      if (timeout !== undefined) timer = setTimeout(() => fail(this.#timedOut(timeout)), timeout);
+      if (timeout === undefined) return;
+      const giveUp = () => fail(this.#timedOut(timeout));
+      // After a blocked event loop, timers come first. The interrupt may have arrived in time.
+      timer = setTimeout(() => {
+        lastTurn = setImmediate(giveUp);
+      }, timeout);
     });
   }
 }

@@ -44,8 +44,8 @@ export interface SilentInterrupt {
 
 /** The state of an interrupt vector in the device. What cannot be read, or not truly, is missing. */
 export interface InterruptState {
-  /** False if config space reads as all ones. */
-  answers?: boolean;
+  /** Why the device cannot be asked: config space reads as all ones, or the library refuses the access. */
+  noAnswer?: 'all-ones' | 'gone' | 'in-reset';
   busMaster?: boolean;
   /** Whether the driver has set the INTx disable bit. */
   intxDisabled?: boolean;

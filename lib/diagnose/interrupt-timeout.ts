@@ -51,9 +51,11 @@ const bit = { busMaster: 0x4, intxDisable: 0x400, intxRaised: 0x8 };
  */
 function readHeader(config: ConfigSpace, type: InterruptType): InterruptState {
   const { command } = config;
-  if (command === 0xffff) return { answers: false };
-  if (type !== 'intx') return { busMaster: (command & bit.busMaster) !== 0 };
+  if (command === 0xffff) return { noAnswer: 'all-ones' };
+  const busMaster = (command & bit.busMaster) !== 0;
+  if (type !== 'intx') return { busMaster };
   return {
+    busMaster,
     intxDisabled: (command & bit.intxDisable) !== 0,
     intxRaised: (config.status & bit.intxRaised) !== 0,
   };
@@ -82,17 +84,22 @@ function readMsix(config: ConfigSpace, registers: DeviceRegisters, vector: numbe
 /** The table reads as all ones where it is not mapped. */
 function readTable(registers: DeviceRegisters, table: BarArea, vector: number): InterruptState {
   const offset = table.offset + vector * entry.bytes + entry.control;
-  const region = registers.region(table.bar);
+  const region = barOf(registers, table);
   if (region === undefined || !isMappable(region, offset)) return {};
   const control = region.read32(offset);
   return control === allOnes ? {} : { vectorMasked: (control & 1) !== 0 };
 }
 
 function readPending(registers: DeviceRegisters, pba: BarArea, vector: number): InterruptState {
-  const region = registers.region(pba.bar);
+  const region = barOf(registers, pba);
   if (region === undefined) return {};
   const word = region.read32(pba.offset + (vector >>> 5) * 4);
   return word === allOnes ? {} : { pending: ((word >>> (vector & 31)) & 1) !== 0 };
+}
+
+/** The register has three bits for the index, and 6 and 7 are no BARs. */
+function barOf(registers: DeviceRegisters, { bar }: BarArea): Region | undefined {
+  return bar < 6 ? registers.region(bar) : undefined;
 }
 
 function isMappable({ mappableAreas }: Region, offset: number): boolean {
@@ -101,11 +108,13 @@ function isMappable({ mappableAreas }: Region, offset: number): boolean {
   });
 }
 
-/** A device that is closed, lost or in a reset tells nothing, and that must not hide the time-out. */
+/** A device that is closed, lost or in a reset tells nothing else, and that must not hide the time-out. */
 function known(read: () => InterruptState): InterruptState {
   try {
     return read();
-  } catch {
-    return {};
+  } catch (failure) {
+    const { code } = Object(failure) as { code?: unknown };
+    if (code === 'ERR_VFIO_LOST') return { noAnswer: 'gone' };
+    return code === 'ERR_VFIO_BUSY' ? { noAnswer: 'in-reset' } : {};
   }
 }

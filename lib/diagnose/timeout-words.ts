@@ -12,6 +12,8 @@ interface TimeoutWords {
 const askTheDevice =
   "Check the device's own interrupt enable, mask and vector routing registers, and `dmesg` for an IOMMU fault: a " +
   'device whose DMA failed may raise nothing.';
+/** A thread that has adopted the device has no Device of its own. */
+const turnBusMasterOn = 'Turn bus master on, with `busMaster = true` of the Device';
 const askForCause =
   'The vector was raised before, so the device may wait until you clear that cause, or arm the interrupt again.';
 
@@ -32,7 +34,7 @@ export function explainSilence(silence: SilentInterrupt): TimeoutWords {
 function factsOf({ type, masked, state }: SilentInterrupt): string[] {
   const { busMaster, msixEnabled, functionMasked, vectorMasked, pending } = state;
   return [
-    state.answers === false && 'the device does not answer',
+    state.noAnswer && noAnswer[state.noAnswer].fact,
     type === 'intx' && (masked === undefined ? 'INTx not masked' : 'INTx still masked'),
     state.intxDisabled && 'INTx disabled in the command register',
     either(state.intxRaised, 'line raised', 'line not raised'),
@@ -44,6 +46,21 @@ function factsOf({ type, masked, state }: SilentInterrupt): string[] {
   ].filter((fact) => typeof fact === 'string');
 }
 
+const noAnswer = {
+  'all-ones': {
+    fact: 'the device does not answer',
+    hint: 'Config space reads as all ones: the device is gone, without power, or its link is down.',
+  },
+  gone: {
+    fact: 'the device is gone',
+    hint: 'The device was unplugged, or it no longer answers. Close it, and open it again when it is back.',
+  },
+  'in-reset': {
+    fact: 'the device is being reset',
+    hint: 'A reset stops the interrupts of a device. When it has ended, start the device again, and then wait.',
+  },
+};
+
 function either(fact: boolean | undefined, yes: string, no: string): string | undefined {
   if (fact === undefined) return undefined;
   return fact ? yes : no;
@@ -51,11 +68,9 @@ function either(fact: boolean | undefined, yes: string, no: string): string | un
 
 /** The first cause that the facts show. */
 function hintOf({ type, masked, arrived, state }: SilentInterrupt): string {
-  if (state.answers === false) {
-    return 'Config space reads as all ones: the device is gone, without power, or its link is down.';
-  }
-  if (state.busMaster === false) {
-    return `Set \`device.busMaster = true\`: ${type} interrupts are DMA writes. Every reset turns it off.`;
+  if (state.noAnswer !== undefined) return noAnswer[state.noAnswer].hint;
+  if (state.busMaster === false && type !== 'intx') {
+    return `${turnBusMasterOn}: ${type} interrupts are DMA writes. Every reset turns it off.`;
   }
   if (masked === 'by-mask') return 'Your program called mask(). Call unmask().';
   if (masked === 'until-served') {
@@ -64,12 +79,19 @@ function hintOf({ type, masked, arrived, state }: SilentInterrupt): string {
       'finished. INTx is unmasked after that, or by unmask().'
     );
   }
-  if (state.intxDisabled) return 'Clear bit 10 of `device.config.command`: it disables INTx.';
+  if (state.intxDisabled)
+    return 'Clear bit 10 of the command register (`config.command`): it disables INTx.';
   if (state.msixEnabled === false || state.functionMasked || state.vectorMasked) {
-    return 'The kernel arms and unmasks the vector with enableInterrupts(): close the set, and arm it again.';
+    return (
+      'The kernel arms and unmasks the vector with enableInterrupts(). In the thread that opened the device, close ' +
+      'the set and arm it again.'
+    );
   }
   if (state.intxRaised || state.pending) {
     return 'The device raised it, and the kernel did not deliver it. `dmesg` and /proc/interrupts may say why.';
+  }
+  if (state.busMaster === false) {
+    return `${turnBusMasterOn}: without it, the device can do no DMA, and so it may have nothing to report.`;
   }
   if (arrived > 0) return `${askForCause} ${askTheDevice}`;
   return askTheDevice;

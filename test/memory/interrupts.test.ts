@@ -13,10 +13,12 @@ import { badIntegers, expectNothingOpen, notNumbers, withCode } from './support.
 const address = '0000:08:00.0';
 const scarce = '0000:08:01.0';
 const plain = '0000:08:02.0';
+const lossy = '0000:08:03.0';
 const machine = useMachine(
   { address, group: 80, msi: 4, msix: 16 },
   { address: scarce, group: 81, msix: 8, vectorsToSpare: 3 },
   { address: plain, group: 82, intx: 0 },
+  { address: lossy, group: 83, msix: 1 },
 );
 const hardware = machine.device(address);
 const index = { intx: 0, msi: 1, msix: 2 };
@@ -229,6 +231,33 @@ describe('a vector', () => {
       await expect(set.vector(0).once({ timeout: 1 })).rejects.toEqual(timeout);
       raise(0);
       expect(await set.vector(0).once({ timeout: 5000 })).toBe(1);
+    });
+
+    test('after a blocked event loop, gives what arrived in time', async () => {
+      await new Promise(setImmediate); // the next phase of the loop is that of timers
+      const waiting = set.vector(0).once({ timeout: 20 });
+      raise(0);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60);
+      expect(await waiting).toBe(1);
+    });
+
+    test('that is aborted after its time was up in a blocked event loop rejects once', async () => {
+      const abort = new AbortController();
+      const waiting = set.vector(0).once({ timeout: 1, signal: abort.signal });
+      setTimeout(() => abort.abort(), 1);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+      expect(await waiting.catch((reason) => reason)).toBe(abort.signal.reason);
+      raise(0);
+      expect(await set.vector(0).once()).toBe(1);
+    });
+
+    test('says that the device was lost while it waited', async () => {
+      const other = await openDevice(lossy);
+      other.busMaster = true;
+      const waiting = other.enableInterrupts('msix').vector(0).once({ timeout: 50 });
+      machine.device(lossy).lose();
+      await expect(waiting).rejects.toThrow(/not raised within 50 ms \(.*the device is gone\)/);
+      await other.close();
     });
 
     test("rejects with its signal's reason", async () => {

@@ -5,7 +5,7 @@ import { ConfigSpace } from '../../lib/config-space.js';
 import type { DeviceRegisters } from '../../lib/diagnose/interrupt-timeout.js';
 import { DirectMemory } from '../../lib/internal/direct-memory.js';
 import { ours } from '../../lib/internal/ours.js';
-import type { Interrupt } from '../../lib/interrupt.js';
+import { changedHands, type Interrupt } from '../../lib/interrupt.js';
 import type { InterruptType } from '../../lib/interrupts/types.js';
 import { InterruptSet } from '../../lib/interrupts.js';
 import { AccessFailure } from '../../lib/native.js';
@@ -103,7 +103,7 @@ describe('a timeout of MSI-X', () => {
       'bus master that is off',
       () => config.setUint16(on.command, 0x0002, true),
       'bus master off',
-      'Set `device.busMaster = true`',
+      'Turn bus master on, with `busMaster = true` of the Device: msix interrupts are DMA writes',
     ],
     [
       'MSI-X that is disabled',
@@ -160,8 +160,24 @@ describe('a timeout of MSI-X', () => {
 describe('a timeout of INTx', () => {
   test('says what is known', () => {
     expect(messageOf(arm('intx'))).toContain(
-      `intx vector 2 of ${address} was not raised within 1 ms (0 interrupts so far, INTx not masked, line not raised)`,
+      `intx vector 2 of ${address} was not raised within 1 ms (0 interrupts so far, INTx not masked, line not raised, bus master on)`,
     );
+  });
+
+  test('says that bus master is off, after what stops the interrupt itself', () => {
+    config.setUint16(on.command, 0x0002, true);
+    const vector = arm('intx');
+    expect(messageOf(vector)).toContain('line not raised, bus master off)');
+    expect(messageOf(vector)).toContain('without it, the device can do no DMA');
+    vector.mask();
+    expect(messageOf(vector)).toContain('Call unmask()');
+  });
+
+  test('does not call it masked by this thread after another thread had it', () => {
+    const vector = arm('intx');
+    vector.mask();
+    changedHands(vector);
+    expect(messageOf(vector)).toContain('INTx not masked');
   });
 
   test('says that the program masked it', () => {
@@ -191,7 +207,7 @@ describe('a timeout of INTx', () => {
 
   test('says that the driver disabled it, and that the line is raised', () => {
     config.setUint16(on.command, on.intxDisable, true);
-    expect(messageOf(arm('intx'))).toContain('Clear bit 10 of `device.config.command`');
+    expect(messageOf(arm('intx'))).toContain('Clear bit 10 of the command register');
     config.setUint16(on.command, 0, true);
     config.setUint16(on.status, 0x10 | on.intx, true);
     const message = messageOf(arm('intx'));
@@ -207,12 +223,29 @@ test('a timeout of MSI says nothing of the bits that vfio-pci keeps for itself',
 describe('a timeout stays a timeout', () => {
   test.each(Object.entries(AccessFailure).filter(([name]) => name !== 'READ_BACK'))(
     'when the device cannot be read: %s',
-    (_, failure) => {
+    (name, failure) => {
       const vector = arm('msix');
       device.failure = failure;
-      expect(messageOf(vector)).toContain('(0 interrupts so far)\n');
+      const facts: Record<string, string> = {
+        LOST: ', the device is gone',
+        BUSY: ', the device is being reset',
+      };
+      expect(messageOf(vector)).toContain(`(0 interrupts so far${facts[name] ?? ''})\n`);
     },
   );
+
+  test.each([6, 7])('when MSI-X names BAR %i, which no device has', (index) => {
+    config.setUint32(at.capability + 4, at.table + index, true);
+    config.setUint32(at.capability + 8, at.pending + index, true);
+    const read: number[] = [];
+    const given = registers();
+    const counting = (bar: number) => {
+      read.push(bar);
+      return given.region(bar);
+    };
+    expect(messageOf(arm('msix', { ...given, region: counting }))).toContain('MSI-X disabled)');
+    expect(read).toEqual([]);
+  });
 
   test('when config space is not lent', () => {
     const vector = arm('msix', { config: undefined, region: () => undefined });
