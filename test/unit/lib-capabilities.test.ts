@@ -229,6 +229,52 @@ describe('of the other kinds,', () => {
     });
   });
 
+  test('MSI says how many vectors it has, not how many are on', () => {
+    load({ start: 0x40, rows: [[0x40, '05002a01']] });
+    expect(config.capability('msi')).toMatchObject({
+      vectors: 32,
+      address64: false,
+      perVectorMasking: true,
+    });
+  });
+
+  test('PCI Express has sizes of its own, and a link of up to 32 lanes at 64 GT/s', () => {
+    const header = '100002000200000020500000';
+    load({ start: 0x40, rows: [[0x40, `${header}060e0000000006fa`]] });
+    expect(config.capability('pciExpress')).toMatchObject({
+      maxPayload: 256,
+      maxPayloadSupported: 512,
+      maxReadRequest: 4096,
+      link: { speed: 64, width: 32, maxSpeed: 64, maxWidth: 32 },
+    });
+    load({ start: 0x40, rows: [[0x40, `${header}0201000000008100`]] });
+    expect(config.capability('pciExpress')).toMatchObject({
+      link: { speed: 2.5, width: 8, maxSpeed: 5, maxWidth: 16 },
+    });
+  });
+
+  test('SR-IOV has each number from its own register', () => {
+    extended(0x0001_0010, 0, 0x0000_0001, 0x0040_0030, 0x0000_0020, 0x0003_0080, 0x1234_0000);
+    expect(config.capability('sriov')).toMatchObject({
+      enabled: true,
+      totalVfs: 0x40,
+      initialVfs: 0x30,
+      numVfs: 0x20,
+      firstVfOffset: 0x80,
+      vfStride: 3,
+      vfDeviceId: 0x1234,
+    });
+  });
+
+  test('AER has each register from its own place', () => {
+    extended(0x0002_0001, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10);
+    expect(config.capability('aer')).toMatchObject({
+      uncorrectable: { status: 1, mask: 2, severity: 3 },
+      correctable: { status: 4, mask: 5 },
+      headerLog: [7, 8, 9, 10],
+    });
+  });
+
   test('an integrated endpoint has no link, and an unknown type or speed is undefined', () => {
     load({ start: 0x40, rows: [[0x40, '10009200']] });
     expect(config.capability('pciExpress')).toMatchObject({
