@@ -66,10 +66,14 @@ function registers(mapped: [number, number][] = [[0, 16384]]): DeviceRegisters {
   return { config: region(ConfigSpace, 7), region: () => bar0 };
 }
 
-function arm(type: InterruptType, given: DeviceRegisters | undefined = registers()): Interrupt {
-  interrupts = new FakeInterrupts(4, []);
+function arm(
+  type: InterruptType,
+  given: DeviceRegisters | undefined = registers(),
+  vector = 2,
+): Interrupt {
+  interrupts = new FakeInterrupts(64, []);
   const set = new InterruptSet(ours, interrupts, type, address, () => {}, given);
-  return set.vector(2);
+  return set.vector(vector);
 }
 
 function messageOf(interrupt: Interrupt): string {
@@ -138,6 +142,24 @@ describe('a timeout of MSI-X', () => {
     expect(message).toContain(hint);
   });
 
+  test.each([
+    [31, 0, 0x8000_0000],
+    [32, 4, 1],
+    [40, 4, 0x100],
+  ])('finds the pending bit of vector %i', (vector, word, bit) => {
+    config.setUint16(at.control, 0x803f, true);
+    bar.setUint32(at.pending + word, bit, true);
+    expect(messageOf(arm('msix', registers(), vector))).toContain('not masked, pending)');
+    bar.setUint32(at.pending + word, ~bit, true);
+    expect(messageOf(arm('msix', registers(), vector))).toContain('not masked, not pending)');
+  });
+
+  test('finds the mask of vector 40', () => {
+    config.setUint16(at.control, 0x803f, true);
+    bar.setUint32(at.table + 40 * 16 + 12, 1, true);
+    expect(messageOf(arm('msix', registers(), 40))).toContain('vector masked, not pending)');
+  });
+
   test('does not take the table for true where it is not mapped', () => {
     enabled();
     bar.setUint32(at.table + 2 * 16 + 12, 1, true);
@@ -203,6 +225,19 @@ describe('a timeout of INTx', () => {
     interrupts.waits = [1];
     vector.waitSync(1);
     expect(messageOf(vector)).toContain('(1 interrupt so far, INTx not masked');
+  });
+
+  test('does not call it masked after the program has unmasked it', async () => {
+    const vector = arm('intx');
+    vector.on(() => new Promise(() => {}));
+    interrupts.raise(2);
+    vector.unmask();
+    const error = await rejectionOf(vector.once({ timeout: 1 }));
+    expect(error.message).toContain('(1 interrupt so far, INTx not masked');
+    expect(error.message).not.toContain('has not finished');
+    vector.mask();
+    vector.unmask();
+    expect((await rejectionOf(vector.once({ timeout: 1 }))).message).toContain('INTx not masked');
   });
 
   test('says that the driver disabled it, and that the line is raised', () => {
