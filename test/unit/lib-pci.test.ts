@@ -143,13 +143,20 @@ describe('finding a device', () => {
     });
   });
 
-  test('keeps a long list short', () => {
+  test.each([
+    [16, []],
+    [17, ['  and 1 more: `lspci -Dnn` lists all']],
+    [20, ['  and 4 more: `lspci -Dnn` lists all']],
+  ])('keeps a list of %i devices short', (devices, more) => {
     using tree = new FakeTree();
-    for (let slot = 0; slot < 20; slot++) {
+    for (let slot = 0; slot < devices; slot++) {
       tree.pci(`0000:00:${slot.toString(16).padStart(2, '0')}.0`);
     }
-    const { message } = thrownBy(() => findIn({ vendorId: 1 }, tree.root));
-    expect(message).toContain('  and 4 more: `lspci -Dnn` lists all\n');
+    for (const filter of [{ vendorId: 1 }, {}]) {
+      const [, , ...list] = thrownBy(() => findIn(filter, tree.root)).message.split('\n');
+      expect(list.filter((line) => line.startsWith('  0000:00:'))).toHaveLength(16);
+      expect(list.slice(16, -1)).toEqual(more);
+    }
   });
 
   test('checks its filter', async () => {

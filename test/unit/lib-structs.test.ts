@@ -143,6 +143,15 @@ describe('an array of structs', () => {
     expect(thrownBy(() => ring().at(index)).code).toBe('ERR_VFIO_RANGE');
   });
 
+  test('has structs that begin where their first register is', () => {
+    const PORT = defineRegisters({ CHANGE: { at: 6, width: 16 }, STATUS: { at: 4, width: 16 } });
+    const ports = bindStructs(buffer, PORT, { count: 3, stride: 4 });
+    ports.at(2).STATUS.write(7);
+    expect([...buffer.u16.subarray(2, 8)]).toEqual([0, 0, 0, 0, 7, 0]);
+    const { message } = thrownBy(() => bindStructs(buffer, PORT, { count: 3, stride: 2 }));
+    expect(message).toContain('CHANGE ends at byte 4 of its struct, beyond the stride of 2 bytes');
+  });
+
   test('may touch: the last struct ends with the buffer', () => {
     const structs = bindStructs(buffer, DESCRIPTOR, { count: 256, stride: 16 });
     structs.at(255).STATUS.write(0xffff_ffff);
