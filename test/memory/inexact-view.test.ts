@@ -53,6 +53,9 @@ test.each<[string, number, number, number | undefined, string]>([
   ['a BAR that is not prefetchable', 3, 0, 4, 'BAR3 is not prefetchable memory'],
   ['a BAR that cannot be mapped', 1, 0, 4, 'the kernel does not let a program map'],
   ['what of a BAR cannot be mapped', 2, 0x1ffc, 8, 'the kernel does not let a program map'],
+  ['what lies before the mappable area', 2, 0, 0x1000, 'the kernel does not let a program map'],
+  ['what begins before it', 2, 0xffc, 8, 'the kernel does not let a program map'],
+  ['what lies after it', 2, 0x2000, 0x1000, 'the kernel does not let a program map'],
 ])('refuses %s', (_what, bar, offset, byteLength, reason) => {
   const end = offset + (byteLength ?? 0) - 1;
   const bytes = `bytes 0x${offset.toString(16)} to 0x${end.toString(16)}`;

@@ -62,3 +62,20 @@ TEST_CASE_FIXTURE(OpenFunction, "a mapping serves what lies in it, as long as a 
   CHECK(mapping.expired());
   CHECK(regions.direct(0, {0x1000, 1}).mapping != nullptr);
 }
+
+TEST_CASE("direct memory begins and ends within one mappable area") {
+  OpenFunction fixture(
+      {.bars = {{.size = 0x6000, .sparse = {{0x1000, 0x1000}, {0x3000, 0x2000}}}}});
+  const auto reaches = [&](Area part) {
+    return fixture.regions.direct(0, part).address != nullptr;
+  };
+  for (const Area part : {Area{0x1000, 0x1000}, Area{0x1ffc, 4}, Area{0x3000, 0x2000}}) {
+    CAPTURE(part.begin);
+    CHECK(reaches(part));
+  }
+  for (const Area part : {Area{0, 4}, Area{0, 0x1000}, Area{0xffc, 8}, Area{0x1ffc, 8},
+                          Area{0x2000, 0x1000}, Area{0x1000, 0x3000}, Area{0x5000, 4}}) {
+    CAPTURE(part.begin);
+    CHECK_FALSE(reaches(part));
+  }
+}
