@@ -99,6 +99,7 @@ const ofDevice: Record<string, string> = {
   'a vector': "device.enableInterrupts('msix').vector(0)",
   'a buffer': 'device.allocDma(4096)',
   'an array over a buffer': 'device.allocDma(4096).u32',
+  'a view of a region': 'device.bar(1).inexactView()',
   'a grant': 'device.grant({ regions: [device.bar(0)] })',
   'the container': 'device.container',
 };
@@ -116,7 +117,8 @@ const addressOf = (index: number) => `0000:1${index.toString(16)}:00.0`;
 
 const useDevices = (count: number) => `
   const many = Array.from({ length: ${count} }, (_, i) => '0000:1' + i.toString(16) + ':00.0');
-  useMachine(...many.map((address, i) => ({ address, group: i + 1, bars: [{ size: 4096 }], msix: 2 })));
+  const bar = { size: 4096 };
+  useMachine(...many.map((address, i) => ({ address, group: i + 1, bars: [bar, { ...bar, prefetchable: true }], msix: 2 })));
 `;
 
 /** Opens a device for each part of the table, and returns the parts. */
@@ -353,4 +355,22 @@ test.concurrent('F1/ the memory of an open buffer stays although nobody holds a 
     await device.close();
   `;
   expect(await runCollecting(source)).toMatchObject({ ...ended, stdout: '5 true' });
+});
+
+test.concurrent('F1/ a view of a region reaches the device although nobody holds anything else of it', async () => {
+  const source = `
+    const cmb = '0000:02:00.0';
+    const own = useMachine({ address: cmb, group: 2, bars: [{ size: 4096, prefetchable: true }] });
+    const memory = own.device(cmb);
+    const view = await (async () => {
+      const device = await openDevice(cmb);
+      return device.bar(0).inexactView(4092, 4).subarray(1);
+    })();
+    await collect(() => warnings.length > 0);
+    memory.poke(0, 4092, 0x04030201);
+    const read = view.join();
+    view.fill(9);
+    console.log(read, memory.peek(0, 4092).toString(16), warnings.length);
+  `;
+  expect(await runCollecting(source)).toMatchObject({ ...ended, stdout: '2,3,4 9090901 0' });
 });
