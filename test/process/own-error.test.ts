@@ -12,7 +12,8 @@ const binding = `
 /** Does what "await using" does, which Node 20 does not know: closes what is open, the newest first. */
 const leaving = (body: string) => `${binding}
   const leave = [() => binding[Symbol.asyncDispose]()];
-  const slot = useMachine(...specs.map((spec) => ({ ...spec, slot: 1 })));
+  const inSlot = specs.map((spec) => ({ ...spec, slot: 1 }));
+  const slot = useMachine(...inSlot, { address: '0000:02:00.0', group: 2 });
   ${everythingOpen}
   leave.push(() => container.close(), () => device.close(), () => set.close());
   try {
@@ -43,6 +44,14 @@ const inTheWay = {
   'allocDmaAsync() of a device': `const memory = device.allocDmaAsync(4096);
     start();
     await memory;`,
+  'allocDmaAsync() of a container': `leave.push(() => container.close());
+    const memory = container.allocDmaAsync(4096);
+    start();
+    await memory;`,
+  'openGroup()': `leave.push(() => container.close());
+    const second = container.openGroup(2);
+    start();
+    await second;`,
   'openDevice() of a container': `slot.device(mate).opening.delay(20);
     const second = container.openDevice(mate);
     start();
