@@ -63,6 +63,9 @@ export function registers(device: Device): void {
   exactly<number>()(bar.read32(0x1c));
   exactly<bigint>()(bar.read64(0));
   exactly<boolean>()(bar.ioPorts);
+  exactly<boolean>()(bar.prefetchable);
+  exactly<Uint8Array<ArrayBuffer>>()(bar.inexactView());
+  exactly<Uint8Array<ArrayBuffer>>()(bar.inexactView(0x1000, 4096));
   bar.write32(0x14, 1);
   bar.write64(0x28, 0x1000n);
   exactly<number | undefined>()(device.config.find(0x11)?.offset);
@@ -86,6 +89,10 @@ export function registers(device: Device): void {
   bar.read32(0n);
   // @ts-expect-error a write needs a value
   bar.write8(0);
+  // @ts-expect-error an offset is a number
+  bar.inexactView(0n);
+  // @ts-expect-error only the device says whether a BAR is prefetchable
+  bar.prefetchable = true;
   // @ts-expect-error a BAR has no typed array
   bar.buffer;
 }
