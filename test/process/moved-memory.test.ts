@@ -135,4 +135,27 @@ describe('F12/ memory that was moved to another thread', () => {
     `);
     expect(stdout).toBe('true');
   });
+
+  test.concurrent('is there also if it was a view of a region', async () => {
+    const stdout = await succeeds(`
+      const shared = useMachine({ address, group: 1, bars: [{ size: 65536, prefetchable: true }] });
+      for (let round = 0; round < ${rounds}; round++) {
+        const worker = startWorker(\`
+          joinMachine(workerData);
+          const device = await openDevice(address);
+          const { buffer } = device.bar(0).inexactView().fill(1);
+          const moved = buffer.transfer?.() ?? buffer.slice();
+          parentPort.postMessage(moved, [moved]);
+        \`, shared.id);
+        const end = ended(worker);
+        const [memory] = await once(worker, 'message');
+        await end;
+        await until(() => isFree(shared));
+        touch(memory);
+        if (shared.device(address).peek(0, 0) !== 0x01010101) throw new Error('It reaches the device');
+      }
+      console.log('ended');
+    `);
+    expect(stdout).toBe('ended');
+  });
 });
