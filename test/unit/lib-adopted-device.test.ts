@@ -53,6 +53,16 @@ describe('what was granted', () => {
     expect(device.bar(0).read32(8)).toBe(88);
   });
 
+  test('are regions without a view, because a revocation could not stop its accesses', () => {
+    for (const { info } of adoption.regions) Object.assign(info, { prefetchable: true });
+    const bar = make().bar(0);
+    expect(bar.prefetchable).toBe(true);
+    expect(thrownBy(() => bar.inexactView())).toMatchObject({
+      code: 'ERR_VFIO_UNSUPPORTED',
+      message: expect.stringContaining(`BAR0 of ${address} has no inexactView`),
+    });
+  });
+
   test('may be config space, which knows its registers', () => {
     const device = make();
     expect(device.config).toBe(device.region(7));
