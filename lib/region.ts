@@ -4,12 +4,14 @@
 import { Batch, type BatchCommand } from './batch.js';
 import { refusalError } from './diagnose/failure.js';
 import type { Doorbell } from './doorbell.js';
+import { rangeError } from './errors.js';
 import {
   type Access,
   accessError,
   byteLength,
   type CheckedAccess,
   fits,
+  hex,
   offsetError,
   valueError,
   widthOf,
@@ -247,7 +249,7 @@ export class Region implements RegionInfo {
 
   /**
    * Reads 32 bits until `(read & mask) === value`, and returns what it read. `mask` and `value` are integers
-   * from 0 to 0xffff_ffff. It reads once, then spins for some tens of microseconds at a time, and lets the
+   * from 0 to 0xffff_ffff, and `value` has no bits outside `mask`. It reads once, then spins for some tens of microseconds at a time, and lets the
    * event loop run in between.
    *
    * The default timeout is 1000 ms. Rejects with `ERR_VFIO_TIMEOUT`, with the reason of the signal, or with
@@ -261,6 +263,7 @@ export class Region implements RegionInfo {
         integer('the mask', mask, 0, 0xffff_ffff);
       if (typeof value !== 'number' || value >>> 0 !== value)
         integer('the value', value, 0, 0xffff_ffff);
+      if ((value & ~mask) !== 0) throw neverReached(mask, value);
       const now = this.read32(offset);
       if ((now & mask) >>> 0 === value) return Promise.resolve(now);
     } catch (failure) {
@@ -463,4 +466,9 @@ export class Region implements RegionInfo {
     const region = `${this.name} of ${this.#address}`;
     return { region, address: this.#address, verb, width, offset };
   }
+}
+
+function neverReached(mask: number, value: number): RangeError {
+  const message = `Expected a value within the mask ${hex(mask)} but received ${hex(value)}`;
+  return rangeError(`${message}: poll32 would never read it`);
 }

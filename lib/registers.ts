@@ -176,12 +176,16 @@ export function bindStructs<M extends RegisterSpecs>(
  * 0x14 CC 0x00460001 EN=1 SHN=none
  * ```
  *
- * Throws what a read throws, and a TypeError `ERR_INVALID_ARG_TYPE` for something that {@link bindRegisters}
- * did not return.
+ * It takes what {@link bindRegisters} returned, or one struct of {@link bindStructs}. Throws what a read throws,
+ * and a TypeError `ERR_INVALID_ARG_TYPE` for anything else.
  */
 export function describeAll(registers: Readonly<Record<string, object>>): string {
   if (!bound.has(registers)) {
-    throw expected('the registers that bindRegisters returned', 'registers', registers);
+    throw expected(
+      'the registers that bindRegisters returned, or one struct of bindStructs (`structs.at(0)`)',
+      'registers',
+      registers,
+    );
   }
   return dump(registers);
 }

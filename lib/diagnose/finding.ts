@@ -25,7 +25,8 @@ export type Refusal =
   | { finding: 'disk-in-use'; address: string; uses: DiskUse[] }
   | { finding: 'default-route'; address: string; routes: DefaultRoute[] }
   | SilentInterrupt
-  | PollTimeout;
+  | PollTimeout
+  | FieldTimeout;
 
 /** An interrupt that did not come in time. */
 export interface SilentInterrupt {
@@ -68,6 +69,23 @@ export interface PollTimeout {
   value: number;
   /** The value that was read last. */
   last: number;
+  /** In milliseconds. */
+  timeout: number;
+}
+
+/** Fields of a register that did not become the awaited values in time. */
+export interface FieldTimeout {
+  finding: 'fields-not-reached';
+  /** Undefined for memory. */
+  address: string | undefined;
+  /** The register and its space, like `STATUS of BAR0 of 0000:01:00.0`. */
+  register: string;
+  /** The awaited values, like `LU=1`. */
+  awaited: string;
+  /** The value that was read last, like `STATUS 0x00000080 LU=0`. */
+  last: string;
+  /** Whether all bits of that value were ones. */
+  isAllOnes: boolean;
   /** In milliseconds. */
   timeout: number;
 }

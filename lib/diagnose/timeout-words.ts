@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The words for an interrupt that did not come, and for a register that did not change in time.
 import { hex } from '../internal/access.js';
-import type { PollTimeout, SilentInterrupt } from './finding.js';
+import type { FieldTimeout, PollTimeout, SilentInterrupt } from './finding.js';
 
 interface TimeoutWords {
   code: 'ERR_VFIO_TIMEOUT';
@@ -109,9 +109,27 @@ export function explainPoll(poll: PollTimeout): TimeoutWords {
   };
 }
 
+/** The words for fields that did not become the awaited values in time. */
+export function explainFields(wait: FieldTimeout): TimeoutWords {
+  const { register, awaited, last, timeout } = wait;
+  return {
+    code: 'ERR_VFIO_TIMEOUT',
+    summary: `${register} did not become ${awaited} within ${timeout} ms (the last read was ${last})`,
+    hint: hintOfFields(wait),
+  };
+}
+
+function hintOfFields({ address, isAllOnes }: FieldTimeout): string {
+  if (address === undefined) return memoryHint;
+  return isAllOnes ? allOnesHint : pollHint;
+}
+
+const memoryHint =
+  'The device writes memory by DMA. Check that it was started, that bus master is on, that it was given this IOVA, ' +
+  'and `dmesg` for an IOMMU fault.';
 const allOnesHint =
   'All ones usually mean that the device does not answer there: memory decode is off (bit 1 of config.command, ' +
   'bit 0 for I/O ports), it is in a reset or asleep (D3), or it is gone.';
 const pollHint =
-  'The device answers. Check the offset, the mask and the value, whether what starts the change was written, and ' +
+  'The device answers. Check the register and the awaited value, whether what starts the change was written, and ' +
   'how long the device may take for it (after a reset often more than a second).';

@@ -7,7 +7,7 @@ import { nameHolder } from '../sysfs/holders.js';
 import { toLine, toLines } from '../sysfs/steps.js';
 import { explainCall } from './call-hints.js';
 import type { Finding, FindingOf, NodeOwner, Refusal } from './finding.js';
-import { explainPoll, explainSilence } from './timeout-words.js';
+import { explainFields, explainPoll, explainSilence } from './timeout-words.js';
 
 /** The words for a finding. */
 export interface Explanation {
@@ -93,6 +93,7 @@ const refusals: {
   },
   'no-interrupt': explainSilence,
   'not-reached': explainPoll,
+  'fields-not-reached': explainFields,
 };
 
 const words: { [Name in Finding['finding']]: (finding: FindingOf<Name>) => Explanation } = {

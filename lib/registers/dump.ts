@@ -14,7 +14,7 @@ interface Several {
 /** A line for each register that has describe(). An array is a line for each of its registers. */
 export function dump(registers: Readonly<Record<string, object>>): string {
   const shown = Object.values(registers).flatMap(shownOf);
-  const last = Math.max(0, ...shown.map(({ offset }) => offset));
+  const last = shown.reduce((most, { offset }) => Math.max(most, offset), 0);
   const digits = Math.max(2, last.toString(16).length);
   return shown
     .map((each) => `0x${each.offset.toString(16).padStart(digits, '0')} ${each.describe()}`)

@@ -4,12 +4,15 @@
 // typed arrays are faster, but their reads are dropped, narrowed and reordered.
 import type { MemorySpace, RegisterSpace } from './types.js';
 
-/** The accessors of memory, for offsets that were checked before. */
-export function memoryAccessors(memory: MemorySpace): RegisterSpace {
+/** The accessors of memory, for offsets that were checked before. `isClosed` tells whether the memory is closed. */
+export function memoryAccessors(memory: MemorySpace, isClosed: () => boolean): RegisterSpace {
   const { iova, byteLength, u8, u16, u32, u64 } = memory;
   return {
     name: `DmaBuffer at 0x${iova.toString(16)}`,
     byteLength,
+    get closed() {
+      return isClosed();
+    },
     read8: (offset) => Atomics.load(u8, offset),
     read16: (offset) => Atomics.load(u16, offset / 2),
     read32: (offset) => Atomics.load(u32, offset / 4),

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The spaces that registers are bound to: regions and memory, and which of them each bound register lies in.
 import { types } from 'node:util';
-import { closedError } from '../errors.js';
 import { expected } from '../internal/validate.js';
 import { memoryAccessors } from './memory.js';
 import type { MemorySpace, RegisterSpace } from './types.js';
@@ -31,30 +30,25 @@ function boundedMemory(given: MemorySpace): Bounded {
     !types.isBigUint64Array(u64)
   )
     throw expected('a region or a DmaBuffer', 'space', given);
-  const space = memoryAccessors({ iova, byteLength, u8, u16, u32, u64 });
-  memories.set(space, given);
-  return { space, byteLength };
-}
-
-/** The buffer behind a space that is memory. */
-const memories = new WeakMap<RegisterSpace, MemorySpace & { readonly closed?: boolean }>();
-
-/** Throws `ERR_VFIO_CLOSED` if the register lies in DMA memory that is closed. */
-export function mustHaveOpenMemory(register: object): void {
-  const space = spaces.get(register);
-  if (space !== undefined && memories.get(space)?.closed === true) throw closedError(space.name);
+  const memory = { iova, byteLength, u8, u16, u32, u64 };
+  return { space: memoryAccessors(memory, () => given.closed === true), byteLength };
 }
 
 const spaces = new WeakMap<object, RegisterSpace>();
 
-/** Notes the space of a bound register for {@link spaceName}. A property would be visible to programs. */
+/** Notes the space of a bound register for {@link spaceOf}. A property would be visible to programs. */
 export function setSpace(register: object, space: RegisterSpace): void {
   spaces.set(register, space);
 }
 
+/** The space of a bound register. Undefined for a copy of one, which a program can make. */
+export function spaceOf(register: object): RegisterSpace | undefined {
+  return spaces.get(register);
+}
+
 /** Names the space of a bound register: `BAR0 of 0000:01:00.0`. */
 export function spaceName(register: object): string {
-  const space = spaces.get(register);
+  const space = spaceOf(register);
   return space === undefined ? 'its region' : nameOf(space);
 }
 

@@ -54,7 +54,8 @@ export function named(space: RegisterSpace, name: string): RegisterSpace {
  * const regs = bindRegisters(traced(device.bar(0), log), NVME);
  * ```
  *
- * An access that throws is reported with its `error`, and then throws as it does without `traced`. An access
+ * An access that throws is reported with its `error`, and then throws as it does without `traced`. If `log`
+ * throws, so does an access that succeeded: the device has been accessed then, and a value is lost. An access
  * with a wrong offset or value throws before the device is accessed, and is not reported. Accesses that do not
  * go through the returned object are not reported, and have no extra cost.
  *
@@ -66,7 +67,10 @@ export function traced(space: RegisterSpace | MemorySpace, log: Log): RegisterSp
 
 class TracedSpace implements RegisterSpace {
   static {
-    naming = (space, name) => new TracedSpace(space.#bounded, space.#log, name);
+    naming = (traced, name) => {
+      const { space, byteLength } = traced.#bounded;
+      return new TracedSpace({ space: named(space, name), byteLength }, traced.#log, name);
+    };
   }
 
   readonly name: string;
@@ -83,6 +87,10 @@ class TracedSpace implements RegisterSpace {
     this.#bounded = bounded;
     this.#log = log;
     this.#register = register;
+  }
+
+  get closed(): boolean | undefined {
+    return this.#bounded.space.closed;
   }
 
   read8(offset: number): number {
@@ -162,7 +170,7 @@ class TracedSpace implements RegisterSpace {
     } catch (thrown) {
       error = thrown;
     }
-    this.#log({
+    const report = {
       schema: 'vfio.trace/1',
       time: seconds * 1e9 + nanoseconds,
       op: what.op,
@@ -173,8 +181,14 @@ class TracedSpace implements RegisterSpace {
       value: value === undefined ? undefined : hexOf(value, what.width),
       name: this.#register,
       error: error === undefined ? undefined : codeOf(error),
-    });
-    if (error !== undefined) throw error;
+    } as const;
+    if (error === undefined) return this.#log(report);
+    try {
+      this.#log(report);
+    } catch {
+      // What the access threw says more.
+    }
+    throw error;
   }
 
   /** A region checks this itself, but memory does not. */

@@ -134,14 +134,21 @@ export type RegisterSpace = Pick<
   | 'write16'
   | 'write32'
   | 'write64'
-> & { readonly address?: Region['address'] | undefined };
+> & {
+  /** Undefined for memory. */
+  readonly address?: Region['address'] | undefined;
+  /** Whether it is memory that is closed. Such memory still reads, but no device writes it. */
+  readonly closed?: boolean | undefined;
+};
 
 /**
  * Memory that a struct is bound to: a {@link DmaBuffer}, or a stand-in for one in a test. Each read of the
  * struct is one `Atomics.load`, each write one `Atomics.store`, of the width of the register and
  * little-endian.
  */
-export type MemorySpace = Pick<DmaBuffer, 'iova' | 'byteLength' | 'u8' | 'u16' | 'u32' | 'u64'>;
+export type MemorySpace = Pick<DmaBuffer, 'iova' | 'byteLength' | 'u8' | 'u16' | 'u32' | 'u64'> & {
+  readonly closed?: boolean;
+};
 
 interface Placed {
   /** The name of the register: `CC`, or `SQTDBL[3]` in an array. */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Waiting until fields of a register have certain values: until(), for any width and any space.
-import { VfioError } from '../errors.js';
+import { refusalError } from '../diagnose/failure.js';
+import type { FieldTimeout } from '../diagnose/finding.js';
+import { closedError } from '../errors.js';
 import { endsWithOwner } from '../internal/ends-with-owner.js';
 import { checkPoll, type PollOptions, poll } from '../internal/polling.js';
 import { expected } from '../internal/validate.js';
@@ -8,12 +10,18 @@ import { AccessFailure } from '../native.js';
 import type { Word } from './arithmetic.js';
 import type { Field } from './field.js';
 import type { Layout } from './layout.js';
-import { mustHaveOpenMemory, spaceName } from './spaces.js';
+import { spaceName, spaceOf } from './spaces.js';
 import { compose, decompose, fieldText, textOf } from './values.js';
 
 interface ReadableRegister {
   readonly name: string;
   readonly read: () => Word;
+}
+
+/** What until() waits for: `read & mask` is `value`. */
+interface Awaited {
+  readonly mask: Word;
+  readonly value: Word;
 }
 
 /** Makes until(). It can wait for `fields`: those whose value a read returns. */
@@ -25,53 +33,69 @@ export function waiter(layout: Layout, fields: readonly Field[]) {
     values: unknown,
     options: PollOptions = {},
   ): Promise<Record<string, Word>> {
-    return endsWithOwner(() => wait(this, values, options));
+    return endsWithOwner(() => {
+      const waiting = checkPoll(options, 'until');
+      const awaited = compose(layout, values, awaitable, 'until');
+      if (awaited.mask === zero)
+        throw expected('at least one field', `until() of ${this.name}`, values);
+      const now = readOpen(this); // throws now for what is closed already
+      return and(now, awaited.mask) === awaited.value
+        ? Promise.resolve(decompose(fields, now))
+        : wait(this, awaited, waiting);
+    });
   };
 
   async function wait(
     register: ReadableRegister,
-    values: unknown,
-    options: PollOptions,
+    { mask, value }: Awaited,
+    waiting: PollOptions,
   ): Promise<Record<string, Word>> {
-    const waiting = checkPoll(options, 'until');
-    const { mask, value } = compose(layout, values, awaitable, 'until');
-    if (mask === zero) throw expected('at least one field', `until() of ${register.name}`, values);
     let last = zero;
     await poll(
       waiting,
       (microseconds) => {
         const end = performance.now() + microseconds / 1000;
         do {
-          last = register.read();
-          if (and(last, mask) !== value) continue;
-          mustHaveOpenMemory(register); // closed memory reads 0, which no device wrote
-          return 0;
+          last = readOpen(register);
+          if (and(last, mask) === value) return 0;
         } while (performance.now() < end);
-        mustHaveOpenMemory(register);
         return AccessFailure.NOT_YET;
       },
       (failure) => failure,
       (timeout) => {
-        const text = timeoutText(register, layout, fields, { mask, value, last, timeout });
-        throw new VfioError('ERR_VFIO_TIMEOUT', text);
+        const awaited = { mask, value };
+        throw refusalError(timeoutOf(register, layout, fields, { awaited, last, timeout }));
       },
     );
     return decompose(fields, last);
   }
 }
 
-/** `STATUS of BAR0 of 0000:01:00.0 did not become LU=1 within 5000 ms (the last read was STATUS 0x00000000 FD=0 LU=0)`. */
-function timeoutText(
+/** Reads the register. Memory that is closed reads too, but no device wrote that. */
+function readOpen(register: ReadableRegister): Word {
+  const word = register.read();
+  const space = spaceOf(register);
+  if (space?.closed === true) throw closedError(space.name);
+  return word;
+}
+
+function timeoutOf(
   register: ReadableRegister,
   layout: Layout,
   fields: readonly Field[],
-  { mask, value, last, timeout }: { mask: Word; value: Word; last: Word; timeout: number },
-): string {
-  const { and, zero } = layout.arithmetic;
-  const awaited = fields
-    .filter((field) => and(field.mask, mask) !== zero)
-    .map((field) => `${field.name}=${fieldText(field, field.extract(value))}`);
-  const seen = textOf(register.name, layout, fields, last);
-  const place = `${register.name} of ${spaceName(register)}`;
-  return `${place} did not become ${awaited.join(' ')} within ${timeout} ms (the last read was ${seen})`;
+  { awaited, last, timeout }: { awaited: Awaited; last: Word; timeout: number },
+): FieldTimeout {
+  const { and, ones, zero } = layout.arithmetic;
+  const values = fields
+    .filter((field) => and(field.mask, awaited.mask) !== zero)
+    .map((field) => `${field.name}=${fieldText(field, field.extract(awaited.value))}`);
+  return {
+    finding: 'fields-not-reached',
+    address: spaceOf(register)?.address,
+    register: `${register.name} of ${spaceName(register)}`,
+    awaited: values.join(' '),
+    last: textOf(register.name, layout, fields, last),
+    isAllOnes: last === ones(layout.width - 1, 0),
+    timeout,
+  };
 }

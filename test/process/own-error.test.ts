@@ -118,6 +118,15 @@ describe('a promise that nobody awaits is still reported', () => {
       'ERR_VFIO_CLOSED',
     ],
     [
+      'when its device was closed before the call',
+      `const { bindRegisters, defineRegisters } = await import('vfio');
+      const map = defineRegisters({ S: { at: 0x20, fields: { READY: 0 } } });
+      const { S } = bindRegisters(device.bar(0), map);
+      await container.close();
+      S.until({ READY: 1 });`,
+      'ERR_VFIO_CLOSED',
+    ],
+    [
       'when its container was closed before the call',
       'await container.close(); container.openDevice(address);',
       'ERR_VFIO_CLOSED',

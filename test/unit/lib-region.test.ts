@@ -171,6 +171,12 @@ describe('poll32', () => {
       'ERR_VFIO_RANGE',
     );
     expect((await rejectionOf(region.poll32(8, 0, 2 ** 32))).code).toBe('ERR_VFIO_RANGE');
+    expect(await rejectionOf(region.poll32(8, 0x8000_0001, 2))).toMatchObject({
+      name: 'RangeError',
+      code: 'ERR_VFIO_RANGE',
+      message:
+        'Expected a value within the mask 0x80000001 but received 0x2: poll32 would never read it',
+    });
   });
 });
 

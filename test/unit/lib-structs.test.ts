@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { DmaBuffer } from '../../lib/dma.js';
 import { VfioError } from '../../lib/errors.js';
 import { ours } from '../../lib/internal/ours.js';
+import { memoryAccessors } from '../../lib/registers/memory.js';
 import {
   type AccessTrace,
   bindRegisters,
@@ -244,16 +245,39 @@ describe('until', () => {
       code: 'ERR_VFIO_TIMEOUT',
       message: expect.stringContaining(
         'STATUS of BAR0 of 0000:01:00.0 did not become LU=1 SPEED=slow within 5 ms ' +
-          '(the last read was STATUS 0x00000180 LU=0 SPEED=fast)',
+          '(the last read was STATUS 0x00000180 LU=0 SPEED=fast)\n' +
+          'The device answers. Check the register and the awaited value',
       ),
+      address: '0000:01:00.0',
+      hint: expect.any(String),
     });
+    const silent = bindRegisters(answering(0xffff_ffff), MAP).STATUS;
+    await expect(silent.until({ LU: 0 }, { timeout: 0 })).rejects.toThrow('memory decode is off');
     const struct = bindStructs(buffer, MAP, { count: 2, stride: 0x80 }).at(1);
     await expect(struct.LANE.at(1).until({ UP: 1 }, { timeout: 0 })).rejects.toMatchObject({
       message: expect.stringContaining(
         '[1].LANE[1] of DmaBuffer at 0x10000 did not become UP=1 within 0 ms ' +
-          '(the last read was [1].LANE[1] 0x0000 UP=0)',
+          '(the last read was [1].LANE[1] 0x0000 UP=0)\nThe device writes memory by DMA.',
       ),
     });
+  });
+
+  test('knows all ones of each width, and only all ones', async () => {
+    const { u8, u16, u32, u64 } = buffer;
+    u32.fill(0xffff_ffff);
+    const space = { ...memoryAccessors(buffer, () => false), address: '0000:01:00.0' };
+    const { LANE, BYTE, WIDE } = bindRegisters(space, MAP);
+    const limit = { timeout: 0 };
+    const waits = () => [
+      LANE.at(0).until({ UP: 0 }, limit),
+      BYTE.until({ READY: 0 }, limit),
+      WIDE.until({ OK: 0 }, limit),
+    ];
+    for (const wait of waits()) await expect(wait).rejects.toThrow('All ones usually mean');
+    u16[8] = 0x7fff;
+    u8[0x20] = 0xfe;
+    u64[5] = 2n ** 63n - 1n;
+    for (const wait of waits()) await expect(wait).rejects.toThrow('The device answers.');
   });
 
   test('ends with the signal', async () => {
@@ -274,6 +298,26 @@ describe('until', () => {
     memory.u32[0] = 0;
     memory.closed = true;
     await expect(waiting).rejects.toMatchObject({ code: 'ERR_VFIO_CLOSED' });
+    await expect(CONTROL.until({ OWN: 0 })).rejects.toMatchObject({ code: 'ERR_VFIO_CLOSED' });
+  });
+
+  test('does not take them for an answer if the memory is traced', async () => {
+    const memory = { ...fakeSpace(), closed: false };
+    const { CONTROL } = bindRegisters(
+      traced(
+        traced(memory as never, () => {}),
+        () => {},
+      ),
+      OWNED,
+    );
+    CONTROL.write(1);
+    const waiting = CONTROL.until({ OWN: 0 });
+    memory.u32[0] = 0;
+    memory.closed = true;
+    await expect(waiting).rejects.toMatchObject({
+      code: 'ERR_VFIO_CLOSED',
+      message: expect.stringContaining('DmaBuffer at 0x'),
+    });
   });
 
   test('throws what a read throws', async () => {
@@ -331,9 +375,20 @@ describe('describeAll', () => {
   test('is of structs, and of nothing else', () => {
     const struct = bindStructs(buffer, DESCRIPTOR, { count: 2, stride: 16 }).at(1);
     expect(describeAll(struct)).toContain('0x1c [1].STATUS 0x00000000 DONE=0 ERROR=0');
-    for (const wrong of [undefined, {}, MAP, struct.STATUS]) {
-      expect(thrownBy(() => describeAll(wrong as never)).code).toBe('ERR_INVALID_ARG_TYPE');
+    const structs = bindStructs(buffer, DESCRIPTOR, { count: 2, stride: 16 });
+    for (const wrong of [undefined, {}, MAP, struct.STATUS, structs]) {
+      expect(thrownBy(() => describeAll(wrong as never))).toMatchObject({
+        code: 'ERR_INVALID_ARG_TYPE',
+        message: expect.stringContaining('or one struct of bindStructs (`structs.at(0)`)'),
+      });
     }
+  });
+
+  test('is of as many registers as fit', () => {
+    const count = 200_000;
+    const many = defineRegisters({ WORD: { at: 0, width: 16, count } });
+    const space = { ...answering(0), byteLength: 2 * count };
+    expect(describeAll(bindRegisters(space, many)).split('\n')).toHaveLength(count);
   });
 });
 
@@ -407,6 +462,29 @@ describe('traced', () => {
       'read64 0x0000000000000005',
     ]);
     expect(lines.some((line) => 'name' in line)).toBe(false);
+  });
+
+  test('names registers in each trace of a trace', () => {
+    const outer: AccessTrace[] = [];
+    const space = traced(traced(answering(1), log), (access) => outer.push(access));
+    bindRegisters(space, DESCRIPTOR).STATUS.read();
+    expect([lines, outer].map((of) => of.map(({ name }) => name))).toEqual([
+      ['STATUS'],
+      ['STATUS'],
+    ]);
+  });
+
+  test('throws what `log` throws, unless the access has thrown', () => {
+    const space = answering(7);
+    const full = () => {
+      throw new Error('no space left');
+    };
+    expect(thrownBy(() => traced(space, full).write32(0, 7)).message).toBe('no space left');
+    expect(space.log).toEqual(['write32 0x0 0x7']);
+    space.read32 = () => {
+      throw new VfioError('ERR_VFIO_LOST', 'gone');
+    };
+    expect(thrownBy(() => traced(space, full).read32(0)).code).toBe('ERR_VFIO_LOST');
   });
 
   test('reports what an access throws, and throws it', () => {
