@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT
 // Why bytes of a region cannot be viewed as plain memory.
 import type { BarArea } from '../capabilities/msix.js';
-import type { Region } from '../region.js';
+import type { RegionInfo } from '../region-info.js';
 import { hex } from './access.js';
 import { tooLongForArray } from './array-length.js';
 
 /** The facts about a region that decide whether it can be viewed. */
-export type ViewedRegion = Pick<
-  Region,
-  'name' | 'address' | 'index' | 'prefetchable' | 'readable' | 'writable' | 'mappableAreas'
->;
+export interface ViewedRegion
+  extends Pick<
+    RegionInfo,
+    'name' | 'index' | 'prefetchable' | 'readable' | 'writable' | 'mappableAreas'
+  > {
+  readonly address: string;
+}
 
 /** Bytes of a region, in bytes from its start. */
 export interface Part {

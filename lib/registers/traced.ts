@@ -182,13 +182,13 @@ class TracedSpace implements RegisterSpace {
       name: this.#register,
       error: error === undefined ? undefined : codeOf(error),
     } as const;
-    if (error === undefined) return this.#log(report);
     try {
       this.#log(report);
-    } catch {
+    } catch (failure) {
       // What the access threw says more.
+      error ??= failure;
     }
-    throw error;
+    if (error !== undefined) throw error;
   }
 
   /** A region checks this itself, but memory does not. */
