@@ -30,13 +30,16 @@ export function findIn(filter: DeviceFilter, root = ''): PciDevice {
 }
 
 function notFound(filter: DeviceFilter, all: readonly PciDevice[]): VfioError {
-  const message = `No PCI device has ${describe(filter)}`;
+  const sought = describe(filter);
+  const message = sought === '' ? 'There is no PCI device' : `No PCI device has ${sought}`;
   const hint = all.length === 0 ? 'This machine has no PCI devices.' : `There are:\n${list(all)}`;
   return new VfioError('ERR_VFIO_NOT_FOUND', message, { hint });
 }
 
 function ambiguous(filter: DeviceFilter, matching: readonly PciDevice[]): VfioError {
-  const message = `${matching.length} PCI devices have ${describe(filter)}`;
+  const [sought, devices] = [describe(filter), `${matching.length} PCI devices`];
+  const message =
+    sought === '' ? `The filter is empty, and ${devices} match it` : `${devices} have ${sought}`;
   const hint = `Add a field to the filter, or choose the address of one of these:\n${list(matching)}`;
   return new VfioError('ERR_VFIO_AMBIGUOUS', message, { hint });
 }
@@ -44,12 +47,13 @@ function ambiguous(filter: DeviceFilter, matching: readonly PciDevice[]): VfioEr
 /** How many hexadecimal digits each field of a filter has. */
 const digits = { vendorId: 4, deviceId: 4, classCode: 6, baseClass: 2, subclass: 2 };
 
+/** The fields of a filter in words; empty if it has none. */
 function describe(filter: DeviceFilter): string {
   const fields = Object.entries(digits).flatMap(([name, count]) => {
     const value = filter[name as keyof DeviceFilter];
     return value === undefined ? [] : [`${name} 0x${padded(value, count)}`];
   });
-  return fields.length === 0 ? 'any IDs' : fields.join(' and ');
+  return fields.join(' and ');
 }
 
 /** More lines than this would hide the message. */

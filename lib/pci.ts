@@ -30,8 +30,8 @@ export interface PciDevice {
 }
 
 /**
- * The filter of {@link listDevices} and {@link findDevice}. A device must match every field that is present. Without any, all
- * devices match.
+ * The filter of {@link listDevices} and {@link findDevice}. A device must match every field that is present.
+ * Without any, all devices match.
  */
 export interface DeviceFilter {
   /** PCI vendor ID, an integer from 0 to 0xffff. */

@@ -13,7 +13,7 @@ export interface VendorExtendedCapability extends CapabilityHeader<'vendorExtend
   readonly vsecId: number;
   /** The revision of the structure, 4 bits. */
   readonly vsecRevision: number;
-  /** All bytes of the capability, from its header on. They are a copy. */
+  /** All bytes of the capability, from its header on. They are a copy, and are read when you first ask for them. */
   readonly bytes: Buffer;
 }
 
@@ -22,6 +22,8 @@ export const vendorExtended: Decode<VendorExtendedCapability> = (content) => {
   return {
     vsecId: header & 0xffff,
     vsecRevision: (header >>> 16) & 0xf,
-    bytes: content.bytes(header >>> 20),
+    get bytes() {
+      return content.bytes(header >>> 20);
+    },
   };
 };

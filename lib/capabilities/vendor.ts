@@ -9,10 +9,15 @@ import type { CapabilityHeader, Decode } from './header.js';
  * vfio-pci passes reads and writes on to the device.
  */
 export interface VendorCapability extends CapabilityHeader<'vendor'> {
-  /** All bytes of the capability, from its header on: byte 2 is its length. They are a copy. */
+  /**
+   * All bytes of the capability, from its header on: byte 2 is its length. They are a copy, and are read when
+   * you first ask for them: in some capabilities a read acts on the device, as in virtio's `VIRTIO_PCI_CAP_PCI_CFG`.
+   */
   readonly bytes: Buffer;
 }
 
 export const vendor: Decode<VendorCapability> = (content) => ({
-  bytes: content.bytes(content.u8(0x02)),
+  get bytes() {
+    return content.bytes(content.u8(0x02));
+  },
 });

@@ -25,7 +25,9 @@ const extended = { first: 0x100, last: 0xffc };
 
 /** Walks the standard capabilities. Throws `ERR_VFIO_PROTOCOL` where the list is broken. */
 export function* standardList(config: ConfigReader, address: string): Generator<Found> {
-  if ((config.read16(standard.status) & standard.statusBit) === 0) return;
+  const status = config.read16(standard.status);
+  if (status === 0xffff) throw unanswered(address);
+  if ((status & standard.statusBit) === 0) return;
   const seen = new Set<number>();
   let offset = config.read8(standard.start) & 0xfc;
   while (offset !== 0) {
@@ -55,6 +57,12 @@ export function* extendedList(config: ConfigReader, address: string): Generator<
 export function withId(list: Iterable<Found>, id: number): Found | undefined {
   for (const found of list) if (found.id === id) return found;
   return undefined;
+}
+
+function unanswered(address: string): VfioError {
+  const message = `The capability list of ${address} cannot be read: config space reads as all ones`;
+  const hint = 'The device is gone, without power, or its link is down.';
+  return new VfioError('ERR_VFIO_PROTOCOL', message, { address, hint });
 }
 
 /** Checks that a link leads into its list's part of config space, and to no place twice. */
