@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT
+// NvmeModel: an NVMe controller as a program sees it on its bus. It knows no transport.
+import { Controller } from './controller.js';
+import { barBytes, doorbellAt } from './doorbells.js';
+import { Faults, type NvmeFault, type NvmeInjection, type NvmeStateChange } from './faults.js';
+import type { NvmeHost } from './host.js';
+import { Interrupts } from './interrupts.js';
+import type { NvmeNamespaces } from './namespaces.js';
+import { type NvmeModelOptions, type Settings, settingsOf } from './options.js';
+import { type RegisterActions, RegisterFile, Shst } from './registers.js';
+import { Timers } from './timers.js';
+
+const ALL_ONES = 0xffff_ffff;
+
+/**
+ * An NVMe controller (NVMe Base Specification 2.0) that executes the commands of a driver, and fails on demand. It
+ * handles each access to its registers completely before the access returns: a write to a doorbell executes the new
+ * commands, writes their completions and raises the interrupts.
+ *
+ * Pass the driver's accesses to BAR 0 to {@link read32}, {@link read64}, {@link write32} and {@link write64}, and
+ * resets of the function to {@link reset}. Everything that the model itself needs is in its {@link NvmeHost}.
+ */
+export class NvmeModel {
+  /** The size of BAR 0, in bytes. */
+  readonly barBytes: number;
+  /** How many interrupt vectors the function has. */
+  readonly vectors: number;
+  readonly #settings: Settings;
+  readonly #controller: Controller;
+  readonly #interrupts: Interrupts;
+  readonly #registers: RegisterFile;
+  readonly #faults = new Faults();
+  readonly #changes = new Timers();
+  #removed = false;
+
+  /** Throws a RangeError for options that a controller could not have. */
+  constructor(host: NvmeHost, options: NvmeModelOptions = {}) {
+    const settings = settingsOf(options);
+    this.#settings = settings;
+    this.#interrupts = new Interrupts(host);
+    this.#registers = new RegisterFile(settings, this.#actions());
+    this.#controller = new Controller({
+      settings,
+      host,
+      interrupts: this.#interrupts,
+      faults: this.#faults,
+      entrySizes: () => this.#registers.entrySizes,
+      failed: () => this.#fail(),
+      removed: () => this.#remove(),
+    });
+    for (const each of settings.namespaces) this.namespaces.add(each);
+    this.barBytes = barBytes(settings);
+    this.vectors = settings.vectors;
+  }
+
+  /** The namespaces. A change is reported to the driver, if it asked for such events. */
+  get namespaces(): NvmeNamespaces {
+    return this.#controller.namespaces;
+  }
+
+  /** Whether the device was pulled out. */
+  get removed(): boolean {
+    return this.#removed;
+  }
+
+  /** Reads 32 bits of BAR 0 at an aligned offset, in bytes. Doorbells read as their current position. */
+  read32(offset: number): number {
+    return this.#removed ? ALL_ONES : this.#registers.read32(offset);
+  }
+
+  /** Reads 64 bits at an aligned offset: the low half first. */
+  read64(offset: number): bigint {
+    const low = BigInt(this.read32(offset));
+    return low | (BigInt(this.read32(offset + 4)) << 32n);
+  }
+
+  /** Writes 32 bits of BAR 0 at an aligned offset, in bytes. Reserved and read-only registers ignore it. */
+  write32(offset: number, value: number): void {
+    if (!this.#removed) this.#registers.write32(offset, value);
+  }
+
+  /** Writes 64 bits at an aligned offset: the low half first. */
+  write64(offset: number, value: bigint): void {
+    this.write32(offset, Number(value & 0xffff_ffffn));
+    this.write32(offset + 4, Number((value >> 32n) & 0xffff_ffffn));
+  }
+
+  /** A reset of the function: the controller is disabled, and all registers have their first values. */
+  reset(): void {
+    this.#changes.clear();
+    this.#controller.stop();
+    this.#registers.reset();
+  }
+
+  /**
+   * Injects a fault. The promise resolves when the fault is armed, or has happened if it happens at once. Rejects with
+   * a RangeError for a fault that cannot happen.
+   */
+  async inject(fault: NvmeFault): Promise<NvmeInjection> {
+    const atOnce = (fault.fault === 'fatal' || fault.fault === 'removed') && !isAimed(fault);
+    if (!atOnce) return this.#faults.arm(fault);
+    if (fault.fault === 'fatal') this.#fail();
+    else this.#remove();
+    return { hits: 1, cancel: () => {} };
+  }
+
+  /** Ends its timers, and closes the storage of its namespaces. */
+  close(): void {
+    this.reset();
+    this.namespaces.close();
+  }
+
+  #actions(): RegisterActions {
+    const model = this;
+    return {
+      enable: () => this.#enable(),
+      disable: () => this.#disable(),
+      shutdown: () => this.#shutdown(),
+      subsystemReset: () => this.#resetSubsystem(),
+      ring: (offset, value) => this.#ring(offset, value),
+      doorbell: (offset) => {
+        const name = doorbellAt(offset, this.#settings);
+        return name === undefined ? 0 : this.#controller.doorbell(name);
+      },
+      get mask() {
+        return model.#interrupts.mask;
+      },
+      set mask(mask: number) {
+        model.#interrupts.mask = mask;
+      },
+    };
+  }
+
+  #ring(offset: number, value: number): void {
+    const name = doorbellAt(offset, this.#settings);
+    if (name !== undefined) this.#controller.ring(name, value);
+  }
+
+  #enable(): void {
+    const admin = this.#registers.adminQueues;
+    if (admin === undefined) {
+      this.#fail();
+      return;
+    }
+    this.#change('enable', () => {
+      this.#controller.start(admin);
+      this.#registers.ready = true;
+    });
+  }
+
+  #disable(): void {
+    this.#controller.stop();
+    this.#change('disable', () => {
+      this.#registers.ready = false;
+      this.#registers.fatal = false;
+      this.#registers.shutdownStatus = Shst.NORMAL;
+    });
+  }
+
+  /** Afterwards it accepts no commands until it is reset. */
+  #shutdown(): void {
+    this.#registers.shutdownStatus = Shst.OCCURRING;
+    this.#change('shutdown', () => {
+      this.#controller.halt();
+      for (const nsid of this.namespaces.ids) this.namespaces.get(nsid)?.storage.flush();
+      this.#registers.shutdownStatus = Shst.COMPLETE;
+    });
+  }
+
+  #resetSubsystem(): void {
+    this.reset();
+    this.#registers.subsystemWasReset = true;
+  }
+
+  /** A change of state ends at once, unless a fault delays it. A newer change replaces it. */
+  #change(kind: NvmeStateChange, end: () => void): void {
+    this.#changes.clear();
+    const fault = this.#faults.forChange(kind);
+    if (fault === undefined) end();
+    else if (fault.ms !== undefined) this.#changes.after(fault.ms, end);
+  }
+
+  #fail(): void {
+    this.#registers.fatal = true;
+    this.#controller.halt();
+  }
+
+  #remove(): void {
+    this.reset();
+    this.#removed = true;
+  }
+}
+
+/** Whether a fault waits for a command. */
+function isAimed({ on, nth }: NvmeFault & { readonly on?: unknown }): boolean {
+  return on !== undefined || nth !== undefined;
+}
