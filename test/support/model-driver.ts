@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Drives the NVMe model by hand: memory at an IOVA, raw commands in rings, and the completions as they lie in memory.
+// Drives the NVMe model by hand: memory at an IOVA, raw commands in rings, and raw completions.
 import { type NvmeHost, NvmeModel, type NvmeModelOptions } from '../../lib/models/nvme/index.js';
 
 /** Where the driver's memory is for the device. The bytes below and behind it are not mapped. */
