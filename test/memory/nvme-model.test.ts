@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: MIT
+// The driver on the NVMe model, through the library and the memory back end: what it does, and how it meets each fault.
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import {
+  MemoryStorage,
+  type NvmeFault,
+  type NvmeModelOptions,
+} from '../../lib/models/nvme/index.js';
+import { Controller, type ControllerOptions } from '../../lib/nvme/index.js';
+import { pattern } from '../support/model-driver.js';
+import { type ModelledDevice, openModelledDevice } from '../support/nvme-model.js';
+import { patience } from '../support/patience.js';
+import { until } from '../support/until.js';
+import { withCode } from './support.js';
+
+const BLOCKS = 8192;
+const PAGE = 4096;
+const CSTS = 0x1c;
+/** In milliseconds: long enough for a busy machine, and the time that a lost completion costs. */
+const COMMAND_TIMEOUT = 250 * patience;
+const READ_OPCODE = 2;
+
+let medium: MemoryStorage;
+let modelled: ModelledDevice;
+let controller: Controller;
+
+type Interrupts = Parameters<typeof openModelledDevice>[1];
+
+async function openDevice(options: NvmeModelOptions = {}, interrupts?: Interrupts): Promise<void> {
+  medium = new MemoryStorage(BLOCKS * 512);
+  modelled = await openModelledDevice(
+    { namespaces: [{ storage: medium }], ...options },
+    interrupts,
+  );
+}
+
+async function openController(options: ControllerOptions = {}): Promise<void> {
+  controller = await Controller.open(modelled.device, {
+    commandTimeout: COMMAND_TIMEOUT,
+    ...options,
+  });
+}
+
+afterEach(() => modelled.close());
+
+/** DMA memory with a pattern in it. */
+function filled(pages: number, seed = 0) {
+  const memory = modelled.device.allocDma(pages * PAGE);
+  memory.u8.set(pattern(pages * PAGE, seed));
+  return memory;
+}
+
+function reading(lba = 0): Promise<void> {
+  return controller.namespace().read(lba, modelled.device.allocDma(PAGE));
+}
+
+describe.each<[string, Interrupts]>([
+  ['msix', { msix: 4 }],
+  ['msi', { msi: 4 }],
+  ['msi, one vector', { msi: 1 }],
+  ['intx', { intx: 1 }],
+])('with %s the driver', (_, interrupts) => {
+  test('opens, identifies, writes, reads, flushes and shuts down', async () => {
+    await openDevice({}, interrupts);
+    await openController();
+    expect(controller.identity).toMatchObject({ sn: 'MODEL0001', mn: 'NVMe model', mdts: 5 });
+    const namespace = controller.namespace();
+    expect(namespace).toMatchObject({ nsid: 1, blockBytes: 512, bytes: BigInt(BLOCKS * 512) });
+    // More than MDTS: it takes three commands, with PRP lists.
+    const memory = filled(75, 3);
+    await namespace.write(17, memory);
+    expect(Buffer.compare(medium.read(17 * 512, memory.byteLength), memory.u8)).toBe(0);
+    const back = modelled.device.allocDma(memory.byteLength);
+    await namespace.read(17, back);
+    expect(Buffer.compare(back.u8, memory.u8)).toBe(0);
+    await namespace.flush();
+    expect(medium.flushes).toBe(1);
+    await controller.close();
+    expect(medium.flushes).toBe(2);
+    await until(() => modelled.model.read32(CSTS) === 0);
+    expect(modelled.machine.counts().dmaFaults).toBe(0);
+  });
+});
+
+describe('the driver', () => {
+  afterEach(() => controller.close());
+
+  test('fills its queues and waits for room', async () => {
+    await openDevice();
+    await openController({ queueEntries: 4 });
+    const memory = filled(16);
+    const writes = Array.from({ length: 64 }, (_, index) =>
+      controller.namespace().write(index * 8, memory, (index % 16) * PAGE, PAGE),
+    );
+    await Promise.all(writes);
+    for (let index = 0; index < 64; index++) {
+      const at = (index % 16) * PAGE;
+      const expected = memory.u8.subarray(at, at + PAGE);
+      expect(Buffer.compare(medium.read(index * PAGE, PAGE), expected)).toBe(0);
+    }
+    expect(controller.io.queue.unknown).toBe(0);
+  });
+
+  test.each([
+    ['another stride of doorbells', { doorbellStride: 2 }],
+    ['small rings', { queueEntries: 2 }],
+    ['blocks of 4 KiB', { namespaces: [{ blockBytes: 4096, blocks: 16 }] }],
+  ])('works with %s', async (_, options) => {
+    await openDevice(options);
+    await openController();
+    await Promise.all([reading(0), reading(1), reading(2)]);
+  });
+
+  test('works after its device was reset', async () => {
+    await openDevice();
+    await openController();
+    await modelled.device.reset();
+    await expect(reading()).rejects.toMatchObject({ code: 'ERR_NVME_FATAL' });
+    await controller.reset();
+    await reading();
+  });
+
+  test.each([
+    ['went', () => void modelled.model.namespaces.remove(1), 'Invalid Field in Command'],
+    ['shrank', () => modelled.model.namespaces.resize(1, 8), 'LBA Out of Range'],
+  ])('says that a namespace %s', async (_, change, statusName) => {
+    await openDevice();
+    await openController();
+    change();
+    const failure = { code: 'ERR_NVME_STATUS', statusName, doNotRetry: true };
+    await expect(reading(8)).rejects.toMatchObject(failure);
+  });
+
+  test('refuses a namespace with metadata', async () => {
+    await openDevice({ namespaces: [{ blocks: 64, metadataBytes: 8 }] });
+    await openController();
+    await expect(reading()).rejects.toThrow(withCode('ERR_NVME_UNSUPPORTED'));
+  });
+});
+
+describe('the driver, of a read that meets a fault,', () => {
+  let warned: jest.SpiedFunction<typeof process.emitWarning>;
+
+  beforeEach(async () => {
+    warned = jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    await openDevice();
+    medium.write(0, pattern(PAGE));
+    await openController();
+  });
+  afterEach(async () => {
+    // A controller that is gone cannot be shut down, and says so.
+    await controller.close().catch(() => {});
+    warned.mockRestore();
+  });
+
+  const onRead = { kind: 'io', opcode: READ_OPCODE } as const;
+
+  /** Reads the first page, and returns whether it is there. */
+  async function readsPage(): Promise<boolean> {
+    const memory = modelled.device.allocDma(PAGE);
+    await controller.namespace().read(0, memory);
+    return Buffer.compare(memory.u8, pattern(PAGE)) === 0;
+  }
+
+  test.each<[string, NvmeFault, unknown: number]>([
+    ['late', { fault: 'late', ms: 20, on: onRead }, 0],
+    ['duplicated', { fault: 'duplicated', on: onRead }, 1],
+    ['silent', { fault: 'silent', on: onRead }, 0],
+  ])('%s, resolves it', async (_, fault, unknown) => {
+    await modelled.model.inject(fault);
+    expect(await readsPage()).toBe(true);
+    expect(await readsPage()).toBe(true);
+    expect(controller.io.queue.unknown).toBe(unknown);
+  });
+
+  test('silent, warns that an interrupt was lost', async () => {
+    await modelled.model.inject({ fault: 'silent', on: onRead });
+    await readsPage();
+    const code = expect.objectContaining({ code: 'NVME_INTERRUPT_LOST' });
+    expect(warned).toHaveBeenCalledWith(expect.stringContaining('queue 1'), code);
+  });
+
+  test('reordered, resolves both', async () => {
+    await modelled.model.inject({ fault: 'reordered', on: onRead });
+    expect(await Promise.all([readsPage(), readsPage()])).toEqual([true, true]);
+  });
+
+  test('status, rejects with its name', async () => {
+    await modelled.model.inject({ fault: 'status', status: 0x281, on: onRead });
+    const failure = { statusName: 'Unrecovered Read Error', doNotRetry: false };
+    await expect(readsPage()).rejects.toMatchObject({ code: 'ERR_NVME_STATUS', ...failure });
+    expect(await readsPage()).toBe(true);
+  });
+
+  test.each<[string, NvmeFault, unknown: number]>([
+    ['late, past the time limit', { fault: 'late', ms: 60_000, on: onRead }, 0],
+    ['lost', { fault: 'lost', on: onRead }, 0],
+    ['hung', { fault: 'hung', on: onRead }, 0],
+    ['wrong-id', { fault: 'wrong-id', on: onRead }, 1],
+    ['wrong-queue', { fault: 'wrong-queue', queue: 0, on: onRead }, 0],
+    ['fatal', { fault: 'fatal', on: onRead }, 0],
+  ])('%s, rejects after the time limit, and a reset recovers', async (_, fault, unknown) => {
+    const { queue } = controller.io;
+    await modelled.model.inject(fault);
+    const started = performance.now();
+    await expect(readsPage()).rejects.toMatchObject({ code: 'ERR_NVME_TIMEOUT' });
+    expect(performance.now() - started).toBeGreaterThanOrEqual(COMMAND_TIMEOUT - 1);
+    expect(queue.unknown).toBe(unknown);
+    await expect(readsPage()).rejects.toMatchObject({ code: 'ERR_NVME_TIMEOUT' });
+    await controller.reset();
+    expect(await readsPage()).toBe(true);
+  });
+
+  test('removed, rejects after the time limit, and a reset says that the device is gone', async () => {
+    await modelled.model.inject({ fault: 'removed', on: onRead });
+    await expect(readsPage()).rejects.toMatchObject({ code: 'ERR_NVME_TIMEOUT' });
+    await expect(controller.reset()).rejects.toMatchObject({ code: 'ERR_NVME_FATAL' });
+  });
+
+  test('removed, rejects at once if the kernel reports it', async () => {
+    await modelled.model.inject({ fault: 'hung', on: onRead });
+    const read = readsPage();
+    await modelled.model.inject({ fault: 'removed' });
+    modelled.hardware.lose();
+    await expect(read).rejects.toMatchObject({ code: 'ERR_NVME_FATAL' });
+  });
+});
+
+describe('a controller that is stuck', () => {
+  beforeEach(() => openDevice({ shutdownLatency: 50_000 * patience }));
+
+  test('enabling, rejects open after CAP.TO', async () => {
+    await modelled.model.inject({ fault: 'stuck', during: 'enable' });
+    await expect(openController()).rejects.toMatchObject({
+      code: 'ERR_NVME_TIMEOUT',
+      message: 'The controller did not become ready within 500 ms',
+    });
+  });
+
+  test('enabling for a while, opens', async () => {
+    await modelled.model.inject({ fault: 'stuck', during: 'enable', ms: 50 });
+    await openController();
+    await controller.close();
+  });
+
+  test('with an admin command, rejects open after the time limit', async () => {
+    await modelled.model.inject({ fault: 'hung', on: { kind: 'admin' }, nth: 2 });
+    await expect(openController()).rejects.toMatchObject({ code: 'ERR_NVME_TIMEOUT' });
+  });
+
+  test('disabling, rejects reset after CAP.TO, and the reset of the function recovers', async () => {
+    await openController();
+    await modelled.model.inject({ fault: 'stuck', during: 'disable' });
+    await expect(controller.reset()).rejects.toMatchObject({ code: 'ERR_NVME_TIMEOUT' });
+    await modelled.device.reset();
+    await controller.reset();
+    await reading();
+    await controller.close();
+  });
+
+  test('shutting down, rejects close after RTD3E', async () => {
+    await openController();
+    await modelled.model.inject({ fault: 'stuck', during: 'shutdown' });
+    await expect(controller.close()).rejects.toMatchObject({ code: 'ERR_NVME_TIMEOUT' });
+  });
+});
