@@ -146,4 +146,17 @@ describe('a ring that is not mapped is fatal', () => {
     driver.model.write32(0x14, 0);
     expect(driver.enable()).toBe(1);
   });
+
+  test('admin completion, when an event is reported', () => {
+    driver.model.write32(0x14, 0);
+    driver.enable();
+    driver.model.write32(0x14, 0);
+    driver.model.write64(0x30, unmapped);
+    driver.model.write32(0x14, 0x0046_0001);
+    driver.submit(0, { opcode: 0x0c });
+    driver.ring(0);
+    expect(driver.model.read32(CSTS)).toBe(1);
+    driver.model.write32(0x1010, 1);
+    expect(driver.model.read32(CSTS)).toBe(1 | CFS);
+  });
 });

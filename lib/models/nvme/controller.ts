@@ -105,19 +105,7 @@ export class Controller implements Parts {
   /** The driver wrote a doorbell. A wrong value changes nothing and is reported as an event. */
   ring({ queue, kind }: DoorbellName, value: number): void {
     if (!this.#running) return;
-    const known = kind === 'tail' ? this.queues.submission : this.queues.completion;
-    const ring = known.get(queue);
-    if (ring === undefined) {
-      this.events.raise(EVENTS.INVALID_DOORBELL);
-    } else if (!ring.accepts(value)) {
-      this.events.raise(EVENTS.INVALID_DOORBELL_VALUE);
-    } else if ('tail' in ring && kind === 'tail') {
-      ring.tail = value;
-      this.#guarded(() => this.#fetch(ring as SubmissionQueue));
-    } else {
-      ring.head = value;
-      this.#guarded(() => this.#consumed(ring as CompletionQueue));
-    }
+    this.#guarded(() => this.#move({ queue, kind }, value));
     this.#announce();
   }
 
@@ -133,6 +121,30 @@ export class Controller implements Parts {
     for (const command of this.#takeHung((each) => each.queue === queue)) {
       this.#complete(command, statusField(StatusCode.SQ_DELETED), 0);
     }
+  }
+
+  #move({ queue, kind }: DoorbellName, value: number): void {
+    if (kind === 'tail') {
+      const ring = this.#movable(this.queues.submission.get(queue), value);
+      if (ring === undefined) return;
+      ring.tail = value;
+      this.#fetch(ring);
+    } else {
+      const ring = this.#movable(this.queues.completion.get(queue), value);
+      if (ring === undefined) return;
+      ring.head = value;
+      this.#consumed(ring);
+    }
+  }
+
+  /** The ring, if the driver may set its end to this value. If not, reports that as an event. */
+  #movable<T extends SubmissionQueue | CompletionQueue>(
+    ring: T | undefined,
+    value: number,
+  ): T | undefined {
+    if (ring?.accepts(value)) return ring;
+    this.events.raise(ring ? EVENTS.INVALID_DOORBELL_VALUE : EVENTS.INVALID_DOORBELL);
+    return undefined;
   }
 
   #takeHung(chosen: (command: Submission) => boolean): Submission[] {

@@ -93,7 +93,10 @@ export interface StuckFault {
 
 export type NvmeStateChange = 'enable' | 'disable' | 'shutdown';
 
-/** A fault that affects a command. */
+/**
+ * A fault that affects a command. An Asynchronous Event Request completes when something happens, so only `hung`,
+ * `status`, `fatal` and `removed` affect one.
+ */
 export type NvmeCommandFault =
   | LateFault
   | LostFault

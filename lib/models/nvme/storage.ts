@@ -2,7 +2,10 @@
 // The medium of a namespace: bytes in memory or in a file.
 import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
 
-/** A medium. Offsets and lengths are in bytes, and lie within {@link bytes}. */
+/**
+ * A medium. Offsets and lengths are in bytes, and lie within {@link bytes}. If a method throws an error of a system call
+ * (with `syscall`), the command fails with "Internal Error".
+ */
 export interface NvmeStorage {
   /** Its size. */
   readonly bytes: number;
