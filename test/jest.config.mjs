@@ -38,6 +38,7 @@ export default {
   moduleNameMapper: {
     '^vfio$': '<rootDir>/lib/index.ts',
     '^vfio/nvme$': '<rootDir>/lib/nvme/index.ts',
+    '^vfio/models/nvme$': '<rootDir>/lib/models/nvme/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Compiles dist/ with tsc, and bundles what `import 'vfio'` and `import 'vfio/nvme'` load. Each is one file, because Node
-// takes about a millisecond to load a file.
+// Compiles dist/ with tsc, and bundles what `import 'vfio'` and its subpaths load. Each is one file, because Node takes
+// about a millisecond to load a file.
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -9,7 +9,11 @@ import { run } from './run.mjs';
 
 const STAMP = 'dist/.setup-stamp';
 /** Each bundle with its entry point. */
-const BUNDLES = { 'dist/vfio.js': 'dist/lib/index.js', 'dist/nvme.js': 'dist/lib/nvme/index.js' };
+const BUNDLES = {
+  'dist/vfio.js': 'dist/lib/index.js',
+  'dist/nvme.js': 'dist/lib/nvme/index.js',
+  'dist/models-nvme.js': 'dist/lib/models/nvme/index.js',
+};
 const SOURCE = /(?<!\.d)\.ts$/;
 
 function sources() {

@@ -38,7 +38,11 @@ async function compileChanged(root: string, output: string): Promise<void> {
   const bundles = PROGRAMS.map((name) => join(output, `${name}.bundle.js`));
   removeOthers(output, new Set([...sources.map(outputOf), ...suites.keys(), ...bundles]));
   // The files are CommonJS, which esbuild must know. `vfio` is the compiled library in the same folder.
-  const exports = { '.': './lib/index.js', './nvme': './lib/nvme/index.js' };
+  const exports = {
+    '.': './lib/index.js',
+    './nvme': './lib/nvme/index.js',
+    './models/nvme': './lib/models/nvme/index.js',
+  };
   const manifest = { name: 'vfio', type: 'commonjs', exports };
   mkdirSync(output, { recursive: true });
   writeIfNew(join(output, 'package.json'), JSON.stringify(manifest));

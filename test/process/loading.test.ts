@@ -49,6 +49,17 @@ test.concurrent('vfio/nvme uses the copy of vfio that the program has, and neith
   expect(await runSource(source, [], product)).toMatchObject({ ...ended, stdout });
 });
 
+test.concurrent('vfio/models/nvme contains neither vfio nor the driver, and loads no addon', async () => {
+  const source = `
+    import { readFileSync } from 'node:fs';
+    import * as model from 'vfio/models/nvme';
+    const text = readFileSync(new URL(import.meta.resolve('vfio/models/nvme')), 'utf8');
+    console.log(Object.keys(model).join(), /VfioError|NvmeError|[.]node'|from "vfio/.test(text));
+  `;
+  const stdout = 'FileStorage,MemoryStorage,NvmeModel false';
+  expect(await runSource(source, [], product)).toMatchObject({ ...ended, stdout });
+});
+
 test.concurrent('an error that nobody catches, and every object, print under the name of their class', async () => {
   const source = `${everythingOpen}
     const { inspect } = await import('node:util');
