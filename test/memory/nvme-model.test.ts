@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 // The driver on the NVMe model, through the library and the memory back end: what it does, and how it meets each fault.
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import {
   MemoryStorage,
   type NvmeFault,
   type NvmeModelOptions,
 } from '../../lib/models/nvme/index.js';
-import { Controller, type ControllerOptions } from '../../lib/nvme/index.js';
+import { Controller, type ControllerOptions, type QueueLoan } from '../../lib/nvme/index.js';
 import { pattern } from '../support/model-driver.js';
 import { type ModelledDevice, openModelledDevice } from '../support/nvme-model.js';
 import { patience } from '../support/patience.js';
@@ -54,6 +56,28 @@ function reading(lba = 0): Promise<void> {
   return controller.namespace().read(lba, modelled.device.allocDma(PAGE));
 }
 
+const WORKER_BLOCKS = 256;
+
+/** Lends queue `id` to a worker, which fills its half of some blocks with that number, and reads each of them back. */
+async function startWorker(id: number): Promise<[Worker, QueueLoan]> {
+  const loan = await controller.lendQueue(id, 512);
+  const source = `
+    import { parentPort, workerData } from 'node:worker_threads';
+    import { borrowQueue } from 'vfio/nvme';
+    const { namespace, data } = borrowQueue(workerData.offer);
+    for (let block = 0; block < ${WORKER_BLOCKS}; block++) {
+      data.u8.fill(workerData.offer.id);
+      await namespace.write(workerData.from + block, data, 0, 512);
+      data.u8.fill(0);
+      await namespace.read(workerData.from + block, data, 0, 512);
+      if (data.u8[511] !== workerData.offer.id) throw new Error('block ' + block + ' has other data');
+    }
+    parentPort.postMessage('done');`;
+  const workerData = { offer: loan.offer, from: (id - 2) * WORKER_BLOCKS };
+  const worker = new Worker(source, { eval: true, workerData, execArgv: ['--input-type=module'] });
+  return [worker, loan];
+}
+
 describe.each<[string, Interrupts]>([
   ['msix', { msix: 4 }],
   ['msi', { msi: 4 }],
@@ -99,6 +123,23 @@ describe('the driver', () => {
       expect(Buffer.compare(medium.read(index * PAGE, PAGE), expected)).toBe(0);
     }
     expect(controller.io.queue.unknown).toBe(0);
+  });
+
+  test('lends queues to workers, which write and read at the same time', async () => {
+    await openDevice();
+    await openController({ lentQueues: 2 });
+    const workers = await Promise.all([2, 3].map((id) => startWorker(id)));
+    await Promise.all(workers.map(([worker]) => once(worker, 'message')));
+    for (const [worker, loan] of workers) {
+      await loan.end();
+      await worker.terminate();
+    }
+    for (let block = 0; block < WORKER_BLOCKS; block++) {
+      expect([medium.data[block * 512], medium.data[(block + WORKER_BLOCKS) * 512]]).toEqual([
+        2, 3,
+      ]);
+    }
+    expect(modelled.machine.counts().dmaFaults).toBe(0);
   });
 
   test.each([
