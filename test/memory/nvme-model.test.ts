@@ -258,6 +258,18 @@ describe('the driver, of a read that meets a fault,', () => {
     await expect(controller.reset()).rejects.toMatchObject({ code: 'ERR_NVME_FATAL' });
   });
 
+  test('all-ones, rejects after the time limit, and a reset recovers once the device answers', async () => {
+    const outage = await modelled.model.inject({ fault: 'all-ones' });
+    // Only now do the registers in memory read all ones.
+    modelled.service();
+    await expect(readsPage()).rejects.toMatchObject({ code: 'ERR_NVME_TIMEOUT' });
+    await expect(controller.reset()).rejects.toMatchObject({ code: 'ERR_NVME_FATAL' });
+    outage.cancel();
+    modelled.service();
+    await controller.reset();
+    expect(await readsPage()).toBe(true);
+  });
+
   test('removed, rejects at once if the kernel reports it', async () => {
     await modelled.model.inject({ fault: 'hung', on: onRead });
     const read = readsPage();

@@ -166,7 +166,7 @@ class WatchedRegisters {
 
   #valueOf(offset: number): number {
     const actsOnWrites = offset === Offset.INTMC || offset === Offset.NSSR;
-    return actsOnWrites && !this.#model.removed ? 0 : this.#model.read32(offset);
+    return actsOnWrites && !this.#model.unreachable ? 0 : this.#model.read32(offset);
   }
 }
 

@@ -22,6 +22,7 @@ export async function useModel(host: NvmeHost): Promise<void> {
   const injection: NvmeInjection = await model.inject(fault);
   injection.cancel();
   await model.inject({ fault: 'removed' });
+  await model.inject({ fault: 'all-ones', ms: 5 });
   await model.inject({ fault: 'stuck', during: 'enable' });
   // @ts-expect-error: there is no such fault.
   await model.inject({ fault: 'slow' });

@@ -182,6 +182,36 @@ describe('removed', () => {
   });
 });
 
+describe('all-ones', () => {
+  test('happens at once and ends: what was written is lost, and the state is kept', async () => {
+    await driver.model.inject({ fault: 'all-ones', ms: 10 });
+    expect([CC, CSTS].map((at) => driver.model.read32(at))).toEqual([0xffff_ffff, 0xffff_ffff]);
+    const cid = read();
+    expect(driver.poll(1)).toEqual([]);
+    await until(() => driver.model.read32(CSTS) === RDY);
+    expect(driver.model.removed).toBe(false);
+    driver.ring(1);
+    expect(driver.poll(1).map((each) => each.cid)).toEqual([cid]);
+  });
+
+  test('lasts until it is cancelled', async () => {
+    const outage = await driver.model.inject({ fault: 'all-ones' });
+    expect(driver.model.unreachable).toBe(true);
+    outage.cancel();
+    expect(driver.model.read32(CSTS)).toBe(RDY);
+    await driver.model.inject({ fault: 'removed' });
+    outage.cancel();
+    expect(driver.model.read32(CSTS)).toBe(0xffff_ffff);
+  });
+
+  test('happens when a command comes in, which completes', async () => {
+    await driver.model.inject({ fault: 'all-ones', on: { kind: 'io' } });
+    const cid = read();
+    expect(driver.model.read32(CSTS)).toBe(0xffff_ffff);
+    expect(driver.poll(1, false)).toMatchObject([{ cid, status: 0 }]);
+  });
+});
+
 describe('stuck', () => {
   test('enable: never ready, until the next enable', async () => {
     driver.model.write32(CC, 0);

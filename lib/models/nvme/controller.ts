@@ -3,7 +3,7 @@
 import { executeAdmin } from './admin.js';
 import type { DoorbellName } from './doorbells.js';
 import { EVENTS, Events } from './events.js';
-import type { Faults, NvmeCommandFault } from './faults.js';
+import type { DeviceFault, Faults, NvmeCommandFault } from './faults.js';
 import { Features } from './features.js';
 import type { NvmeHost } from './host.js';
 import type { Interrupts } from './interrupts.js';
@@ -33,8 +33,8 @@ export interface ControllerSurroundings {
   entrySizes(): EntrySizes;
   /** Sets CSTS.CFS. */
   failed(): void;
-  /** The device is pulled out. */
-  removed(): void;
+  /** A command meets a fault of the whole device. */
+  deviceFault(fault: DeviceFault): void;
 }
 
 export class Controller implements Parts {
@@ -185,13 +185,15 @@ export class Controller implements Parts {
         this.#hung.push(command);
         return;
       case 'fatal':
-        this.#around.failed();
-        return;
       case 'removed':
-        this.#around.removed();
+        this.#around.deviceFault(fault);
         return;
       case 'status':
         this.#complete(command, fault.status, 0);
+        return;
+      case 'all-ones':
+        this.#around.deviceFault(fault);
+        this.#execute(command, undefined);
         return;
       default:
         this.#execute(command, fault);

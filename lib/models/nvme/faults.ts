@@ -79,6 +79,15 @@ export interface FatalFault extends NvmeFaultPlace {
 export interface RemovedFault extends NvmeFaultPlace {
   readonly fault: 'removed';
 }
+/**
+ * The registers read all ones and writes to them are dropped, for `ms` milliseconds, or permanently if `ms` is not
+ * given: the link is down, but the controller runs on. It completes the commands that it has fetched. It happens at
+ * once, or when a command comes in if `on` or `nth` is given.
+ */
+export interface AllOnesFault extends NvmeFaultPlace {
+  readonly fault: 'all-ones';
+  readonly ms?: number;
+}
 /** A change of state takes `ms` milliseconds, or never ends if `ms` is not given. A reset of the function ends it. */
 export interface StuckFault {
   readonly fault: 'stuck';
@@ -95,7 +104,7 @@ export type NvmeStateChange = 'enable' | 'disable' | 'shutdown';
 
 /**
  * A fault that affects a command. An Asynchronous Event Request completes when something happens, so only `hung`,
- * `status`, `fatal` and `removed` affect one.
+ * `status`, `fatal`, `removed` and `all-ones` affect one.
  */
 export type NvmeCommandFault =
   | LateFault
@@ -108,7 +117,18 @@ export type NvmeCommandFault =
   | SilentFault
   | StatusFault
   | FatalFault
-  | RemovedFault;
+  | RemovedFault
+  | AllOnesFault;
+
+/** A fault of the whole device, which can happen without a command. */
+export type DeviceFault = FatalFault | RemovedFault | AllOnesFault;
+
+/** Whether a fault happens at once: it affects the whole device, and does not wait for a command. */
+export function isAtOnce(fault: NvmeFault): fault is DeviceFault {
+  const ofDevice =
+    fault.fault === 'fatal' || fault.fault === 'removed' || fault.fault === 'all-ones';
+  return ofDevice && fault.on === undefined && fault.nth === undefined;
+}
 
 /** A fault for {@link NvmeModel.inject}. */
 export type NvmeFault = NvmeCommandFault | StuckFault;
@@ -117,7 +137,7 @@ export type NvmeFault = NvmeCommandFault | StuckFault;
 export interface NvmeInjection {
   /** How often it has happened. */
   readonly hits: number;
-  /** Ends it. What it has done already stays. */
+  /** Ends it. What it has done to commands stays. An `all-ones` fault that happened at once ends: the link is up again. */
   cancel(): void;
 }
 
@@ -152,9 +172,7 @@ export class Faults {
   #commands: Armed<NvmeCommandFault>[] = [];
   #changes: Armed<StuckFault>[] = [];
 
-  /** Throws a RangeError for a fault that cannot happen. */
   arm(fault: NvmeFault): NvmeInjection {
-    check(fault);
     if (fault.fault === 'stuck') {
       const armed = new Armed(fault);
       this.#changes.push(armed);
@@ -203,7 +221,8 @@ function includesBlock({ cdw10, cdw11, cdw12 }: Submission, lba: number): boolea
   return lba >= first && lba <= first + (cdw12 & 0xffff);
 }
 
-function check(fault: NvmeFault): void {
+/** Throws a RangeError for a fault that cannot happen. */
+export function checkFault(fault: NvmeFault): void {
   const { nth = 1, times = 1 } = fault;
   if (!Number.isInteger(nth) || nth < 1)
     throw new RangeError(`Expected nth from 1 but received ${nth}`);

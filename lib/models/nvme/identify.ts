@@ -60,6 +60,8 @@ export function namespaceData(namespace: NvmeModelNamespace | undefined): Uint8A
   if (namespace === undefined) return bytes;
   const { nsid, blocks, blockBytes, boundary, metadataBytes } = namespace;
   for (const at of [0, 8, 16]) view.setBigUint64(at, BigInt(blocks), true);
+  // DLFEAT: deallocated blocks read as zeros.
+  view.setUint8(33, 1);
   view.setUint16(46, boundary, true);
   view.setBigUint64(112, BigInt(nsid), false);
   view.setBigUint64(120, eui64(nsid), false);

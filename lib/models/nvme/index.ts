@@ -2,6 +2,7 @@
 // The NVMe controller for tests: everything that a test can import. It is not stable before version 1.0 of the package.
 
 export type {
+  AllOnesFault,
   DuplicatedFault,
   FatalFault,
   HungFault,

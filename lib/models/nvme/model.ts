@@ -2,7 +2,15 @@
 // NvmeModel: an NVMe controller as a program sees it on its bus. It knows no transport.
 import { Controller } from './controller.js';
 import { barBytes, doorbellAt } from './doorbells.js';
-import { Faults, type NvmeFault, type NvmeInjection, type NvmeStateChange } from './faults.js';
+import {
+  checkFault,
+  type DeviceFault,
+  Faults,
+  isAtOnce,
+  type NvmeFault,
+  type NvmeInjection,
+  type NvmeStateChange,
+} from './faults.js';
 import type { NvmeHost } from './host.js';
 import { Interrupts } from './interrupts.js';
 import type { NvmeNamespaces } from './namespaces.js';
@@ -31,7 +39,10 @@ export class NvmeModel {
   readonly #registers: RegisterFile;
   readonly #faults = new Faults();
   readonly #changes = new Timers();
+  readonly #outages = new Timers();
   #removed = false;
+  /** Whether the registers read all ones and drop writes. */
+  #unreachable = false;
 
   /** Throws a RangeError for options that a controller could not have. */
   constructor(host: NvmeHost, options: NvmeModelOptions = {}) {
@@ -46,7 +57,7 @@ export class NvmeModel {
       faults: this.#faults,
       entrySizes: () => this.#registers.entrySizes,
       failed: () => this.#fail(),
-      removed: () => this.#remove(),
+      deviceFault: (fault) => this.#happen(fault),
     });
     for (const each of settings.namespaces) this.namespaces.add(each);
     this.barBytes = barBytes(settings);
@@ -63,9 +74,14 @@ export class NvmeModel {
     return this.#removed;
   }
 
+  /** Whether the registers read all ones: the device was pulled out, or its link is down. */
+  get unreachable(): boolean {
+    return this.#unreachable;
+  }
+
   /** Reads 32 bits of BAR 0 at an aligned offset, in bytes. Doorbells read as their current position. */
   read32(offset: number): number {
-    return this.#removed ? ALL_ONES : this.#registers.read32(offset);
+    return this.#unreachable ? ALL_ONES : this.#registers.read32(offset);
   }
 
   /** Reads 64 bits at an aligned offset: the low half first. */
@@ -76,7 +92,7 @@ export class NvmeModel {
 
   /** Writes 32 bits of BAR 0 at an aligned offset, in bytes. Reserved and read-only registers ignore it. */
   write32(offset: number, value: number): void {
-    if (!this.#removed) this.#registers.write32(offset, value);
+    if (!this.#unreachable) this.#registers.write32(offset, value);
   }
 
   /** Writes 64 bits at an aligned offset: the low half first. */
@@ -97,16 +113,17 @@ export class NvmeModel {
    * a RangeError for a fault that cannot happen.
    */
   async inject(fault: NvmeFault): Promise<NvmeInjection> {
-    const atOnce = (fault.fault === 'fatal' || fault.fault === 'removed') && !isAimed(fault);
-    if (!atOnce) return this.#faults.arm(fault);
-    if (fault.fault === 'fatal') this.#fail();
-    else this.#remove();
-    return { hits: 1, cancel: () => {} };
+    checkFault(fault);
+    if (!isAtOnce(fault)) return this.#faults.arm(fault);
+    this.#happen(fault);
+    const isOutage = fault.fault === 'all-ones';
+    return { hits: 1, cancel: () => isOutage && this.#recover() };
   }
 
   /** Ends its timers, and closes the storage of its namespaces. */
   close(): void {
     this.reset();
+    this.#outages.clear();
     this.namespaces.close();
   }
 
@@ -185,13 +202,26 @@ export class NvmeModel {
     this.#controller.halt();
   }
 
-  #remove(): void {
-    this.reset();
-    this.#removed = true;
+  #happen(fault: DeviceFault): void {
+    switch (fault.fault) {
+      case 'fatal':
+        this.#fail();
+        return;
+      case 'removed':
+        this.reset();
+        this.#outages.clear();
+        this.#removed = true;
+        this.#unreachable = true;
+        return;
+      case 'all-ones':
+        this.#outages.clear();
+        this.#unreachable = true;
+        if (fault.ms !== undefined) this.#outages.after(fault.ms, () => this.#recover());
+    }
   }
-}
 
-/** Whether a fault waits for a command. */
-function isAimed({ on, nth }: NvmeFault & { readonly on?: unknown }): boolean {
-  return on !== undefined || nth !== undefined;
+  #recover(): void {
+    this.#outages.clear();
+    this.#unreachable = this.#removed;
+  }
 }
