@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The running controller: fetches commands when doorbells are rung, executes them and completes them.
 import { executeAdmin } from './admin.js';
+import type { Faults } from './armed-faults.js';
 import type { DoorbellName } from './doorbells.js';
 import { EVENTS, Events } from './events.js';
-import type { DeviceFault, Faults, NvmeCommandFault } from './faults.js';
+import type { DeviceFault, NvmeCommandFault } from './faults.js';
 import { Features } from './features.js';
 import type { NvmeHost } from './host.js';
 import type { Interrupts } from './interrupts.js';

@@ -1,16 +1,10 @@
 // SPDX-License-Identifier: MIT
 // NvmeModel: an NVMe controller as a program sees it on its bus. It knows no transport.
+
+import { checkFault, Faults, isAtOnce } from './armed-faults.js';
 import { Controller } from './controller.js';
 import { barBytes, doorbellAt } from './doorbells.js';
-import {
-  checkFault,
-  type DeviceFault,
-  Faults,
-  isAtOnce,
-  type NvmeFault,
-  type NvmeInjection,
-  type NvmeStateChange,
-} from './faults.js';
+import type { DeviceFault, NvmeFault, NvmeInjection, NvmeStateChange } from './faults.js';
 import type { NvmeHost } from './host.js';
 import { Interrupts } from './interrupts.js';
 import type { NvmeNamespaces } from './namespaces.js';
