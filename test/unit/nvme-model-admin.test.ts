@@ -178,6 +178,13 @@ describe('5.15, 5.27 features', () => {
     expect(set(7, 0xffff)).toMatchObject({ status: INVALID_FIELD });
   });
 
+  test('5.27.1.5 Number of Queues is all of them again after a reset', () => {
+    set(7, 0);
+    driver.model.write32(0x14, 0);
+    driver.enable();
+    expect(get(7).result).toBe(0x0007_0007);
+  });
+
   test('5.27.1.5 Number of Queues cannot change once there are I/O queues', () => {
     driver.createQueue();
     expect(set(7, 0)).toMatchObject({ status: COMMAND_SEQUENCE });
@@ -217,6 +224,13 @@ describe('5.16 Get Log Page', () => {
     expect((view().getUint16(64 + 12, true) >> 1) & 0x7ff).toBe(INVALID_OPCODE);
   });
 
+  test('01h keeps as many as it says', () => {
+    for (let count = 0; count < 20; count++) driver.admin({ opcode: 0x7f });
+    log(1, 16 * 64);
+    const counts = [0, 15 * 64].map((at) => view().getBigUint64(at, true));
+    expect(counts).toEqual([20n, 5n]);
+  });
+
   test('02h counts what was read and written', () => {
     driver.createQueue();
     driver.send(1, { opcode: 1, nsid: 1, prp1: DATA, cdw12: 1 });
@@ -240,6 +254,11 @@ describe('5.16 Get Log Page', () => {
     expect(view().getUint32(4, true)).toBe(0);
     expect(log(3, 8, { cdw12: 516 })).toMatchObject({ status: INVALID_FIELD });
     expect(log(3, 8, { cdw12: 2 })).toMatchObject({ status: INVALID_FIELD });
+  });
+
+  test('refuses a length that no page has', () => {
+    const huge = { opcode: GET_LOG_PAGE, prp1: DATA, prp2: DATA, cdw10: 3, cdw11: 0xffff };
+    expect(driver.admin(huge)).toMatchObject({ status: INVALID_FIELD });
   });
 
   test('7fh does not exist', () => {
@@ -275,6 +294,25 @@ describe('5.16 Get Log Page', () => {
         [1, 5, 0, 0],
         [0, 0, 0, 0],
       ]);
+    });
+
+    test('a namespace that changes is not reported to a driver that does not want it', () => {
+      driver.admin({ opcode: SET_FEATURES, cdw10: 0x0b, cdw11: 0 });
+      driver.model.namespaces.resize(1, 50);
+      expect(driver.poll(0)).toEqual([]);
+    });
+
+    test('equal events are one until they are reported', () => {
+      driver.model.write32(0x1000, 16);
+      driver.model.write32(0x1000, 16);
+      driver.model.write32(0x1000, 16);
+      expect(driver.poll(0)).toHaveLength(1);
+      driver.submit(0, { opcode: ASYNC_EVENT_REQUEST });
+      for (let count = 0; count < 2; count++) {
+        driver.submit(0, { opcode: GET_LOG_PAGE, prp1: DATA, cdw10: 1 | (15 << 16) });
+      }
+      driver.ring(0);
+      expect(driver.poll(0).map(({ result }) => result)).toEqual([0x0001_0100, 0, 0]);
     });
 
     test('3.3.1.2 a wrong doorbell is reported', () => {

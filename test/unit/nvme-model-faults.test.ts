@@ -55,6 +55,23 @@ test('late: a reset ends the wait', async () => {
   expect(driver.host.raised).toEqual([]);
 });
 
+test('late: a queue that was deleted gets no completion', async () => {
+  await driver.model.inject({ fault: 'late', ms: 5 });
+  read();
+  driver.admin({ opcode: 0x00, cdw10: 1 });
+  driver.admin({ opcode: 0x04, cdw10: 1 });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect([driver.poll(1), driver.host.raised.includes(1)]).toEqual([[], false]);
+});
+
+test('late: a controller that failed completes nothing', async () => {
+  await driver.model.inject({ fault: 'late', ms: 5 });
+  read();
+  await driver.model.inject({ fault: 'fatal' });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(driver.poll(1)).toEqual([]);
+});
+
 test('lost: executes, and Abort finds nothing', async () => {
   await driver.model.inject({ fault: 'lost' });
   const cid = read();
@@ -81,6 +98,13 @@ describe('hung', () => {
     const cid = read();
     expect(driver.admin({ opcode: 0x00, cdw10: 1 })).toMatchObject({ status: 0 });
     expect(driver.poll(1)).toMatchObject([{ cid, status: 0x008 }]);
+  });
+
+  test('is forgotten by a reset', () => {
+    const cid = read();
+    driver.model.write32(CC, 0);
+    driver.enable();
+    expect(abort(cid)).toMatchObject({ result: 1 });
   });
 
   test('does not hold up the commands behind it', () => {
@@ -129,6 +153,14 @@ test('silent: raises no interrupt', async () => {
   expect(driver.host.raised).toEqual([]);
   expect(driver.host.line).toBe(false);
   expect(driver.poll(1)).toMatchObject([{ cid }]);
+});
+
+test('silent: the interrupt of another completion is raised', async () => {
+  await driver.model.inject({ fault: 'silent', nth: 2 });
+  driver.submit(1, READ);
+  read();
+  expect(driver.host.raised).toEqual([1]);
+  expect(driver.poll(1)).toHaveLength(2);
 });
 
 test('status: fails without executing', async () => {
@@ -230,6 +262,18 @@ describe('stuck', () => {
     expect(driver.enable()).toBe(0);
     await until(() => driver.model.read32(CSTS) === RDY);
     expect(driver.admin({ opcode: 0x0a, cdw10: 6 })).toMatchObject({ status: 0 });
+  });
+
+  test.each([
+    ['a disable', () => driver.model.write32(CC, 0)],
+    ['a reset of the function', () => driver.model.reset()],
+  ])('enable: %s ends the wait', async (_, end) => {
+    driver.model.write32(CC, 0);
+    await driver.model.inject({ fault: 'stuck', during: 'enable', ms: 5 });
+    driver.enable();
+    end();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(driver.model.read32(CSTS)).toBe(0);
   });
 
   test('disable: stays ready, until the function is reset', async () => {

@@ -78,6 +78,19 @@ describe('3.2.6 Write and 3.2.4 Read', () => {
     expect(io(READ, 0, 257, { prp2: LIST })).toMatchObject({ status: INVALID_FIELD });
   });
 
+  test('without MDTS are as long as NLB can say', () => {
+    driver = new ModelDriver({ mdts: 0 });
+    driver.enable();
+    driver.createQueue();
+    const at = Number(LIST - IOVA);
+    for (let page = 0; page < 512; page++) {
+      const next = page === 511 ? LIST + BigInt(PAGE) : DATA;
+      driver.view.setBigUint64(at + 8 * page, next, true);
+      driver.view.setBigUint64(at + PAGE + 8 * page, DATA, true);
+    }
+    expect(io(READ, 0, 8 * 600, { prp2: LIST })).toMatchObject({ status: SUCCESS });
+  });
+
   test('of memory that is not mapped fail, and can be retried', () => {
     for (const opcode of [READ, WRITE, COMPARE]) {
       const completion = io(opcode, 0, 1, { prp1: IOVA - 512n });
@@ -89,7 +102,9 @@ describe('3.2.6 Write and 3.2.4 Read', () => {
     expect(io(READ, 100, 1)).toMatchObject({ status: SUCCESS });
     driver.model.namespaces.resize(1, 100);
     expect(io(READ, 100, 1)).toMatchObject({ status: LBA_OUT_OF_RANGE });
+    expect(() => driver.model.namespaces.resize(1, BLOCKS + 1)).toThrow(RangeError);
     driver.model.namespaces.remove(1);
+    expect(() => driver.model.namespaces.remove(1)).toThrow(RangeError);
     expect(io(READ, 0, 1)).toMatchObject({ status: INVALID_FIELD });
   });
 });
@@ -143,7 +158,7 @@ describe('Base 4.1.1 PRPs', () => {
   test.each([
     ['data off a dword', { prp1: DATA + 2n }, 1],
     ['a second page with an offset', { prp2: DATA + 8n }, 16],
-    ['a list off a qword', { prp2: LIST + 4n }, 24],
+    ['a list off a qword', { prp2: LIST + 0x3004n }, 24],
     ['a list entry with an offset', { prp2: LIST }, 24],
     ['a next list page with an offset', { prp2: LIST + BigInt(PAGE - 8) }, 24],
   ])('%s is refused', (_, pointers, blocks) => {

@@ -71,6 +71,9 @@ describe('3.6 shutdown', () => {
     driver.model.write32(CC, 0x0046_4001);
     expect(driver.model.read32(CSTS)).toBe(RDY | SHST_COMPLETE);
     expect(storage.flushes).toBe(1);
+    // SHN as it is already: no new shutdown.
+    driver.model.write32(CC, 0x0046_4001);
+    expect(storage.flushes).toBe(1);
     driver.model.write32(CC, 0);
     expect(driver.enable()).toBe(RDY);
   });
@@ -102,8 +105,31 @@ test('3.1.3.3 a masked vector raises its interrupt when it is unmasked', () => {
   expect(driver.host.line).toBe(false);
 });
 
+test('3.1.3.3 a mask is for one vector', () => {
+  const driver = new ModelDriver();
+  driver.enable();
+  driver.createQueue(1);
+  driver.host.raised.length = 0;
+  driver.model.write32(0x0c, 0b11);
+  for (const queue of [0, 1]) {
+    driver.submit(queue, { opcode: 0x7f });
+    driver.ring(queue);
+  }
+  driver.model.write32(0x10, 0b10);
+  expect(driver.host.raised).toEqual([1]);
+  driver.model.write32(CC, 0);
+  expect(driver.model.read32(0x0c)).toBe(0);
+});
+
+test('3.1.3.10 ASQ and ACQ have no offset in a page', () => {
+  const { model } = new ModelDriver();
+  model.write64(0x28, 0x1_2345_6789n);
+  expect(model.read64(0x28)).toBe(0x1_2345_6000n);
+});
+
 test('a reset of the function clears all registers', () => {
   const driver = new ModelDriver();
+  driver.model.write32(0x20, 0x4e56_4d65);
   driver.enable();
   driver.model.reset();
   expect([CC, CSTS, 0x24, 0x28, 0x30].map((at) => driver.model.read32(at))).toEqual([
