@@ -12,6 +12,7 @@ import { Controller, type ControllerOptions, type QueueLoan } from '../../lib/nv
 import { pattern } from '../support/model-driver.js';
 import { type ModelledDevice, openModelledDevice } from '../support/nvme-model.js';
 import { patience } from '../support/patience.js';
+import { turn } from '../support/turn.js';
 import { until } from '../support/until.js';
 import { withCode } from './support.js';
 
@@ -21,6 +22,7 @@ const CSTS = 0x1c;
 /** In milliseconds: long enough for a busy machine, and the time that a lost completion costs. */
 const COMMAND_TIMEOUT = 250 * patience;
 const READ_OPCODE = 2;
+const RESETS = 24;
 
 let medium: MemoryStorage;
 let modelled: ModelledDevice;
@@ -138,6 +140,36 @@ describe('the driver', () => {
       expect([medium.data[block * 512], medium.data[(block + WORKER_BLOCKS) * 512]]).toEqual([
         2, 3,
       ]);
+    }
+    expect(modelled.machine.counts().dmaFaults).toBe(0);
+  });
+
+  test.each([
+    ['the controller', () => controller.reset()],
+    [
+      'the function',
+      async () => {
+        await modelled.device.reset();
+        await controller.reset();
+      },
+    ],
+  ])('settles every command when %s is reset under I/O, and works then', async (_, reset) => {
+    await openDevice();
+    await openController();
+    const memory = filled(32);
+    for (let round = 0; round < RESETS; round++) {
+      const writes = Array.from({ length: 32 }, (_, page) =>
+        controller.namespace().write(page * 8, memory, page * PAGE, PAGE),
+      );
+      const settled = Promise.allSettled(writes);
+      for (let turns = round % 8; turns > 0; turns--) await turn();
+      await reset();
+      for (const write of await settled) {
+        if (write.status === 'rejected') expect(write.reason.code).toMatch(/^ERR_NVME_|^ERR_VFIO_/);
+      }
+      await controller.namespace().write(0, memory);
+      expect(Buffer.compare(medium.read(0, memory.byteLength), memory.u8)).toBe(0);
+      medium.data.fill(0, 0, memory.byteLength);
     }
     expect(modelled.machine.counts().dmaFaults).toBe(0);
   });
