@@ -211,7 +211,7 @@ describe('the driver', () => {
   });
 });
 
-describe('the driver, of a read that meets a fault,', () => {
+describe('F7/ the driver, of a read that meets a fault,', () => {
   let warned: jest.SpiedFunction<typeof process.emitWarning>;
 
   beforeEach(async () => {
@@ -311,7 +311,7 @@ describe('the driver, of a read that meets a fault,', () => {
   });
 });
 
-describe('a controller that is stuck', () => {
+describe('F7/ a controller that is stuck', () => {
   beforeEach(() => openDevice({ shutdownLatency: 50_000 * patience }));
 
   test('enabling, rejects open after CAP.TO', async () => {
