@@ -258,7 +258,11 @@ describe('a namespace on a file', () => {
       truncateSync(path, 0);
       expect(io(READ, 2, 1, { nsid, prp1: DATA })).toMatchObject({ status: SUCCESS });
       expect(driver.data(0, 4096).every((byte) => byte === 0)).toBe(true);
-      storage.close();
+      driver.model.close();
+      driver.model.close();
+      driver.enable();
+      driver.createQueue();
+      driver.model.namespaces.add({ nsid, storage, blockBytes: 4096 });
       expect(io(READ, 2, 1, { nsid })).toMatchObject({ status: 0x006, doNotRetry: false });
       driver.model.namespaces.remove(nsid);
     } finally {

@@ -114,7 +114,7 @@ export class NvmeModel {
     return { hits: 1, cancel: () => isOutage && this.#recover() };
   }
 
-  /** Ends its timers, and closes the storage of its namespaces. */
+  /** Ends its timers, and closes the storage of its namespaces. Closing it again does nothing. */
   close(): void {
     this.reset();
     this.#outages.clear();

@@ -105,9 +105,11 @@ export class NvmeNamespaces {
     return removed;
   }
 
-  /** Closes the storage of the active namespaces. */
+  /** Closes the storage of the active namespaces, which are gone then. The driver is not told. */
   close(): void {
-    for (const { storage } of this.#active.values()) storage.close();
+    const closed = [...this.#active.values()];
+    this.#active.clear();
+    for (const { storage } of closed) storage.close();
   }
 
   #demand(nsid: number): NvmeModelNamespace {
