@@ -10,7 +10,7 @@ import {
 } from '../../lib/models/nvme/index.js';
 import { Controller, type ControllerOptions, type QueueLoan } from '../../lib/nvme/index.js';
 import { pattern } from '../support/model-driver.js';
-import { type ModelledDevice, openModelledDevice } from '../support/nvme-model.js';
+import { type Interrupts, type ModelledDevice, openModelledDevice } from '../support/nvme-model.js';
 import { patience } from '../support/patience.js';
 import { turn } from '../support/turn.js';
 import { until } from '../support/until.js';
@@ -27,8 +27,6 @@ const RESETS = 24;
 let medium: MemoryStorage;
 let modelled: ModelledDevice;
 let controller: Controller;
-
-type Interrupts = Parameters<typeof openModelledDevice>[1];
 
 async function openDevice(options: NvmeModelOptions = {}, interrupts?: Interrupts): Promise<void> {
   medium = new MemoryStorage(BLOCKS * 512);

@@ -33,7 +33,7 @@ export interface ModelledDevice extends AsyncDisposable {
 }
 
 /** The interrupts of the function. Default: MSI-X, with the vectors of the model. */
-type Interrupts = Pick<DeviceSpec, 'msix' | 'msi' | 'intx'>;
+export type Interrupts = Pick<DeviceSpec, 'msix' | 'msi' | 'intx'>;
 
 /** Opens a device of a new machine of memory, with the model behind it. */
 export async function openModelledDevice(

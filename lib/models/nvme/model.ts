@@ -43,7 +43,7 @@ export class NvmeModel {
     const settings = settingsOf(options);
     this.#settings = settings;
     this.#interrupts = new Interrupts(host);
-    this.#registers = new RegisterFile(settings, this.#actions());
+    this.#registers = new RegisterFile(settings, this.#actions(), this.#interrupts);
     this.#controller = new Controller({
       settings,
       host,
@@ -122,7 +122,6 @@ export class NvmeModel {
   }
 
   #actions(): RegisterActions {
-    const model = this;
     return {
       enable: () => this.#enable(),
       disable: () => this.#disable(),
@@ -132,12 +131,6 @@ export class NvmeModel {
       doorbell: (offset) => {
         const name = doorbellAt(offset, this.#settings);
         return name === undefined ? 0 : this.#controller.doorbell(name);
-      },
-      get mask() {
-        return model.#interrupts.mask;
-      },
-      set mask(mask: number) {
-        model.#interrupts.mask = mask;
       },
     };
   }

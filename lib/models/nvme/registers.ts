@@ -28,12 +28,15 @@ export interface RegisterActions {
   disable(): void;
   shutdown(): void;
   subsystemReset(): void;
-  /** INTMS and INTMC. */
-  mask: number;
   /** A write to an offset from {@link DOORBELLS} on. */
   ring(offset: number, value: number): void;
   /** What a read from there returns. */
   doorbell(offset: number): number;
+}
+
+/** What INTMS and INTMC change. */
+export interface InterruptMask {
+  mask: number;
 }
 
 const CC_EN = 1;
@@ -58,15 +61,17 @@ export class RegisterFile {
   readonly #cap: bigint;
   readonly #crto: number;
   readonly #actions: RegisterActions;
+  readonly #interrupts: InterruptMask;
   #cc = 0;
   #aqa = 0;
   /** The halves of ASQ and ACQ. */
   readonly #bases = new Uint32Array(4);
 
-  constructor(settings: Settings, actions: RegisterActions) {
+  constructor(settings: Settings, actions: RegisterActions, interrupts: InterruptMask) {
     this.#cap = capabilities(settings);
     this.#crto = settings.readyTimeout;
     this.#actions = actions;
+    this.#interrupts = interrupts;
   }
 
   get enabled(): boolean {
@@ -111,7 +116,7 @@ export class RegisterFile {
         return VERSION;
       case Offset.INTMS:
       case Offset.INTMC:
-        return this.#actions.mask;
+        return this.#interrupts.mask;
       case Offset.CC:
         return this.#cc;
       case Offset.CSTS:
@@ -132,10 +137,10 @@ export class RegisterFile {
     }
     switch (offset) {
       case Offset.INTMS:
-        this.#actions.mask |= value;
+        this.#interrupts.mask |= value;
         return;
       case Offset.INTMC:
-        this.#actions.mask &= ~value;
+        this.#interrupts.mask &= ~value;
         return;
       case Offset.CC:
         this.#configure(value);
