@@ -8,6 +8,8 @@ import { projectRoot } from '../tools/paths.js';
 export interface BenchNative {
   /** Maps the beginning of a file, or memory without a file, for the twins and the bare calls. Returns 0 on failure. */
   map(file: string | undefined, bytes: number): number;
+  /** The address of the memory of an ArrayBuffer. */
+  addressOf(buffer: ArrayBuffer): number;
   // The bare Node-API calls. They access the last mapping. The handle is 0.
   read8(handle: number, offset: number): number;
   read16(handle: number, offset: number): number;
@@ -33,6 +35,16 @@ export interface BenchNative {
   /** With -1 as the container, it leaves out the ioctl. Returns -1 if the kernel refused. */
   mapDma(container: number, bytes: number): number;
   unmapDma(): number;
+
+  /** Gives a controller of memory a queue pair, by the addresses of its rings: 0 is ours, 1 the twin's. */
+  nvmeAttach(index: 0 | 1, sq: number, cq: number, entries: number): void;
+  /** Completes the next `count` commands of that queue pair. */
+  nvmeComplete(index: 0 | 1, count: number): void;
+  /** Attaches the twin's queue pair. Call it once. */
+  nvmeOpen(): void;
+  /** Submits `depth` commands, rings, lets the device complete them, and polls. */
+  nvmeRounds(depth: number, rounds: number): number;
+  nvmePollEmpty(turns: number): number;
 
   // Signals. A process can have one series at a time.
   raiseSeries(eventfd: number, count: number, gap: number, cpu: number): void;

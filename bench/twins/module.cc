@@ -60,10 +60,23 @@ napi_value map(napi_env env, napi_callback_info info) {
   return result;
 }
 
+/// (array buffer): returns the address of its memory.
+napi_value address_of(napi_env env, napi_callback_info info) {
+  std::size_t count = 1;
+  napi_value buffer;
+  void* data = nullptr;
+  napi_get_cb_info(env, info, &count, &buffer, nullptr, nullptr);
+  napi_get_arraybuffer_info(env, buffer, &data, nullptr);
+  napi_value result = nullptr;
+  napi_create_double(env, static_cast<double>(reinterpret_cast<std::uintptr_t>(data)), &result);
+  return result;
+}
+
 napi_value init(napi_env env, napi_value exports) {
   define_read_calls(env, exports);
   define_write_calls(env, exports);
   define(env, exports, "map", map);
+  define(env, exports, "addressOf", address_of);
   define(env, exports, "bareLoop", call<bare_loop>);
   define(env, exports, "read", call<read>);
   define(env, exports, "write", call<write>);
@@ -75,6 +88,11 @@ napi_value init(napi_env env, napi_value exports) {
   define(env, exports, "openContainer", call<open_container>);
   define(env, exports, "mapDma", call<map_dma>);
   define(env, exports, "unmapDma", call<unmap_dma>);
+  define(env, exports, "nvmeAttach", call<nvme_attach>);
+  define(env, exports, "nvmeComplete", call<nvme_complete>);
+  define(env, exports, "nvmeOpen", call<nvme_open>);
+  define(env, exports, "nvmeRounds", call<nvme_rounds>);
+  define(env, exports, "nvmePollEmpty", call<nvme_poll_empty>);
   define(env, exports, "raiseSeries", call<raise_series>);
   define(env, exports, "raiseStorm", call<raise_storm>);
   define(env, exports, "endRaising", call<end_raising>);

@@ -44,4 +44,14 @@ double open_container(std::int32_t group);
 double map_dma(std::int32_t container, std::uint64_t bytes);
 double unmap_dma();
 
+/// Gives the controller of memory `index` a queue pair: 0 is JavaScript's, 1 the twin's. Returns 0.
+double nvme_attach(std::uint32_t index, std::uintptr_t sq, std::uintptr_t cq,
+                   std::uint32_t entries);
+/// Completes the next `count` commands of that queue pair with success. Returns 0.
+double nvme_complete(std::uint32_t index, std::uint32_t count);
+/// Attaches the twin's queue pair. Call it once, before the next two.
+double nvme_open();
+double nvme_rounds(std::uint32_t depth, std::uint64_t rounds);
+double nvme_poll_empty(std::uint64_t turns);
+
 }  // namespace bench
