@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Commands of the NVMe driver, on a controller of memory: it completes the commands of a ring at once, and costs the
-// driver and the twin the same.
+// Commands of the NVMe driver, on a controller of memory that completes them at once. It costs the driver and the twin
+// the same.
 import { type Device, type DmaBuffer, openDevice } from 'vfio';
 import { Namespace } from '../../lib/nvme/namespace.js';
 import { QueuePair } from '../../lib/nvme/queue.js';
@@ -46,6 +46,7 @@ export async function nvmeCommands(effort: Effort): Promise<Result[]> {
   const rig = rigOn(device);
   bench.nvmeOpen();
   const contenders: Contender[] = [
+    { name: 'nvme.submit', run: submits(rig), operations: DEPTH },
     { name: 'nvme.submitRead', run: reads(rig, DEPTH), operations: DEPTH },
     { name: 'nvme.qd1', run: reads(rig, 1) },
     { name: 'nvme.read', run: promises(rig), operations: DEPTH },
@@ -58,6 +59,7 @@ export async function nvmeCommands(effort: Effort): Promise<Result[]> {
 }
 
 const rows: readonly Row[] = [
+  row('nvme.submit', 'queue.submit and its callback, 32 a doorbell', 'qd32'),
   row('nvme.submitRead', 'submitRead of 4 KiB and its callback, 32 a doorbell', 'qd32'),
   row('nvme.qd1', 'the same, one a doorbell', 'qd1'),
   row('nvme.read', 'await read() of 4 KiB, 32 at once', 'qd32'),
@@ -69,6 +71,22 @@ const rows: readonly Row[] = [
 
 function row(name: string, what: string, twin: 'qd32' | 'qd1' | 'empty'): Row {
   return { name, what, twin: `${twin} twin`, against: 'C++ ring, callback' };
+}
+
+function submits({ queue }: Rig): Contender['run'] {
+  const done = () => {};
+  return (rounds) => {
+    const start = bench.processorTime();
+    for (let round = 0; round < rounds; round++) {
+      for (let i = 0; i < DEPTH; i++) {
+        queue.submit(2, 1, 0x10_0000 + i * READ_BYTES, 0, 0, 0, 8 * i, 0, 7, done);
+      }
+      queue.ring();
+      bench.nvmeComplete(0, DEPTH);
+      queue.poll();
+    }
+    return bench.processorTime() - start;
+  };
 }
 
 function reads({ queue, namespace, data }: Rig, depth: number): Contender['run'] {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Opcodes, submission queue entries and the commands the driver sends (NVMe Base Specification 2.0, 3.3.3.1, 5).
 // Reads, writes and flushes are in the NVM Command Set Specification 1.0, 3.2.
-import type { DataPointer } from './prp.js';
-
 /** Admin commands (figure 138). */
 export const AdminOpcode = {
   DELETE_IO_SQ: 0x00,
@@ -42,33 +40,6 @@ export interface Command {
   readonly cdw10?: number;
   readonly cdw11?: number;
   readonly cdw12?: number;
-}
-
-/**
- * Writes one entry at dword `at` of a submission queue. No command of this driver uses the other
- * dwords (2 to 5: reserved and metadata; 13 to 15), so they keep the zeros of the new ring. CDW0 is
- * the opcode and the command identifier, because commands are not fused and use PRPs.
- */
-export function putCommand(
-  sq: Uint32Array,
-  at: number,
-  cid: number,
-  opcode: number,
-  nsid: number,
-  data: DataPointer,
-  cdw10: number,
-  cdw11: number,
-  cdw12: number,
-): void {
-  sq[at] = opcode | (cid << 16);
-  sq[at + 1] = nsid;
-  sq[at + 6] = data.prp1Low;
-  sq[at + 7] = data.prp1High;
-  sq[at + 8] = data.prp2Low;
-  sq[at + 9] = data.prp2High;
-  sq[at + 10] = cdw10;
-  sq[at + 11] = cdw11;
-  sq[at + 12] = cdw12;
 }
 
 /** Identify (5.17). Its data is {@link IDENTIFY_BYTES} long. */

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 // A namespace: logical blocks to read, write and flush (NVM Command Set Specification 1.0, 3.2).
 import { NvmOpcode } from './commands.js';
-import { NvmeError } from './errors.js';
+import type { NvmeError } from './errors.js';
 import type { NamespaceIdentity } from './identify.js';
-import { type DeviceMemory, describe, emptyDataPointer } from './prp.js';
+import { type DeviceMemory, describe, emptyDataPointer, PAGE_BYTES } from './prp.js';
 import type { Done, QueuePair } from './queue.js';
 import { type Status, SUCCESS } from './status.js';
+import { isSupported, refusalOf } from './transfer-refusal.js';
+
+type Transfer = 'READ' | 'WRITE';
 
 /** An I/O queue pair, and the memory and limits for its commands. */
 export interface IoPath {
@@ -33,14 +36,35 @@ export interface NamespaceOwner {
  * The controller owns the memory of a command until the command has ended.
  */
 export class Namespace {
-  /** As the controller reported it at its last start. */
-  identity: NamespaceIdentity;
   readonly #owner: NamespaceOwner;
   readonly #pointer = emptyDataPointer();
+  #identity: NamespaceIdentity;
+  // What each command needs of the identity.
+  readonly #nsid: number;
+  #blocks = 0;
+  /** A length in bytes is whole blocks if none of these bits is set. All bits, if the format is not supported. */
+  #notWhole = -1;
+  /** The number of blocks is the number of bytes shifted right by this. */
+  #blockShift = 0;
 
   constructor(owner: NamespaceOwner, identity: NamespaceIdentity) {
     this.#owner = owner;
+    this.#identity = identity;
+    this.#nsid = identity.nsid;
     this.identity = identity;
+  }
+
+  /** As the controller reported it at its last start. */
+  get identity(): NamespaceIdentity {
+    return this.#identity;
+  }
+
+  set identity(identity: NamespaceIdentity) {
+    const { nsze, blockBytes } = identity;
+    this.#identity = identity;
+    this.#blocks = Number(nsze);
+    this.#notWhole = isSupported(identity) ? blockBytes - 1 : -1;
+    this.#blockShift = Math.log2(blockBytes);
   }
 
   get nsid(): number {
@@ -68,22 +92,16 @@ export class Namespace {
 
   /** Reads `bytes`, starting at block `lba`, into `memory` at `offset`, with one command. */
   submitRead(lba: number, memory: DeviceMemory, offset: number, bytes: number, done: Done): void {
-    this.#check(lba, memory, offset, bytes);
     this.#submit(NvmOpcode.READ, lba, memory, offset, bytes, done);
   }
 
   submitWrite(lba: number, memory: DeviceMemory, offset: number, bytes: number, done: Done): void {
-    this.#check(lba, memory, offset, bytes);
     this.#submit(NvmOpcode.WRITE, lba, memory, offset, bytes, done);
   }
 
   /** Makes the controller write its cached data to the medium. */
   submitFlush(done: Done): void {
-    this.#pointer.prp1Low = 0;
-    this.#pointer.prp1High = 0;
-    this.#pointer.prp2Low = 0;
-    this.#pointer.prp2High = 0;
-    this.#owner.io.queue.submit(NvmOpcode.FLUSH, this.nsid, this.#pointer, 0, 0, 0, done);
+    this.#owner.io.queue.submit(NvmOpcode.FLUSH, this.nsid, 0, 0, 0, 0, 0, 0, 0, done);
   }
 
   /** Tells the controller about the submitted commands. */
@@ -91,22 +109,23 @@ export class Namespace {
     this.#owner.io.queue.ring();
   }
 
-  async read(
+  /** Reads `bytes`, starting at block `lba`, into `memory` at `offset`. Longer transfers are several commands. */
+  read(
     lba: number,
     memory: DeviceMemory,
     offset = 0,
     bytes = memory.byteLength - offset,
   ): Promise<void> {
-    await this.#transfer('READ', lba, memory, offset, bytes);
+    return this.#transfer('READ', lba, memory, offset, bytes);
   }
 
-  async write(
+  write(
     lba: number,
     memory: DeviceMemory,
     offset = 0,
     bytes = memory.byteLength - offset,
   ): Promise<void> {
-    await this.#transfer('WRITE', lba, memory, offset, bytes);
+    return this.#transfer('WRITE', lba, memory, offset, bytes);
   }
 
   async flush(): Promise<void> {
@@ -119,14 +138,37 @@ export class Namespace {
     if (commands.status !== SUCCESS) throw this.#owner.errorOf('FLUSH', commands.status);
   }
 
-  async #transfer(
-    name: 'READ' | 'WRITE',
+  /** One command needs nothing but its promise. */
+  #transfer(
+    name: Transfer,
     lba: number,
     memory: DeviceMemory,
     offset: number,
     bytes: number,
   ): Promise<void> {
-    this.#check(lba, memory, offset, bytes);
+    return new Promise((resolve, reject) => {
+      const { queue, maxTransferBytes } = this.#owner.io;
+      if (bytes > maxTransferBytes || queue.room === 0) {
+        resolve(this.#inParts(name, lba, memory, offset, bytes));
+        return;
+      }
+      this.#submit(NvmOpcode[name], lba, memory, offset, bytes, (status) => {
+        if (status === SUCCESS) resolve();
+        else reject(this.#failure(name, lba, bytes, status));
+      });
+      queue.ringSoon();
+    });
+  }
+
+  async #inParts(
+    name: Transfer,
+    lba: number,
+    memory: DeviceMemory,
+    offset: number,
+    bytes: number,
+  ): Promise<void> {
+    const refusal = refusalOf(this.#identity, lba, memory, offset, bytes);
+    if (refusal !== undefined) throw refusal;
     const commands = new Commands();
     try {
       for (let at = 0; at < bytes && commands.status === SUCCESS; ) {
@@ -145,9 +187,12 @@ export class Namespace {
       // Wait even if one part failed: the controller owns the memory until the other parts have ended.
       await commands.settled();
     }
-    if (commands.status === SUCCESS) return;
+    if (commands.status !== SUCCESS) throw this.#failure(name, lba, bytes, commands.status);
+  }
+
+  #failure(name: Transfer, lba: number, bytes: number, status: Status): NvmeError {
     const what = `${name} of ${bytes / this.blockBytes} blocks at LBA ${lba}`;
-    throw this.#owner.errorOf(what, commands.status);
+    return this.#owner.errorOf(what, status);
   }
 
   /**
@@ -159,27 +204,7 @@ export class Namespace {
     return this.#owner.io.queue.roomAgain();
   }
 
-  #check(lba: number, memory: DeviceMemory, offset: number, bytes: number): void {
-    const { blockBytes, metadataBytes } = this.identity;
-    // LBADS below 9 is reserved. With it, NLB could exceed its 16 bits.
-    if (metadataBytes !== 0 || blockBytes < 512) {
-      const format = `blocks of ${blockBytes} bytes with ${metadataBytes} of metadata`;
-      throw new NvmeError('ERR_NVME_UNSUPPORTED', `Namespace ${this.nsid} has ${format}`);
-    }
-    if (!Number.isSafeInteger(lba) || lba < 0) {
-      throw new RangeError(`Expected a block number but received ${lba}`);
-    }
-    if (bytes <= 0 || bytes % blockBytes !== 0) {
-      throw new RangeError(`Expected a multiple of ${blockBytes} bytes but received ${bytes}`);
-    }
-    // PRPs are dword addresses (4.1.1).
-    if (offset < 0 || offset % 4 !== 0 || offset + bytes > memory.byteLength) {
-      throw new RangeError(
-        `${bytes} bytes at ${offset} lie outside the memory, or are not aligned to 4`,
-      );
-    }
-  }
-
+  /** The hot path: one condition for everything that is wrong, and words for it elsewhere. */
   #submit(
     opcode: number,
     lba: number,
@@ -189,14 +214,45 @@ export class Namespace {
     done: Done,
   ): void {
     const { queue, lists, listBytes, maxTransferBytes } = this.#owner.io;
-    if (bytes > maxTransferBytes) {
-      throw new RangeError(`${bytes} bytes are more than one command can move`);
+    const blocks = bytes >>> this.#blockShift;
+    const isValid =
+      bytes > 0 &&
+      bytes <= maxTransferBytes &&
+      (bytes | 0) === bytes &&
+      (bytes & this.#notWhole) === 0 &&
+      offset >= 0 &&
+      offset % 4 === 0 &&
+      offset + bytes <= memory.byteLength &&
+      lba >= 0 &&
+      lba + blocks <= this.#blocks &&
+      Math.floor(lba) === lba &&
+      queue.room > 0;
+    if (!isValid) throw this.#refusal(lba, memory, offset, bytes);
+    const low = memory.low(offset);
+    const high = memory.high(offset);
+    const inFirstPage = PAGE_BYTES - (low & (PAGE_BYTES - 1));
+    let [secondLow, secondHigh] = [0, 0];
+    if (bytes > inFirstPage) {
+      const pointer = this.#pointer;
+      describe(pointer, memory, offset, bytes, lists, queue.nextCid * listBytes);
+      secondLow = pointer.prp2Low;
+      secondHigh = pointer.prp2High;
     }
-    if (queue.room === 0) throw new RangeError(`Queue ${queue.id} is full`);
-    describe(this.#pointer, memory, offset, bytes, lists, queue.nextCid * listBytes);
-    const lbaHigh = Math.floor(lba / 2 ** 32);
-    const nlb = bytes / this.blockBytes - 1;
-    queue.submit(opcode, this.nsid, this.#pointer, lba >>> 0, lbaHigh, nlb, done);
+    const lbaHigh = (lba / 2 ** 32) | 0;
+    const nlb = blocks - 1;
+    queue.submit(opcode, this.#nsid, low, high, secondLow, secondHigh, lba | 0, lbaHigh, nlb, done);
+  }
+
+  #refusal(lba: number, memory: DeviceMemory, offset: number, bytes: number): Error {
+    const refusal = refusalOf(this.#identity, lba, memory, offset, bytes);
+    if (refusal !== undefined) return refusal;
+    const { queue, maxTransferBytes } = this.#owner.io;
+    if (bytes > maxTransferBytes) {
+      return new RangeError(
+        `${bytes} bytes are more than one command can move, which is ${maxTransferBytes}`,
+      );
+    }
+    return new RangeError(`Queue ${queue.id} is full`);
   }
 }
 

@@ -2,11 +2,14 @@
 // A queue pair: rings of commands and of completions (NVMe Base Specification 2.0, 3.3). Nothing is allocated per
 // command.
 import type { Doorbell } from 'vfio';
-import { type Command, CQE_DWORDS, putCommand, SQE_DWORDS } from './commands.js';
+import { type Command, CQE_DWORDS, SQE_DWORDS } from './commands.js';
 import type { DataPointer, DeviceMemory } from './prp.js';
 import { ABORTED_BY_HOST, type Status } from './status.js';
 
-/** Called once per command, with its status and dword 0 of its completion. It must not throw. */
+/**
+ * Called once per command, with its status and dword 0 of its completion. If it throws, that is an uncaught exception,
+ * and the queue goes on.
+ */
 export type Done = (status: Status, result: number) => void;
 
 /** The doorbells that tell the controller about a new tail or head. */
@@ -56,6 +59,9 @@ export class QueuePair {
   /** The phase bit of a new completion. The controller flips it each time the ring wraps (3.3.3.2.1). */
   #phase = 1;
   #waiting: (() => void)[] = [];
+  #willRing = false;
+  readonly #askForTick = () => process.nextTick(this.#tick);
+  readonly #tick = () => this.#ringNow();
 
   constructor({ id, entries, sq, cq, doorbells }: QueueOptions) {
     this.id = id;
@@ -96,27 +102,41 @@ export class QueuePair {
   submit(
     opcode: number,
     nsid: number,
-    data: DataPointer,
+    prp1Low: number,
+    prp1High: number,
+    prp2Low: number,
+    prp2High: number,
     cdw10: number,
     cdw11: number,
     cdw12: number,
     done: Done,
   ): void {
     if (this.#freeCount === 0) throw new RangeError(`Queue ${this.id} is full`);
-    const cid = this.nextCid;
-    this.#freeHead = next(this.#freeHead, this.#free.length);
+    const cid = this.#free[this.#freeHead] as number;
+    this.#freeHead = next(this.#freeHead, this.entries - 1);
     this.#freeCount--;
     this.#done[cid] = done;
     this.#started[cid] = this.#now;
+    const sq = this.#sq;
     const at = this.#tail * SQE_DWORDS;
-    putCommand(this.#sq, at, cid, opcode, nsid, data, cdw10, cdw11, cdw12);
+    // Commands are not fused and use PRPs. No command of this driver uses the other dwords, which stay 0.
+    sq[at] = opcode | (cid << 16);
+    sq[at + 1] = nsid;
+    sq[at + 6] = prp1Low;
+    sq[at + 7] = prp1High;
+    sq[at + 8] = prp2Low;
+    sq[at + 9] = prp2High;
+    sq[at + 10] = cdw10;
+    sq[at + 11] = cdw11;
+    sq[at + 12] = cdw12;
     this.#tail = next(this.#tail, this.entries);
   }
 
   /** The same for a command object. It is slower, so use it for commands that are sent rarely. */
   submitCommand(command: Command, data: DataPointer, done: Done): void {
     const { opcode, nsid = 0, cdw10 = 0, cdw11 = 0, cdw12 = 0 } = command;
-    this.submit(opcode, nsid, data, cdw10, cdw11, cdw12, done);
+    const { prp1Low, prp1High, prp2Low, prp2High } = data;
+    this.submit(opcode, nsid, prp1Low, prp1High, prp2Low, prp2High, cdw10, cdw11, cdw12, done);
   }
 
   /** Tells the controller about the commands submitted since the last call. */
@@ -127,27 +147,88 @@ export class QueuePair {
     this.#doorbells.tail.write(this.#tail);
   }
 
+  /** Rings when all promises that are settled now have run their course, so that their commands share one doorbell. */
+  ringSoon(): void {
+    if (this.#willRing) return;
+    this.#willRing = true;
+    // A tick that a microtask asks for comes when no microtask is left.
+    queueMicrotask(this.#askForTick);
+  }
+
+  #ringNow(): void {
+    this.#willRing = false;
+    try {
+      this.ring();
+    } catch {
+      // The device is closed, gone or in a reset. Its event ends these commands.
+    }
+  }
+
   /**
    * Handles the completions that have arrived: calls back for each, and returns their number. It
-   * handles at most one full ring, so that a controller cannot block the event loop.
+   * handles at most one full ring, so that a controller cannot block the event loop. What the
+   * callbacks submit is rung at the end.
    */
   poll(): number {
     let taken = 0;
     while (taken < this.entries) {
-      const at = this.#head * CQE_DWORDS;
-      // The device writes this entry. One atomic load reads phase, status and identifier together.
-      // Dword 0 is read only after the phase shows that the entry is complete.
-      const dword3 = Atomics.load(this.#cq, at + 3);
-      if (((dword3 >>> 16) & 1) !== this.#phase) break;
-      const result = this.#cq[at] as number;
-      this.#head = next(this.#head, this.entries);
-      if (this.#head === 0) this.#phase ^= 1;
-      taken++;
-      this.#finish(dword3 & 0xffff, dword3 >>> 17, result);
+      const run = this.#arrived(this.entries - taken);
+      if (run === 0) break;
+      taken += run;
+      this.#take(run);
     }
+    if (taken === 0) return 0;
     this.#announceHead();
+    this.ring();
     this.#wake();
     return taken;
+  }
+
+  /**
+   * Returns how many completions have arrived from the head on, at most `most`, and not beyond the end of the ring. The
+   * controller writes them in order. So once an atomic load has seen the phase of the last one, the earlier ones are
+   * complete too, and plain loads read them (docs/mmio-in-javascript.md).
+   */
+  #arrived(most: number): number {
+    const cq = this.#cq;
+    const phase = this.#phase;
+    const head = this.#head;
+    const first = Atomics.load(cq, head * CQE_DWORDS + 3);
+    if (((first >>> 16) & 1) !== phase) return 0;
+    const end = Math.min(head + most, this.entries);
+    let last = head;
+    while (last + 1 < end && (((cq[(last + 1) * CQE_DWORDS + 3] as number) >>> 16) & 1) === phase)
+      last++;
+    if (last === head) return 1;
+    const newest = Atomics.load(cq, last * CQE_DWORDS + 3);
+    return ((newest >>> 16) & 1) === phase ? last - head + 1 : 1;
+  }
+
+  /** Takes that many completions. A callback that throws has been called, so the next one follows. */
+  #take(count: number): void {
+    let left = count;
+    while (left > 0) {
+      try {
+        while (left > 0) {
+          left--;
+          this.#takeOne();
+        }
+      } catch (error) {
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
+  }
+
+  /** Takes the completion at the head. It is read once: the device could change it. */
+  #takeOne(): void {
+    const at = this.#head * CQE_DWORDS;
+    const dword3 = this.#cq[at + 3] as number;
+    const result = this.#cq[at] as number;
+    this.#head = next(this.#head, this.entries);
+    if (this.#head === 0) this.#phase ^= 1;
+    this.#finish(dword3 & 0xffff, dword3 >>> 17, result);
   }
 
   /** Ends every command in flight with {@link ABORTED_BY_HOST}. The controller must be disabled. */

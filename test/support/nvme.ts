@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Stand-ins for the memory, registers and doorbells that the NVMe driver gets from the library.
-import { emptyDataPointer } from '../../lib/nvme/prp.js';
 import { type Done, type Doorbells, QueuePair } from '../../lib/nvme/queue.js';
 
 /** Ordinary memory that a device would see at `address`. */
@@ -56,7 +55,7 @@ export class FakeQueue {
   /** Submits an arbitrary command; returns its identifier. */
   submit(done: Done, opcode = 2): number {
     const cid = this.queue.nextCid;
-    this.queue.submit(opcode, 1, emptyDataPointer(), 0, 0, 0, done);
+    this.queue.submit(opcode, 1, 0, 0, 0, 0, 0, 0, 0, done);
     return cid;
   }
 

@@ -7,6 +7,7 @@ import { turn } from '../support/turn.js';
 
 const BLOCK = 512;
 const MAX_TRANSFER = 64 * 1024;
+const BLOCKS = 2n ** 40n;
 
 /** A namespace whose commands go to a fake queue. */
 function makeNamespace({ entries = 8, metadataBytes = 0, blockBytes = BLOCK } = {}) {
@@ -16,7 +17,7 @@ function makeNamespace({ entries = 8, metadataBytes = 0, blockBytes = BLOCK } = 
     io: { queue: fake.queue, lists, listBytes: 4096, maxTransferBytes: MAX_TRANSFER },
     errorOf: (what: string, status: number): NvmeError => new NvmeStatusError(what, status),
   };
-  const sizes = { nsze: 1000n, ncap: 1000n, nuse: 0n };
+  const sizes = { nsze: BLOCKS, ncap: BLOCKS, nuse: 0n };
   const namespace = new Namespace(owner, { nsid: 3, ...sizes, blockBytes, metadataBytes });
   return { fake, namespace, lists, owner };
 }
@@ -94,12 +95,22 @@ describe('arguments', () => {
     ['a negative offset', 0, -512, BLOCK],
     ['an offset that is not of whole dwords', 0, 2, BLOCK],
     ['a NaN offset', 0, Number.NaN, BLOCK],
+    ['half a byte more', 0, 0, BLOCK + 0.5],
+    ['a half offset', 0, 0.5, BLOCK],
+    ['the block after the last', 2 ** 40, 0, BLOCK],
+    ['blocks past the end of the namespace', 2 ** 40 - 1, 0, 2 * BLOCK],
   ];
   test.each(wrong)('%s is refused and submits nothing', async (_, lba, offset, bytes) => {
     const { fake, namespace } = makeNamespace();
     expect(() => namespace.submitRead(lba, memory, offset, bytes, () => {})).toThrow(RangeError);
     await expect(namespace.write(lba, memory, offset, bytes)).rejects.toThrow(RangeError);
     expect(fake.queue.inFlight).toBe(0);
+  });
+
+  test('the last block is read', () => {
+    const { fake, namespace } = makeNamespace();
+    namespace.submitRead(2 ** 40 - 1, memory, 2 ** 20 - BLOCK, BLOCK, () => {});
+    expect(fake.slot(0).slice(10, 13)).toEqual([0xffff_ffff, 0xff, 0]);
   });
 
   test('more than one command can move is refused by submit', () => {
@@ -126,6 +137,19 @@ describe('arguments', () => {
 });
 
 describe('promises', () => {
+  test('of one turn share a doorbell, also if each is made after an await', async () => {
+    const { fake, namespace } = makeNamespace();
+    const later = async (awaits: number) => {
+      for (let i = 0; i < awaits; i++) await null;
+      await namespace.read(0, memory, 0, BLOCK);
+    };
+    const reads = [later(0), later(1), later(2), later(3)];
+    await turn();
+    expect(fake.doorbells.tails).toEqual([4]);
+    completeAll(fake);
+    await Promise.all(reads);
+  });
+
   test('a long read is split, and rung once', async () => {
     const { fake, namespace } = makeNamespace();
     const reading = namespace.read(100, memory, 512, 2 * MAX_TRANSFER + BLOCK);

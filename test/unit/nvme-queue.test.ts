@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { ABORTED_BY_HOST } from '../../lib/nvme/status.js';
 import { FakeQueue } from '../support/nvme.js';
 
@@ -10,6 +10,19 @@ function recorder() {
 }
 
 describe('submitting', () => {
+  test('puts the dwords of a command where figure 87 has them, and touches no other slot', () => {
+    const fake = new FakeQueue(4);
+    fake.queue.submit(0x06, 7, 0x1000, 1, 0x2000, 2, 0x89ab_cdef, 4, 0x1f, () => {});
+    fake.queue.submit(0xff, 0xffff_ffff, 0, 0, 0, 0, 1, 1, 1, () => {});
+    expect(fake.slot(0)).toEqual([
+      ...[0x06, 7, 0, 0, 0, 0], // CDW0 with identifier 0, NSID, reserved, reserved, MPTR
+      ...[0x1000, 0x1, 0x2000, 0x2], // PRP1, PRP2
+      ...[0x89ab_cdef, 0x4, 0x1f, 0, 0, 0], // CDW10 to CDW15
+    ]);
+    expect(fake.slot(1)).toEqual([0x0001_00ff, 0xffff_ffff, ...Array(8).fill(0), 1, 1, 1, 0, 0, 0]);
+    expect(fake.slot(2)).toEqual(Array(16).fill(0));
+  });
+
   test('fills slot after slot and rings once for all of them', () => {
     const fake = new FakeQueue(8);
     const first = fake.submit(() => {}, 0x01);
@@ -113,6 +126,44 @@ describe('completing', () => {
     const again = () => fake.complete(fake.submit(again));
     fake.complete(fake.submit(again));
     expect(fake.queue.poll()).toBe(4);
+  });
+});
+
+describe('polling', () => {
+  test('rings once at its end for what callbacks submitted', () => {
+    const fake = new FakeQueue(8);
+    const cids = [1, 2, 3].map(() => fake.submit(() => void fake.submit(() => {})));
+    for (const cid of cids) fake.complete(cid);
+    expect(fake.queue.poll()).toBe(3);
+    expect(fake.doorbells.tails).toEqual([6]);
+  });
+
+  test('goes on after a callback that throws, which is an uncaught exception', () => {
+    const fake = new FakeQueue(8);
+    const { calls, done } = recorder();
+    const thrown = jest.spyOn(globalThis, 'queueMicrotask').mockImplementation(() => {});
+    const fails = () => {
+      throw new Error('of the callback');
+    };
+    for (const each of [fails, done, fails]) fake.complete(fake.submit(each));
+    expect(fake.queue.poll()).toBe(3);
+    expect([calls.length, fake.queue.inFlight, fake.doorbells.heads]).toEqual([1, 0, [3]]);
+    expect(thrown).toHaveBeenCalledTimes(2);
+    for (const [rethrow] of thrown.mock.calls) expect(rethrow).toThrow('of the callback');
+    thrown.mockRestore();
+  });
+
+  test('takes a run of completions over the end of the ring', () => {
+    const fake = new FakeQueue(4);
+    const { calls, done } = recorder();
+    for (const run of [3, 3, 2, 3, 1, 3, 3]) {
+      const cids = Array.from({ length: run }, () => fake.submit(done));
+      for (const cid of cids) fake.complete(cid, 0, cid);
+      expect(fake.queue.poll()).toBe(run);
+      expect(fake.queue.poll()).toBe(0);
+      expect(calls.splice(0).map(([, result]) => result)).toEqual(cids);
+    }
+    expect([fake.queue.unknown, fake.queue.inFlight]).toEqual([0, 0]);
   });
 });
 
