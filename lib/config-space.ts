@@ -101,7 +101,7 @@ export class ConfigSpace extends Region {
   /**
    * Returns the standard capabilities in the order of their list, each with its name and fields
    * ({@link Capability}). Throws `ERR_VFIO_PROTOCOL` if the list is broken: it has a cycle, or leaves its part
-   * of config space.
+   * of config space. Throws `ERR_VFIO_LOST` if config space reads as all ones, because the device does not answer.
    */
   capabilities(): Capability[] {
     return Array.from(standardList(this, this.#address), (found) => this.#standard(found));
@@ -109,7 +109,7 @@ export class ConfigSpace extends Region {
 
   /**
    * Returns the extended capabilities (PCI Express) in the order of their list. The list is empty if config
-   * space has 256 bytes. Throws `ERR_VFIO_PROTOCOL` if the list is broken.
+   * space has 256 bytes. Throws as {@link capabilities} does.
    */
   extendedCapabilities(): Capability[] {
     return Array.from(extendedList(this, this.#address), (found) => this.#extended(found));

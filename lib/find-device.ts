@@ -32,12 +32,14 @@ export function findIn(filter: DeviceFilter, root = ''): PciDevice {
 function notFound(filter: DeviceFilter, all: readonly PciDevice[]): VfioError {
   const sought = describe(filter);
   const message = sought === '' ? 'There is no PCI device' : `No PCI device has ${sought}`;
-  const hint = all.length === 0 ? 'This machine has no PCI devices.' : `There are:\n${list(all)}`;
+  const hint =
+    all.length === 0 ? 'sysfs lists no device at all (/sys/bus/pci).' : `There are:\n${list(all)}`;
   return new VfioError('ERR_VFIO_NOT_FOUND', message, { hint });
 }
 
 function ambiguous(filter: DeviceFilter, matching: readonly PciDevice[]): VfioError {
-  const [sought, devices] = [describe(filter), `${matching.length} PCI devices`];
+  const sought = describe(filter);
+  const devices = `${matching.length} PCI devices`;
   const message =
     sought === '' ? `The filter is empty, and ${devices} match it` : `${devices} have ${sought}`;
   const hint = `Add a field to the filter, or choose the address of one of these:\n${list(matching)}`;

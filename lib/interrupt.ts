@@ -40,8 +40,8 @@ export interface InterruptSource {
 /** The native side of a vector, for a grant. Throws `ERR_VFIO_CLOSED`. */
 export let lendVector: (vector: Interrupt) => { native: NativeInterrupts; index: number };
 /**
- * Another thread had the vector and may have left INTx masked, so the next wait unmasks it, also after a mask()
- * here. Unmasking a level interrupt again is harmless.
+ * Another thread gets the vector or had it. It may leave INTx masked, so the next wait here unmasks it, and a
+ * mask() of this thread no longer counts. Unmasking a level interrupt again is harmless.
  */
 export let changedHands: (vector: Interrupt) => void;
 /** Ends the vector, because its set was closed. */
@@ -138,7 +138,8 @@ export class Interrupt implements AsyncIterable<number> {
    * delivery. Rejects with `ERR_VFIO_TIMEOUT`, with the reason of the signal, or with `ERR_VFIO_CLOSED` if
    * the set is closed before an interrupt arrives.
    *
-   * Start the device first, and wait after that: an interrupt that arrives in between is not lost. If the set
+   * Start the device first, and wait after that: an interrupt that arrives in between is not lost. Nor is one
+   * that the signal overtakes: the next wait gets it. If the set
    * is closed while nobody awaits the promise yet, that rejection is not an unhandled one.
    */
   once(waiting: OnceOptions = {}): Promise<number> {

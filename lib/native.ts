@@ -208,7 +208,7 @@ export interface NativeInterrupts {
 export interface NativeDmaBuffer {
   readonly iova: bigint;
   readonly byteLength: number;
-  /** The memory. It is made at the first call, and reads zeros after close. */
+  /** The memory. It is made at the first call. After close, it is ordinary memory that begins as zeros. */
   arrayBuffer(): ArrayBuffer;
   close(): void;
 }

@@ -252,8 +252,8 @@ export class Region implements RegionInfo {
    * from 0 to 0xffff_ffff, and `value` has no bits outside `mask`. It reads once, then spins for some tens of microseconds at a time, and lets the
    * event loop run in between.
    *
-   * The default timeout is 1000 ms. Rejects with `ERR_VFIO_TIMEOUT`, with the reason of the signal, or with
-   * what {@link read32} throws.
+   * The default timeout is 1000 ms. Rejects with `ERR_VFIO_TIMEOUT`, with the reason of the signal, with a
+   * RangeError `ERR_VFIO_RANGE` for a value that does not fit, or with what {@link read32} throws.
    */
   poll32(offset: number, mask: number, value: number, options?: PollOptions): Promise<number> {
     let waiting: PollOptions | undefined;
@@ -355,13 +355,14 @@ export class Region implements RegionInfo {
    * width (docs/mmio-in-javascript.md). If the device or another process uses the memory at the same time,
    * access it with Atomics.
    *
-   * After close, the view is ordinary memory that begins as zeros: nothing reaches the device. The same holds
-   * while the device does not answer (a reset, memory decode off, D3): writes are lost without an error, and
-   * reads return 0 or what was lost. When it answers again, the view shows the device's memory.
+   * After close, the view is ordinary memory that begins as zeros: nothing reaches the device. While the device
+   * does not answer (a reset, memory decode off, D3), it is such memory too, and what you write is lost. When the
+   * device answers again, the view shows its memory.
    *
    * Each call makes a new array. A view that lies within one that is still in use shares its mapping. A process
    * can have 256 mappings (of views and doorbells), and each stays until the last array over it is
-   * garbage-collected. So take one view, and use `subarray` for its parts.
+   * garbage-collected. So take one view, and use `subarray` for its parts. A doorbell that is made while no
+   * mapping is left is as slow as {@link write32}.
    *
    * Throws:
    *
@@ -369,7 +370,8 @@ export class Region implements RegionInfo {
    * - `ERR_VFIO_UNSUPPORTED` if the region is not prefetchable, cannot be mapped there, has the MSI-X table
    *   there or belongs to an adopted device; if there are 256 such mappings already; and on arm64, where
    *   device memory refuses unaligned accesses, which the engine makes;
-   * - `ERR_VFIO_CLOSED`, `ERR_VFIO_BUSY` and `ERR_VFIO_LOST` as the accessors do.
+   * - what reading the MSI-X capability throws, and `ERR_VFIO_CLOSED`, `ERR_VFIO_BUSY` and `ERR_VFIO_LOST` as
+   *   the accessors do.
    */
   inexactView(offset = 0, byteLength?: number): Uint8Array<ArrayBuffer> {
     const rest = this.byteLength - integer('the offset', offset, 0, this.byteLength - 1);

@@ -104,8 +104,8 @@ export function defineRegisters<const M extends RegisterSpecs>(
  *
  * Each access is one access of the region or memory, with the width of the register (two of 32 bits for a
  * register with `halves`). In a region, it throws what the accessor of the region throws ({@link Region}). In
- * memory, it is one `Atomics.load` or `Atomics.store`, little-endian; after the buffer is closed, a read
- * returns 0. A wrong value or index, an unknown field, or a field that cannot be changed in this way throws
+ * memory, it is one `Atomics.load` or `Atomics.store`, little-endian; after the buffer is closed, that is
+ * ordinary memory that begins as zeros. A wrong value or index, an unknown field, or a field that cannot be changed in this way throws
  * before any access.
  *
  * Throws a RangeError `ERR_VFIO_RANGE` if a register ends beyond the region or memory, a RangeError

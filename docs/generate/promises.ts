@@ -9,7 +9,7 @@ import type { Generator } from './generator.js';
 export const PROMISES: Readonly<Record<string, readonly [goesWrong: string, promise: string]>> = {
   F1: [
     'your program reads memory after it was closed',
-    'views read zeros and methods throw; nothing crashes',
+    'views become ordinary memory that begins as zeros, and methods throw; nothing crashes',
   ],
   F2: [
     'a BAR does not answer: memory decode off, D3, reset',

@@ -71,10 +71,6 @@ export function decodeExtended(config: ConfigReader, address: string, found: Fou
 function decode(names: Names, config: ConfigReader, address: string, found: Found): Capability {
   const name = nameOf(names, found.id);
   const decoder = (decoders as Partial<Record<string, Decode<CapabilityHeader>>>)[name ?? ''];
-  const fields = decoder?.(new Content(config, address, found)) ?? {};
-  // A spread would read the bytes of vendor-specific capabilities.
-  return Object.defineProperties(
-    { name, ...found },
-    Object.getOwnPropertyDescriptors(fields),
-  ) as Capability;
+  const fields = decoder?.(new Content(config, address, found));
+  return { name, ...found, ...fields } as Capability;
 }

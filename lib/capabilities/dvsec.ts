@@ -15,7 +15,7 @@ export interface DvsecCapability extends CapabilityHeader<'dvsec'> {
   readonly dvsecId: number;
   /** The revision of the structure, 4 bits. */
   readonly dvsecRevision: number;
-  /** All bytes of the capability, from its header on. They are a copy, and are read when you first ask for them. */
+  /** All bytes of the capability, from its header on. They are a copy. */
   readonly bytes: Buffer;
 }
 
@@ -25,8 +25,6 @@ export const dvsec: Decode<DvsecCapability> = (content) => {
     dvsecVendorId: header & 0xffff,
     dvsecId: content.u16(0x08),
     dvsecRevision: (header >>> 16) & 0xf,
-    get bytes() {
-      return content.bytes(header >>> 20);
-    },
+    bytes: content.bytes(header >>> 20),
   };
 };

@@ -13,7 +13,7 @@ export interface VendorExtendedCapability extends CapabilityHeader<'vendorExtend
   readonly vsecId: number;
   /** The revision of the structure, 4 bits. */
   readonly vsecRevision: number;
-  /** All bytes of the capability, from its header on. They are a copy, and are read when you first ask for them. */
+  /** All bytes of the capability, from its header on. They are a copy. */
   readonly bytes: Buffer;
 }
 
@@ -22,8 +22,6 @@ export const vendorExtended: Decode<VendorExtendedCapability> = (content) => {
   return {
     vsecId: header & 0xffff,
     vsecRevision: (header >>> 16) & 0xf,
-    get bytes() {
-      return content.bytes(header >>> 20);
-    },
+    bytes: content.bytes(header >>> 20),
   };
 };

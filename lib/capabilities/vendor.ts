@@ -10,14 +10,12 @@ import type { CapabilityHeader, Decode } from './header.js';
  */
 export interface VendorCapability extends CapabilityHeader<'vendor'> {
   /**
-   * All bytes of the capability, from its header on: byte 2 is its length. They are a copy, and are read when
-   * you first ask for them: in some capabilities a read acts on the device, as in virtio's `VIRTIO_PCI_CAP_PCI_CFG`.
+   * All bytes of the capability, from its header on: byte 2 is its length. They are a copy. Reading them can act
+   * on the device, as in virtio's `VIRTIO_PCI_CAP_PCI_CFG` once a program has set its length.
    */
   readonly bytes: Buffer;
 }
 
 export const vendor: Decode<VendorCapability> = (content) => ({
-  get bytes() {
-    return content.bytes(content.u8(0x02));
-  },
+  bytes: content.bytes(content.u8(0x02)),
 });

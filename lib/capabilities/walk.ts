@@ -46,7 +46,8 @@ export function* extendedList(config: ConfigReader, address: string): Generator<
   while (offset !== 0) {
     checkLink(address, offset, extended, seen);
     const header = config.read32(offset);
-    // An empty list reads as zeros. A device that does not answer reads as all ones.
+    // An empty list reads as zeros, or as all ones. So does a device that does not answer.
+    if (header === 0xffff_ffff && config.read16(0) === 0xffff) throw unanswered(address);
     if (header === 0 || header === 0xffff_ffff) return;
     yield { id: header & 0xffff, offset, version: (header >>> 16) & 0xf };
     offset = (header >>> 20) & 0xffc;
@@ -60,9 +61,9 @@ export function withId(list: Iterable<Found>, id: number): Found | undefined {
 }
 
 function unanswered(address: string): VfioError {
-  const message = `The capability list of ${address} cannot be read: config space reads as all ones`;
+  const message = `The capabilities of ${address} cannot be read: config space reads as all ones`;
   const hint = 'The device is gone, without power, or its link is down.';
-  return new VfioError('ERR_VFIO_PROTOCOL', message, { address, hint });
+  return new VfioError('ERR_VFIO_LOST', message, { address, hint });
 }
 
 /** Checks that a link leads into its list's part of config space, and to no place twice. */

@@ -76,8 +76,10 @@ export interface PollTimeout {
 /** Fields of a register that did not become the awaited values in time. */
 export interface FieldTimeout {
   finding: 'fields-not-reached';
-  /** Undefined for memory. */
+  /** Undefined if the space has none. */
   address: string | undefined;
+  /** Whether it lies in DMA memory, which the device writes. */
+  isMemory: boolean;
   /** The register and its space, like `STATUS of BAR0 of 0000:01:00.0`. */
   register: string;
   /** The awaited values, like `LU=1`. */

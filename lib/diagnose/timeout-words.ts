@@ -12,8 +12,8 @@ interface TimeoutWords {
 const askTheDevice =
   "Check the device's own interrupt enable, mask and vector routing registers, and `dmesg` for an IOMMU fault: a " +
   'device whose DMA failed may raise nothing.';
-/** A thread that has adopted the device has no Device of its own. */
-const turnBusMasterOn = 'Turn bus master on, with `busMaster = true` of the Device';
+/** The thread that waits may have adopted the device. */
+const setBusMaster = 'Set `busMaster = true` on the Device, in the thread that opened it';
 const askForCause =
   'The vector was raised before, so the device may wait until you clear that cause, or arm the interrupt again.';
 
@@ -57,7 +57,7 @@ const noAnswer = {
   },
   'in-reset': {
     fact: 'the device is being reset',
-    hint: 'A reset stops the interrupts of a device. When it has ended, start the device again, and then wait.',
+    hint: 'A reset closes the interrupts of a device. After it, arm them again, start the device, and then wait.',
   },
 };
 
@@ -70,7 +70,7 @@ function either(fact: boolean | undefined, yes: string, no: string): string | un
 function hintOf({ type, masked, arrived, state }: SilentInterrupt): string {
   if (state.noAnswer !== undefined) return noAnswer[state.noAnswer].hint;
   if (state.busMaster === false && type !== 'intx') {
-    return `${turnBusMasterOn}: ${type} interrupts are DMA writes. Every reset turns it off.`;
+    return `${setBusMaster}: ${type} interrupts are DMA writes. Every reset turns it off.`;
   }
   if (masked === 'by-mask') return 'Your program called mask(). Call unmask().';
   if (masked === 'until-served') {
@@ -91,7 +91,7 @@ function hintOf({ type, masked, arrived, state }: SilentInterrupt): string {
     return 'The device raised it, and the kernel did not deliver it. `dmesg` and /proc/interrupts may say why.';
   }
   if (state.busMaster === false) {
-    return `${turnBusMasterOn}: without it, the device can do no DMA, and so it may have nothing to report.`;
+    return `${setBusMaster}: without it, the device can do no DMA, and so it may have nothing to report.`;
   }
   if (arrived > 0) return `${askForCause} ${askTheDevice}`;
   return askTheDevice;
@@ -119,8 +119,8 @@ export function explainFields(wait: FieldTimeout): TimeoutWords {
   };
 }
 
-function hintOfFields({ address, isAllOnes }: FieldTimeout): string {
-  if (address === undefined) return memoryHint;
+function hintOfFields({ isMemory, isAllOnes }: FieldTimeout): string {
+  if (isMemory) return memoryHint;
   return isAllOnes ? allOnesHint : pollHint;
 }
 

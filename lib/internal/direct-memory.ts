@@ -43,7 +43,8 @@ const adopted: ViewRefusal = {
   hint: 'Take the view in the thread that opened the device, or use readArray and writeArray.',
 };
 const allMapped: ViewRefusal = {
-  reason: 'this process has 256 mappings for views and doorbells already',
+  reason:
+    'this process has 256 mappings for views and doorbells already, or the kernel refused one more',
   hint: 'Take one view of many bytes, and use `subarray` for its parts.',
 };
 
@@ -72,7 +73,7 @@ export class DirectMemory {
   view(region: ViewedRegion, part: Part): ArrayBuffer {
     const device = this.#device;
     if (device === undefined) throw noView(region, part, adopted);
-    const refusal = viewRefusal(region, part, device.msixAreas());
+    const refusal = viewRefusal(region, part, device.msixAreas);
     if (refusal !== undefined) throw noView(region, part, refusal);
     const memory = device.map(region.index, part.offset, part.byteLength);
     if (memory === undefined) throw noView(region, part, allMapped);

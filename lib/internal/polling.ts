@@ -26,14 +26,14 @@ export function checkPoll(given: PollOptions, call = 'poll32'): PollOptions {
 
 /**
  * Calls `spin`, and then yields to the event loop, until `spin` returns a value. `spin` returns the value or an
- * AccessFailure. `fail` turns an AccessFailure into an error. When the time is up, `lastRead` reads once more: it
- * returns the value, or throws the time-out.
+ * AccessFailure. `fail` turns an AccessFailure into an error. When the time is up, `atTimeout` throws the time-out, or
+ * returns the value of a last read.
  */
 export async function poll(
   { timeout = defaultTimeout, signal }: PollOptions,
   spin: (microseconds: number) => number,
   fail: (failure: number) => unknown,
-  lastRead: (timeout: number) => number,
+  atTimeout: (timeout: number) => number,
 ): Promise<number> {
   const deadline = performance.now() + timeout;
   for (;;) {
@@ -41,7 +41,7 @@ export async function poll(
     const value = spin(spinMicroseconds);
     if (value >= 0) return value;
     if (value !== AccessFailure.NOT_YET) throw fail(value);
-    if (performance.now() >= deadline) return lastRead(timeout);
+    if (performance.now() >= deadline) return atTimeout(timeout);
     await setImmediate();
   }
 }

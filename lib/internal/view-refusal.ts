@@ -28,15 +28,14 @@ export interface ViewRefusal {
 
 const useArrays = 'Use readArray and writeArray instead.';
 
-/** Says why this part has no view; undefined if nothing forbids one. `msix` are the areas that belong to MSI-X. */
+/** Says why this part has no view; undefined if nothing forbids one. `msixAreas` reads where MSI-X lies. */
 export function viewRefusal(
   region: ViewedRegion,
   part: Part,
-  msix: readonly BarArea[],
+  msixAreas: () => readonly BarArea[],
   arch: string = process.arch,
 ): ViewRefusal | undefined {
   const { name, index, prefetchable, readable, writable, mappableAreas } = region;
-  const tooLong = tooLongForArray(part.byteLength);
   if (!prefetchable) {
     return {
       reason: `${name} is not prefetchable memory`,
@@ -46,18 +45,22 @@ export function viewRefusal(
   // Elsewhere, device memory refuses accesses that are not aligned, and the engine makes such accesses.
   if (arch !== 'x64')
     return { reason: `views are proved on x64 only, not on ${arch}`, hint: useArrays };
-  if (!readable || !writable || !mappableAreas.some((area) => contains(area, part))) {
+  if (!readable || !writable) {
+    return { reason: `${name} cannot be both read and written`, hint: useArrays };
+  }
+  if (!mappableAreas.some((area) => contains(area, part))) {
     return {
       reason: 'the kernel does not let a program map all of these bytes',
       hint: `\`mappableAreas\` of the region lists what can be mapped. ${useArrays}`,
     };
   }
-  if (msix.some((area) => area.bar === index && overlap(area, part))) {
+  if (msixAreas().some((area) => area.bar === index && overlap(area, part))) {
     return {
       reason: 'the MSI-X table or its pending bits lie there, which are registers',
       hint: 'Take views of the bytes before and after them.',
     };
   }
+  const tooLong = tooLongForArray(part.byteLength);
   return tooLong === undefined ? undefined : { reason: tooLong, hint: 'Take views of its parts.' };
 }
 

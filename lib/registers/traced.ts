@@ -55,7 +55,7 @@ export function named(space: RegisterSpace, name: string): RegisterSpace {
  * ```
  *
  * An access that throws is reported with its `error`, and then throws as it does without `traced`. If `log`
- * throws, so does an access that succeeded: the device has been accessed then, and a value is lost. An access
+ * throws, the access throws that, although the device has been accessed. An access
  * with a wrong offset or value throws before the device is accessed, and is not reported. Accesses that do not
  * go through the returned object are not reported, and have no extra cost.
  *

@@ -135,9 +135,8 @@ export type RegisterSpace = Pick<
   | 'write32'
   | 'write64'
 > & {
-  /** Undefined for memory. */
   readonly address?: Region['address'] | undefined;
-  /** Whether it is memory that is closed. Such memory still reads, but no device writes it. */
+  /** For memory: whether it is closed. Such memory still reads, but no device writes it. Undefined for a region. */
   readonly closed?: boolean | undefined;
 };
 
@@ -187,7 +186,8 @@ interface Awaitable<R> {
    * the event loop run in between.
    *
    * The default timeout is 1000 ms. Rejects with `ERR_VFIO_TIMEOUT`, which names the register, the awaited
-   * values and the value that was read last; with the reason of the signal; or with what a read throws.
+   * values and the value that was read last; with the reason of the signal; with `ERR_VFIO_CLOSED` if it lies
+   * in memory that is closed; or with what a read throws.
    * Rejects with a TypeError or RangeError before any access if no field is named, or for a value that does
    * not fit.
    */

@@ -86,12 +86,14 @@ function timeoutOf(
   { awaited, last, timeout }: { awaited: Awaited; last: Word; timeout: number },
 ): FieldTimeout {
   const { and, ones, zero } = layout.arithmetic;
+  const space = spaceOf(register);
   const values = fields
     .filter((field) => and(field.mask, awaited.mask) !== zero)
     .map((field) => `${field.name}=${fieldText(field, field.extract(awaited.value))}`);
   return {
     finding: 'fields-not-reached',
-    address: spaceOf(register)?.address,
+    address: space?.address,
+    isMemory: space?.closed !== undefined,
     register: `${register.name} of ${spaceName(register)}`,
     awaited: values.join(' '),
     last: textOf(register.name, layout, fields, last),

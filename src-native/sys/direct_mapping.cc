@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <mutex>
 #include <utility>
 
@@ -23,9 +24,11 @@ enum class State : std::uint32_t {
   kSuspect,
   kGivingUp,
   kLost,
-  /// Closed. An earlier access may still raise its signal, so this entry is reused only if no entry
-  /// is free.
+  /// Closed, and replaced with ordinary memory. An earlier access may still raise its signal, so
+  /// this entry is reused only if no entry is free.
   kRetired,
+  /// Closed, but the kernel had no memory to replace it.
+  kUnreplaced,
 };
 
 }  // namespace
@@ -58,10 +61,11 @@ DirectEntry* take_entry(const Mapping& mapping) {
   const std::lock_guard lock(entries_mutex);
   DirectEntry* const entry = unused_entry();
   if (entry == nullptr) return nullptr;
-  entry->begin.store(0);  // a handler must not see this mapping's address with the size of another
+  // A handler must not see this mapping's address with the size or the state of another.
+  entry->begin.store(0);
+  entry->state.store(State::kServing);
   entry->size.store((mapping.size() + page_size() - 1) & ~(page_size() - 1));
   entry->begin.store(reinterpret_cast<std::uintptr_t>(mapping.data()));
-  entry->state.store(State::kServing);
   return entry;
 }
 
@@ -90,12 +94,22 @@ bool finish_giving_up(DirectEntry& entry) noexcept {
   return given_up;
 }
 
+/// Whether the page of an access can be accessed, after the mapping was replaced. If it cannot, the
+/// kernel has no memory left for it, and the access would raise its signal again and again. Assumes
+/// that it can before Linux 5.14.
+bool is_accessible(std::uintptr_t access) noexcept {
+  void* const page = reinterpret_cast<void*>(access & ~(page_size() - 1));
+  constexpr int kPopulateWrite = 23;  // MADV_POPULATE_WRITE
+  return kernel_syscalls().madvise(page, page_size(), kPopulateWrite) == 0 || errno == EINVAL;
+}
+
 /// Returns whether the access can be repeated.
-bool on_bus_error(DirectEntry& entry) noexcept {
+bool on_bus_error(DirectEntry& entry, std::uintptr_t access) noexcept {
   State state = State::kServing;
   if (entry.state.compare_exchange_strong(state, State::kSuspect)) return true;
-  if (state == State::kRetired) return put_memory_at(entry.begin.load(), entry.size.load());
-  // Another thread may have been faster: then the mapping is lost already, or soon will be.
+  if (state == State::kUnreplaced) return put_memory_at(entry.begin.load(), entry.size.load());
+  // Another thread may have been faster: then the mapping is replaced already, or soon will be.
+  if (state == State::kLost || state == State::kRetired) return is_accessible(access);
   if (state != State::kSuspect) return true;
   if (!entry.state.compare_exchange_strong(state, State::kGivingUp)) return true;
   return finish_giving_up(entry);
@@ -106,7 +120,7 @@ bool on_bus_error(DirectEntry& entry) noexcept {
 bool give_up_direct_mapping(std::uintptr_t address) noexcept {
   for (DirectEntry& entry : entries) {
     const std::uintptr_t begin = entry.begin.load();
-    if (begin != 0 && address - begin < entry.size.load()) return on_bus_error(entry);
+    if (begin != 0 && address - begin < entry.size.load()) return on_bus_error(entry, address);
   }
   return false;
 }
@@ -143,9 +157,9 @@ void DirectMapping::restore(Mapping fresh) {
 }
 
 void DirectMapping::tombstone() noexcept {
-  mapping_.tombstone();
+  const State closed = mapping_.tombstone() ? State::kRetired : State::kUnreplaced;
   State state = State::kServing;
-  while (!entry_.state.compare_exchange_weak(state, State::kRetired)) {
+  while (!entry_.state.compare_exchange_weak(state, closed)) {
     if (state != State::kGivingUp) continue;
     wait_for_handler(entry_);
     state = State::kLost;

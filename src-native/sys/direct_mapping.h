@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A mapping of device memory for accesses that JavaScript's compiler makes, and that nothing
-// guards. When such an access raises SIGBUS, the handler replaces the mapping with anonymous memory
+// guards. When such an access raises SIGBUS, the handler replaces the mapping with ordinary memory
 // and the access goes there. A store is then lost, like any write that the device does not accept,
 // and a load reads zeros or what was lost. restore() brings the device memory back. The library's
 // own accesses never go through such a mapping, so they never read the lost values.
@@ -30,7 +30,7 @@ class DirectMapping final {
   /// Does what a bus error does: stores are lost until restore(). Does nothing if the kernel has no
   /// memory for the replacement.
   void give_up() noexcept;
-  /// Whether anonymous memory has replaced the device memory. If not, this also forgets an earlier
+  /// Whether ordinary memory has replaced the device memory. If not, this also forgets an earlier
   /// bus error.
   bool is_lost() noexcept;
   /// Replaces it with `fresh`, another mapping of the same device memory. The change is atomic for

@@ -121,12 +121,14 @@ void Mapping::replace_with(Mapping other) {
   other.data_ = nullptr;
 }
 
-void Mapping::tombstone() noexcept {
-  if (data_ != nullptr) replace_with_zeros(data_, size_, syscalls());
+// If the kernel refuses even that, the old pages stay until the destructor. They hold the file
+// open, so no other process gets the device before.
+bool Mapping::tombstone() noexcept {
+  return data_ == nullptr || replace_with_zeros(data_, size_, syscalls());
 }
 
 // A kernel that never overcommits memory (vm.overcommit_memory = 2) counts private pages when they
-// are mapped, and those of a file only when they are written.
+// are mapped, and those of a file only when they are first accessed.
 bool replace_with_zeros(void* place, size_t size, const Syscalls& calls) noexcept {
   constexpr int kProtection = PROT_READ | PROT_WRITE;
   constexpr int kFlags = MAP_FIXED | MAP_NORESERVE;

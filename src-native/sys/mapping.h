@@ -45,8 +45,9 @@ class Mapping final {
   /// atomic for threads that use the mapping.
   void replace_with(Mapping other);
 
-  /// Replaces the whole range with fresh memory, by replace_with_zeros().
-  void tombstone() noexcept;
+  /// Replaces the whole range with fresh memory, by replace_with_zeros(). Returns whether that
+  /// worked.
+  bool tombstone() noexcept;
 
  private:
   Mapping(void* data, size_t size) noexcept;

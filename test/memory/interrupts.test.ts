@@ -247,6 +247,11 @@ describe('a vector', () => {
       setTimeout(() => abort.abort(), 1);
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
       expect(await waiting.catch((reason) => reason)).toBe(abort.signal.reason);
+      // Nothing looks for the state of the interrupt any longer.
+      const reads = jest.spyOn(device.config, 'read16');
+      await new Promise(setImmediate);
+      expect(reads).not.toHaveBeenCalled();
+      reads.mockRestore();
       raise(0);
       expect(await set.vector(0).once()).toBe(1);
     });

@@ -251,3 +251,24 @@ TEST_CASE("F2/ a store to a closed page that the kernel had no memory for is los
   registers.set_on(true);
   CHECK(registers.first() == 0);
 }
+
+TEST_CASE(
+    "F2/ an access is not repeated if the memory in place of a page raises the error itself") {
+  Registers registers;
+  const auto page = DirectMapping::make(registers.map());
+  const auto address = reinterpret_cast<std::uintptr_t>(page->data());
+  bool closed = false;
+  SUBCASE("after a bus error") { page->give_up(); }
+  SUBCASE("after close") {
+    page->tombstone();
+    closed = true;
+  }
+  CAPTURE(closed);
+  // Another thread may have raised the error before the page was replaced.
+  CHECK(vfio::sys::give_up_direct_mapping(address));
+  const Mapping other = registers.map();
+  REQUIRE(::mremap(other.data(), page_size(), page_size(), MREMAP_MAYMOVE | MREMAP_FIXED,
+                   page->data()) != MAP_FAILED);
+  registers.set_on(false);
+  CHECK_FALSE(vfio::sys::give_up_direct_mapping(address));
+}

@@ -204,26 +204,19 @@ describe('of the other kinds,', () => {
     expect(config.capability('vendor')?.bytes).toHaveLength(8);
   });
 
-  test('those of a vendor are read from the device only when their bytes are wanted', () => {
-    load({ start: 0x40, rows: [[0x40, '09000caabbccddee01020304']] });
-    const reads: number[] = [];
-    const read32 = config.read32.bind(config);
-    config.read32 = (offset) => {
-      reads.push(offset);
-      return read32(offset);
-    };
-    const [found] = config.capabilities();
-    expect(found).toMatchObject({ name: 'vendor', offset: 0x40 });
-    expect(reads).toEqual([]);
-    expect(found?.name === 'vendor' && found.bytes).toHaveLength(12);
-    expect(reads).toEqual([0x40, 0x44, 0x48]);
-  });
-
   test('none are found where config space reads as all ones', () => {
     device.config.fill(0xff);
-    const { code, message } = thrownBy(() => config.capabilities()) as never;
-    expect(code).toBe('ERR_VFIO_PROTOCOL');
-    expect(message).toContain('config space reads as all ones\nThe device is gone, without power');
+    for (const find of [
+      () => config.capabilities(),
+      () => config.extendedCapabilities(),
+      () => config.capability('aer'),
+    ]) {
+      const { code, message } = thrownBy(find);
+      expect(code).toBe('ERR_VFIO_LOST');
+      expect(message).toContain('config space reads as all ones\nThe device is gone');
+    }
+    device.config.fill(0, 0, 0x40);
+    expect(config.extendedCapabilities()).toEqual([]);
   });
 
   test('the extended ones have the fields of their registers', () => {

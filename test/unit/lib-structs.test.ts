@@ -262,10 +262,22 @@ describe('until', () => {
     });
   });
 
+  test('does not speak of DMA for a space of the program that has no address', async () => {
+    const { address: _, ...space } = answering(0);
+    const { STATUS } = bindRegisters(space, MAP);
+    await expect(STATUS.until({ LU: 1 }, { timeout: 0 })).rejects.toThrow(
+      /STATUS of BAR0 did not become LU=1 .*\nThe device answers/,
+    );
+  });
+
   test('knows all ones of each width, and only all ones', async () => {
     const { u8, u16, u32, u64 } = buffer;
     u32.fill(0xffff_ffff);
-    const space = { ...memoryAccessors(buffer, () => false), address: '0000:01:00.0' };
+    const space = {
+      ...memoryAccessors(buffer, () => false),
+      address: '0000:01:00.0',
+      closed: undefined,
+    };
     const { LANE, BYTE, WIDE } = bindRegisters(space, MAP);
     const limit = { timeout: 0 };
     const waits = () => [

@@ -107,7 +107,7 @@ describe('a timeout of MSI-X', () => {
       'bus master that is off',
       () => config.setUint16(on.command, 0x0002, true),
       'bus master off',
-      'Turn bus master on, with `busMaster = true` of the Device: msix interrupts are DMA writes',
+      'Set `busMaster = true` on the Device, in the thread that opened it: msix interrupts are DMA writes',
     ],
     [
       'MSI-X that is disabled',

@@ -41,7 +41,7 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'a timeout', () => {
     held.device.busMaster = false;
     const message = await messageOf(set.vector(0).once({ timeout: 20 }));
     expect(message).toContain('bus master off');
-    expect(message).toContain('Turn bus master on, with `busMaster = true`');
+    expect(message).toContain('Set `busMaster = true` on the Device');
   });
 
   test('of MSI-X reads the vectors that are not armed as masked', () => {
