@@ -37,10 +37,9 @@ export function readInterruptState(
 ): InterruptState {
   const { config } = registers;
   if (config === undefined) return {};
-  return {
-    ...known(() => readHeader(config, type)),
-    ...(type === 'msix' ? readMsix(config, registers, vector) : {}),
-  };
+  const header = known(() => readHeader(config, type));
+  if (header.noAnswer !== undefined || type !== 'msix') return header;
+  return { ...header, ...readMsix(config, registers, vector) };
 }
 
 const bit = { busMaster: 0x4, intxDisable: 0x400, intxRaised: 0x8 };

@@ -160,6 +160,7 @@ test.each(['the kernel has memory', 'the kernel refuses private memory'])(
     const bar = device.bar(0);
     const view = bar.inexactView();
     view.fill(1);
+    syscalls().reset();
     if (memory !== 'the kernel has memory') syscalls().fail(2, constants.errno.ENOMEM, 'mmap');
     await device.close();
     expect(syscalls().failed()).toBe(memory === 'the kernel has memory' ? undefined : 'mmap');
