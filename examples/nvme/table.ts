@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Prints a controller's identity as a table.
 import Table from 'cli-table3';
-import { CAP, type Controller, versionText } from 'vfio/nvme';
+import { type Controller, versionText } from 'vfio/nvme';
 
 const NO_LINES_BETWEEN = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' };
 
@@ -13,7 +13,7 @@ export function identityTable(controller: Controller): string {
 }
 
 function controllerRows({ device, identity, registers, io }: Controller): [string, string][] {
-  const entries = registers.get('CAP', CAP.MQES) + 1;
+  const entries = registers.CAP.MQES + 1;
   return [
     ['controller', device.address],
     ['model (MN)', identity.mn],
@@ -21,7 +21,7 @@ function controllerRows({ device, identity, registers, io }: Controller): [strin
     ['firmware (FR)', identity.fr],
     ['PCI vendor (VID, SSVID)', `${hex(identity.vid)}, ${hex(identity.ssvid)}`],
     ['controller ID (CNTLID)', String(identity.cntlid)],
-    ['version (VS)', versionText(Number(registers.read('VS')))],
+    ['version (VS)', versionText(registers.VS.read())],
     ['subsystem (SUBNQN)', identity.subnqn],
     ['queue entries (CAP.MQES)', `${entries}, ${io.queue.entries} used`],
     ['longest transfer (MDTS)', `${io.maxTransferBytes / 1024} KiB`],

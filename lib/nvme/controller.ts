@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: MIT
 // An NVMe controller over PCIe: starts it, has its queues, and shuts it down in order.
-import type { Device, Grant, InterruptSet, InterruptType } from 'vfio';
+import {
+  bindRegisters,
+  type Device,
+  type Grant,
+  type InterruptSet,
+  type InterruptType,
+} from 'vfio';
 import {
   Cns,
   type Command,
@@ -26,7 +32,7 @@ import { type IoPath, Namespace, type NamespaceOwner } from './namespace.js';
 import { type DeviceMemory, emptyDataPointer, PAGE_BYTES } from './prp.js';
 import type { QueuePair } from './queue.js';
 import { Queues } from './queues.js';
-import { CAP, Registers } from './registers.js';
+import { type NvmeRegisters, REGISTERS } from './registers.js';
 import { ABORTED_BY_HOST, type Status, SUCCESS } from './status.js';
 import { Watchdog } from './watchdog.js';
 
@@ -71,7 +77,7 @@ type State = 'starting' | 'live' | 'resetting' | 'failed' | 'closing';
  */
 export class Controller implements NamespaceOwner, AsyncDisposable {
   readonly device: Device;
-  readonly registers: Registers;
+  readonly registers: NvmeRegisters;
   readonly #interruptType: InterruptType | undefined;
   readonly #options: Required<Omit<ControllerOptions, 'interrupts'>>;
   readonly #queues: Queues;
@@ -89,7 +95,7 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
 
   private constructor(device: Device, options: ControllerOptions) {
     this.device = device;
-    this.registers = new Registers(device.bar(0));
+    this.registers = bindRegisters(device.bar(0), REGISTERS);
     this.#queues = new Queues(device, this.registers);
     this.#interruptType = options.interrupts;
     this.#options = {
@@ -185,7 +191,7 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
       id,
       entries,
       vector: id,
-      dstrd: this.registers.get('CAP', CAP.DSTRD),
+      dstrd: this.registers.CAP.DSTRD,
       listBytes,
       maxTransferBytes,
       identity: this.namespace().identity,

@@ -8,5 +8,5 @@ export { type ControllerIdentity, type NamespaceIdentity, versionText } from './
 export { type BorrowedQueue, borrowQueue, type QueueOffer } from './lent-queue.js';
 export type { IoPath, Namespace } from './namespace.js';
 export type { Done, QueuePair } from './queue.js';
-export { CAP, type Registers } from './registers.js';
+export { type NvmeRegisters, REGISTERS } from './registers.js';
 export { type Status, statusName } from './status.js';

@@ -5,7 +5,7 @@ import { CQE_DWORDS, SQE_DWORDS } from './commands.js';
 import type { IoPath } from './namespace.js';
 import { listPagesFor, PAGE_BYTES } from './prp.js';
 import { QueuePair } from './queue.js';
-import { CAP, doorbells, type Registers } from './registers.js';
+import { doorbells, type NvmeRegisters } from './registers.js';
 
 const ADMIN_QUEUE_ENTRIES = 32;
 const IO_QUEUE_ID = 1;
@@ -15,11 +15,11 @@ export class Queues {
   admin: QueuePair | undefined;
   io: IoPath | undefined;
   readonly #device: Device;
-  readonly #registers: Registers;
+  readonly #registers: NvmeRegisters;
   /** Memory by its use. It is reused when the queues are made again, and unmapped at the end. */
   readonly #memory = new Map<string, DmaBuffer>();
 
-  constructor(device: Device, registers: Registers) {
+  constructor(device: Device, registers: NvmeRegisters) {
     this.#device = device;
     this.#registers = registers;
   }
@@ -30,7 +30,7 @@ export class Queues {
   }
 
   makeIo(wantedEntries: number, maxTransferBytes: number): IoPath {
-    const supported = this.#registers.get('CAP', CAP.MQES) + 1;
+    const supported = this.#registers.CAP.MQES + 1;
     const queue = this.#queuePair('io', IO_QUEUE_ID, Math.min(wantedEntries, supported));
     const listBytes = listPagesFor(maxTransferBytes) * PAGE_BYTES;
     const lists = this.#dma('prp lists', queue.entries * listBytes);
@@ -85,7 +85,7 @@ export class Queues {
   #queuePair(use: string, id: number, entries: number): QueuePair {
     const sq = this.#dma(`${use} sq`, entries * SQE_DWORDS * 4);
     const cq = this.#dma(`${use} cq`, entries * CQE_DWORDS * 4);
-    const { tail, head } = doorbells(id, this.#registers.get('CAP', CAP.DSTRD));
+    const { tail, head } = doorbells(id, this.#registers.CAP.DSTRD);
     const bar = this.#device.bar(0);
     return new QueuePair({
       id,

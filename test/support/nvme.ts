@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Stand-ins for the memory, registers and doorbells that the NVMe driver gets from the library.
+import type { RegisterSpace } from '../../lib/index.js';
 import { type Done, type Doorbells, QueuePair } from '../../lib/nvme/queue.js';
 
 /** Ordinary memory that a device would see at `address`. */
@@ -72,4 +73,18 @@ export class FakeQueue {
   slot(index: number): number[] {
     return Array.from(this.sq.u32.subarray(index * 16, index * 16 + 16));
   }
+}
+
+/** A space that registers can be bound to. Its registers have 32 bits, or are accessed as two halves. */
+export function registerSpace(accesses: Pick<RegisterSpace, 'read32' | 'write32'>): RegisterSpace {
+  const refused = () => {
+    throw new Error('Only accesses of 32 bits are expected');
+  };
+  return {
+    name: 'BAR0',
+    byteLength: 0x2000,
+    ...{ read8: refused, read16: refused, read64: refused },
+    ...{ write8: refused, write16: refused, write64: refused },
+    ...accesses,
+  };
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, test } from '@jest/globals';
+import { bindRegisters } from '../../lib/index.js';
 import { disable, enable, shutdown } from '../../lib/nvme/lifecycle.js';
-import { REGISTERS, Registers } from '../../lib/nvme/registers.js';
-import { FakeQueue } from '../support/nvme.js';
+import { type NvmeRegisters, REGISTERS } from '../../lib/nvme/registers.js';
+import { FakeQueue, registerSpace } from '../support/nvme.js';
 
-const { CC, CSTS, AQA, ASQ, ACQ } = REGISTERS;
+const { CAP, CC, CSTS, AQA, ASQ, ACQ } = REGISTERS;
 const RDY = 1;
 const CFS = 2;
 const SHST_COMPLETE = 2 << 2;
@@ -14,7 +15,7 @@ const GOOD_CAP = 0x0000_0020_0100_07ffn;
 /** Registers that react to a write of CC like a controller: CSTS changes after some reads. */
 class FakeController {
   readonly writes: [offset: number, value: number][] = [];
-  readonly registers: Registers;
+  readonly registers: NvmeRegisters;
   cap = GOOD_CAP;
   cc = 0;
   csts = 0;
@@ -27,14 +28,18 @@ class FakeController {
   #readsLeft = 0;
 
   constructor() {
-    this.registers = new Registers({
-      read32: (offset) => this.#read(offset),
-      read64: () => this.cap,
-      write32: (offset, value) => this.#write(offset, value),
-    });
+    this.registers = bindRegisters(
+      registerSpace({
+        read32: (offset) => this.#read(offset),
+        write32: (offset, value) => this.#write(offset, value),
+      }),
+      REGISTERS,
+    );
   }
 
   #read(offset: number): number {
+    if (offset === CAP.at) return Number(this.cap & 0xffff_ffffn);
+    if (offset === CAP.at + 4) return Number(this.cap >> 32n);
     if (offset === CC.at) return this.cc;
     expect(offset).toBe(CSTS.at);
     if (this.#next !== undefined && --this.#readsLeft <= 0) {

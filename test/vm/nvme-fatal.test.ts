@@ -2,7 +2,6 @@
 // An NVMe controller that fails, and one whose disk stalls: every command ends, and the controller works again.
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Controller } from '../../lib/nvme/controller.js';
-import { CSTS } from '../../lib/nvme/registers.js';
 import type { Device, DmaBuffer } from '../../lib/index.js';
 import { nvme } from '../../vm/devices.js';
 import { throttle } from '../../vm/host.js';
@@ -48,10 +47,7 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'F7/ an NVMe controller', () =>
     // Without this memory, the controller cannot report completions.
     (controller.io.queue.cq as DmaBuffer).close();
     const codes = read(controller);
-    await until(
-      () => registers.get('CSTS', CSTS.CFS) === 1,
-      'the controller reports a fatal status',
-    );
+    await until(() => registers.CSTS.CFS === 1, 'the controller reports a fatal status');
     expect(await codes).toEqual(Array(READS).fill('ERR_NVME_TIMEOUT'));
     await controller.close();
     await device.reset();
