@@ -51,8 +51,6 @@ export interface ControllerOptions {
 
 /** NLB counts up to 65,536 blocks of at least 512 bytes. */
 const MAX_TRANSFER_BYTES = 0x10000 * 512;
-/** The time limit, in milliseconds, for controllers that do not report RTD3E. */
-const SHUTDOWN_TIMEOUT = 10_000;
 
 /** A queue pair that is lent to another thread. */
 export interface QueueLoan {
@@ -206,7 +204,10 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
     return page.u8.slice(0, IDENTIFY_BYTES);
   }
 
-  /** A controller level reset. Commands in flight end with "Command Aborted By Host". */
+  /**
+   * A controller level reset (3.7.2). Commands in flight end with "Command Aborted By Host". It also recovers a
+   * controller that has failed. If the controller does not stop within CAP.TO, this resets the whole function.
+   */
   async reset(): Promise<void> {
     if (this.#state !== 'live' && this.#state !== 'failed') throw this.#refusal();
     this.#state = 'resetting';
@@ -231,8 +232,7 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
     if (this.#failure !== undefined) throw this.#failure;
     for (const [id, grant] of this.#loans) await this.#endLoan(id, grant);
     await this.#deleteQueue(queue.id);
-    const rtd3e = this.identity.rtd3e / 1000;
-    await shutdown(this.registers, rtd3e > 0 ? rtd3e : SHUTDOWN_TIMEOUT);
+    await shutdown(this.registers, this.identity.rtd3e);
   }
 
   /** Shuts the controller down, stops it, and then frees the memory that it could reach. */
@@ -264,7 +264,7 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
 
   /** Follows 3.5.1. The library and `busMaster` do step 1, the PCI registers. */
   async #start(): Promise<void> {
-    await this.#stop();
+    await this.#stopForStart();
     this.device.busMaster = true;
     this.#listen();
     await enable(this.registers, this.#queues.makeAdmin());
@@ -272,6 +272,22 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
     this.#namespaces = await this.#findNamespaces();
     await this.#createIoQueue();
     this.#state = 'live';
+  }
+
+  /** Resets the whole function if the controller does not stop, and if the kernel can reset it. */
+  async #stopForStart(): Promise<void> {
+    const state = this.#state;
+    try {
+      await this.#stop();
+    } catch (error) {
+      const stuck = error instanceof NvmeError && error.code === 'ERR_NVME_TIMEOUT';
+      if (!stuck || !this.device.info.resettable) throw error;
+      // The watchdog reports this reset as a failure, and stops the controller again.
+      await this.device.reset();
+      await this.#stop();
+      this.#failure = undefined;
+      this.#state = state;
+    }
   }
 
   /** Disables the controller. Only after that have the commands in flight certainly ended. */

@@ -14,13 +14,23 @@ export type NvmeErrorCode =
   /** The controller lacks what this driver needs. */
   | 'ERR_NVME_UNSUPPORTED';
 
+export interface NvmeErrorOptions extends ErrorOptions {
+  /** What to do next. It becomes the last line of the message. */
+  readonly hint?: string;
+}
+
+/** Each error of the driver, except for a wrong argument (a TypeError or RangeError). */
 export class NvmeError extends Error {
   readonly code: NvmeErrorCode;
+  /** What to do next. */
+  declare readonly hint?: string;
 
-  constructor(code: NvmeErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
+  constructor(code: NvmeErrorCode, message: string, options: NvmeErrorOptions = {}) {
+    const { hint } = options;
+    super(hint === undefined ? message : `${message}\n${hint}`, options);
     this.name = 'NvmeError';
     this.code = code;
+    if (hint !== undefined) this.hint = hint;
   }
 }
 
@@ -31,7 +41,7 @@ export class NvmeStatusError extends NvmeError {
   readonly statusName: string;
   readonly doNotRetry: boolean;
 
-  constructor(what: string, status: Status, options?: ErrorOptions) {
+  constructor(what: string, status: Status, options?: NvmeErrorOptions) {
     super('ERR_NVME_STATUS', `${what}: ${statusName(status)}`, options);
     this.name = 'NvmeStatusError';
     this.status = status;

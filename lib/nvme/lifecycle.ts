@@ -1,27 +1,34 @@
 // SPDX-License-Identifier: MIT
 // Disables, enables and shuts down a controller (NVMe Base Specification 2.0, 3.5.1, 3.6.1, 3.7.2). The registers are
 // CC and CSTS.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { CQE_DWORDS, SQE_DWORDS } from './commands.js';
 import { NvmeError } from './errors.js';
 import type { DeviceMemory } from './prp.js';
 import type { QueuePair } from './queue.js';
 import { type NvmeRegisters, REGISTERS, SHN_NORMAL, SHST_COMPLETE } from './registers.js';
+import { refuseFatal, waitFor } from './waiting.js';
 
-/** If a register reads all ones, the device is gone. */
-const GONE = 0xffff_ffff;
-
-type Status = ReturnType<NvmeRegisters['CSTS']['get']>;
+/** CAP.TO and the fields of CRTO count in units of this many milliseconds. */
+const TIMEOUT_UNIT = 500;
+/** The limit of a shutdown, in milliseconds, for controllers that do not report RTD3E. */
+const SHUTDOWN_TIMEOUT = 10_000;
 
 /** A controller level reset: clears CC.EN, and waits until CSTS.RDY is 0. Then the controller accesses no memory. */
 export async function disable(registers: NvmeRegisters): Promise<void> {
   if (registers.CC.EN === 1) {
     // EN must not be cleared before a previous enable has finished (3.1.3.5) or failed.
-    const settled = ({ RDY, CFS }: Status) => RDY === 1 || CFS === 1;
-    await waitFor(registers, settled, readyTimeout(registers), 'become ready');
+    await waitFor(registers, {
+      name: 'become ready',
+      ...readyLimit(registers),
+      reached: ({ RDY, CFS }) => RDY === 1 || CFS === 1,
+    });
     registers.CC.set({ EN: 0 });
   }
-  await waitFor(registers, ({ RDY }) => RDY === 0, readyTimeout(registers), 'stop');
+  await waitFor(registers, {
+    name: 'stop',
+    ...stopLimit(registers),
+    reached: ({ RDY }) => RDY === 0,
+  });
 }
 
 /** Steps 3 to 5 of 3.5.1: sets the admin queues, the settings and CC.EN. The controller must be disabled. */
@@ -38,31 +45,49 @@ export async function enable(registers: NvmeRegisters, admin: QueuePair): Promis
     EN: 1,
   });
   registers.CC.write(settings);
-  await waitFor(registers, ready, readyTimeout(registers), 'become ready');
+  await waitFor(registers, {
+    name: 'become ready',
+    ...readyLimit(registers),
+    reached: (csts) => {
+      refuseFatal(registers, csts);
+      return csts.RDY === 1;
+    },
+  });
 }
 
-function ready(status: Status): boolean {
-  refuseFatal(status);
-  return status.RDY === 1;
-}
-
-/** A normal shutdown: the controller writes its caches to the medium (3.6.1). `limit` is in milliseconds. */
-export async function shutdown(registers: NvmeRegisters, limit: number): Promise<void> {
+/**
+ * A normal shutdown: the controller writes its caches to the medium (3.6.1). `rtd3e` is the time that the controller
+ * reports for this, in microseconds; 0 if it reports none.
+ */
+export async function shutdown(registers: NvmeRegisters, rtd3e: number): Promise<void> {
   registers.CC.set({ SHN: SHN_NORMAL });
-  const finished = (status: Status) => {
-    refuseFatal(status);
-    return status.SHST === SHST_COMPLETE;
-  };
-  await waitFor(registers, finished, limit, 'shut down');
+  await waitFor(registers, {
+    name: 'shut down',
+    ...(rtd3e > 0
+      ? { limit: Math.ceil(rtd3e / 1000), limitSource: 'RTD3E' }
+      : { limit: SHUTDOWN_TIMEOUT, limitSource: 'it reports no RTD3E' }),
+    reached: (csts) => {
+      refuseFatal(registers, csts);
+      return csts.SHST === SHST_COMPLETE;
+    },
+  });
 }
 
 function addressOf(memory: DeviceMemory): bigint {
   return (BigInt(memory.high(0)) << 32n) | BigInt(memory.low(0));
 }
 
-/** CAP.TO in milliseconds; the register counts in units of 500 ms. */
-function readyTimeout(registers: NvmeRegisters): number {
-  return Math.max(1, registers.CAP.TO) * 500;
+/** The longest time until the controller is ready: CRTO.CRWMT if it has one, and never less than CAP.TO. */
+function readyLimit(registers: NvmeRegisters): { limit: number; limitSource: string } {
+  const byTo = stopLimit(registers);
+  if (registers.CAP.CRMS === 0) return byTo;
+  const limit = registers.CRTO.CRWMT * TIMEOUT_UNIT;
+  return limit > byTo.limit ? { limit, limitSource: 'CRTO.CRWMT' } : byTo;
+}
+
+/** The longest time until the controller has stopped. CAP.TO can be 0, and then it counts as 1. */
+function stopLimit(registers: NvmeRegisters): { limit: number; limitSource: string } {
+  return { limit: Math.max(1, registers.CAP.TO) * TIMEOUT_UNIT, limitSource: 'CAP.TO' };
 }
 
 function requireSupport(registers: NvmeRegisters): void {
@@ -72,31 +97,5 @@ function requireSupport(registers: NvmeRegisters): void {
   }
   if (MPSMIN > 0) {
     throw new NvmeError('ERR_NVME_UNSUPPORTED', 'The controller has no 4 KiB pages (CAP.MPSMIN)');
-  }
-}
-
-function refuseFatal({ CFS }: Status): void {
-  if (CFS === 1) {
-    throw new NvmeError('ERR_NVME_FATAL', 'The controller reports a fatal status (CSTS.CFS)');
-  }
-}
-
-async function waitFor(
-  registers: NvmeRegisters,
-  reached: (csts: Status) => boolean,
-  limit: number,
-  what: string,
-): Promise<void> {
-  const deadline = performance.now() + limit;
-  for (;;) {
-    const csts = registers.CSTS.read();
-    if (csts === GONE) {
-      throw new NvmeError('ERR_NVME_FATAL', 'CSTS reads all ones: the device is gone');
-    }
-    if (reached(REGISTERS.CSTS.decode(csts))) return;
-    if (performance.now() > deadline) {
-      throw new NvmeError('ERR_NVME_TIMEOUT', `The controller did not ${what} within ${limit} ms`);
-    }
-    await sleep(1);
   }
 }

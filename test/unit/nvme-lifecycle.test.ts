@@ -5,7 +5,7 @@ import { disable, enable, shutdown } from '../../lib/nvme/lifecycle.js';
 import { type NvmeRegisters, REGISTERS } from '../../lib/nvme/registers.js';
 import { FakeQueue, registerSpace } from '../support/nvme.js';
 
-const { CAP, CC, CSTS, AQA, ASQ, ACQ } = REGISTERS;
+const { CAP, CC, CSTS, AQA, ASQ, ACQ, CRTO } = REGISTERS;
 const RDY = 1;
 const CFS = 2;
 const SHST_COMPLETE = 2 << 2;
@@ -17,6 +17,7 @@ class FakeController {
   readonly writes: [offset: number, value: number][] = [];
   readonly registers: NvmeRegisters;
   cap = GOOD_CAP;
+  crto = 0;
   cc = 0;
   csts = 0;
   /** Computes the CSTS that follows a write of CC. By default, it reacts like a healthy controller. */
@@ -41,6 +42,7 @@ class FakeController {
     if (offset === CAP.at) return Number(this.cap & 0xffff_ffffn);
     if (offset === CAP.at + 4) return Number(this.cap >> 32n);
     if (offset === CC.at) return this.cc;
+    if (offset === CRTO.at) return this.crto;
     expect(offset).toBe(CSTS.at);
     if (this.#next !== undefined && --this.#readsLeft <= 0) {
       this.csts = this.#next;
@@ -82,7 +84,23 @@ describe('enable', () => {
     fake.react = () => 0;
     await expect(enable(fake.registers, adminQueue())).rejects.toMatchObject({
       code: 'ERR_NVME_TIMEOUT',
-      message: 'The controller did not become ready within 500 ms',
+      message: expect.stringMatching(
+        /^The controller did not become ready within 500 ms \(CAP\.TO\): CC 0x00460001 EN=1 .*; CSTS 0x00000000 RDY=0 /,
+      ),
+      hint: expect.stringContaining('device.reset()'),
+    });
+  });
+
+  test.each([
+    ['CRTO.CRWMT, the longer one', 2, 1000, 'CRTO.CRWMT'],
+    ['CAP.TO, the longer one', 0, 500, 'CAP.TO'],
+  ])('gives up after %s', async (_, crwmt, limit, source) => {
+    const fake = new FakeController();
+    fake.cap = GOOD_CAP | (1n << 59n);
+    fake.crto = crwmt;
+    fake.react = () => 0;
+    await expect(enable(fake.registers, adminQueue())).rejects.toMatchObject({
+      message: expect.stringContaining(`within ${limit} ms (${source})`),
     });
   });
 
@@ -131,6 +149,17 @@ describe('disable', () => {
     expect(fake.csts).toBe(0);
   });
 
+  test('gives up after CAP.TO if RDY stays', async () => {
+    const fake = new FakeController();
+    fake.cc = 0x0046_0001;
+    fake.csts = RDY;
+    fake.react = () => RDY;
+    await expect(disable(fake.registers)).rejects.toMatchObject({
+      code: 'ERR_NVME_TIMEOUT',
+      message: expect.stringContaining('did not stop within 500 ms (CAP.TO)'),
+    });
+  });
+
   test('says that a device is gone', async () => {
     const fake = new FakeController();
     fake.csts = 0xffff_ffff;
@@ -146,7 +175,7 @@ describe('shutdown', () => {
     const fake = new FakeController();
     fake.cc = 0x0046_0001;
     fake.csts = RDY;
-    await shutdown(fake.registers, 1000);
+    await shutdown(fake.registers, 1_000_000);
     expect(fake.writes).toEqual([[CC.at, 0x0046_4001]]);
     expect(fake.csts).toBe(RDY | SHST_COMPLETE);
   });
@@ -154,8 +183,8 @@ describe('shutdown', () => {
   test('does not wait for ever', async () => {
     const fake = new FakeController();
     fake.react = () => RDY;
-    await expect(shutdown(fake.registers, 20)).rejects.toMatchObject({
-      message: 'The controller did not shut down within 20 ms',
+    await expect(shutdown(fake.registers, 19_500)).rejects.toMatchObject({
+      message: expect.stringContaining('did not shut down within 20 ms (RTD3E)'),
     });
   });
 });
