@@ -7,33 +7,33 @@ import {
   type InterruptSet,
   type InterruptType,
 } from 'vfio';
+import { Aborts } from './aborts.js';
 import {
-  Cns,
+  AdminOpcode,
+  adminName,
   type Command,
   createCompletionQueue,
   createSubmissionQueue,
   deleteCompletionQueue,
   deleteSubmissionQueue,
-  IDENTIFY_BYTES,
-  identify,
-  setNumberOfQueues,
+  nvmName,
 } from './commands.js';
 import { NvmeError, NvmeStatusError } from './errors.js';
-import {
-  type ControllerIdentity,
-  parseController,
-  parseNamespace,
-  parseNamespaceList,
-} from './identify.js';
+import type { ControllerIdentity } from './identify.js';
+import { Identify } from './identity.js';
+import { eventsOf, type NvmeEvent } from './events.js';
+import { Features, setFeature } from './features.js';
 import { armVectors } from './interrupts.js';
 import type { QueueOffer } from './lent-queue.js';
 import { disable, enable, shutdown } from './lifecycle.js';
+import { Logs } from './logs.js';
 import { type IoPath, Namespace, type NamespaceOwner } from './namespace.js';
-import { type DeviceMemory, emptyDataPointer, PAGE_BYTES } from './prp.js';
+import { PAGE_BYTES } from './prp.js';
 import type { QueuePair } from './queue.js';
 import { Queues } from './queues.js';
 import { type NvmeRegisters, REGISTERS } from './registers.js';
-import { ABORTED_BY_HOST, type Status, SUCCESS } from './status.js';
+import { Sender } from './sender.js';
+import { ABORTED_BY_HOST, type Status } from './status.js';
 import { Watchdog } from './watchdog.js';
 
 export interface ControllerOptions {
@@ -60,6 +60,9 @@ export interface QueueLoan {
   end(): Promise<void>;
 }
 
+/** Of the 31 commands that the admin queue can hold. */
+const MAX_EVENT_REQUESTS = 8;
+
 /** The controller itself uses the first two queues, admin and I/O, and their vectors. */
 const OWN_QUEUES = 2;
 
@@ -76,6 +79,12 @@ type State = 'starting' | 'live' | 'resetting' | 'failed' | 'closing';
 export class Controller implements NamespaceOwner, AsyncDisposable {
   readonly device: Device;
   readonly registers: NvmeRegisters;
+  /** Asks for Identify data structures. {@link identity} is the one that the start of the controller read. */
+  readonly identify = new Identify((command) => this.admin(command));
+  /** Reads log pages. */
+  readonly logs = new Logs(this);
+  /** Gets and sets features. */
+  readonly features = new Features((command) => this.admin(command));
   readonly #interruptType: InterruptType | undefined;
   readonly #options: Required<Omit<ControllerOptions, 'interrupts'>>;
   readonly #queues: Queues;
@@ -84,9 +93,13 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
   #vectors: InterruptSet | undefined;
   readonly #loans = new Map<number, Grant>();
   #interrupts = 0;
+  #eventRequests = 0;
   #identity: ControllerIdentity | undefined;
   #namespaces: readonly Namespace[] = [];
   readonly #watchdog: Watchdog;
+  readonly #aborts = new Aborts((command) => this.admin(command));
+  readonly #admin: Sender;
+  readonly #commands: Sender;
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
@@ -103,6 +116,8 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
       commandTimeout: 30_000,
       ...options,
     };
+    this.#admin = new Sender(this, () => this.#adminQueue, adminName);
+    this.#commands = new Sender(this, () => this.io.queue, nvmName);
     const { commandTimeout } = this.#options;
     this.#watchdog = new Watchdog(device, this.#queues, commandTimeout, (failure) =>
       this.#failed(failure),
@@ -138,6 +153,12 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
     return found;
   }
 
+  /** The most bytes that the controller moves in one command (MDTS); Infinity if it has no limit. */
+  get maxDataBytes(): number {
+    const mdts = this.#identity?.mdts ?? 0;
+    return mdts === 0 ? Number.POSITIVE_INFINITY : PAGE_BYTES * 2 ** mdts;
+  }
+
   /** How many interrupts have arrived, counted by the eventfds. */
   get interrupts(): number {
     return this.#interrupts;
@@ -157,16 +178,20 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
     return new NvmeError(code, `${what}: ${message}`, { cause: this.#failure });
   }
 
-  /** Sends an admin command, with its data at the start of `data`. Returns dword 0 of the completion. */
-  async admin(command: Command, data?: DeviceMemory): Promise<number> {
-    while (this.#adminQueue.room === 0) await this.#adminQueue.roomAgain();
-    return this.#send(this.#adminQueue, command, data);
+  /**
+   * Sends any admin command (NVMe Base Specification 2.0, 5), and resolves with dword 0 of its completion.
+   *
+   * Rejects with a {@link NvmeStatusError} if the controller refuses the command, with the reason if the controller
+   * fails before it ends, and with `ERR_NVME_CLOSED` after close. Rejects with a RangeError, before anything is sent,
+   * for a dword that does not fit and for more bytes than the controller moves in one command (MDTS).
+   */
+  admin(command: Command): Promise<number> {
+    return this.#admin.send(command);
   }
 
   /** The same on the I/O queue, for commands that {@link Namespace} has no method for. */
-  async command(command: Command, data?: DeviceMemory): Promise<number> {
-    while (this.io.queue.room === 0) await this.io.queue.roomAgain();
-    return this.#send(this.io.queue, command, data);
+  command(command: Command): Promise<number> {
+    return this.#commands.send(command);
   }
 
   /**
@@ -179,8 +204,8 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
     if (vector === undefined || id < OWN_QUEUES) throw new RangeError(`Queue ${id} cannot be lent`);
     const { entries } = queue;
     const [sq, cq, lists, data] = this.#queues.lendMemory(id, entries, listBytes, dataBytes);
-    await this.admin(createCompletionQueue(id, entries, id), cq);
-    await this.admin(createSubmissionQueue(id, entries), sq);
+    await this.admin(createCompletionQueue(id, entries, id, cq));
+    await this.admin(createSubmissionQueue(id, entries, sq));
     const memory = [sq, cq, lists, data];
     const grant = this.device.grant({ regions: [this.device.bar(0)], vectors: [vector], memory });
     this.#loans.set(id, grant);
@@ -197,11 +222,37 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
     return { offer, end: () => this.#endLoan(id, grant) };
   }
 
-  /** Sends Identify, and returns a copy of its data. */
-  async identify(cns: number, nsid = 0): Promise<Uint8Array> {
-    using page = this.device.allocDma(IDENTIFY_BYTES);
-    await this.admin(identify(cns, nsid), page);
-    return page.u8.slice(0, IDENTIFY_BYTES);
+  /**
+   * Asks the controller to end command `cid` of submission queue `sqid` (Abort, 5.1). Returns whether it did. The
+   * command itself ends in either case, with its own status. Aborts wait for each other, because the controller limits
+   * how many there can be (ACL).
+   */
+  abort(sqid: number, cid: number): Promise<boolean> {
+    checkId('sqid', sqid);
+    checkId('cid', cid);
+    return this.#aborts.send(sqid, cid);
+  }
+
+  /**
+   * The events of the controller, one at a time: `for await (const event of controller.events())`. While the loop
+   * handles an event, the controller keeps the next ones. The feature `ASYNCHRONOUS_EVENT_CONFIGURATION` says which it
+   * reports, and the read of an event's log page lets it report the next of that type.
+   *
+   * The loop goes on after a reset, and ends at close. It throws what made the controller fail. Each event goes to one
+   * loop. More loops than AERL allows throw a {@link NvmeStatusError}, and more than 8 a RangeError.
+   */
+  events(): AsyncGenerator<NvmeEvent, void, undefined> {
+    return eventsOf({
+      request: () => this.#requestEvent(),
+      usable: async () => {
+        if (this.#state === 'resetting') await this.#starting;
+        return this.#state !== 'closing';
+      },
+      wasAborted: (error) =>
+        this.#failure === undefined &&
+        error instanceof NvmeStatusError &&
+        error.status === ABORTED_BY_HOST,
+    });
   }
 
   /**
@@ -268,7 +319,7 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
     this.device.busMaster = true;
     this.#listen();
     await enable(this.registers, this.#queues.makeAdmin());
-    this.#identity = parseController(await this.identify(Cns.CONTROLLER));
+    this.#identity = await this.identify.controller();
     this.#namespaces = await this.#findNamespaces();
     await this.#createIoQueue();
     this.#state = 'live';
@@ -346,18 +397,17 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
     return admin;
   }
 
-  /** The data must fit in one page: only PRP1 points to it. */
-  #send(queue: QueuePair, command: Command, data: DeviceMemory | undefined): Promise<number> {
-    const pointer = emptyDataPointer();
-    pointer.prp1Low = data?.low(0) ?? 0;
-    pointer.prp1High = data?.high(0) ?? 0;
-    return new Promise((resolve, reject) => {
-      queue.submitCommand(command, pointer, (status, result) => {
-        if (status === SUCCESS) resolve(result);
-        else reject(this.errorOf(`Command 0x${command.opcode.toString(16)}`, status));
-      });
-      queue.ring();
-    });
+  /** A request waits in the admin queue for a long time, so requests must leave room there for other commands. */
+  async #requestEvent(): Promise<number> {
+    if (this.#eventRequests >= MAX_EVENT_REQUESTS) {
+      throw new RangeError(`Only ${MAX_EVENT_REQUESTS} loops can wait for events at the same time`);
+    }
+    this.#eventRequests++;
+    try {
+      return await this.admin({ opcode: AdminOpcode.ASYNCHRONOUS_EVENT_REQUEST });
+    } finally {
+      this.#eventRequests--;
+    }
   }
 
   /** The commands in flight end only when the controller has stopped: until then it owns their memory. */
@@ -374,10 +424,10 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
   }
 
   async #findNamespaces(): Promise<Namespace[]> {
-    const ids = parseNamespaceList(await this.identify(Cns.ACTIVE_NAMESPACES));
+    const ids = await this.identify.activeNamespaces();
     const namespaces: Namespace[] = [];
     for (const nsid of ids) {
-      const identity = parseNamespace(nsid, await this.identify(Cns.NAMESPACE, nsid));
+      const identity = await this.identify.namespace(nsid);
       const known = this.#namespaces.find((each) => each.nsid === nsid);
       if (known !== undefined) known.identity = identity;
       namespaces.push(known ?? new Namespace(this, identity));
@@ -387,18 +437,17 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
 
   /** Steps 7 to 10 of 3.5.1: sets the number of queues, then makes the completion queue and its submission queue. */
   async #createIoQueue(): Promise<void> {
-    const pairs = 1 + this.#options.lentQueues;
-    await this.admin(setNumberOfQueues(pairs, pairs));
+    const more = this.#options.lentQueues;
+    await this.admin(setFeature('NUMBER_OF_QUEUES', { NSQ: more, NCQ: more }));
     const { queue } = this.#queues.makeIo(this.#options.queueEntries, this.#maxTransferBytes());
     const vector = Math.min(OWN_QUEUES, this.#vectors?.count ?? 1) - 1;
-    await this.admin(createCompletionQueue(queue.id, queue.entries, vector), queue.cq);
-    await this.admin(createSubmissionQueue(queue.id, queue.entries), queue.sq);
+    await this.admin(createCompletionQueue(queue.id, queue.entries, vector, queue.cq));
+    await this.admin(createSubmissionQueue(queue.id, queue.entries, queue.sq));
   }
 
   #maxTransferBytes(): number {
-    const { mdts } = this.identity;
-    const allowed = mdts === 0 ? MAX_TRANSFER_BYTES : PAGE_BYTES * 2 ** mdts;
-    const wanted = Math.min(this.#options.maxTransferBytes, allowed, MAX_TRANSFER_BYTES);
+    const allowed = Math.min(this.maxDataBytes, MAX_TRANSFER_BYTES);
+    const wanted = Math.min(this.#options.maxTransferBytes, allowed);
     return 2 ** Math.floor(Math.log2(wanted));
   }
 }
@@ -407,6 +456,11 @@ export class Controller implements NamespaceOwner, AsyncDisposable {
 async function drain(queue: QueuePair): Promise<void> {
   queue.ring();
   while (queue.inFlight > 0) await queue.roomAgain();
+}
+
+function checkId(name: string, value: number): void {
+  if (Number.isInteger(value) && value >= 0 && value <= 0xffff) return;
+  throw new RangeError(`Expected ${name} to be an integer from 0 to 65535 but received ${value}`);
 }
 
 /** Ignores errors of a clean-up step: the caller gets the failure that came before it. */

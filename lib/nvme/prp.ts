@@ -28,6 +28,16 @@ export function emptyDataPointer(): DataPointer {
   return { prp1Low: 0, prp1High: 0, prp2Low: 0, prp2High: 0 };
 }
 
+/** The first page of memory that is contiguous for the device, for commands that only point to its start. */
+export function firstPage(memory: DeviceMemory): DeviceMemory {
+  return {
+    byteLength: Math.min(memory.byteLength, PAGE_BYTES),
+    u32: memory.u32,
+    low: (offset) => memory.low(offset),
+    high: (offset) => memory.high(offset),
+  };
+}
+
 /** How many list pages a transfer of up to `bytes` needs, if it can start anywhere in a page. */
 export function listPagesFor(bytes: number): number {
   // The number of entries besides PRP1, if the data starts in the middle of a page.

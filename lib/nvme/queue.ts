@@ -2,7 +2,7 @@
 // A queue pair: rings of commands and of completions (NVMe Base Specification 2.0, 3.3). Nothing is allocated per
 // command.
 import type { Doorbell } from 'vfio';
-import { type Command, CQE_DWORDS, SQE_DWORDS } from './commands.js';
+import { type Command, CQE_DWORDS, putRareDwords, SQE_DWORDS } from './commands.js';
 import type { DataPointer, DeviceMemory } from './prp.js';
 import { ABORTED_BY_HOST, type Status } from './status.js';
 
@@ -11,6 +11,9 @@ import { ABORTED_BY_HOST, type Status } from './status.js';
  * and the queue goes on.
  */
 export type Done = (status: Status, result: number) => void;
+
+/** Instead of a tick: the command can stay in flight as long as it likes. */
+const UNTIMED = 0xffff_ffff;
 
 /** The doorbells that tell the controller about a new tail or head. */
 export interface Doorbells {
@@ -47,6 +50,8 @@ export class QueuePair {
   readonly #done: (Done | undefined)[];
   /** For each command in flight, the tick of {@link age} at which it was submitted. */
   readonly #started: Uint32Array;
+  /** Slots whose last command had dwords that {@link submit} does not write. */
+  readonly #rare = new Set<number>();
   /** Free command identifiers, oldest first, so that a late completion rarely meets a new command. */
   readonly #free: Uint16Array;
   #freeHead = 0;
@@ -119,7 +124,8 @@ export class QueuePair {
     this.#started[cid] = this.#now;
     const sq = this.#sq;
     const at = this.#tail * SQE_DWORDS;
-    // Commands are not fused and use PRPs. No command of this driver uses the other dwords, which stay 0.
+    if (this.#rare.size > 0) this.#clearRare(this.#tail);
+    // Commands are not fused and use PRPs. The other dwords are 0.
     sq[at] = opcode | (cid << 16);
     sq[at + 1] = nsid;
     sq[at + 6] = prp1Low;
@@ -132,11 +138,22 @@ export class QueuePair {
     this.#tail = next(this.#tail, this.entries);
   }
 
-  /** The same for a command object. It is slower, so use it for commands that are sent rarely. */
-  submitCommand(command: Command, data: DataPointer, done: Done): void {
+  /**
+   * The same for a command object, with all its dwords. It is slower, so use it for commands that are sent rarely.
+   * {@link age} does not count a command that is not `timed`.
+   */
+  submitCommand(command: Command, data: DataPointer, done: Done, timed = true): void {
     const { opcode, nsid = 0, cdw10 = 0, cdw11 = 0, cdw12 = 0 } = command;
     const { prp1Low, prp1High, prp2Low, prp2High } = data;
+    const slot = this.#tail;
+    const cid = this.nextCid;
     this.submit(opcode, nsid, prp1Low, prp1High, prp2Low, prp2High, cdw10, cdw11, cdw12, done);
+    if (putRareDwords(this.#sq, slot * SQE_DWORDS, command)) this.#rare.add(slot);
+    if (!timed) this.#started[cid] = UNTIMED;
+  }
+
+  #clearRare(slot: number): void {
+    if (this.#rare.delete(slot)) putRareDwords(this.#sq, slot * SQE_DWORDS, {});
   }
 
   /** Tells the controller about the commands submitted since the last call. */

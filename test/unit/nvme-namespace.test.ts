@@ -18,7 +18,14 @@ function makeNamespace({ entries = 8, metadataBytes = 0, blockBytes = BLOCK } = 
     errorOf: (what: string, status: number): NvmeError => new NvmeStatusError(what, status),
   };
   const sizes = { nsze: BLOCKS, ncap: BLOCKS, nuse: 0n };
-  const namespace = new Namespace(owner, { nsid: 3, ...sizes, blockBytes, metadataBytes });
+  const others = { nsfeat: 0, noiob: 0, nguid: '', eui64: '' };
+  const namespace = new Namespace(owner, {
+    nsid: 3,
+    ...sizes,
+    ...others,
+    blockBytes,
+    metadataBytes,
+  });
   return { fake, namespace, lists, owner };
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, jest, test } from '@jest/globals';
+import { emptyDataPointer } from '../../lib/nvme/prp.js';
 import { ABORTED_BY_HOST } from '../../lib/nvme/status.js';
 import { FakeQueue } from '../support/nvme.js';
 
@@ -230,5 +231,33 @@ describe('ending without a completion', () => {
     expect(fake.queue.age(2)).toBe(false);
     fake.submit(() => {});
     expect(fake.queue.age(2)).toBe(false);
+  });
+});
+
+describe('a command object', () => {
+  const pointer = emptyDataPointer();
+
+  test('has all its dwords, and the next command in the slot has none of them', () => {
+    const fake = new FakeQueue(2);
+    const { queue } = fake;
+    const cid = queue.nextCid;
+    queue.submitCommand({ opcode: 0xc0, cdw2: 2, cdw13: 13, cdw15: 15 }, pointer, () => {});
+    expect(fake.slot(0).slice(1)).toEqual([0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 13, 0, 15]);
+    fake.complete(cid);
+    queue.poll();
+    for (let i = 0; i < 2; i++) {
+      fake.complete(fake.submit(() => {}));
+      queue.poll();
+    }
+    expect(fake.slot(0).slice(2, 6)).toEqual([0, 0, 0, 0]);
+    expect(fake.slot(0).slice(13)).toEqual([0, 0, 0]);
+  });
+
+  test('without a time limit never counts as overdue', () => {
+    const { queue } = new FakeQueue(4);
+    queue.submitCommand({ opcode: 0x0c }, pointer, () => {}, false);
+    expect([queue.age(1), queue.age(1), queue.age(1)]).toEqual([false, false, false]);
+    queue.submitCommand({ opcode: 0x06 }, pointer, () => {});
+    expect([queue.age(1), queue.age(1)]).toEqual([false, true]);
   });
 });

@@ -2,7 +2,7 @@
 // The NVMe driver of examples/nvme/ on QEMU's controller.
 import { randomBytes, randomFillSync, randomInt } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { Cns, createCompletionQueue, setNumberOfQueues } from '../../lib/nvme/commands.js';
+import { Cns, createCompletionQueue } from '../../lib/nvme/commands.js';
 import { Controller, type ControllerOptions } from '../../lib/nvme/controller.js';
 import type { Namespace } from '../../lib/nvme/namespace.js';
 import { SHST_COMPLETE } from '../../lib/nvme/registers.js';
@@ -168,13 +168,13 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'nvme', () => {
 
       test('a queue that exists', async () => {
         using memory = device.allocDma(4096);
-        const again = controller.admin(createCompletionQueue(1, 16, 1), memory);
+        const again = controller.admin(createCompletionQueue(1, 16, 1, memory));
         await expect(again).rejects.toMatchObject({ statusName: 'Invalid Queue Identifier' });
       });
 
       test('a command out of its order', async () => {
         // The number of queues cannot change once the first queue exists (5.27.1.5).
-        await expect(controller.admin(setNumberOfQueues(1, 1))).rejects.toMatchObject({
+        await expect(controller.features.set('NUMBER_OF_QUEUES', {})).rejects.toMatchObject({
           statusName: 'Command Sequence Error',
         });
       });
@@ -182,7 +182,7 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'nvme', () => {
       test('and works on', async () => {
         using memory = device.allocDma(4096);
         await namespace.read(0, memory);
-        expect((await controller.identify(Cns.CONTROLLER)).length).toBe(4096);
+        expect((await controller.identify.page(Cns.CONTROLLER)).length).toBe(4096);
       });
     });
 
