@@ -16,6 +16,7 @@ test.each([
   ['docs/registers.md', 'test/types/page-structs.ts'],
   ['docs/registers.md', 'test/types/page-waiting.ts'],
   ['docs/registers.md', 'test/types/page-tracing.ts'],
+  ['docs/nvme.md', 'test/types/page-nvme.ts'],
 ])('the snippet of %s is %s', (page, example) => {
   const [begin, end] = [`<!-- begin ${example} -->\n\`\`\`ts\n`, '```\n<!-- end'];
   const [, marked] = read(page).split(begin);
