@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Registers by name: a map describes where registers are and what they contain, and is bound to a device.
+import { closedError } from './errors.js';
 import { expected, integer, options } from './internal/validate.js';
 import { bind, bindArray } from './registers/bind.js';
 import { definitionOf } from './registers/definition.js';
@@ -46,8 +47,8 @@ export type {
   StructPlaces,
 } from './registers/types.js';
 
-/** The registers that were bound. Only they have a dump. */
-const bound = new WeakSet<object>();
+/** The registers that were bound, each with its space. Only they have a dump. */
+const bound = new WeakMap<object, RegisterSpace>();
 
 /** The templates of each map. Only a map with an entry here can be bound. */
 const templatesOf = new WeakMap<object, readonly Template[]>();
@@ -177,16 +178,18 @@ export function bindStructs<M extends RegisterSpecs>(
  * ```
  *
  * It takes what {@link bindRegisters} returned, or one struct of {@link bindStructs}. Throws what a read throws,
- * and a TypeError `ERR_INVALID_ARG_TYPE` for anything else.
+ * `ERR_VFIO_CLOSED` for memory that is closed, and a TypeError `ERR_INVALID_ARG_TYPE` for anything else.
  */
 export function describeAll(registers: Readonly<Record<string, object>>): string {
-  if (!bound.has(registers)) {
+  const space = bound.get(registers);
+  if (space === undefined) {
     throw expected(
       'the registers that bindRegisters returned, or one struct of bindStructs (`structs.at(0)`)',
       'registers',
       registers,
     );
   }
+  if (space.closed === true) throw closedError(space.name);
   return dump(registers);
 }
 
@@ -202,7 +205,7 @@ function bindAll(
     return [name, bindOne(template, space, `${prefix}${name}`, base + at)];
   });
   const registers = Object.freeze(Object.fromEntries(entries));
-  bound.add(registers);
+  bound.set(registers, space);
   return registers;
 }
 

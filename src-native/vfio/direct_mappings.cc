@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "vfio/attempt.h"
+
 namespace vfio {
 
 namespace {
@@ -40,12 +42,20 @@ DirectPart DirectMappings::at(const RegionInfo& region, Area part) {
   return map(region.index, *area, part);
 }
 
-std::optional<DirectPart> DirectMappings::find(std::uint32_t region, Area part) const {
+std::optional<DirectPart> DirectMappings::find(std::uint32_t region, Area part) {
   for (const Known& known : known_) {
     if (known.region != region || !contains(known.area, part)) continue;
-    if (auto mapping = known.mapping.lock()) return part_of(std::move(mapping), known.area, part);
+    auto mapping = known.mapping.lock();
+    if (mapping == nullptr) continue;
+    restore(known, *mapping);
+    return part_of(std::move(mapping), known.area, part);
   }
   return std::nullopt;
+}
+
+void DirectMappings::restore(const Known& known, sys::DirectMapping& mapping) {
+  if (!mapping.is_lost()) return;
+  if (auto fresh = map_(known.region, known.area)) mapping.restore(std::move(*fresh));
 }
 
 DirectPart DirectMappings::map(std::uint32_t region, Area area, Area part) {
@@ -63,11 +73,9 @@ void DirectMappings::give_up() noexcept {
   }
 }
 
-void DirectMappings::restore() {
+void DirectMappings::restore() noexcept {
   for (const Known& known : known_) {
-    const auto mapping = known.mapping.lock();
-    if (mapping == nullptr || !mapping->is_lost()) continue;
-    if (auto fresh = map_(known.region, known.area)) mapping->restore(std::move(*fresh));
+    if (const auto mapping = known.mapping.lock()) attempt([&] { restore(known, *mapping); });
   }
 }
 

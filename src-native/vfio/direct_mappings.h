@@ -37,8 +37,9 @@ class DirectMappings final {
   void give_up() noexcept;
 
   /// Maps again what was lost to bus errors or give_up(). If the device still does not answer, the
-  /// next access to a mapping loses it again.
-  void restore();
+  /// next access to a mapping loses it again. A mapping that the kernel refuses now stays lost
+  /// until the next call, or until at() is asked for it.
+  void restore() noexcept;
 
   /// From now on, accesses do not reach the device.
   void tombstone() noexcept;
@@ -51,8 +52,9 @@ class DirectMappings final {
     std::weak_ptr<sys::DirectMapping> mapping;
   };
 
-  /// The mapping in use that contains `part`.
-  std::optional<DirectPart> find(std::uint32_t region, Area part) const;
+  /// The mapping in use that contains `part`. Restores it if it was lost, or throws.
+  std::optional<DirectPart> find(std::uint32_t region, Area part);
+  void restore(const Known& known, sys::DirectMapping& mapping);
   DirectPart map(std::uint32_t region, Area area, Area part);
 
   const Map map_;

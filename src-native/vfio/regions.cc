@@ -79,7 +79,7 @@ DirectPart Regions::direct(std::uint32_t index, Area part) {
 void Regions::restore_direct() noexcept {
   const auto change = gate_.change_in_any_state();
   if (gate_.is_closed()) return;
-  attempt([this] { direct_.restore(); });
+  direct_.restore();
 }
 
 std::uint64_t Regions::read(std::uint32_t index, std::uint64_t offset, unsigned width) {

@@ -64,7 +64,7 @@ test.each<[string, number, number, number | undefined, string]>([
   expect(view).toThrow(`There is no inexactView of ${bytes} of BAR${bar} of ${address}: ${reason}`);
 });
 
-test('refuses the MSI-X table and its pending bits, and gives the bytes behind them', async () => {
+test('refuses the MSI-X table and its pending bits, and gives the bytes around them', async () => {
   await device.close();
   const bars = [{ size: 0x1000, prefetchable: true }];
   useMachine({ address, group: 61, bars, msix: 4 });
@@ -73,7 +73,14 @@ test('refuses the MSI-X table and its pending bits, and gives the bytes behind t
   const refused = /BAR0 of 0000:07:00\.0: the MSI-X table or its pending bits lie there/;
   expect(() => device.bar(0).inexactView()).toThrow(refused);
   expect(() => device.bar(0).inexactView(63, 1)).toThrow(refused);
-  expect(device.bar(0).inexactView(64).byteLength).toBe(0x1000 - 64);
+  expect(device.bar(0).inexactView(64, 0x800 - 64).byteLength).toBe(0x800 - 64);
+  for (const [offset, bytes] of [
+    [64, 0x800 - 63],
+    [0x807, 1],
+  ]) {
+    expect(() => device.bar(0).inexactView(offset, bytes)).toThrow(refused);
+  }
+  expect(device.bar(0).inexactView(0x808).byteLength).toBe(0x7f8);
 });
 
 test.each<[string, number, number | undefined]>([

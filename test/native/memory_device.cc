@@ -31,6 +31,7 @@ constexpr std::size_t kCapabilityPointer = 0x34;
 constexpr std::size_t kInterruptPin = 0x3d;
 constexpr std::uint8_t kMsiCapability = 0x05;
 constexpr std::uint8_t kMsixCapability = 0x11;
+constexpr std::uint32_t kPendingBits = 0x800;
 
 /// Checks the device's own system calls. They bypass the table, because a test must not make them
 /// fail.
@@ -81,6 +82,8 @@ void MemoryDevice::build_config() {
     std::uint8_t* msix = add_capability(kMsixCapability, 0x60, next);
     const auto size_less_one = static_cast<std::uint16_t>(spec_.msix - 1);
     std::memcpy(msix + 2, &size_less_one, 2);
+    // The table is at the start of BAR 0, the pending bits behind it.
+    std::memcpy(msix + 8, &kPendingBits, 4);
   }
 }
 

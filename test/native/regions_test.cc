@@ -4,10 +4,12 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cerrno>
 
 #include "open_function.h"
 #include "support.h"
+#include "syscalls_hook.h"
 #include "uapi/vfio.h"
 
 using namespace vfio;
@@ -61,6 +63,38 @@ TEST_CASE_FIXTURE(OpenFunction, "a mapping serves what lies in it, as long as a 
   whole = {};
   CHECK(mapping.expired());
   CHECK(regions.direct(0, {0x1000, 1}).mapping != nullptr);
+}
+
+TEST_CASE("each region has direct memory of its own") {
+  OpenFunction fixture({.bars = {{.size = 0x1000}, {.size = 0x1000}}});
+  const DirectPart first = fixture.regions.direct(0, {0, 4});
+  const DirectPart second = fixture.regions.direct(1, {0, 4});
+  first.address[0] = 1;
+  second.address[0] = 2;
+  CHECK(fixture.regions.read(0, 0, 1) == 1);
+  CHECK(fixture.regions.read(1, 0, 1) == 2);
+}
+
+TEST_CASE_FIXTURE(OpenFunction,
+                  "each direct mapping that was lost is restored, if the others are or not") {
+  const std::array parts{regions.direct(0, {0, 4}), regions.direct(0, {0x1000, 4}),
+                         regions.direct(0, {0x2000, 4})};
+  parts[1].mapping->give_up();
+  regions.restore_direct();
+  CHECK_FALSE(parts[1].mapping->is_lost());
+  for (const DirectPart& part : parts) part.mapping->give_up();
+  fail_syscall(1, ENOMEM, "mmap");
+  regions.restore_direct();
+  reset_syscalls();
+  CHECK(parts[0].mapping->is_lost());
+  CHECK_FALSE(parts[1].mapping->is_lost());
+  CHECK_FALSE(parts[2].mapping->is_lost());
+  // Whoever asks for it next gets it restored, or hears why not.
+  fail_syscall(1, ENOMEM, "mmap");
+  CHECK(errno_of([&] { regions.direct(0, {8, 4}); }) == ENOMEM);
+  reset_syscalls();
+  CHECK(regions.direct(0, {8, 4}).mapping == parts[0].mapping);
+  CHECK_FALSE(parts[0].mapping->is_lost());
 }
 
 TEST_CASE("direct memory begins and ends within one mappable area") {

@@ -396,6 +396,13 @@ describe('describeAll', () => {
     }
   });
 
+  test('does not show the zeros of closed memory', () => {
+    const memory = { ...fakeSpace(), closed: false };
+    const regs = bindRegisters(memory as never, OWNED);
+    memory.closed = true;
+    expect(thrownBy(() => describeAll(regs)).code).toBe('ERR_VFIO_CLOSED');
+  });
+
   test('is of as many registers as fit', () => {
     const count = 200_000;
     const many = defineRegisters({ WORD: { at: 0, width: 16, count } });
