@@ -144,12 +144,15 @@ describeOn({ backend: 'type1', device: 'nvme' }, 'nvme', () => {
     describe('says what is wrong with', () => {
       test('a block past the end', async () => {
         using memory = device.allocDma(4096);
-        await expect(namespace.read(DISK_BYTES / BLOCK, memory)).rejects.toMatchObject({
+        await expect(namespace.read(DISK_BYTES / BLOCK, memory)).rejects.toThrow(
+          '8 blocks at LBA 2097152 end beyond namespace 1, which has 2097152 blocks',
+        );
+        await expect(namespace.write(2 ** 40, memory)).rejects.toThrow(RangeError);
+        // The controller says the same of a command that the driver does not check.
+        const opcode = 0x02;
+        const beyond = { opcode, nsid: 1, cdw10: DISK_BYTES / BLOCK, cdw12: 7, data: memory };
+        await expect(controller.command(beyond)).rejects.toMatchObject({
           code: 'ERR_NVME_STATUS',
-          statusName: 'LBA Out of Range',
-          message: 'READ of 8 blocks at LBA 2097152: LBA Out of Range',
-        });
-        await expect(namespace.write(2 ** 40, memory)).rejects.toMatchObject({
           statusName: 'LBA Out of Range',
         });
       });
