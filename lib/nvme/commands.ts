@@ -35,6 +35,9 @@ export const NvmOpcode = {
   FLUSH: 0x00,
   WRITE: 0x01,
   READ: 0x02,
+  COMPARE: 0x05,
+  WRITE_ZEROES: 0x08,
+  DATASET_MANAGEMENT: 0x09,
 } as const;
 
 /** The name of an admin command for messages: `GET_LOG_PAGE`, or `Admin command 0xc1`. */

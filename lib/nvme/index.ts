@@ -46,7 +46,8 @@ export type {
   HealthLog,
 } from './log-pages.js';
 export { LogId, type LogOptions, type Logs } from './logs.js';
-export type { IoPath, Namespace } from './namespace.js';
+export type { BlockRange } from './deallocate.js';
+export type { IoPath, Namespace, WriteZeroesOptions } from './namespace.js';
 export type { DeviceMemory } from './prp.js';
 export type { Done, QueuePair } from './queue.js';
 export { type NvmeRegisters, REGISTERS } from './registers.js';

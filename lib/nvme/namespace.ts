@@ -1,14 +1,26 @@
 // SPDX-License-Identifier: MIT
 // A namespace: logical blocks to read, write and flush (NVM Command Set Specification 1.0, 3.2).
 import { NvmOpcode } from './commands.js';
+import { AD, type BlockRange, checkRanges, putRanges } from './deallocate.js';
 import type { NvmeError } from './errors.js';
 import type { NamespaceIdentity } from './identify.js';
 import { type DeviceMemory, describe, emptyDataPointer, PAGE_BYTES } from './prp.js';
 import type { Done, QueuePair } from './queue.js';
 import { type Status, SUCCESS } from './status.js';
-import { isSupported, refusalOf } from './transfer-refusal.js';
+import { isSupported, mustBeBlocks, refusalOf } from './transfer-refusal.js';
 
-type Transfer = 'READ' | 'WRITE';
+type Transfer = 'READ' | 'WRITE' | 'COMPARE';
+
+/** NLB counts from 0 and has 16 bits. */
+const MAX_BLOCKS = 0x10000;
+/** Write Zeroes: CDW12 bit 25, DEAC. */
+const DEALLOCATE_ZEROES = 1 << 25;
+
+/** How {@link Namespace.writeZeroes} writes. */
+export interface WriteZeroesOptions {
+  /** Lets the controller deallocate the blocks (DEAC). They read as zeros if DLFEAT of the namespace says so. */
+  readonly deallocate?: boolean;
+}
 
 /** An I/O queue pair, and the memory and limits for its commands. */
 export interface IoPath {
@@ -31,7 +43,8 @@ export interface NamespaceOwner {
 /**
  * The same commands exist in two forms. `submitRead`, `submitWrite` and `submitFlush` put one command
  * into the queue, call back when it ends, and allocate nothing; call `ring` to tell the controller.
- * `read`, `write` and `flush` return a promise, and split transfers that are too long for one command.
+ * All others return a promise. `read`, `write` and `compare` split transfers that are too long for one command, or
+ * that cross a boundary which the controller names (NOIOB).
  *
  * The controller owns the memory of a command until the command has ended.
  */
@@ -46,6 +59,8 @@ export class Namespace {
   #notWhole = -1;
   /** The number of blocks is the number of bytes shifted right by this. */
   #blockShift = 0;
+  /** NOIOB: a command that crosses a multiple of this many blocks is slower. 0: there is no such boundary. */
+  #boundary = 0;
 
   constructor(owner: NamespaceOwner, identity: NamespaceIdentity) {
     this.#owner = owner;
@@ -60,8 +75,9 @@ export class Namespace {
   }
 
   set identity(identity: NamespaceIdentity) {
-    const { nsze, blockBytes } = identity;
+    const { nsze, blockBytes, noiob } = identity;
     this.#identity = identity;
+    this.#boundary = noiob;
     this.#blocks = Number(nsze);
     this.#notWhole = isSupported(identity) ? blockBytes - 1 : -1;
     this.#blockShift = Math.log2(blockBytes);
@@ -128,14 +144,63 @@ export class Namespace {
     return this.#transfer('WRITE', lba, memory, offset, bytes);
   }
 
-  async flush(): Promise<void> {
+  /**
+   * Compares `bytes` of `memory` with the blocks from `lba` on (3.2.1). Rejects with a {@link NvmeStatusError} whose
+   * name is `Compare Failure` if they differ.
+   */
+  compare(
+    lba: number,
+    memory: DeviceMemory,
+    offset = 0,
+    bytes = memory.byteLength - offset,
+  ): Promise<void> {
+    return this.#transfer('COMPARE', lba, memory, offset, bytes);
+  }
+
+  /** Makes the controller write its cached data to the medium. */
+  flush(): Promise<void> {
+    return this.#one('FLUSH', (done) => this.submitFlush(done));
+  }
+
+  /** Writes zeros to `blocks` blocks from `lba` on, without data (3.2.8). One command for each 65,536 blocks. */
+  async writeZeroes(lba: number, blocks: number, options: WriteZeroesOptions = {}): Promise<void> {
+    mustBeBlocks(this.#identity, lba, blocks);
+    const control = options.deallocate === true ? DEALLOCATE_ZEROES : 0;
+    for (let done = 0; done < blocks; done += MAX_BLOCKS) {
+      const [at, count] = [lba + done, Math.min(blocks - done, MAX_BLOCKS)];
+      await this.#one(`WRITE_ZEROES of ${count} blocks at LBA ${at}`, (ended) => {
+        const { queue } = this.#owner.io;
+        const [low, high, cdw12] = [at | 0, (at / 2 ** 32) | 0, control | (count - 1)];
+        queue.submit(NvmOpcode.WRITE_ZEROES, this.#nsid, 0, 0, 0, 0, low, high, cdw12, ended);
+      });
+    }
+  }
+
+  /**
+   * Tells the controller that up to 256 ranges of blocks are no longer in use (Dataset Management with AD, 3.2.3; also
+   * known as TRIM). The controller can ignore that.
+   */
+  async deallocate(ranges: readonly BlockRange[]): Promise<void> {
+    checkRanges(this.#identity, ranges);
+    await this.#one(`DATASET_MANAGEMENT of ${ranges.length} ranges`, (done) => {
+      const { queue, lists, listBytes } = this.#owner.io;
+      const at = queue.nextCid * listBytes;
+      putRanges(lists, at, listBytes, ranges);
+      const [low, high, last] = [lists.low(at), lists.high(at), ranges.length - 1];
+      queue.submit(NvmOpcode.DATASET_MANAGEMENT, this.#nsid, low, high, 0, 0, last, AD, 0, done);
+    });
+  }
+
+  /** Submits one command as soon as there is room, and waits for its end. */
+  async #one(what: string, submit: (done: Done) => void): Promise<void> {
     while (this.room === 0) await this.#someRoom();
-    const commands = new Commands();
-    this.submitFlush(commands.done);
-    commands.count++;
-    this.ring();
-    await commands.settled();
-    if (commands.status !== SUCCESS) throw this.#owner.errorOf('FLUSH', commands.status);
+    await new Promise<void>((resolve, reject) => {
+      submit((status) => {
+        if (status === SUCCESS) resolve();
+        else reject(this.#owner.errorOf(what, status));
+      });
+      this.#owner.io.queue.ringSoon();
+    });
   }
 
   /** One command needs nothing but its promise. */
@@ -148,7 +213,7 @@ export class Namespace {
   ): Promise<void> {
     return new Promise((resolve, reject) => {
       const { queue, maxTransferBytes } = this.#owner.io;
-      if (bytes > maxTransferBytes || queue.room === 0) {
+      if (bytes > maxTransferBytes || queue.room === 0 || this.#untilBoundary(lba) < bytes) {
         resolve(this.#inParts(name, lba, memory, offset, bytes));
         return;
       }
@@ -176,8 +241,8 @@ export class Namespace {
           await this.#someRoom();
           continue;
         }
-        const part = Math.min(bytes - at, this.maxTransferBytes);
         const block = lba + at / this.blockBytes;
+        const part = Math.min(bytes - at, this.maxTransferBytes, this.#untilBoundary(block));
         this.#submit(NvmOpcode[name], block, memory, offset + at, part, commands.done);
         commands.count++;
         at += part;
@@ -188,6 +253,12 @@ export class Namespace {
       await commands.settled();
     }
     if (commands.status !== SUCCESS) throw this.#failure(name, lba, bytes, commands.status);
+  }
+
+  /** How many bytes from this block on a command can have without crossing a boundary. */
+  #untilBoundary(lba: number): number {
+    const boundary = this.#boundary;
+    return boundary === 0 ? Infinity : (boundary - (lba % boundary)) * this.blockBytes;
   }
 
   #failure(name: Transfer, lba: number, bytes: number, status: Status): NvmeError {

@@ -18,7 +18,7 @@ export function refusalOf(
   offset: number,
   bytes: number,
 ): Error | undefined {
-  const { nsid, nsze, blockBytes, metadataBytes } = identity;
+  const { nsid, blockBytes, metadataBytes } = identity;
   if (!isSupported(identity)) {
     const format = `blocks of ${blockBytes} bytes with ${metadataBytes} of metadata`;
     return new NvmeError('ERR_NVME_UNSUPPORTED', `Namespace ${nsid} has ${format}`);
@@ -38,7 +38,26 @@ export function refusalOf(
       `${bytes} bytes at offset ${offset} end beyond the ${memory.byteLength} bytes of the memory`,
     );
   }
-  const blocks = bytes / blockBytes;
+  return beyondEnd(identity, lba, bytes / blockBytes);
+}
+
+/** Throws a RangeError unless these are blocks of the namespace. */
+export function mustBeBlocks(identity: NamespaceIdentity, lba: number, blocks: number): void {
+  if (!Number.isSafeInteger(lba) || lba < 0) {
+    throw new RangeError(`Expected a block number but received ${lba}`);
+  }
+  if (!Number.isSafeInteger(blocks) || blocks < 1) {
+    throw new RangeError(`Expected a number of blocks from 1 but received ${blocks}`);
+  }
+  const refusal = beyondEnd(identity, lba, blocks);
+  if (refusal !== undefined) throw refusal;
+}
+
+function beyondEnd(
+  { nsid, nsze }: NamespaceIdentity,
+  lba: number,
+  blocks: number,
+): RangeError | undefined {
   if (BigInt(lba) + BigInt(blocks) <= nsze) return undefined;
   return new RangeError(
     `${blocks} blocks at LBA ${lba} end beyond namespace ${nsid}, which has ${nsze} blocks`,

@@ -125,6 +125,26 @@ describe('the driver', () => {
     expect(controller.io.queue.unknown).toBe(0);
   });
 
+  test('compares, writes zeros and deallocates, as the medium shows', async () => {
+    await openDevice();
+    await openController();
+    const namespace = controller.namespace();
+    const memory = filled(4, 7);
+    await namespace.write(8, memory);
+    await namespace.compare(8, memory);
+    await namespace.writeZeroes(9, 2);
+    const expected = Buffer.from(memory.u8).fill(0, 512, 3 * 512);
+    expect(Buffer.compare(medium.read(8 * 512, expected.length), expected)).toBe(0);
+    await expect(namespace.compare(8, memory)).rejects.toMatchObject({
+      statusName: 'Compare Failure',
+    });
+    await namespace.deallocate([{ lba: 11, blocks: 1 }]);
+    expect(medium.read(12 * 512, 512).every((byte, at) => byte === expected[4 * 512 + at])).toBe(
+      true,
+    );
+    expect(modelled.machine.counts().dmaFaults).toBe(0);
+  });
+
   test('lends queues to workers, which write and read at the same time', async () => {
     await openDevice();
     await openController({ lentQueues: 2 });

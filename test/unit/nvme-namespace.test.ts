@@ -10,7 +10,7 @@ const MAX_TRANSFER = 64 * 1024;
 const BLOCKS = 2n ** 40n;
 
 /** A namespace whose commands go to a fake queue. */
-function makeNamespace({ entries = 8, metadataBytes = 0, blockBytes = BLOCK } = {}) {
+function makeNamespace({ entries = 8, metadataBytes = 0, blockBytes = BLOCK, noiob = 0 } = {}) {
   const fake = new FakeQueue(entries);
   const lists = new FakeMemory(entries * 4096, 0x7000_0000n);
   const owner = {
@@ -18,7 +18,7 @@ function makeNamespace({ entries = 8, metadataBytes = 0, blockBytes = BLOCK } = 
     errorOf: (what: string, status: number): NvmeError => new NvmeStatusError(what, status),
   };
   const sizes = { nsze: BLOCKS, ncap: BLOCKS, nuse: 0n };
-  const others = { nsfeat: 0, noiob: 0, nguid: '', eui64: '' };
+  const others = { nsfeat: 0, noiob, nguid: '', eui64: '' };
   const namespace = new Namespace(owner, {
     nsid: 3,
     ...sizes,
@@ -243,5 +243,116 @@ describe('promises', () => {
     await turn();
     completeAll(fake, () => 0x06);
     await expect(flushing).rejects.toMatchObject({ message: 'FLUSH: Internal Error' });
+  });
+});
+
+describe('NVM 3.2 commands without a callback form', () => {
+  test('3.2.1 Compare is a transfer of its own opcode', async () => {
+    const { fake, namespace } = makeNamespace();
+    const comparing = namespace.compare(7, memory, 0, 2 * BLOCK);
+    await turn();
+    expect(fake.slot(0)).toEqual([5, 3, 0, 0, 0, 0, 0, 1, 0, 0, 7, 0, 1, 0, 0, 0]);
+    completeAll(fake, () => 0x285);
+    await expect(comparing).rejects.toMatchObject({
+      statusName: 'Compare Failure',
+      message: 'COMPARE of 2 blocks at LBA 7: Compare Failure',
+    });
+  });
+
+  test('3.2.8 Write Zeroes has no data, and is one command for each 65,536 blocks', async () => {
+    const { fake, namespace } = makeNamespace();
+    const writing = namespace.writeZeroes(2 ** 33 + 5, 0x10000 + 3, { deallocate: true });
+    await turn();
+    expect(fake.slot(0)).toEqual([8, 3, ...Array(8).fill(0), 5, 2, 0x0200_ffff, 0, 0, 0]);
+    completeAll(fake);
+    await turn();
+    expect(fake.slot(1).slice(10)).toEqual([0x1_0005, 2, 0x0200_0002, 0, 0, 0]);
+    completeAll(fake);
+    await writing;
+    const failing = namespace.writeZeroes(1, 1);
+    await turn();
+    expect(fake.slot(2).slice(10, 13)).toEqual([1, 0, 0]);
+    completeAll(fake, () => 1);
+    await expect(failing).rejects.toMatchObject({
+      message: 'WRITE_ZEROES of 1 blocks at LBA 1: Invalid Command Opcode',
+    });
+  });
+
+  test('3.2.3 Dataset Management has its ranges in the list page of its identifier', async () => {
+    const { fake, namespace, lists } = makeNamespace();
+    const first = namespace.flush();
+    const ranges = [
+      { lba: 1, blocks: 2 },
+      { lba: 2 ** 39, blocks: 0xffff_ffff },
+    ];
+    const deallocating = namespace.deallocate(ranges);
+    await turn();
+    const page = 0x7000_1000; // that of identifier 1
+    expect(fake.slot(1)).toEqual([0x1_0009, 3, 0, 0, 0, 0, page, 0, 0, 0, 1, 4, 0, 0, 0, 0]);
+    expect(Array.from(lists.u32.subarray(1024, 1032))).toEqual([
+      ...[0, 2, 1, 0],
+      ...[0, 0xffff_ffff, 0, 0x80],
+    ]);
+    completeAll(fake);
+    await Promise.all([first, deallocating]);
+  });
+
+  test.each<[string, (namespace: Namespace) => Promise<void>]>([
+    ['zeroes of no blocks', (namespace) => namespace.writeZeroes(0, 0)],
+    ['zeroes of half a block', (namespace) => namespace.writeZeroes(0, 0.5)],
+    ['zeroes before the first block', (namespace) => namespace.writeZeroes(-1, 1)],
+    ['zeroes past the end', (namespace) => namespace.writeZeroes(2 ** 40 - 1, 2)],
+    ['no ranges', (namespace) => namespace.deallocate([])],
+    ['257 ranges', (namespace) => namespace.deallocate(Array(257).fill({ lba: 0, blocks: 1 }))],
+    ['a range past the end', (namespace) => namespace.deallocate([{ lba: 2 ** 40, blocks: 1 }])],
+    ['a range of 2^32 blocks', (namespace) => namespace.deallocate([{ lba: 0, blocks: 2 ** 32 }])],
+    ['a comparison of no bytes', (namespace) => namespace.compare(0, memory, 0, 0)],
+  ])('%s are refused and submit nothing', async (_, call) => {
+    const { fake, namespace } = makeNamespace();
+    await expect(call(namespace)).rejects.toThrow(RangeError);
+    expect(fake.queue.inFlight).toBe(0);
+  });
+
+  test('more ranges than the memory of a command holds are refused', async () => {
+    const { fake, owner } = makeNamespace();
+    const io = { ...owner.io, listBytes: 16 };
+    const identity = makeNamespace().namespace.identity;
+    const namespace = new Namespace({ ...owner, io }, identity);
+    const ranges = [
+      { lba: 0, blocks: 1 },
+      { lba: 9, blocks: 1 },
+    ];
+    await expect(namespace.deallocate(ranges)).rejects.toMatchObject({
+      code: 'ERR_NVME_UNSUPPORTED',
+      hint: expect.stringContaining('maxTransferBytes'),
+    });
+    expect(fake.queue.inFlight).toBe(0);
+  });
+});
+
+describe('NOIOB of Identify Namespace', () => {
+  test('splits a transfer where it crosses a boundary', async () => {
+    const { fake, namespace } = makeNamespace({ noiob: 8 });
+    const reading = namespace.read(6, memory, 0, 20 * BLOCK);
+    await turn();
+    const parts = [0, 1, 2, 3].map((slot) => fake.slot(slot));
+    expect(parts.map((dwords) => [dwords[10], dwords[12]])).toEqual([
+      [6, 1],
+      [8, 7],
+      [16, 7],
+      [24, 1],
+    ]);
+    expect(fake.doorbells.tails).toEqual([4]);
+    completeAll(fake);
+    await reading;
+  });
+
+  test('leaves a transfer whole that ends at a boundary', async () => {
+    const { fake, namespace } = makeNamespace({ noiob: 8 });
+    const writing = namespace.write(8, memory, 0, 8 * BLOCK);
+    await turn();
+    expect([fake.doorbells.tails, fake.slot(0)[12]]).toEqual([[1], 7]);
+    completeAll(fake);
+    await writing;
   });
 });
