@@ -64,6 +64,7 @@ export class QueuePair {
   /** The phase bit of a new completion. The controller flips it each time the ring wraps (3.3.3.2.1). */
   #phase = 1;
   #waiting: (() => void)[] = [];
+  #polling = false;
   #willRing = false;
   readonly #askForTick = () => process.nextTick(this.#tick);
   readonly #tick = () => this.#ringNow();
@@ -184,16 +185,20 @@ export class QueuePair {
   /**
    * Handles the completions that have arrived: calls back for each, and returns their number. It
    * handles at most one full ring, so that a controller cannot block the event loop. What the
-   * callbacks submit is rung at the end.
+   * callbacks submit is rung at the end. In a callback, it does nothing and returns 0.
    */
   poll(): number {
+    // A callback that polls would take the completions of a run that is counted already.
+    if (this.#polling) return 0;
     let taken = 0;
+    this.#polling = true;
     while (taken < this.entries) {
       const run = this.#arrived(this.entries - taken);
       if (run === 0) break;
       taken += run;
       this.#take(run);
     }
+    this.#polling = false;
     if (taken === 0) return 0;
     this.#announceHead();
     this.ring();

@@ -154,6 +154,22 @@ describe('polling', () => {
     thrown.mockRestore();
   });
 
+  test('in a callback takes nothing, so no entry is taken before it is written', () => {
+    const fake = new FakeQueue(8);
+    const { calls, done } = recorder();
+    const nested: number[] = [];
+    const polls = (status: number, result: number) => {
+      nested.push(fake.queue.poll());
+      done(status, result);
+    };
+    const cids = [1, 2, 3].map(() => fake.submit(polls));
+    fake.submit(done); // stays in flight
+    for (const cid of cids) fake.complete(cid);
+    expect(fake.queue.poll()).toBe(3);
+    expect([nested, calls.length]).toEqual([[0, 0, 0], 3]);
+    expect([fake.queue.unknown, fake.queue.inFlight]).toEqual([0, 1]);
+  });
+
   test('takes a run of completions over the end of the ring', () => {
     const fake = new FakeQueue(4);
     const { calls, done } = recorder();
