@@ -152,7 +152,7 @@ export class DmaBuffer implements Disposable {
    * Returns the high 32 bits of the IOVA of the byte at `offset`. Throws a RangeError outside the buffer.
    */
   high(offset = 0): number {
-    return this.#baseHigh + Math.floor((this.#baseLow + this.#inside(offset)) / 2 ** 32);
+    return this.#baseHigh + (((this.#baseLow + this.#inside(offset)) / 2 ** 32) | 0);
   }
 
   /**

@@ -47,15 +47,13 @@ export class QueuePair {
   readonly #sq: Uint32Array;
   readonly #cq: Uint32Array;
   readonly #doorbells: Doorbells;
+  /** The callback of each command in flight, by its identifier. */
   readonly #done: (Done | undefined)[];
+  #inFlight = 0;
   /** For each command in flight, the tick of {@link age} at which it was submitted. */
   readonly #started: Uint32Array;
   /** Slots whose last command had dwords that {@link submit} does not write. */
   readonly #rare = new Set<number>();
-  /** Free command identifiers, oldest first, so that a late completion rarely meets a new command. */
-  readonly #free: Uint16Array;
-  #freeHead = 0;
-  #freeCount: number;
   #now = 0;
   #tail = 0;
   #announcedTail = 0;
@@ -80,25 +78,28 @@ export class QueuePair {
     // All phase bits are zero: there are no completions yet.
     this.#cq.fill(0);
     this.#doorbells = doorbells;
-    const commands = entries - 1;
-    this.#done = new Array(commands).fill(undefined);
-    this.#started = new Uint32Array(commands);
-    this.#free = Uint16Array.from({ length: commands }, (_, cid) => cid);
-    this.#freeCount = commands;
+    this.#done = new Array(entries).fill(undefined);
+    this.#started = new Uint32Array(entries);
   }
 
   /** How many commands can be submitted now. */
   get room(): number {
-    return this.#freeCount;
+    return this.entries - 1 - this.#inFlight;
   }
 
   get inFlight(): number {
-    return this.#done.length - this.#freeCount;
+    return this.#inFlight;
   }
 
-  /** The identifier that the next {@link submit} will use. */
+  /**
+   * The identifier that the next {@link submit} will use: the number of the slot, unless an earlier command of that slot
+   * is still in flight. So an identifier is used again only a whole ring later, and a late completion rarely meets
+   * another command.
+   */
   get nextCid(): number {
-    return this.#free[this.#freeHead] as number;
+    let cid = this.#tail;
+    while (this.#done[cid] !== undefined) cid = next(cid, this.entries);
+    return cid;
   }
 
   /**
@@ -117,10 +118,9 @@ export class QueuePair {
     cdw12: number,
     done: Done,
   ): void {
-    if (this.#freeCount === 0) throw new RangeError(`Queue ${this.id} is full`);
-    const cid = this.#free[this.#freeHead] as number;
-    this.#freeHead = next(this.#freeHead, this.entries - 1);
-    this.#freeCount--;
+    if (this.#inFlight === this.entries - 1) throw new RangeError(`Queue ${this.id} is full`);
+    const cid = this.nextCid;
+    this.#inFlight++;
     this.#done[cid] = done;
     this.#started[cid] = this.#now;
     const sq = this.#sq;
@@ -284,10 +284,7 @@ export class QueuePair {
       return;
     }
     this.#done[cid] = undefined;
-    // Wrap without a division: a division would cost more than everything else here.
-    let free = this.#freeHead + this.#freeCount++;
-    if (free >= this.#free.length) free -= this.#free.length;
-    this.#free[free] = cid;
+    this.#inFlight--;
     done(status, result);
   }
 

@@ -6,7 +6,7 @@ import { DirectMemory } from '../../lib/internal/direct-memory.js';
 import { type ViewedRegion, viewRefusal } from '../../lib/internal/view-refusal.js';
 import { thrownBy } from './lib-fake-native.js';
 
-const size = constants.MAX_LENGTH * 2;
+const size = 0x10_0000;
 const region: ViewedRegion = {
   name: 'BAR2',
   address: '0000:01:00.0',
@@ -54,9 +54,11 @@ test.each<[string, Partial<ViewedRegion>, number, number, string, string | undef
 
 test('more bytes than an array can have', () => {
   const longest = { offset: 0x4000, byteLength: constants.MAX_LENGTH };
-  expect(viewRefusal(region, longest, () => msix, 'x64')).toBeUndefined();
+  const mappableAreas = [{ offset: 0, byteLength: 2 * constants.MAX_LENGTH }];
+  const long = { ...region, mappableAreas };
+  expect(viewRefusal(long, longest, () => msix, 'x64')).toBeUndefined();
   const refusal = viewRefusal(
-    region,
+    long,
     { ...longest, byteLength: longest.byteLength + 1 },
     () => msix,
     'x64',

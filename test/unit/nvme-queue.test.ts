@@ -60,6 +60,26 @@ describe('submitting', () => {
 });
 
 describe('completing', () => {
+  test('a command that stays in flight keeps its identifier while the ring goes round', () => {
+    const fake = new FakeQueue(4);
+    const ended: string[] = [];
+    const late = fake.submit(() => void ended.push('late'));
+    for (let round = 0; round < 20; round++) {
+      const [a, b] = [
+        fake.submit(() => void ended.push('a')),
+        fake.submit(() => void ended.push('b')),
+      ];
+      expect(new Set([late, a, b]).size).toBe(3);
+      fake.complete(b);
+      fake.complete(a);
+      expect(fake.queue.poll()).toBe(2);
+      expect(ended.splice(0)).toEqual(['b', 'a']);
+    }
+    fake.complete(late);
+    fake.queue.poll();
+    expect([ended, fake.queue.unknown, fake.queue.room]).toEqual([['late'], 0, 3]);
+  });
+
   test('calls back with status and dword 0, and tells the controller the head', () => {
     const fake = new FakeQueue(8);
     const { calls, done } = recorder();
