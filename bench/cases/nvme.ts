@@ -32,10 +32,21 @@ function rigOn(device: Device): Rig {
   const doorbells = { tail: bar.doorbell(0x1000), head: bar.doorbell(0x1004) };
   const queue = new QueuePair({ id: 1, entries: ENTRIES, sq, cq, doorbells });
   bench.nvmeAttach(0, bench.addressOf(sq.buffer), bench.addressOf(cq.buffer), ENTRIES);
-  const identity = { nsid: 1, nsze: 2n ** 30n, blockBytes: BLOCK_BYTES, metadataBytes: 0 };
+  const identity = {
+    nsid: 1,
+    nsze: 2n ** 30n,
+    ncap: 2n ** 30n,
+    nuse: 0n,
+    nsfeat: 0,
+    noiob: 0,
+    nguid: '',
+    eui64: '',
+    blockBytes: BLOCK_BYTES,
+    metadataBytes: 0,
+  };
   const io = { queue, lists, listBytes: 0, maxTransferBytes: 2 * READ_BYTES };
   const errorOf = (what: string, status: number) => new Error(`${what}: ${status}`) as never;
-  const namespace = new Namespace({ io, errorOf }, identity as never);
+  const namespace = new Namespace({ io, errorOf }, identity);
   return { queue, namespace, data: device.allocDma(DEPTH * READ_BYTES) };
 }
 

@@ -213,7 +213,8 @@ export class Namespace {
   ): Promise<void> {
     return new Promise((resolve, reject) => {
       const { queue, maxTransferBytes } = this.#owner.io;
-      if (bytes > maxTransferBytes || queue.room === 0 || this.#untilBoundary(lba) < bytes) {
+      const crosses = this.#boundary !== 0 && this.#untilBoundary(lba) < bytes;
+      if (bytes > maxTransferBytes || queue.room === 0 || crosses) {
         resolve(this.#inParts(name, lba, memory, offset, bytes));
         return;
       }

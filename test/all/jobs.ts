@@ -81,6 +81,12 @@ const jobs: readonly Job[] = [
   { name: 'soak', command: ['soak', '--', '--minutes', '1'], seconds: 360, suites: [] },
   { name: 'fuzzing', command: ['fuzz', '--', '--time', '20'], seconds: 100, suites: [] },
   { name: 'benchmarks run', command: ['bench', '--', '--quick'], seconds: 10, suites: [] },
+  {
+    name: 'NVMe benchmarks run',
+    command: ['bench:nvme', '--', '--quick'],
+    seconds: 10,
+    suites: [],
+  },
 ];
 
 const onLabKernel: readonly Job[] = [
