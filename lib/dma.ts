@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // DmaBuffer: memory that devices can read and write.
-import { tooLongForArray } from './internal/array-length.js';
 import { types } from 'node:util';
 import { closedError, rangeError, typeError, unsupportedError } from './errors.js';
+import { tooLongForArray } from './internal/array-length.js';
 import { callNative } from './internal/call.js';
 import { keepOwner } from './internal/leaks.js';
 import { mustBeOurs, type Ours } from './internal/ours.js';

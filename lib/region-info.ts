@@ -50,6 +50,11 @@ export interface MappableArea {
   readonly byteLength: number;
 }
 
+/** Whether a part of a region lies in this area of it. */
+export function contains(area: MappableArea, { offset, byteLength }: MappableArea): boolean {
+  return offset >= area.offset && offset + byteLength <= area.offset + area.byteLength;
+}
+
 /** The names of the regions, by index. */
 const names = ['BAR0', 'BAR1', 'BAR2', 'BAR3', 'BAR4', 'BAR5', 'ROM', 'CONFIG', 'VGA'];
 /** The index of the ROM (`VFIO_PCI_ROM_REGION_INDEX`). */

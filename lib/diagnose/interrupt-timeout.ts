@@ -5,6 +5,7 @@ import type { ConfigSpace } from '../config-space.js';
 import type { VfioError } from '../errors.js';
 import type { InterruptType } from '../interrupts/types.js';
 import type { Region } from '../region.js';
+import { contains } from '../region-info.js';
 import { refusalError } from './failure.js';
 import type { InterruptState, SilentInterrupt } from './finding.js';
 
@@ -102,9 +103,7 @@ function barOf(registers: DeviceRegisters, { bar }: BarArea): Region | undefined
 }
 
 function isMappable({ mappableAreas }: Region, offset: number): boolean {
-  return mappableAreas.some((area) => {
-    return offset >= area.offset && offset + 4 <= area.offset + area.byteLength;
-  });
+  return mappableAreas.some((area) => contains(area, { offset, byteLength: 4 }));
 }
 
 /** A device that is closed, lost or in a reset tells nothing else, and that must not hide the time-out. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Why bytes of a region cannot be viewed as plain memory.
 import type { BarArea } from '../capabilities/msix.js';
-import type { RegionInfo } from '../region-info.js';
+import { contains, type RegionInfo } from '../region-info.js';
 import { hex } from './access.js';
 import { tooLongForArray } from './array-length.js';
 
@@ -62,10 +62,6 @@ export function viewRefusal(
   }
   const tooLong = tooLongForArray(part.byteLength);
   return tooLong === undefined ? undefined : { reason: tooLong, hint: 'Take views of its parts.' };
-}
-
-function contains(area: Part, { offset, byteLength }: Part): boolean {
-  return offset >= area.offset && offset + byteLength <= area.offset + area.byteLength;
 }
 
 function overlap(area: Part, { offset, byteLength }: Part): boolean {

@@ -19,10 +19,10 @@ import {
   nvmName,
 } from './commands.js';
 import { NvmeError, NvmeStatusError } from './errors.js';
-import type { ControllerIdentity } from './identify.js';
-import { Identify } from './identity.js';
 import { eventsOf, type NvmeEvent } from './events.js';
 import { Features, setFeature } from './features.js';
+import type { ControllerIdentity } from './identify.js';
+import { Identify } from './identity.js';
 import { armVectors } from './interrupts.js';
 import type { QueueOffer } from './lent-queue.js';
 import { disable, enable, shutdown } from './lifecycle.js';

@@ -12,6 +12,7 @@ export {
   deleteSubmissionQueue,
 } from './commands.js';
 export { Controller, type ControllerOptions, type QueueLoan } from './controller.js';
+export type { BlockRange } from './deallocate.js';
 export {
   NvmeError,
   type NvmeErrorCode,
@@ -46,7 +47,6 @@ export type {
   HealthLog,
 } from './log-pages.js';
 export { LogId, type LogOptions, type Logs } from './logs.js';
-export type { BlockRange } from './deallocate.js';
 export type { IoPath, Namespace, WriteZeroesOptions } from './namespace.js';
 export type { DeviceMemory } from './prp.js';
 export type { Done, QueuePair } from './queue.js';

@@ -23,9 +23,8 @@ export function refusalOf(
     const format = `blocks of ${blockBytes} bytes with ${metadataBytes} of metadata`;
     return new NvmeError('ERR_NVME_UNSUPPORTED', `Namespace ${nsid} has ${format}`);
   }
-  if (!Number.isSafeInteger(lba) || lba < 0) {
-    return new RangeError(`Expected a block number but received ${lba}`);
-  }
+  const wrongBlock = refusedNumber(lba);
+  if (wrongBlock !== undefined) return wrongBlock;
   if (!Number.isSafeInteger(bytes) || bytes <= 0 || bytes % blockBytes !== 0) {
     return new RangeError(`Expected a multiple of ${blockBytes} bytes but received ${bytes}`);
   }
@@ -43,14 +42,18 @@ export function refusalOf(
 
 /** Throws a RangeError unless these are blocks of the namespace. */
 export function mustBeBlocks(identity: NamespaceIdentity, lba: number, blocks: number): void {
-  if (!Number.isSafeInteger(lba) || lba < 0) {
-    throw new RangeError(`Expected a block number but received ${lba}`);
-  }
+  const wrongBlock = refusedNumber(lba);
+  if (wrongBlock !== undefined) throw wrongBlock;
   if (!Number.isSafeInteger(blocks) || blocks < 1) {
     throw new RangeError(`Expected a number of blocks from 1 but received ${blocks}`);
   }
   const refusal = beyondEnd(identity, lba, blocks);
   if (refusal !== undefined) throw refusal;
+}
+
+function refusedNumber(lba: number): RangeError | undefined {
+  if (Number.isSafeInteger(lba) && lba >= 0) return undefined;
+  return new RangeError(`Expected a block number but received ${lba}`);
 }
 
 function beyondEnd(

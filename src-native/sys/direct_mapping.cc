@@ -99,7 +99,6 @@ bool finish_giving_up(DirectEntry& entry) noexcept {
 /// that it can before Linux 5.14.
 bool is_accessible(std::uintptr_t access) noexcept {
   void* const page = reinterpret_cast<void*>(access & ~(page_size() - 1));
-  constexpr int kPopulateWrite = 23;  // MADV_POPULATE_WRITE
   return kernel_syscalls().madvise(page, page_size(), kPopulateWrite) == 0 || errno == EINVAL;
 }
 

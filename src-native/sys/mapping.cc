@@ -18,10 +18,6 @@ namespace {
 /// The size of a transparent huge page, which is also its alignment.
 constexpr size_t kHugePage = size_t{2} << 20;
 
-#ifndef MADV_POPULATE_WRITE
-constexpr int MADV_POPULATE_WRITE = 23;
-#endif
-
 constexpr std::uintptr_t round_up(std::uintptr_t value, size_t alignment) {
   return (value + alignment - 1) & ~(alignment - 1);
 }
@@ -85,7 +81,7 @@ Mapping Mapping::of_memory(size_t size, size_t alignment) {
 }
 
 void Mapping::populate() {
-  if (syscalls().madvise(data_, size_, MADV_POPULATE_WRITE) == 0) return;
+  if (syscalls().madvise(data_, size_, kPopulateWrite) == 0) return;
   if (errno != EINVAL) throw SysError(errno, "madvise", "MADV_POPULATE_WRITE");
   // Before Linux 5.14. Each byte is read and written back, so the data does not change.
   for (size_t offset = 0; offset < size_; offset += page_size()) {

@@ -14,6 +14,10 @@ namespace vfio::sys {
 
 struct Syscalls;
 
+/// MADV_POPULATE_WRITE, which older headers lack. Linux knows it from 5.14 on, and answers EINVAL
+/// before that.
+inline constexpr int kPopulateWrite = 23;
+
 /// The host's page size.
 size_t page_size() noexcept;
 

@@ -72,8 +72,7 @@ export class Queues {
     sizes: EntrySizes,
   ): void {
     this.#checkNew(this.completion, id, entries, sizes.completion === SIZES.completion);
-    demand((flags & CONTIGUOUS) !== 0, StatusCode.INVALID_FIELD);
-    demand((base & PAGE_OFFSET) === 0n, StatusCode.PRP_OFFSET_INVALID);
+    checkMemory(base, flags);
     const vector = flags >>> 16;
     const interrupts = (flags & INTERRUPTS) !== 0;
     demand(!interrupts || vector < this.#settings.vectors, StatusCode.INVALID_VECTOR);
@@ -89,8 +88,7 @@ export class Queues {
     sizes: EntrySizes,
   ): void {
     this.#checkNew(this.submission, id, entries, sizes.submission === SIZES.submission);
-    demand((flags & CONTIGUOUS) !== 0, StatusCode.INVALID_FIELD);
-    demand((base & PAGE_OFFSET) === 0n, StatusCode.PRP_OFFSET_INVALID);
+    checkMemory(base, flags);
     const target = flags >>> 16;
     demand(target >= 1 && target <= this.allocated, StatusCode.INVALID_QUEUE_ID);
     const cq = this.completion.get(target);
@@ -117,4 +115,10 @@ export class Queues {
     const fits = entries >= 2 && entries <= this.#settings.queueEntries;
     demand(fits && sized, StatusCode.INVALID_QUEUE_SIZE);
   }
+}
+
+/** The memory of a queue is contiguous, and begins at a page. */
+function checkMemory(base: bigint, flags: number): void {
+  demand((flags & CONTIGUOUS) !== 0, StatusCode.INVALID_FIELD);
+  demand((base & PAGE_OFFSET) === 0n, StatusCode.PRP_OFFSET_INVALID);
 }
